@@ -1,0 +1,338 @@
+r"""
+title: The standby has each ECS service, ready to run the same release
+severity: critical
+resource: AWS::ECS::Service
+across: standby
+rationale: |
+  A replicated image starts nothing. In every strategy above backup and restore the standby holds the service
+  beforehand, with a task definition of the same release: with pilot light at a desired count of 0, with warm standby
+  and active-active with tasks that run. A service that is missing, draining or left at an older release is found out
+  during the failover.
+remediation: |
+  Deploy the service to the standby from the same release as the primary, with its own registry in the image names:
+
+      aws cloudformation deploy --region <standby> --stack-name <stack> --template-file service.yaml \
+          --parameter-overrides ImageDigest=<digest>
+
+  For a pilot light set `DesiredCount: 0` on `AWS::ECS::Service`; for a warm standby keep at least one task:
+
+      aws ecs update-service --region <standby> --cluster <cluster> --service <service> --desired-count 1
+
+  Services are compared by the names of cluster and service; give both Regions the same ones.
+references:
+  - https://docs.aws.amazon.com/wellarchitected/latest/framework/rel_planning_for_recovery_disaster_recovery.html
+  - https://docs.aws.amazon.com/AmazonECS/latest/developerguide/deployment-type-ecs.html
+controls:
+  aws-well-architected: [REL13-BP02, REL13-BP04]
+  nist-800-53: [CP-10]
+  soc-2: [A1.2]
+examples:
+  pass:
+    - Resources: &both
+        primary: &primary
+          Type: AWS::ECS::Service
+          Properties: {Cluster: payments, ServiceName: api, TaskDefinition: {Ref: primary-task}, DesiredCount: 2}
+        primary-task: &primary-task
+          Type: AWS::ECS::TaskDefinition
+          Properties:
+            Family: api
+            ContainerDefinitions: [{Name: api, Image: "111122223333.dkr.ecr.us-east-1.amazonaws.com/shop/api:1.2"}]
+        standby:  # a pilot light
+          Type: AWS::ECS::Service
+          Region: us-west-2
+          Properties: {Cluster: payments, ServiceName: api, TaskDefinition: {Ref: standby-task}, DesiredCount: 0}
+        standby-task: &standby-task
+          Type: AWS::ECS::TaskDefinition
+          Region: us-west-2
+          Properties:
+            Family: api
+            ContainerDefinitions: [{Name: api, Image: "111122223333.dkr.ecr.us-west-2.amazonaws.com/shop/api:1.2"}]
+    - Resources:  # as accounts show it: the primary runs a tag, the standby waits with the digest it means
+        primary:
+          Type: AWS::ECS::Service
+          Properties: &running
+            Cluster: payments
+            ServiceName: api
+            TaskDefinition: {Ref: primary-task}
+            DesiredCount: 2
+            RunningCount: 2
+            Status: ACTIVE
+            ContainerImages:
+              - ContainerName: api
+                Image: "111122223333.dkr.ecr.us-east-1.amazonaws.com/shop/api:1.2"
+                ImageDigest: sha256:00000000000000000000000000000000000000000000000000000000000000aa
+        primary-task: *primary-task
+        standby:
+          Type: AWS::ECS::Service
+          Region: us-west-2
+          Properties:
+            Cluster: payments
+            ServiceName: api
+            TaskDefinition: {Ref: standby-task}
+            DesiredCount: 0
+            RunningCount: 0
+            Status: ACTIVE
+            ContainerImages:
+              - ContainerName: api
+                Image: "111122223333.dkr.ecr.us-west-2.amazonaws.com/shop/api@sha256:00000000000000000000000000000000000000000000000000000000000000aa"
+                ImageDigest: null
+        standby-task: *standby-task
+    - Resources:  # different tags, one digest
+        primary: {Type: AWS::ECS::Service, Properties: *running}
+        primary-task: *primary-task
+        standby:
+          Type: AWS::ECS::Service
+          Region: us-west-2
+          Properties:
+            Cluster: payments
+            ServiceName: api
+            TaskDefinition: {Ref: standby-task}
+            Status: ACTIVE
+            ContainerImages:
+              - {ContainerName: api, Image: "111122223333.dkr.ecr.us-west-2.amazonaws.com/shop/api:stable", ImageDigest: null}
+        standby-task: *standby-task
+      Images:
+        - Repository: shop/api
+          Digest: sha256:00000000000000000000000000000000000000000000000000000000000000aa
+          Tags: [stable]
+          Region: us-west-2
+    - Resources:  # a warm standby, smaller than the primary
+        primary: *primary
+        primary-task: *primary-task
+        standby: &warm
+          Type: AWS::ECS::Service
+          Region: us-west-2
+          Properties:
+            {Cluster: payments, ServiceName: api, TaskDefinition: {Ref: standby-task}, DesiredCount: 1, RunningCount: 1, Status: ACTIVE}
+        standby-task: *standby-task
+      Pairs: [{primary: us-east-1, standby: us-west-2, dr_class: warm-standby}]
+  fail:
+    - Resources: &alone
+        primary: *primary
+        primary-task: *primary-task
+    - Resources:  # the same name in another cluster is another service
+        primary: *primary
+        primary-task: *primary-task
+        standby:
+          Type: AWS::ECS::Service
+          Region: us-west-2
+          Properties: {Cluster: staging, ServiceName: api, TaskDefinition: {Ref: standby-task}}
+        standby-task: *standby-task
+    - Resources:
+        primary: *primary
+        primary-task: *primary-task
+        standby:
+          Type: AWS::ECS::Service
+          Region: us-west-2
+          Properties: {Cluster: payments, ServiceName: api, TaskDefinition: {Ref: standby-task}, Status: DRAINING}
+        standby-task: *standby-task
+    - Resources:  # an older release
+        primary: *primary
+        primary-task: *primary-task
+        standby: &waiting
+          Type: AWS::ECS::Service
+          Region: us-west-2
+          Properties: {Cluster: payments, ServiceName: api, TaskDefinition: {Ref: standby-task}, DesiredCount: 0}
+        standby-task:
+          Type: AWS::ECS::TaskDefinition
+          Region: us-west-2
+          Properties:
+            Family: api
+            ContainerDefinitions:
+              - {Name: api, Image: "111122223333.dkr.ecr.us-west-2.amazonaws.com/shop/api:1.1"}
+      Images:
+        - {Repository: shop/api, Digest: api-12, Tags: ["1.2"]}
+        - {Repository: shop/api, Digest: api-12, Tags: ["1.2"], Region: us-west-2}
+        - {Repository: shop/api, Digest: api-11, Tags: ["1.1"], Region: us-west-2}
+    - Resources:  # another image
+        primary: *primary
+        primary-task: *primary-task
+        standby: *waiting
+        standby-task:
+          Type: AWS::ECS::TaskDefinition
+          Region: us-west-2
+          Properties:
+            Family: api
+            ContainerDefinitions: [{Name: api, Image: "111122223333.dkr.ecr.us-west-2.amazonaws.com/shop/api-legacy:1.2"}]
+    - Resources:  # a container is missing
+        primary: *primary
+        primary-task:
+          Type: AWS::ECS::TaskDefinition
+          Properties:
+            Family: api
+            ContainerDefinitions:
+              - {Name: api, Image: "111122223333.dkr.ecr.us-east-1.amazonaws.com/shop/api:1.2"}
+              - {Name: log, Image: "111122223333.dkr.ecr.us-east-1.amazonaws.com/shop/log:9"}
+        standby: *waiting
+        standby-task: *standby-task
+    - Resources: *both  # a desired count of 0 is no warm standby
+      Pairs: [{primary: us-east-1, standby: us-west-2, dr_class: warm-standby}]
+    - Resources:  # tasks are wanted, none runs
+        primary: *primary
+        primary-task: *primary-task
+        standby:
+          Type: AWS::ECS::Service
+          Region: us-west-2
+          Properties:
+            {Cluster: payments, ServiceName: api, TaskDefinition: {Ref: standby-task}, DesiredCount: 1, RunningCount: 0, Status: ACTIVE}
+        standby-task: *standby-task
+      Pairs: [{primary: us-east-1, standby: us-west-2, dr_class: warm-standby}]
+  unknown:
+    - Resources: *alone
+      Gaps: [{Reason: AccessDeniedException, Type: "AWS::ECS::Service", Operation: "ecs:ListServices", Region: us-west-2}]
+    - Resources:  # the standby's task definition was not seen
+        primary: *primary
+        primary-task: *primary-task
+        standby:
+          Type: AWS::ECS::Service
+          Region: us-west-2
+          Properties: {Cluster: payments, ServiceName: api, TaskDefinition: "api:7"}
+    - Resources:  # different tags, and no list of images that says what they mean
+        primary: *primary
+        primary-task: *primary-task
+        standby: *waiting
+        standby-task:
+          Type: AWS::ECS::TaskDefinition
+          Region: us-west-2
+          Properties:
+            Family: api
+            ContainerDefinitions: [{Name: api, Image: "111122223333.dkr.ecr.us-west-2.amazonaws.com/shop/api:stable"}]
+    - Resources:  # a deployment is under way: two releases run
+        primary:
+          Type: AWS::ECS::Service
+          Properties:
+            Cluster: payments
+            ServiceName: api
+            TaskDefinition: {Ref: primary-task}
+            ContainerImages:
+              - {ContainerName: api, Image: "111122223333.dkr.ecr.us-east-1.amazonaws.com/shop/api:1.1", ImageDigest: api-11}
+              - {ContainerName: api, Image: "111122223333.dkr.ecr.us-east-1.amazonaws.com/shop/api:1.2", ImageDigest: api-12}
+        primary-task: *primary-task
+        standby: *waiting
+        standby-task: *standby-task
+    - Resources:
+        primary: *primary
+        primary-task: *primary-task
+        standby:
+          Type: AWS::ECS::Service
+          Region: us-west-2
+          Properties: {Cluster: payments, ServiceName: api, TaskDefinition: {Ref: standby-task}, DesiredCount: {Ref: Count}}
+        standby-task: *standby-task
+      Pairs: [{primary: us-east-1, standby: us-west-2, dr_class: warm-standby}]
+  not_applicable:
+    - Resources: *alone  # with backup and restore the service is created when it is needed
+      Pairs: [{primary: us-east-1, standby: us-west-2, dr_class: backup-restore}]
+    - {Cluster: payments, ServiceName: api, Status: DRAINING}  # it is being deleted
+"""
+
+from scanner.model import InsufficientData
+from scanner.rule import Evidence, NotApplicable, Undecided, Violation
+from scanner.workloads import digest_of, live_only, reference_of
+
+SERVES = ("warm-standby", "active-active")
+
+
+def check(twin, model, parameters):
+    primary, standby, pair = twin.primary, twin.standby, twin.pair
+    if pair.dr_class == "backup-restore":
+        yield NotApplicable("With backup and restore the service is created when it is needed.")
+    elif live_only(primary, "Status") in ("DRAINING", "INACTIVE"):
+        yield NotApplicable("The service is being deleted.")
+    elif standby is None:
+        yield Violation(
+            f"No ECS service named '{primary.name}' exists in '{pair.standby}'; one was expected.", "/ServiceName"
+        )
+    else:
+        yield from unless_unseen(judge_status, standby)
+        yield from unless_unseen(judge_counts, primary, standby, pair)
+        yield from unless_unseen(judge_containers, primary, standby, model)
+
+
+def unless_unseen(judge, *arguments):
+    """Yield what one part of the rule finds; if it cannot judge, the other parts still do."""
+    try:
+        yield from judge(*arguments)
+    except InsufficientData as gap:
+        yield Undecided(f"The standby could not be compared: {str(gap).rstrip('.')}.")
+
+
+def judge_status(standby):
+    status = live_only(standby, "Status")
+    yield Evidence(standby_status=status)
+    if status not in (None, "ACTIVE"):
+        yield Violation(f"The status of '{standby.id}' is '{status}'; 'ACTIVE' was expected.", "", (standby,))
+
+
+def judge_counts(primary, standby, pair):
+    """Require tasks of a standby that serves, unless the primary itself has none."""
+    if pair.dr_class not in SERVES or primary["DesiredCount"] == 0:
+        return
+    counts = {"DesiredCount": standby["DesiredCount"], "RunningCount": live_only(standby, "RunningCount")}
+    yield Evidence(standby_counts=counts)
+    for name, count in counts.items():
+        if count == 0:
+            yield Violation(
+                f"The {name} of '{standby.id}' is '0'; in a pair of class '{pair.dr_class}' at least '1' was expected.",
+                "/DesiredCount",
+                (standby,),
+            )
+            break
+
+
+def judge_containers(primary, standby, model):
+    """Require the same containers, and of each the same image apart from the registry."""
+    here, there = containers(primary, model), containers(standby, model)
+    yield Evidence(containers=sorted(here), standby_containers=sorted(there))
+    wrong = [f"only the primary has container '{name}'" for name in sorted(here.keys() - there.keys())]
+    wrong += [f"only the standby has container '{name}'" for name in sorted(there.keys() - here.keys())]
+    for name in sorted(here.keys() & there.keys()):
+        try:
+            image, other = image_of(name, here[name]), image_of(name, there[name])
+            if not same(image, other, model):
+                wrong.append(f"container '{name}' is {shown(*image)} in the primary and {shown(*other)} in the standby")
+        except InsufficientData as gap:
+            yield Undecided(
+                f"The images of container '{name}' could not be compared: {str(gap).rstrip('.')}.", "/TaskDefinition"
+            )
+    if wrong:
+        yield Violation(f"'{standby.id}' would run another release: {'; '.join(wrong)}.", "/TaskDefinition", (standby,))
+
+
+def containers(service, model):
+    """Return container name -> its images: what runs now where an account shows that, else the one defined."""
+    definition = service["TaskDefinition"] and model.get("AWS::ECS::TaskDefinition", service["TaskDefinition"])
+    if not definition:
+        raise InsufficientData(f"the task definition '{service['TaskDefinition']}' of '{service.id}' was not seen")
+    running = live_only(service, "ContainerImages") or ()
+    named = {}
+    for container in definition["ContainerDefinitions"] or ():
+        name = container["Name"]
+        named[name] = [image for image in running if image["ContainerName"] == name] or [container]
+    return named
+
+
+def image_of(name, found):
+    """Return (reference, digest) of a container's only image; digest is None if nothing says which it is."""
+    if len(found) > 1:
+        raise InsufficientData(f"container '{name}' runs more than one image, so a deployment is under way")
+    reference = reference_of(found[0]["Image"])
+    return reference, (found[0]["ImageDigest"] if reference.is_ecr else None) or reference.digest
+
+
+def shown(reference, digest):
+    return f"'{reference}'" if not digest or reference.digest else f"'{reference}' ('{digest[:19]}')"
+
+
+def same(image, other, model):
+    """Tell whether two images are one release: the same digest, or, where one has none yet, the same tag.
+
+    Whether a tag means the same image in both Regions is for repository-tag-divergence to say.
+    """
+    (reference, digest), (other_reference, other_digest) = image, other
+    if reference.repository != other_reference.repository:
+        return False
+    if digest and other_digest:
+        return digest == other_digest
+    if reference.tag and reference.tag == other_reference.tag:
+        return True
+    return digest_of(model, reference, digest) == digest_of(model, other_reference, other_digest)

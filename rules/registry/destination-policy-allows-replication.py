@@ -1,0 +1,227 @@
+"""
+title: The standby registry admits what the primary replicates
+severity: critical
+resource: AWS::ECR::Registry
+across: standby
+rationale: |
+  Replication to another account needs the permission of that account: its registry policy must allow the source account
+  `ecr:ReplicateImage`, and `ecr:CreateRepository` unless a repository of that name is already there. A creation template
+  that sets tags needs `ecr:TagResource` as well. Without it every replication fails, and nobody is told.
+remediation: |
+  Put a statement into the registry policy of the standby, or create the repositories there beforehand.
+
+      aws ecr put-registry-policy --region <standby> --policy-text '{"Version": "2012-10-17", "Statement": [{
+        "Sid": "ReplicationFromPrimary", "Effect": "Allow",
+        "Principal": {"AWS": "arn:aws:iam::<primary account>:root"},
+        "Action": ["ecr:ReplicateImage", "ecr:CreateRepository", "ecr:TagResource"],
+        "Resource": "arn:aws:ecr:<standby>:<standby account>:repository/*"}]}'
+
+  In CloudFormation: `AWS::ECR::RegistryPolicy` in the standby. Copy what failed with `aws ecr start-replication-backfill`.
+references:
+  - https://docs.aws.amazon.com/AmazonECR/latest/userguide/registry-permissions-create-replication.html
+  - https://docs.aws.amazon.com/AmazonECR/latest/userguide/registry-permissions.html
+  - https://docs.aws.amazon.com/AmazonECR/latest/userguide/repository-creation-templates.html
+controls:
+  nist-800-53: [AC-3, CP-6]
+examples:
+  pass:
+    - &granted
+      Pairs: &to-vault [{primary: us-east-1, standby: {account: "444455556666", region: us-west-2}}]
+      Resources:
+        registry: &source
+          Type: AWS::ECR::Registry
+          Properties:
+            ReplicationConfiguration: {Rules: [{Destinations: [{Region: us-west-2, RegistryId: "444455556666"}]}]}
+        web: &web {Type: AWS::ECR::Repository, Properties: {RepositoryName: shop/web}}
+        vault:
+          Type: AWS::ECR::Registry
+          Account: "444455556666"
+          Region: us-west-2
+          Properties:
+            RepositoryCreationTemplates: []
+            PolicyText:
+              Version: "2012-10-17"
+              Statement:
+                - Effect: Allow
+                  Principal: {AWS: "arn:aws:iam::111122223333:root"}
+                  Action: ["ecr:ReplicateImage", "ecr:CreateRepository"]
+                  Resource: arn:aws:ecr:us-west-2:444455556666:repository/*
+    - Pairs: *to-vault
+      Resources:  # the repository is there already, so nothing has to be created
+        registry: *source
+        web: *web
+        copy: {Type: AWS::ECR::Repository, Account: "444455556666", Region: us-west-2, Properties: {RepositoryName: shop/web}}
+        vault:
+          Type: AWS::ECR::Registry
+          Account: "444455556666"
+          Region: us-west-2
+          Properties:
+            RepositoryCreationTemplates: [{Prefix: ROOT, AppliedFor: [REPLICATION], ResourceTags: [{Key: a, Value: b}]}]
+            PolicyText:
+              Statement: {Effect: Allow, Principal: {AWS: "111122223333"}, Action: "ecr:ReplicateImage", Resource: "*"}
+  fail:
+    - Pairs: *to-vault
+      Resources:  # no policy
+        registry: *source
+        web: *web
+        vault:
+          Type: AWS::ECR::Registry
+          Account: "444455556666"
+          Region: us-west-2
+          Properties: {RepositoryCreationTemplates: [], PolicyText: null}
+    - Pairs: *to-vault
+      Resources:  # the policy names the repositories of another Region
+        registry: *source
+        web: *web
+        vault:
+          Type: AWS::ECR::Registry
+          Account: "444455556666"
+          Region: us-west-2
+          Properties:
+            RepositoryCreationTemplates: []
+            PolicyText:
+              Statement:
+                - Effect: Allow
+                  Principal: {AWS: "111122223333"}
+                  Action: "ecr:*"
+                  Resource: arn:aws:ecr:us-east-1:444455556666:repository/*
+    - Pairs: *to-vault
+      Resources:  # a repository has to be created, with tags
+        registry: *source
+        web: *web
+        vault:
+          Type: AWS::ECR::Registry
+          Account: "444455556666"
+          Region: us-west-2
+          Properties:
+            RepositoryCreationTemplates: [{Prefix: shop, AppliedFor: [REPLICATION], ResourceTags: [{Key: a, Value: b}]}]
+            PolicyText:
+              Statement:
+                - Effect: Allow
+                  Principal: {AWS: "111122223333"}
+                  Action: ["ecr:ReplicateImage", "ecr:CreateRepository"]
+                  Resource: "*"
+    - Pairs: *to-vault
+      Resources:
+        registry: *source
+        web: *web
+        vault:
+          Type: AWS::ECR::Registry
+          Account: "444455556666"
+          Region: us-west-2
+          Properties:
+            RepositoryCreationTemplates: []
+            PolicyText:
+              Statement:
+                - {Effect: Allow, Principal: "*", Action: "ecr:*", Resource: "*"}
+                - {Effect: Deny, Principal: "*", Action: "ecr:ReplicateImage", Resource: "*"}
+  unknown:
+    - Pairs: *to-vault
+      Resources:
+        registry: *source
+        web: *web
+        vault:
+          Type: AWS::ECR::Registry
+          Account: "444455556666"
+          Region: us-west-2
+          Properties: {PolicyText: {Unknown: "ecr:GetRegistryPolicy was denied"}}
+    - Pairs: *to-vault
+      Resources:  # whether the account belongs to the organization was not seen
+        registry: *source
+        web: *web
+        vault:
+          Type: AWS::ECR::Registry
+          Account: "444455556666"
+          Region: us-west-2
+          Properties:
+            RepositoryCreationTemplates: []
+            PolicyText:
+              Statement:
+                Effect: Allow
+                Principal: "*"
+                Action: ["ecr:ReplicateImage", "ecr:CreateRepository"]
+                Resource: "*"
+                Condition: {StringEquals: {"aws:PrincipalOrgID": o-example}}
+    - <<: *granted
+      Gaps: [{Reason: AccessDeniedException, Type: "AWS::ECR::Repository", Operation: "ecr:DescribeRepositories"}]
+  not_applicable:
+    - Pairs: *to-vault
+      Resources:  # there is no repository to replicate
+        registry: *source
+        vault: {Type: AWS::ECR::Registry, Account: "444455556666", Region: us-west-2, Properties: {PolicyText: {Statement: []}}}
+    - ReplicationConfiguration: {Rules: [{Destinations: [{Region: us-west-2, RegistryId: "111122223333"}]}]}
+"""
+
+from scanner.model import InsufficientData
+from scanner.policy import Decision, decide
+from scanner.references import replicates, template_for
+from scanner.rule import Evidence, NotApplicable, Undecided, Violation
+
+
+def check(twin, model, parameters):
+    primary, standby = twin.primary.place, twin.pair.standby
+    if primary.account == standby.account:
+        yield NotApplicable("Within one account, replication asks no registry policy.")
+        return
+    if twin.standby is None:
+        raise InsufficientData(f"the registry of '{standby}' was not seen")
+    policy = twin.standby["PolicyText"]
+    rules = (twin.primary["ReplicationConfiguration"] or {}).get("Rules") or []
+    repositories = [
+        repository
+        for repository in model.of_type("AWS::ECR::Repository")
+        if (repository.account, repository.region) == primary
+        and repository.name is not None
+        and any(replicates(rule, repository.name, standby) for rule in rules)
+    ]
+    gap = model.hidden("AWS::ECR::Repository", primary)
+    if not repositories and not gap:
+        yield NotApplicable(f"No repository of '{primary}' is replicated to '{standby}'.")
+        return
+    yield Evidence(repositories=len(repositories))
+
+    for action, needed in (("ecr:ReplicateImage", always), ("ecr:CreateRepository", is_new), ("ecr:TagResource", is_tagged)):
+        refused, unclear = {}, {}
+        for repository in repositories:
+            known = {"aws:PrincipalAccount": primary.account}
+            answer = decide(policy, primary.account, action, replica_arn(repository, standby), known)
+            if answer.decision is not Decision.ALLOWED and needed(repository, twin, model):
+                group = refused if answer.decision is Decision.DENIED else unclear
+                group[repository.name] = answer.reasons[0]
+        if refused:
+            some = ", ".join(f"'{name}'" for name in sorted(refused)[:5])
+            yield Violation(
+                f"The registry policy of '{standby}' does not let account '{primary.account}' perform '{action}' for "
+                f"'{len(refused)}' of '{len(repositories)}' replicated repositories, among them {some}; "
+                "an Allow for that account was expected.",
+                related=(twin.standby,),
+            )
+        elif unclear:
+            name = min(unclear)
+            yield Undecided(
+                f"Whether the registry policy of '{standby}' lets account '{primary.account}' perform '{action}' for "
+                f"'{name}' cannot be decided: {unclear[name]}."
+            )
+    if gap:
+        yield Undecided(f"Repositories that the policy would have to admit may exist unseen: {gap}.")
+
+
+def always(repository, twin, model):
+    return True
+
+
+def is_new(repository, twin, model):
+    return model.find("AWS::ECR::Repository", repository.name, twin.pair.standby) is None
+
+
+def is_tagged(repository, twin, model):
+    if not is_new(repository, twin, model):
+        return False
+    templates = [t for t in twin.standby["RepositoryCreationTemplates"] or [] if "REPLICATION" in (t["AppliedFor"] or [])]
+    template = template_for(templates, repository.name)
+    return template is not None and bool(template["ResourceTags"])
+
+
+def replica_arn(repository, standby):
+    partition = repository.id.split(":")[1] if repository.id.startswith("arn:") else "aws"
+    return f"arn:{partition}:ecr:{standby.region}:{standby.account}:repository/{repository.name}"

@@ -1,0 +1,141 @@
+"""
+title: Replication covers every repository that a workload runs
+severity: critical
+resource: AWS::ECR::Registry
+across: standby
+rationale: |
+  A replication rule with filters copies only repositories whose names begin with one of them; all others are left out
+  without a word. A filter is a plain prefix, not a path: `prod` covers `production/web`, and `prod/` does not cover
+  `prod`. A repository that runs in the primary and that no rule to the standby covers will not be there.
+remediation: |
+  Add a filter for the repository to a rule that names the standby, or remove the filters of that rule to copy
+  everything.
+
+      aws ecr describe-registry --region <primary> --query replicationConfiguration > replication.json
+      # add {"filter": "<prefix>", "filterType": "PREFIX_MATCH"} to repositoryFilters
+      aws ecr put-replication-configuration --region <primary> --replication-configuration file://replication.json
+
+  In CloudFormation: `RepositoryFilters` of the rule in `AWS::ECR::ReplicationConfiguration`. Then copy what was pushed
+  before with `aws ecr start-replication-backfill`.
+references:
+  - https://docs.aws.amazon.com/AmazonECR/latest/userguide/registry-settings-examples.html
+  - https://docs.aws.amazon.com/AmazonECR/latest/userguide/replication.html
+controls:
+  aws-well-architected: [REL13-BP02]
+  nist-800-53: [CP-6, CP-9]
+  iso-27001-2022: [A.8.14]
+  soc-2: [A1.2]
+  dora: [Art. 12]
+examples:
+  pass:
+    - Resources: &shop
+        registry:
+          Type: AWS::ECR::Registry
+          Properties:
+            ReplicationConfiguration: &by-prefix
+              Rules:
+                - Destinations: [{Region: us-west-2, RegistryId: "111122223333"}]
+                  RepositoryFilters: [{Filter: shop/, FilterType: PREFIX_MATCH}]
+        web:
+          Type: AWS::ECS::Service
+          Properties:
+            ServiceName: web
+            ContainerImages:
+              - {ContainerName: web, Image: 111122223333.dkr.ecr.us-east-1.amazonaws.com/shop/web:1.2}
+    - Resources:  # no filters: everything is copied
+        registry:
+          Type: AWS::ECR::Registry
+          Properties:
+            ReplicationConfiguration: {Rules: [{Destinations: [{Region: us-west-2, RegistryId: "111122223333"}]}]}
+        web:
+          Type: AWS::ECS::Service
+          Properties:
+            ServiceName: web
+            ContainerImages:
+              - {ContainerName: web, Image: 111122223333.dkr.ecr.us-east-1.amazonaws.com/any/thing@sha256:0000000000000000000000000000000000000000000000000000000000000000}
+  fail:
+    - Resources:  # the prefix is that of a path that the name does not begin with
+        registry: {Type: AWS::ECR::Registry, Properties: {ReplicationConfiguration: *by-prefix}}
+        web:
+          Type: AWS::ECS::Service
+          Properties:
+            ServiceName: web
+            ContainerImages:
+              - {ContainerName: web, Image: 111122223333.dkr.ecr.us-east-1.amazonaws.com/shopping/web:1.2}
+    - Resources:  # a workload of another account pulls from this registry
+        registry: {Type: AWS::ECR::Registry, Properties: {ReplicationConfiguration: *by-prefix}}
+        web:
+          Type: AWS::ECS::Service
+          Account: "444455556666"
+          Properties:
+            ServiceName: web
+            ContainerImages:
+              - {ContainerName: web, Image: 111122223333.dkr.ecr.us-east-1.amazonaws.com/base/web:1.2}
+    - Resources:  # the filter that fits belongs to a rule for another Region
+        registry:
+          Type: AWS::ECR::Registry
+          Properties:
+            ReplicationConfiguration:
+              Rules:
+                - Destinations: [{Region: eu-west-1, RegistryId: "111122223333"}]
+                  RepositoryFilters: [{Filter: shop/, FilterType: PREFIX_MATCH}]
+        nightly:
+          Type: AWS::ECS::Task
+          Properties:
+            Group: family:nightly
+            ContainerImages:
+              - {ContainerName: job, Image: 111122223333.dkr.ecr.us-east-1.amazonaws.com/shop/job:7}
+  unknown:
+    - Resources: *shop
+      Gaps: [{Reason: AccessDeniedException, Type: "AWS::ECS::Service", Operation: "ecs:ListServices"}]
+    - Resources:
+        registry: {Type: AWS::ECR::Registry, Properties: {ReplicationConfiguration: {Unknown: "ecr:DescribeRegistry was denied"}}}
+        web:
+          Type: AWS::ECS::Service
+          Properties:
+            ServiceName: web
+            ContainerImages:
+              - {ContainerName: web, Image: 111122223333.dkr.ecr.us-east-1.amazonaws.com/shop/web:1.2}
+    - Resources:
+        registry: {Type: AWS::ECR::Registry, Properties: {ReplicationConfiguration: *by-prefix}}
+        web: {Type: AWS::ECS::Service, Properties: {ServiceName: web, ContainerImages: {Unknown: "ecs:DescribeTasks was throttled"}}}
+  not_applicable:
+    - Resources:  # other registries are judged by their own rules, and AWS itself serves EKS add-ons everywhere
+        registry: {Type: AWS::ECR::Registry, Properties: {ReplicationConfiguration: *by-prefix}}
+        web:
+          Type: AWS::ECS::Service
+          Properties:
+            ServiceName: web
+            ContainerImages:
+              - {ContainerName: a, Image: 444455556666.dkr.ecr.us-east-1.amazonaws.com/base/web:1}
+              - {ContainerName: b, Image: 111122223333.dkr.ecr.eu-west-1.amazonaws.com/base/web:1}
+              - {ContainerName: c, Image: 602401143452.dkr.ecr.us-east-1.amazonaws.com/eks/pause:3.10}
+              - {ContainerName: d, Image: public.ecr.aws/nginx/nginx:1.27}
+"""
+
+from scanner.references import replicates, uses
+from scanner.rule import Evidence, NotApplicable, Undecided, Violation
+
+
+def check(twin, model, parameters):
+    found = uses(model, twin.primary.place)
+    standby = twin.pair.standby
+    rules = (twin.primary["ReplicationConfiguration"] or {}).get("Rules") or []
+
+    if not found.seen and not found.unseen:
+        yield NotApplicable("No workload that was seen pulls from this registry.")
+        return
+    run = sorted({use.reference.repository for use in found.seen})
+    left_out = [name for name in run if not any(replicates(rule, name, standby) for rule in rules)]
+    yield Evidence(repositories=len(run), left_out=left_out)
+
+    if left_out:
+        some = ", ".join(f"'{name}'" for name in left_out[:5])
+        yield Violation(
+            f"'{len(left_out)}' of '{len(run)}' repositories that workloads run are covered by no replication rule from "
+            f"'{twin.primary.place}' to '{standby}', among them {some}; a filter for each was expected.",
+            "/ReplicationConfiguration/Rules",
+            tuple({use.workload.id: use.workload for use in found.seen if use.reference.repository in left_out}.values()),
+        )
+    elif found.unseen:
+        yield Undecided(f"Workloads may run repositories that were not seen: {found.unseen[0]}.")

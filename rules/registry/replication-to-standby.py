@@ -1,0 +1,76 @@
+"""
+title: The primary registry replicates directly to the standby
+severity: critical
+resource: AWS::ECR::Registry
+across: standby
+rationale: |
+  Amazon ECR keeps images in one Region. They reach another Region only through a rule in the replication configuration
+  of the registry that they are pushed to. A replication action happens once for a push: what registry A sends to B is
+  not sent on by a rule of B, so only a rule of the primary that names the standby itself counts.
+remediation: |
+  Add a rule to the primary's replication configuration; `put-replication-configuration` replaces all rules, so start
+  from those that `aws ecr describe-registry` shows.
+
+      aws ecr put-replication-configuration --region <primary> --replication-configuration '{"rules": [
+        {"destinations": [{"region": "<standby>", "registryId": "<standby account>"}]}]}'
+
+  In CloudFormation: `AWS::ECR::ReplicationConfiguration`, one for each account and Region. Only images pushed from then
+  on are copied; copy those that are there with `aws ecr start-replication-backfill`. Where a pipeline pushes every image
+  to both Regions itself, say so in an exemption: the rules about images judge what is there.
+references:
+  - https://docs.aws.amazon.com/AmazonECR/latest/userguide/replication.html
+  - https://docs.aws.amazon.com/AmazonECR/latest/userguide/replication-backfill.html
+  - https://docs.aws.amazon.com/wellarchitected/latest/framework/rel_planning_for_recovery_disaster_recovery.html
+controls:
+  aws-well-architected: [REL13-BP02]
+  nist-800-53: [CP-6, CP-9]
+  iso-27001-2022: [A.8.14]
+  soc-2: [A1.2]
+  dora: [Art. 12]
+examples:
+  pass:
+    - ReplicationConfiguration:
+        Rules:
+          - Destinations: [{Region: eu-west-1, RegistryId: "111122223333"}]
+          - Destinations: [{Region: us-west-2, RegistryId: "111122223333"}]
+    - Resources:  # a standby in another account
+        registry:
+          Type: AWS::ECR::Registry
+          Properties:
+            ReplicationConfiguration: {Rules: [{Destinations: [{Region: us-west-2, RegistryId: "444455556666"}]}]}
+      Pairs: [{primary: us-east-1, standby: {account: "444455556666", region: us-west-2}}]
+  fail:
+    - ReplicationConfiguration: {Rules: []}
+    - ReplicationConfiguration: {Rules: [{Destinations: [{Region: us-west-2, RegistryId: "444455556666"}]}]}
+    - Resources:  # a chain over a third Region does not carry an image on
+        primary:
+          Type: AWS::ECR::Registry
+          Properties:
+            ReplicationConfiguration: {Rules: [{Destinations: [{Region: eu-west-1, RegistryId: "111122223333"}]}]}
+        between:
+          Type: AWS::ECR::Registry
+          Region: eu-west-1
+          Properties:
+            ReplicationConfiguration: {Rules: [{Destinations: [{Region: us-west-2, RegistryId: "111122223333"}]}]}
+  unknown:
+    - ReplicationConfiguration: {Unknown: "ecr:DescribeRegistry was denied"}
+    - ReplicationConfiguration: {Rules: [{Destinations: [{Region: us-west-2, RegistryId: {Unknown: a parameter}}]}]}
+  not_applicable:
+    - Resources:
+        registry: {Type: AWS::ECR::Registry, Region: us-west-2, Properties: {ReplicationConfiguration: {Rules: []}}}
+"""
+
+from scanner.references import sends_to
+from scanner.rule import Evidence, Violation
+
+
+def check(twin, model, parameters):
+    rules = (twin.primary["ReplicationConfiguration"] or {}).get("Rules") or []
+    standby = twin.pair.standby
+    yield Evidence(rules=len(rules))
+    if not any(sends_to(rule, standby) for rule in rules):
+        yield Violation(
+            f"None of the '{len(rules)}' replication rules of registry '{twin.primary.place}' has '{standby}' among its "
+            "destinations; at least one was expected.",
+            "/ReplicationConfiguration",
+        )

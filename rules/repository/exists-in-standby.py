@@ -1,0 +1,86 @@
+"""
+title: The repository exists in the standby
+severity: critical
+resource: AWS::ECR::Repository
+across: standby
+parameters:
+  grace:
+    description: A repository whose first image is younger than this may still be on its way.
+    type: string
+    format: duration
+    default: 30m
+rationale: |
+  A replica keeps the name of its repository: an image that is pulled as `shop/web` in the primary has to be found as
+  `shop/web` in the standby. ECR creates the repository there with the first image it replicates, unless no rule covers
+  the name, the destination's registry policy forbids it, or a creation template cannot be applied.
+remediation: |
+  Create the repository in the standby, with the settings that it has in the primary: replication copies none of them.
+
+      aws ecr create-repository --region <standby> --repository-name <name> --image-tag-mutability IMMUTABLE
+
+  In CloudFormation: deploy the stack that holds the `AWS::ECR::Repository` in both Regions. Then make sure that a
+  replication rule covers the name, and copy what is there with `aws ecr start-replication-backfill`.
+references:
+  - https://docs.aws.amazon.com/AmazonECR/latest/userguide/replication.html
+  - https://docs.aws.amazon.com/AmazonECR/latest/userguide/repository-creation-templates.html
+controls:
+  nist-800-53: [CP-6]
+  iso-27001-2022: [A.8.14]
+examples:
+  pass:
+    - primary: {RepositoryName: shop/web}
+      standby: {RepositoryName: shop/web}
+  fail:
+    - primary: {RepositoryName: shop/web}
+      standby: null
+    - primary: {RepositoryName: shop/web}
+      standby: {RepositoryName: web}
+    - Resources:
+        web: {Type: AWS::ECR::Repository, Properties: {RepositoryName: shop/web}}
+      Images: [{Repository: shop/web, Digest: first, Tags: ["1"], PushedAt: "2026-10-30T00:00:00Z"}]
+  unknown:
+    - Resources:
+        web: {Type: AWS::ECR::Repository, Properties: {RepositoryName: shop/web}}
+      Gaps:
+        - {Reason: AccessDeniedException, Type: "AWS::ECR::Repository", Operation: "ecr:DescribeRepositories", Region: us-west-2}
+    - Resources:  # nobody looked there
+        web: {Type: AWS::ECR::Repository, Properties: {RepositoryName: shop/web}}
+      Scanned: [us-east-1]
+    - Resources:  # the first push was minutes ago
+        web: {Type: AWS::ECR::Repository, Properties: {RepositoryName: shop/web}}
+      Images: [{Repository: shop/web, Digest: first, Tags: ["1"], PushedAt: "2026-10-31T23:50:00Z"}]
+  not_applicable:
+    - Resources:  # nothing was pushed, so replication has had no reason to create it
+        web: {Type: AWS::ECR::Repository, Properties: {RepositoryName: shop/web}}
+      Images: [{Repository: shop/web}]
+    - Resources:
+        web: {Type: AWS::ECR::Repository, Region: us-west-2, Properties: {RepositoryName: shop/web}}
+"""
+
+from scanner.images import RepositoryKey
+from scanner.model import InsufficientData
+from scanner.rule import NotApplicable, Undecided, Violation
+
+
+def check(twin, model, parameters):
+    if twin.standby is not None:
+        return
+    name, standby = twin.primary.name, twin.pair.standby
+    images = listed(twin.primary, model)
+    if images is not None and not images:
+        yield NotApplicable("Nothing was pushed to the repository yet, so there was nothing to replicate.")
+    elif images and all(image.pushed_at is not None and image.pushed_at > model.as_of - parameters["grace"] for image in images):
+        yield Undecided(
+            f"Repository '{name}' is not in '{standby}' yet; no image in it is older than the grace time, and replication "
+            "creates it with the first one."
+        )
+    else:
+        yield Violation(f"Repository '{name}' does not exist in '{standby}'; one of the same name was expected.")
+
+
+def listed(repository, model):
+    """Return the images of a repository, None if they were not listed: it is missing in the standby all the same."""
+    try:
+        return model.images.images(RepositoryKey.of(repository.place, repository.name))
+    except InsufficientData:
+        return None

@@ -1,0 +1,117 @@
+"""
+title: Every image is in the standby
+severity: medium
+resource: AWS::ECR::Repository
+across: standby
+parameters:
+  grace:
+    description: A younger image may still be on its way. AWS promises no time; most replicate in less than 30 minutes.
+    type: string
+    format: duration
+    default: 30m
+rationale: |
+  That replication is configured proves nothing about what is there. ECR copies what is pushed after a rule was made; an
+  image that is older, or whose replication failed, is missing without a word until somebody pulls it. Only the digests on
+  both sides tell. Archived images of the primary are left out, for they cannot be pulled there either.
+remediation: |
+  Copy the missing images; the digest must stay the same, so do not build them again.
+
+      aws ecr start-replication-backfill --region <primary> --destination region=<standby>,registryId=<standby account>
+      aws ecr describe-image-replication-status --region <primary> --repository-name <name> --image-id imageDigest=<digest>
+
+  Where the status is FAILED, CloudTrail in the standby has the denied ReplicateImage or CreateRepository call. A lifecycle
+  policy of the standby may also have removed them.
+references:
+  - https://docs.aws.amazon.com/AmazonECR/latest/userguide/replication.html
+  - https://docs.aws.amazon.com/AmazonECR/latest/userguide/replication-backfill.html
+  - https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_DescribeImageReplicationStatus.html
+controls:
+  nist-800-53: [CP-9]
+examples:
+  pass:
+    - Resources: &both
+        primary: {Type: AWS::ECR::Repository, Properties: {RepositoryName: shop/web}}
+        standby: {Type: AWS::ECR::Repository, Region: us-west-2, Properties: {RepositoryName: shop/web}}
+      Images:
+        - {Repository: shop/web, Digest: first, Tags: ["1"]}
+        - {Repository: shop/web, Digest: first, Region: us-west-2}
+    - Resources: *both
+      Images:  # pushed ten minutes ago
+        - {Repository: shop/web, Digest: first, PushedAt: "2026-10-31T23:50:00Z"}
+        - {Repository: shop/web, Region: us-west-2}
+    - Resources: *both
+      Images:  # archived in the primary
+        - {Repository: shop/web, Digest: old, Status: ARCHIVED}
+        - {Repository: shop/web, Region: us-west-2}
+    - Resources: *both
+      Images:  # the standby may keep more
+        - {Repository: shop/web}
+        - {Repository: shop/web, Digest: old, Region: us-west-2}
+    - Resources:  # nothing to replicate
+        primary: {Type: AWS::ECR::Repository, Properties: {RepositoryName: shop/web}}
+      Images: [{Repository: shop/web}]
+  fail:
+    - Resources: *both
+      Images:
+        - {Repository: shop/web, Digest: first, Tags: ["1"]}
+        - {Repository: shop/web, Digest: second, Tags: ["2"]}
+        - {Repository: shop/web, Digest: first, Tags: ["1"], Region: us-west-2}
+    - Resources: *both
+      Images:  # the tag is there, on other content
+        - {Repository: shop/web, Digest: built-in-the-east, Tags: ["1"]}
+        - {Repository: shop/web, Digest: built-in-the-west, Tags: ["1"], Region: us-west-2}
+    - Resources: *both
+      Parameters: {grace: 5m}
+      Images:
+        - {Repository: shop/web, Digest: first, PushedAt: "2026-10-31T23:50:00Z"}
+        - {Repository: shop/web, Region: us-west-2}
+    - Resources:
+        primary: {Type: AWS::ECR::Repository, Properties: {RepositoryName: shop/web}}
+      Images: [{Repository: shop/web, Digest: first}]
+  unknown:
+    - Resources: *both
+      Images:
+        - {Repository: shop/web, Digest: first}
+        - {Repository: shop/web, Region: us-west-2, Incomplete: "page 2 of ecr:DescribeImages was throttled"}
+    - Resources: *both
+      Images: [{Repository: shop/web, Digest: first}]
+    - Resources: *both
+      Images:
+        - {Repository: shop/web, Incomplete: "ecr:DescribeImages was denied"}
+        - {Repository: shop/web, Digest: first, Region: us-west-2}
+    - Resources:
+        primary: {Type: AWS::ECR::Repository, Properties: {RepositoryName: shop/web}}
+      Images: [{Repository: shop/web, Digest: first}]
+      Scanned: [us-east-1]
+  not_applicable:
+    - Resources: *both  # files alone
+"""
+
+from scanner.images import ImageIndex, Listing, RepositoryKey
+from scanner.rule import Evidence, NotApplicable, Violation
+
+
+def check(twin, model, parameters):
+    name = twin.primary.name
+    primary, standby = RepositoryKey.of(twin.primary.place, name), RepositoryKey.of(twin.pair.standby, name)
+    if twin.primary.locations and primary not in model.images:
+        yield NotApplicable("A file does not say which images a repository holds; collect a snapshot to know.")
+        return
+    index = model.images
+    if twin.standby is None:  # a repository that is known not to exist holds nothing
+        index = ImageIndex({primary: Listing(model.images.images(primary)), standby: Listing(())})
+    found = index.missing(primary, standby, model.as_of - parameters["grace"])
+    oldest = found.oldest_missing_at.isoformat() if found.oldest_missing_at else None
+    yield Evidence(
+        images=found.images,
+        missing=found.missing,
+        pending=found.pending,
+        oldest_missing_at=oldest,
+        sample=list(found.sample),
+    )
+    if found.missing:
+        since = f", the oldest pushed at '{oldest}'" if oldest else ""
+        yield Violation(
+            f"'{found.missing}' of '{found.images}' images of repository '{name}' are not in '{twin.pair.standby}'{since}; "
+            "all that are older than the grace time were expected there."
+        )

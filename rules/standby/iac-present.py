@@ -1,0 +1,80 @@
+"""
+title: Infrastructure code creates what runs workloads in the standby
+severity: critical
+resource: [AWS::ECS::Cluster, AWS::ECS::Service, AWS::EKS::Cluster]
+across: standby
+rationale: |
+  Two copies of an image run nothing. The cluster and the services have to exist in the standby, or be created there
+  while the primary is lost, when consoles are slow and nobody remembers the settings. Only code that names the
+  standby's Region does that twice alike. A resource that merely exists there, made by hand, cannot be made again.
+remediation: |
+  Take the Region out of the code and deploy it to both: in CloudFormation, one template as two stacks
+  (`aws cloudformation deploy --region <standby> ...`) or a stack set with both Regions. A template does not name the
+  Region it is deployed to, so say it in `regionproof.yaml`:
+
+      iac:
+        - {path: infra/service.yaml, region: <primary>}
+        - {path: infra/service.yaml, region: <standby>}
+
+  and give the folder to the scan: `regionproof scan <snapshot> infra/`.
+references:
+  - https://docs.aws.amazon.com/wellarchitected/latest/framework/rel_planning_for_recovery_config_drift.html
+  - https://docs.aws.amazon.com/wellarchitected/latest/framework/rel_planning_for_recovery_disaster_recovery.html
+controls:
+  aws-well-architected: [REL13-BP04]
+  iso-27001-2022: [A.5.30]
+  dora: [Art. 11]
+examples:
+  pass:
+    - Resources:
+        primary: {Type: AWS::ECS::Cluster, Properties: {ClusterName: payments}}
+        standby: {Type: AWS::ECS::Cluster, Region: us-west-2, Properties: {ClusterName: payments}}
+    - Resources:
+        primary: {Type: AWS::ECS::Service, Properties: {Cluster: payments, ServiceName: api}}
+        standby: {Type: AWS::ECS::Service, Region: us-west-2, Properties: {Cluster: payments, ServiceName: api, DesiredCount: 0}}
+    - Resources:
+        primary: {Type: AWS::EKS::Cluster, Properties: {Name: shop}}
+        standby: {Type: AWS::EKS::Cluster, Region: us-west-2, Properties: {Name: shop}}
+  fail:
+    - Resources: &alone
+        primary: {Type: AWS::ECS::Cluster, Properties: {ClusterName: payments}}
+    - Resources:  # a service of the same name in another cluster is another service
+        primary: {Type: AWS::ECS::Service, Properties: {Cluster: payments, ServiceName: api}}
+        standby: {Type: AWS::ECS::Service, Region: us-west-2, Properties: {Cluster: staging, ServiceName: api}}
+    - Resources:  # backup and restore needs the code most of all
+        primary: {Type: AWS::EKS::Cluster, Properties: {Name: shop}}
+      Pairs: [{primary: us-east-1, standby: us-west-2, dr_class: backup-restore}]
+    - Resources:  # the code is there, for another Region
+        primary: {Type: AWS::ECS::Cluster, Properties: {ClusterName: payments}}
+        other: {Type: AWS::ECS::Cluster, Region: eu-west-1, Properties: {ClusterName: payments}}
+  unknown:
+    - Resources:  # the Region is a parameter of the deployment, and nobody declared its value
+        primary: {Type: AWS::ECS::Cluster, Properties: {ClusterName: payments}}
+        standby: {Type: AWS::ECS::Cluster, Region: null, Properties: {ClusterName: payments}}
+    - Resources:  # the name is not declared, so AWS will choose it
+        primary: {Type: AWS::ECS::Cluster, Properties: {ClusterName: payments}}
+        standby: {Type: AWS::ECS::Cluster, Region: us-west-2, Properties: {ClusterName: {Ref: ClusterName}}}
+    - Resources:
+        primary: {Type: AWS::ECS::Cluster, Properties: {ClusterName: {Ref: ClusterName}}}
+  not_applicable:
+    - Resources: *alone
+      Pairs: [{primary: eu-west-1, standby: us-west-2}]
+"""
+
+from scanner.model import InsufficientData
+from scanner.rule import Evidence, Undecided, Violation
+
+
+def check(twin, model, parameters):
+    primary, standby = twin.primary, twin.pair.standby
+    if primary.name is None:
+        raise InsufficientData(f"the name of '{primary.id}' is not known, so its counterpart is not either")
+    found = model.declared(primary.type, primary.name, standby)
+    location = found.locate("") if found else None
+    yield Evidence(declared=found is not None, file=location.path if location else None)
+    if found is None:
+        none = f"None of the code that was scanned creates '{primary.type}' '{primary.name}'"
+        if model.declared(primary.type, primary.name, primary.place) is None:
+            yield Undecided(f"{none}, in the primary neither; its code may be elsewhere.")
+        else:
+            yield Violation(f"{none} in '{standby}'.")

@@ -1,0 +1,386 @@
+"""The command line: the only module that prints, exits, and reads the environment or the clock."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import click
+
+from scanner import __version__
+from scanner.errors import RegionproofError, UsageError
+
+if TYPE_CHECKING:
+    from scanner.config import Config
+    from scanner.finding import Report
+    from scanner.rule import Rule
+
+SEVERITIES = ("critical", "high", "medium", "low", "info", "never")
+OK, FINDINGS, USAGE, INCOMPLETE, CRASH, INTERRUPTED = 0, 1, 2, 3, 4, 130
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run the command line and exit with the code of the contract."""
+    arguments = sys.argv[1:] if arguments is None else list(arguments)
+    try:
+        code = cli.main(args=list(arguments), prog_name="regionproof", standalone_mode=False)
+        sys.exit(code if isinstance(code, int) else OK)
+    except click.exceptions.Exit as stop:
+        sys.exit(stop.exit_code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(USAGE)
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("Interrupted; a snapshot that was begun is finished by `collect --resume`.", err=True)
+        sys.exit(INTERRUPTED)
+    except RegionproofError as error:
+        _complain(str(error), error.hint)
+        sys.exit(error.exit_code)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # so that closing does not fail again
+        sys.exit(OK)
+    except OSError as error:
+        _complain(str(error), "Free some space, or check the permissions, and run it again.")
+        sys.exit(CRASH)
+    except Exception as error:  # noqa: BLE001 - a crash has its own exit code and must read as one
+        if "--debug" in arguments:
+            traceback.print_exc()
+        _complain(f"regionproof crashed: {type(error).__name__}: {error}", "Run again with --debug and report it.")
+        sys.exit(CRASH)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, message="regionproof %(version)s")
+@click.option("--debug", is_flag=True, help="Show where a crash happened.")
+def cli(debug: bool) -> None:
+    """If this Region is gone tonight, can every container workload start in the standby Region?
+
+    `collect` asks AWS and writes a snapshot; `scan` judges snapshots and templates, offline.
+    Exit codes: 0 nothing found, 1 findings, 2 usage, 3 incomplete (if asked), 4 nothing scanned or a crash.
+    """
+
+
+def _config_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    help = "Configuration file; default: regionproof.yaml here, if there is one."
+    return click.option("--config", "config_path", metavar="FILE", help=help)(command)
+
+
+@cli.command()
+@click.option("-o", "--output", default="regionproof-demo", metavar="DIR", show_default=True, help="Where to write.")
+def demo(output: str) -> int:
+    """Serve an invented estate on loopback, collect from it, scan it, and write every report."""
+    from scanner.demo import run
+
+    folder = Path(output)
+    inputs = run(folder)
+    click.echo(f"Collected an invented estate from a loopback endpoint into {folder / 'snapshot'}.", err=True)
+    config = _read_config(str(inputs.config))
+    report = _scan(inputs.paths, config, (), (), (), python=True, now=inputs.as_of)
+    _write(report, ("table", "json", "sarif"), str(folder) + "/", "github")
+    _write(report, ("table",), None, "github")
+    click.echo(f"\nWritten to {folder}: regionproof.txt, regionproof.json, regionproof.sarif.", err=True)
+    scanned = " ".join(map(str, inputs.paths))
+    click.echo(f"Next: regionproof scan {scanned} --config {inputs.config}", err=True)
+    return OK
+
+
+@cli.command()
+@click.option("-o", "--output", required=True, metavar="SNAPSHOT", help="The folder to write the snapshot to.")
+@_config_option
+@click.option("--accounts", metavar="A,B", help="Account ids; default: the account of the credentials.")
+@click.option("--regions", metavar="R,..", help="Regions; default: the configuration's, else AWS_REGION.")
+@click.option("--role-name", metavar="N", help="Role to assume in accounts other than one's own.")
+@click.option("--services", metavar="S,..", help="Only these services: ecr, ecs, eks.")
+@click.option("--profile", metavar="P", help="Profile of the AWS configuration.")
+@click.option("--endpoint-url", metavar="U", help="Ask this endpoint instead of AWS.")
+@click.option("--resume", is_flag=True, help="Finish an interrupted snapshot; what it holds is not asked again.")
+def collect(
+    output: str,
+    config_path: str | None,
+    accounts: str | None,
+    regions: str | None,
+    role_name: str | None,
+    services: str | None,
+    profile: str | None,
+    endpoint_url: str | None,
+    resume: bool,
+) -> int:
+    """Ask AWS, read-only, and write a snapshot.  The only command that touches the network."""
+    from scanner.collectors.live import collect as collect_live
+
+    config = _read_config(config_path)
+    snapshot = collect_live(
+        Path(output),
+        accounts=_listed(accounts) or config.accounts,
+        regions=_listed(regions) or _regions(config),
+        role_name=role_name or config.role_name,
+        services=_listed(services),
+        profile=profile,
+        endpoint_url=endpoint_url,
+        resume=resume,
+        clock=_now,
+        config_sha256=config.sha256,
+    )
+    failed = [row for row in snapshot.coverage() if row.status != "complete"]
+    calls = sum(row.calls for row in snapshot.coverage())
+    click.echo(f"{output}: {len(snapshot.targets)} targets, {calls} calls.", err=True)
+    for row in failed:
+        errors = ", ".join(f"{code} x{count}" for code, count in row.errors)
+        click.echo(f"  not answered: {row.account}/{row.region} {row.service}:{row.operation}: {errors}", err=True)
+    return OK
+
+
+@cli.command()
+@click.argument("paths", nargs=-1, required=True, metavar="PATH...")
+@_config_option
+@click.option("--format", "formats", multiple=True, metavar="F[=FILE][,..]", help="table (default), json, sarif.")
+@click.option("-o", "--output", metavar="PATH", help="A file for one format, a folder for several; - is stdout.")
+@click.option(
+    "--fail-on", type=click.Choice(SEVERITIES), default="high", show_default=True, help="Exit 1 from here on."
+)
+@click.option("--fail-on-incomplete", is_flag=True, help="Exit 3 if anything could not be seen or decided.")
+@click.option("--select", multiple=True, metavar="RULES", help="Only these rules: ids, groups or globs.")
+@click.option("--ignore", multiple=True, metavar="RULES", help="Not these rules.")
+@click.option("--rules", "rule_paths", multiple=True, metavar="DIR", help="Also the rules in this folder.")
+@click.option("--no-python-rules", is_flag=True, help="Refuse rules of --rules folders that are code.")
+@click.option("--sarif-profile", type=click.Choice(["github", "full"]), default="github", show_default=True)
+def scan(
+    paths: tuple[str, ...],
+    config_path: str | None,
+    formats: tuple[str, ...],
+    output: str | None,
+    fail_on: str,
+    fail_on_incomplete: bool,
+    select: tuple[str, ...],
+    ignore: tuple[str, ...],
+    rule_paths: tuple[str, ...],
+    no_python_rules: bool,
+    sarif_profile: str,
+) -> int:
+    """Judge snapshots, templates and folders of templates.  Never touches the network."""
+    from scanner.output import destinations
+
+    destinations(formats, output)  # complain before the work is done
+    config = _read_config(config_path)
+    report = _scan(
+        [_from_here(path) for path in paths], config, select, ignore, rule_paths, python=not no_python_rules, now=_now()
+    )
+    _write(report, formats, output, sarif_profile)
+    return _exit_code(report, fail_on, fail_on_incomplete)
+
+
+@cli.group(name="rules")
+def rules_group() -> None:
+    """List, explain and test rules."""
+
+
+@rules_group.command(name="list")
+@click.option("--rules", "rule_paths", multiple=True, metavar="DIR", help="Also the rules in this folder.")
+def rules_list(rule_paths: tuple[str, ...]) -> int:
+    """List the rules: id, severity, title."""
+    rules = _load_rules(rule_paths)
+    width = max(len(rule.id) for rule in rules)
+    for rule in rules:
+        click.echo(f"{rule.id:<{width}}  {rule.severity:<8}  {rule.title}")
+    return OK
+
+
+@rules_group.command(name="show")
+@click.argument("id")
+@click.option("--rules", "rule_paths", multiple=True, metavar="DIR", help="Also the rules in this folder.")
+def rules_show(id: str, rule_paths: tuple[str, ...]) -> int:
+    """Explain a rule: why, how it is judged, how to fix it, examples with what they give."""
+    from scanner.docs import rule_page
+
+    rules = _load_rules(rule_paths)
+    found = next((rule for rule in rules if rule.id == id), None)
+    if found is None:
+        raise UsageError(f"no rule '{id}'", _near(id, [rule.id for rule in rules]))
+    click.echo(rule_page(found), nl=False)
+    return OK
+
+
+@rules_group.command(name="test")
+@click.argument("folders", nargs=-1, metavar="[DIR...]")
+def rules_test(folders: tuple[str, ...]) -> int:
+    """Run the examples of the built-in rules, or of the rules in DIR."""
+    from scanner.testing import examples, holds, run
+
+    rules = _load_rules(folders)
+    if folders:
+        rules = [rule for rule in rules if any(rule.path.startswith(str(Path(folder))) for folder in folders)]
+    count, wrong = 0, 0
+    for rule in rules:
+        for status, example in examples(rule):
+            count += 1
+            if not holds(rule, status, example):
+                wrong += 1
+                given = "; ".join(f"{finding.status}: {finding.message}" for finding in run(rule, example))
+                click.echo(f"{rule.path}: example {count} should be {status} but gives {given or 'nothing'}")
+    click.echo(f"{len(rules)} rules, {count} examples, {wrong} wrong.")
+    return FINDINGS if wrong else OK
+
+
+@cli.command()
+@click.argument("name")
+def schema(name: str) -> int:
+    """Print a JSON Schema: report, config, rule, snapshot."""
+    from scanner.assets import asset
+
+    names = sorted(entry.name.removesuffix(".json") for entry in asset("schemas").iterdir() if entry.is_file())
+    if name not in names:
+        raise UsageError(f"no schema '{name}'", _near(name, names))
+    click.echo((asset("schemas") / f"{name}.json").read_text(encoding="utf-8"), nl=False)
+    return OK
+
+
+@cli.command()
+@click.argument("snapshot")
+@click.option("--port", default=0, metavar="N", help="Port on 127.0.0.1; default: a free one.")
+def serve(snapshot: str, port: int) -> int:
+    """Serve a snapshot as a read-only AWS endpoint on loopback."""
+    from scanner.serve import serve as serve_snapshot
+    from scanner.snapshot import Snapshot
+
+    with serve_snapshot(Snapshot.open(Path(snapshot)), port=port) as endpoint:
+        click.echo(f"Serving {snapshot} at {endpoint.url}; Ctrl-C stops.", err=True)
+        click.echo(f"Try: aws ecr describe-repositories --endpoint-url {endpoint.url} --region REGION", err=True)
+        endpoint.wait()
+    return OK
+
+
+def _read_config(path: str | None) -> Config:
+    from scanner.config import NAMES, Config, read
+
+    if path is None:
+        path = next((name for name in NAMES if Path(name).is_file()), None)
+    if path is None:
+        return Config()
+    config = read(Path(path))
+    for key in config.unused:
+        click.echo(f"{path}: note: '{key}' is accepted but not used by this version.", err=True)
+    return config
+
+
+def _load_rules(folders: Sequence[str], *, python: bool = True) -> list[Rule]:
+    from scanner.rule import load_rules
+
+    for folder in folders:
+        if not Path(folder).is_dir():
+            raise UsageError(f"{folder}: no such folder of rules", "Rules live in FOLDER/<group>/<name>.yaml or .py.")
+    return load_rules([Path(folder) for folder in folders], python=python)
+
+
+def _scan(
+    paths: Sequence[Path],
+    config: Config,
+    select: Sequence[str],
+    ignore: Sequence[str],
+    rule_paths: Sequence[str],
+    *,
+    python: bool,
+    now: datetime,
+) -> Report:
+    from dataclasses import replace
+
+    from scanner.engine import selected, unmatched
+    from scanner.scan import scan as scan_paths
+
+    rules = _load_rules([*config.rule_paths, *rule_paths], python=python)
+    config = replace(config, select=_split(select) or config.select, ignore=config.ignore + _split(ignore))
+    named = {
+        "--select or rules.select": config.select,
+        "--ignore or rules.ignore": config.ignore,
+        "rules.severity": config.severity,
+        "rules.parameters": config.parameters,
+        "exemptions": [exemption.rule for exemption in config.exemptions],
+    }
+    for where, pattern in unmatched(named, rules):
+        raise UsageError(f"{where}: no rule '{pattern}'", _near(pattern, [rule.id for rule in rules]))
+    return scan_paths(paths, selected(rules, config), config, now)
+
+
+def _write(report: Report, formats: Sequence[str], output: str | None, sarif_profile: str) -> None:
+    from scanner.output import destinations, replacing
+    from scanner.reporters import REPORTERS
+
+    for destination in destinations(formats, output):
+        write = REPORTERS[destination.format].write
+        options: dict[str, Any] = {"profile": sarif_profile} if destination.format == "sarif" else {}
+        if destination.path is not None:
+            with replacing(destination.path) as out:
+                write(report, out, **options)
+            continue
+        if destination.format == "table":
+            options = {"width": shutil.get_terminal_size((100, 24)).columns, "color": _color(), "unicode": _unicode()}
+        write(report, sys.stdout, **options)
+        sys.stdout.flush()
+
+
+def _from_here(path: str) -> Path:
+    """Return a path relative to the working directory where it is below it: reports are read elsewhere."""
+    return Path(path).relative_to(Path.cwd()) if Path(path).is_relative_to(Path.cwd()) else Path(path)
+
+
+def _exit_code(report: Report, fail_on: str, fail_on_incomplete: bool) -> int:
+    from scanner.finding import Status
+
+    threshold = -1 if fail_on == "never" else SEVERITIES.index(fail_on)
+    failures = [f for f in report.findings if f.status is Status.FAIL and f.exemption is None]
+    if any(finding.severity.rank <= threshold for finding in failures):
+        return FINDINGS
+    undecided = not report.complete or any(finding.status is Status.UNKNOWN for finding in report.findings)
+    return INCOMPLETE if fail_on_incomplete and undecided else OK
+
+
+def _regions(config: Config) -> tuple[str, ...]:
+    paired = [place.region for pair in config.pairs or () for place in (pair.primary, pair.standby)]
+    named = config.regions or tuple(dict.fromkeys(paired))
+    ambient = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
+    return named or ((ambient,) if ambient else ())
+
+
+def _listed(text: str | None) -> tuple[str, ...]:
+    return _split([text]) if text else ()
+
+
+def _split(groups: Sequence[str]) -> tuple[str, ...]:
+    return tuple(part.strip() for group in groups for part in group.split(",") if part.strip())
+
+
+def _near(word: str, known: Sequence[str]) -> str:
+    import difflib
+
+    near = difflib.get_close_matches(word, known, n=1)
+    return f"Did you mean '{near[0]}'?" if near else f"Known: {', '.join(known)}."
+
+
+def _complain(message: str, hint: str) -> None:
+    click.echo(f"error: {_printable(message)}", err=True)
+    if hint:
+        click.echo(f"  {_printable(hint)}", err=True)
+
+
+def _printable(text: str) -> str:
+    return "".join(c if c.isprintable() or c == "\n" else "\N{REPLACEMENT CHARACTER}" for c in text)
+
+
+def _color() -> bool:
+    if os.environ.get("FORCE_COLOR"):
+        return True
+    return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def _unicode() -> bool:
+    return (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
+
+
+def _now() -> datetime:
+    epoch = os.environ.get("SOURCE_DATE_EPOCH")
+    return datetime.fromtimestamp(int(epoch), UTC) if epoch else datetime.now(UTC)

@@ -1,0 +1,58 @@
+"""Live AWS: what to ask, and what the answers of a snapshot mean.
+
+One module a service; `live` makes the calls.  Nothing here imports boto3 before a call is made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from scanner.collectors import ecr, ecs, eks
+from scanner.collectors.ask import NOT_COLLECTED, Answers, Ask, Collector
+from scanner.errors import SnapshotError
+from scanner.model import Gap, Resource, guard
+from scanner.recorded import Call, Target
+from scanner.snapshot import Snapshot
+
+__all__ = ["ASSUME_ROLE", "COLLECTORS", "REGION", "Answers", "Ask", "Collector", "read"]
+
+COLLECTORS: Mapping[str, Collector] = {"ecr": ecr, "ecs": ecs, "eks": eks}
+REGION = "AWS::Account::Region"
+ASSUME_ROLE = ("sts", "AssumeRole")
+"""The call whose failure keeps us out of an account."""
+
+
+def read(snapshot: Snapshot) -> tuple[list[Resource], list[Gap]]:
+    """Return every resource a snapshot shows, and everything it does not; raise `SnapshotError` if it is damaged."""
+    resources: list[Resource] = []
+    gaps: list[Gap] = []
+    for target in snapshot.targets:
+        try:
+            found = list(_read_target(target, list(snapshot.calls_of(target))))
+        except (AttributeError, IndexError, KeyError, RecursionError, TypeError, ValueError) as error:
+            raise SnapshotError(
+                f"the answers of {target.place} in {snapshot.path} are none that AWS gives: {error!r}",
+                "Collect the snapshot again.",
+            ) from error
+        gaps += [item for item in found if isinstance(item, Gap)]
+        resources += [item for item in found if isinstance(item, Resource)]
+    return resources, gaps
+
+
+def _read_target(target: Target, calls: list[Call]) -> Iterator[Resource | Gap]:
+    account, region = target.place
+    yield Resource(REGION, f"aws://{account}/{region}", "region", account, region, guard({"RegionName": region}))
+    refused = next((c.error for c in calls if (c.service, c.operation) == ASSUME_ROLE and c.error), None)
+    for service, collector in COLLECTORS.items():
+        if refused:
+            yield from _unseen(target, collector, refused.code, refused.message, ":".join(ASSUME_ROLE))
+        elif service in target.services:
+            yield from collector.resources(Answers(target, service, calls))
+        else:
+            message = f"{service} was not among the services that were collected"
+            yield from _unseen(target, collector, NOT_COLLECTED, message, None)
+
+
+def _unseen(target: Target, collector: Collector, reason: str, message: str, operation: str | None) -> Iterator[Gap]:
+    for type in collector.TYPES:
+        yield Gap(reason, message, type, target.account, target.region, operation)

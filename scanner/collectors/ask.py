@@ -1,0 +1,229 @@
+"""The contract of a collector: what to ask of a service, and how its answers are read.
+
+A service module has `CALLS` (in the order they are asked), `TYPES` (what its answers describe) and `resources()`,
+which is pure: it turns `Answers` into resources and gaps, whether the answers were made a second or a year ago.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from scanner.images import Image
+from scanner.model import Gap, Properties, Resource, Unknown, guard
+from scanner.recorded import Call, CallError, Target, canonical
+
+NOT_COLLECTED = "NotCollected"
+"""The reason of a gap where nobody asked."""
+MALFORMED = "MalformedResponse"
+"""The error code of an answer that is not what the operation answers."""
+_DEEPEST_POLICY = 32
+
+
+def once(answers: Answers) -> Iterable[dict[str, Any]]:  # noqa: ARG001 - the signature of `Ask.each`
+    """Return one empty set of parameters: the call is made once."""
+    return [{}]
+
+
+@dataclass(frozen=True)
+class Ask:
+    """One operation to ask of a target.
+
+    `answer` is the top-level key that a right answer holds.  `types` are the resource types that may stay unseen when
+    the call fails; those that depend on its answer are among them.  `parameters` are constant, `each` yields those
+    that follow from earlier answers of the target.  `absent` are the error codes that say "there is none", a fact.
+    With `images`, the items of all pages become rows of the image index, or a reason why not all of them could.
+    """
+
+    operation: str
+    answer: str
+    types: tuple[str, ...] = ()
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    each: Callable[[Answers], Iterable[dict[str, Any]]] = once
+    absent: frozenset[str] = frozenset()
+    paged: bool = False
+    images: Callable[[Sequence[Any]], tuple[list[Image], str | None]] | None = None
+
+
+class Collector(Protocol):
+    """A service module."""
+
+    @property
+    def CALLS(self) -> tuple[Ask, ...]:
+        """What to ask, in order."""
+
+    @property
+    def TYPES(self) -> tuple[str, ...]:
+        """The resource types its answers describe."""
+
+    def resources(self, answers: Answers) -> Iterator[Resource | Gap]:
+        """Return what the answers say."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """All pages of one answer, in order, and the error that ended them; `at` is the time of the first."""
+
+    parameters: Mapping[str, Any]
+    pages: tuple[Mapping[str, Any], ...]
+    error: CallError | None
+    at: str
+
+
+class Answers:
+    """What one service of one target answered."""
+
+    def __init__(self, target: Target, service: str, calls: Iterable[Call]) -> None:
+        self.target, self.service = target, service
+        pages: dict[tuple[str, str], list[Call]] = {}
+        for call in calls:
+            if call.service == service:
+                pages.setdefault((call.operation, canonical(call.parameters)), []).append(call)
+        self._answers = {key: _answer(calls) for key, calls in pages.items()}
+        self._by_operation: dict[str, list[Answer]] = {}
+        for (operation, _), answer in sorted(self._answers.items()):
+            self._by_operation.setdefault(operation, []).append(answer)
+
+    def of(self, ask: Ask) -> Sequence[Answer]:
+        """Return every answer to `ask`, sorted by parameters."""
+        return self._by_operation.get(ask.operation, ())
+
+    def get(self, ask: Ask, parameters: Mapping[str, Any]) -> Answer | None:
+        """Return the answer to `ask` with these parameters (beside its constant ones), None if nobody asked."""
+        return self._answers.get((ask.operation, canonical({**ask.parameters, **parameters})))
+
+    def items(self, ask: Ask) -> Iterator[tuple[Answer, Any]]:
+        """Yield each item of the lists that all answers to `ask` hold, with the answer that holds it."""
+        for answer in self.of(ask):
+            for item in items(answer, ask.answer):
+                yield answer, item
+
+    def value(self, ask: Ask, parameters: Mapping[str, Any], read: Callable[[Answer], Any]) -> Any:
+        """Return what `read` makes of an answer, None if AWS said there is none, else `Unknown`."""
+        answer = self.get(ask, parameters)
+        if answer is None:
+            return Unknown(f"{self.name(ask)} was not asked in {self.target.place}")
+        if answer.error is None:
+            return read(answer)
+        if answer.error.code in ask.absent:
+            return None
+        return Unknown(f"{self.name(ask)} in {self.target.place}: {answer.error.code}: {answer.error.message}")
+
+    def name(self, ask: Ask) -> str:
+        """Return the operation as reports name it, for example `ecr:DescribeRepositories`."""
+        return f"{self.service}:{ask.operation}"
+
+    def resource(
+        self,
+        type: str,
+        id: str,
+        name: str | None,
+        properties: Mapping[str, Any],
+        *,
+        asks: Sequence[Ask],
+        at: str | None,
+        tags: Mapping[str, str] | None = None,
+    ) -> Resource:
+        """Return a resource of the target; account and Region are the target's, whatever the answer says."""
+        guarded: Properties = guard({key: value for key, value in properties.items() if value is not None})
+        operations = tuple(self.name(ask) for ask in asks)
+        account, region = self.target.place
+        return Resource(type, id, name, account, region, guarded, tags or {}, {}, operations, at)
+
+    def gap(self, type: str, operation: str, reason: str, message: str) -> Gap:
+        """Return a gap in this target."""
+        return Gap(reason, message, type, self.target.account, self.target.region, operation)
+
+    def gaps(self, asks: Iterable[Ask]) -> Iterator[Gap]:
+        """Yield what failed calls, and calls nobody made, may hide: one gap for each operation, type and reason."""
+        for ask in asks:
+            missed: dict[str, list[str]] = {}
+            for parameters in ask.each(self):
+                answer = self.get(ask, parameters)
+                if answer is None:
+                    missed.setdefault(NOT_COLLECTED, []).append("it was not asked")
+                elif answer.error and answer.error.code not in ask.absent:
+                    missed.setdefault(answer.error.code, []).append(answer.error.message)
+            for reason, messages in missed.items():
+                more = f" (and {len(messages) - 1} more)" if len(messages) > 1 else ""
+                for type in ask.types:
+                    yield self.gap(type, self.name(ask), reason, f"{messages[0]}{more}")
+
+
+def _answer(calls: list[Call]) -> Answer:
+    calls.sort(key=lambda call: call.page)
+    pages = tuple(call.response for call in calls if call.response is not None)
+    return Answer(calls[0].parameters, pages, calls[-1].error, calls[0].at)
+
+
+def items(answer: Answer, key: str) -> list[Any]:
+    """Return the items of the list `key` of all pages."""
+    lists = [page.get(key) for page in answer.pages]
+    return [item for items in lists if isinstance(items, list) for item in items]
+
+
+def structures(value: Any) -> list[dict[str, Any]]:
+    """Return the objects of a list that may be absent."""
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+
+
+def chunks(values: Sequence[str], size: int) -> Iterator[list[str]]:
+    """Yield `values` in lists of at most `size`."""
+    for start in range(0, len(values), size):
+        yield list(values[start : start + size])
+
+
+_FREE = frozenset({"options", "dockerLabels", "driverOpts", "labels", "tags"})
+
+
+def cloudformation(value: Any, names: Mapping[str, str] | None = None) -> Any:
+    """Return an answer's structure with CloudFormation's property names: `imageTagMutability`, `ImageTagMutability`.
+
+    `names` are those that differ by more than their first letter.  The keys of maps (labels, log options) stay.
+    """
+    names = names or {}
+    if isinstance(value, list):
+        return [cloudformation(item, names) for item in value]
+    if isinstance(value, dict):
+        return {
+            names.get(key, key[:1].upper() + key[1:]): item if key in _FREE else cloudformation(item, names)
+            for key, item in value.items()
+            if item is not None
+        }
+    return value
+
+
+def pick(structure: Mapping[str, Any], *keys: str) -> dict[str, Any]:
+    """Return the properties made of these members of a structure, without those it lacks."""
+    picked: dict[str, Any] = cloudformation({key: structure[key] for key in keys if structure.get(key) is not None})
+    return picked
+
+
+def document(text: Any, what: str) -> Any:
+    """Return the object that a policy's JSON text holds, `Unknown` if it holds none."""
+    try:
+        value = json.loads(text)
+    except (TypeError, ValueError, RecursionError):
+        return Unknown(f"{what} is not JSON")
+    if not isinstance(value, dict):
+        return Unknown(f"{what} is not a JSON object")
+    return value if shallow(value, _DEEPEST_POLICY) else Unknown(f"{what} is nested too deeply")
+
+
+def shallow(value: Any, depth: int) -> bool:
+    """Tell whether JSON data is nested at most `depth` deep."""
+    level = [value]
+    while level and depth >= 0:
+        depth -= 1
+        inner = [item for item in level if isinstance(item, (dict, list))]
+        level = [child for item in inner for child in (item.values() if isinstance(item, dict) else item)]
+    return not level
+
+
+def tags(pairs: Any) -> dict[str, str]:
+    """Return tags as a dict, from either form AWS uses."""
+    if isinstance(pairs, dict):
+        return {str(key): str(value) for key, value in pairs.items()}
+    return {str(pair.get("key")): str(pair.get("value") or "") for pair in structures(pairs)}

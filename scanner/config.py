@@ -1,0 +1,174 @@
+"""`regionproof.yaml`: which accounts and pairs, which rules, which exemptions.  schemas/config.json describes it."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+from scanner import duration
+from scanner.assets import schema
+from scanner.documents import Document, load, pointer
+from scanner.errors import ConfigError, DocumentError
+from scanner.finding import Exemption, Severity
+from scanner.model import Location, Pair, Place, Resource
+
+NAMES = ("regionproof.yaml", ".regionproof.yaml")
+"""Looked for in the working directory when `--config` is not given."""
+
+
+@dataclass(frozen=True)
+class IacMapping:
+    """Where the templates under a path are deployed: a glob over the end of their paths, or a folder."""
+
+    path: str
+    account: str | None
+    region: str | None
+
+
+@dataclass(frozen=True)
+class Config:
+    """What `regionproof.yaml` says.  `pairs` None means: derive them from the registries' replication rules."""
+
+    accounts: tuple[str, ...] = ()
+    regions: tuple[str, ...] = ()
+    role_name: str | None = None
+    pairs: tuple[Pair, ...] | None = None
+    repositories: tuple[str, ...] = ()
+    rule_paths: tuple[str, ...] = ()
+    select: tuple[str, ...] = ()
+    ignore: tuple[str, ...] = ()
+    severity: Mapping[str, Severity] = field(default_factory=dict)
+    parameters: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    exemptions: tuple[Exemption, ...] = ()
+    iac: tuple[IacMapping, ...] = ()
+    unused: tuple[str, ...] = ()
+    path: str | None = None
+    sha256: str | None = None
+
+    def in_scope(self, resource: Resource) -> bool:
+        """Tell whether `scope.repositories` includes a resource; only repositories can be left out."""
+        if resource.type != "AWS::ECR::Repository" or not self.repositories or resource.name is None:
+            return True
+        return any(fnmatchcase(resource.name, pattern) for pattern in self.repositories)
+
+    def places(self, path: str) -> list[tuple[str | None, str | None]]:
+        """Return the (account, Region) instances the template at `path` is deployed to; empty if none is declared.
+
+        A mapping without an account takes the one account the configuration names, if it names exactly one.
+        """
+        only = self.accounts[0] if len(self.accounts) == 1 else None
+        return [
+            (mapping.account or only, mapping.region)
+            for mapping in self.iac
+            if any(
+                fnmatchcase(f"/{path}", f"*/{pattern}") for pattern in (mapping.path, f"{mapping.path.rstrip('/')}/*")
+            )
+        ]
+
+
+def read(path: Path) -> Config:
+    """Read a configuration file; raise `ConfigError` with file:line for anything that cannot be meant."""
+    try:
+        text = path.read_bytes().decode("utf-8")
+    except OSError as error:
+        raise ConfigError(
+            f"{path}: cannot be read: {error.strerror}", "Give an existing file with --config."
+        ) from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path}: not UTF-8 text") from error
+    try:
+        document = load(text, str(path))
+    except DocumentError as error:
+        raise ConfigError(str(error), error.hint) from error
+    _validate(document, str(path))
+    return _config(document, str(path), hashlib.sha256(text.encode()).hexdigest())
+
+
+def pair(entry: Mapping[str, Any]) -> Pair:
+    """Return one entry of `pairs:` as a Pair; a Region alone means that Region in every account."""
+    return Pair(
+        primary=_place(entry["primary"]),
+        standby=_place(entry["standby"]),
+        dr_class=entry.get("dr_class"),
+        rpo=_duration(entry.get("rpo")),
+        rto=_duration(entry.get("rto")),
+    )
+
+
+def _place(value: str | Mapping[str, str]) -> Place:
+    return Place(None, value) if isinstance(value, str) else Place(value.get("account"), value["region"])
+
+
+def _duration(text: str | None) -> timedelta | None:
+    return None if text is None else duration.parse(text)
+
+
+def _config(document: Document, path: str, sha256: str) -> Config:
+    value = document.value or {}
+    rules, scope = value.get("rules", {}), value.get("scope", {})
+    organization = value.get("organization", {})
+    return Config(
+        accounts=tuple(value.get("accounts", ())),
+        regions=tuple(value.get("regions", ())),
+        role_name=organization.get("role_name"),
+        pairs=tuple(pair(entry) for entry in value["pairs"]) if value.get("pairs") else None,
+        repositories=tuple(scope.get("repositories", ())),
+        rule_paths=tuple(str(Path(path).parent / folder) for folder in rules.get("paths", ())),
+        select=tuple(rules.get("select", ())),
+        ignore=tuple(rules.get("ignore", ())),
+        severity={id: Severity(name) for id, name in rules.get("severity", {}).items()},
+        parameters=rules.get("parameters", {}),
+        exemptions=tuple(
+            _exemption(entry, document.locations.get(pointer("exemptions", number)))
+            for number, entry in enumerate(value.get("exemptions", ()))
+        ),
+        iac=tuple(IacMapping(e["path"], e.get("account"), e.get("region")) for e in value.get("iac", ())),
+        unused=tuple(key for key in ("evidence",) if key in value)
+        + tuple(f"scope.{key}" for key in ("workloads",) if key in scope),
+        path=path,
+        sha256=sha256,
+    )
+
+
+def _exemption(entry: Mapping[str, str], location: Location | None) -> Exemption:
+    expires = date.fromisoformat(entry["expires"])
+    return Exemption(entry["rule"], entry["resource"], entry["reason"], entry["owner"], expires, location)
+
+
+def _validate(document: Document, path: str) -> None:
+    from jsonschema import Draft202012Validator, FormatChecker
+
+    checker = FormatChecker(formats=())
+    checker.checks("duration", raises=ValueError)(lambda v: not isinstance(v, str) or duration.parse(v) is not None)
+    checker.checks("date", raises=ValueError)(lambda v: not isinstance(v, str) or date.fromisoformat(v) is not None)
+    validator = Draft202012Validator(schema("config"), format_checker=checker)
+    errors = sorted(validator.iter_errors(document.value), key=lambda error: list(map(str, error.absolute_path)))
+    if errors:
+        raise _explained(errors[0], document, path)
+
+
+def _explained(error: Any, document: Document, path: str) -> ConfigError:
+    parts = list(error.absolute_path)
+    if error.validator == "oneOf" and error.context:
+        error = max(error.context, key=lambda e: len(e.absolute_path))
+    if error.validator == "additionalProperties":
+        known = sorted(error.schema.get("properties", {}))
+        key = next(key for key in error.instance if key not in known)
+        near = difflib.get_close_matches(str(key), known, n=1)
+        hint = f"Did you mean '{near[0]}'?" if near else f"Known keys here: {', '.join(known)}."
+        return ConfigError(f"{_at(document, path, [*parts, key])}: unknown key '{key}'", hint)
+    where = ".".join(map(str, parts))
+    message = f"'{error.instance}' is not a {error.schema['format']}" if error.validator == "format" else error.message
+    hint = error.schema.get("description", "") or "`regionproof schema config` describes the file."
+    return ConfigError(f"{_at(document, path, parts)}: {where + ': ' if where else ''}{message}", hint)
+
+
+def _at(document: Document, path: str, parts: Sequence[str | int]) -> str:
+    location = document.locations.get(pointer(*parts))
+    return f"{path}:{location.line}" if location else path

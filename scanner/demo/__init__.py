@@ -1,0 +1,72 @@
+"""`regionproof demo`: an invented estate, served on loopback and collected for real; no credentials, no network."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import dataclass
+from datetime import datetime
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from pathlib import Path
+
+from scanner.demo.estate import ROLE, SERVICES, Estate, estate
+
+__all__ = ["NOBODY", "Estate", "Inputs", "estate", "run"]
+
+NOBODY = {"aws_access_key_id": "REPLAYREPLAYREPLAY", "aws_secret_access_key": "replay"}
+"""The demo's credentials: none that anybody else would accept."""
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What the demo wrote for `scan`: a snapshot and a folder of templates, the configuration, and the time of it."""
+
+    paths: tuple[Path, ...]
+    config: Path
+    as_of: datetime
+
+
+def run(directory: Path) -> Inputs:
+    """Write `snapshot`, `infra` and `regionproof.yaml` into `directory`; the same bytes each time.
+
+    The snapshot is collected from the served estate, as any account would be.  It takes the place of one that the demo
+    left there before; any other snapshot raises `UsageError`.
+    """
+    from scanner.collectors.live import collect_targets
+    from scanner.collectors.session import Sessions, plan
+    from scanner.serve import serve
+    from scanner.snapshot import SnapshotWriter
+
+    told = estate()
+    if _is_ours(directory, told):
+        shutil.rmtree(directory / "snapshot")
+    writer = SnapshotWriter(directory / "snapshot")
+    with serve(told) as endpoint:
+        sessions = Sessions(endpoint_url=endpoint.url, credentials=NOBODY)
+        accounts = sorted({target.account for target in told.targets})
+        regions = sorted({target.region for target in told.targets})
+        targets = plan(sessions, regions=regions, services=SERVICES, accounts=accounts, role_name=ROLE)
+        collect_targets(targets, writer, sessions, lambda: told.at)
+    _copy(files("scanner.demo") / "files", directory)
+    return Inputs((directory / "snapshot", directory / "infra"), directory / "regionproof.yaml", told.at)
+
+
+def _is_ours(directory: Path, told: Estate) -> bool:
+    """Tell whether the demo wrote what stands in `directory`: its configuration, and a snapshot of its one moment."""
+    ours = (files("scanner.demo") / "files" / "regionproof.yaml").read_bytes()
+    try:
+        manifest = json.loads((directory / "snapshot" / "snapshot.json").read_text(encoding="utf-8"))
+        begun = datetime.fromisoformat(manifest["started_at"])
+        return (directory / "regionproof.yaml").read_bytes() == ours and begun == told.at
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+
+
+def _copy(source: Traversable, directory: Path) -> None:
+    directory.mkdir(parents=True, exist_ok=True)
+    for entry in source.iterdir():
+        if entry.is_dir():
+            _copy(entry, directory / entry.name)
+        else:
+            (directory / entry.name).write_bytes(entry.read_bytes())

@@ -1,0 +1,352 @@
+"""The demo's workloads, as Amazon ECS and Amazon EKS describe them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Any
+
+from scanner.demo.registry import Registries
+from scanner.demo.words import Recorder, digest, epoch, sha256, uuid
+from scanner.model import Place
+from scanner.recorded import Call
+
+_URI = re.compile(r"(?P<account>\d{12})\.dkr\.ecr\.(?P<region>[a-z0-9-]+)\.amazonaws\.com/(?P<name>[^:@]+):(?P<tag>.+)")
+_CREATED = datetime.fromisoformat("2026-01-12T09:00:00Z")
+_INCLUDED = {"include": ["CONFIGURATIONS", "SETTINGS", "TAGS"]}
+_TAGGED = {"include": ["TAGS"]}
+
+
+def ecs_calls(recorder: Recorder, clusters: Mapping[str, Any], registries: Registries) -> Iterator[Call]:
+    """Return what ECS answers about the clusters of one place."""
+    arns = [recorder.arn("ecs", f"cluster/{name}") for name in sorted(clusters)]
+    yield recorder.answered("ecs", "ListClusters", {}, {"clusterArns": arns})
+    if arns:
+        answer = {"clusters": [_cluster(recorder, name, clusters[name]) for name in sorted(clusters)], "failures": []}
+        yield recorder.answered("ecs", "DescribeClusters", {"clusters": arns, **_INCLUDED}, answer)
+    for name in sorted(clusters):
+        yield from _Cluster(recorder, name, clusters[name], registries).calls()
+
+
+def _cluster(recorder: Recorder, name: str, described: Mapping[str, Any]) -> dict[str, Any]:
+    services, tasks = described["services"], described.get("tasks", {})
+    return {
+        "clusterArn": recorder.arn("ecs", f"cluster/{name}"),
+        "clusterName": name,
+        "status": "ACTIVE",
+        "registeredContainerInstancesCount": 0,
+        "runningTasksCount": len(tasks) + sum(service["desired"] for service in services.values()),
+        "pendingTasksCount": 0,
+        "activeServicesCount": len(services),
+        "statistics": [],
+        "tags": [{"key": "team", "value": name}],
+        "settings": [{"name": "containerInsights", "value": "enabled"}],
+        "capacityProviders": ["FARGATE", "FARGATE_SPOT"],
+        "defaultCapacityProviderStrategy": [],
+    }
+
+
+class _Cluster:
+    """One ECS cluster, its services and tasks."""
+
+    def __init__(self, recorder: Recorder, name: str, described: Mapping[str, Any], registries: Registries) -> None:
+        self._recorder, self._name, self._registries = recorder, name, registries
+        self._services, self._tasks = described["services"], described.get("tasks", {})
+        self._arn = recorder.arn("ecs", f"cluster/{name}")
+
+    def calls(self) -> Iterator[Call]:
+        record, scope = self._recorder.answered, {"cluster": self._arn}
+        services = {name: self._service_arn(name) for name in sorted(self._services)}
+        yield record("ecs", "ListServices", scope, {"serviceArns": list(services.values())})
+        answer = {"services": [self._service(name) for name in services], "failures": []}
+        yield record("ecs", "DescribeServices", {**scope, "services": list(services.values()), **_TAGGED}, answer)
+        revisions = {"serviceRevisions": [self._revision(name) for name in services], "failures": []}
+        arns = [self._revision_arn(name) for name in services]
+        yield record("ecs", "DescribeServiceRevisions", {"serviceRevisionArns": arns}, revisions)
+        tasks = [
+            *self._service_tasks(),
+            *(self._task(f"family:{name}", name, self._tasks[name]) for name in self._tasks),
+        ]
+        found = [task["taskArn"] for task in tasks]
+        yield record("ecs", "ListTasks", scope, {"taskArns": found})
+        if found:
+            described = {"tasks": tasks, "failures": []}
+            yield record("ecs", "DescribeTasks", {**scope, "tasks": found, **_TAGGED}, described)
+        for name, described in (*self._services.items(), *self._tasks.items()):
+            definition = self._definition(name, described)
+            asked = {"taskDefinition": definition["taskDefinitionArn"], **_TAGGED}
+            yield record("ecs", "DescribeTaskDefinition", asked, {"taskDefinition": definition, "tags": []})
+
+    def _service_arn(self, name: str) -> str:
+        return self._recorder.arn("ecs", f"service/{self._name}/{name}")
+
+    def _revision_arn(self, name: str) -> str:
+        number = int(sha256(f"revision of {self._service_arn(name)}")[:15], 16)
+        return self._recorder.arn("ecs", f"service-revision/{self._name}/{name}/{number:019}")
+
+    def _definition_arn(self, name: str, described: Mapping[str, Any]) -> str:
+        return self._recorder.arn("ecs", f"task-definition/{self._name}-{name}:{described['revision']}")
+
+    def _service(self, name: str) -> dict[str, Any]:
+        described, running = self._services[name], self._services[name]["desired"]
+        revision = {"arn": self._revision_arn(name), "requestedTaskCount": running, "runningTaskCount": running}
+        return {
+            "serviceArn": self._service_arn(name),
+            "serviceName": name,
+            "clusterArn": self._arn,
+            "loadBalancers": [],
+            "serviceRegistries": [],
+            "status": "ACTIVE",
+            "desiredCount": running,
+            "runningCount": running,
+            "pendingCount": 0,
+            "launchType": "FARGATE",
+            "platformVersion": "LATEST",
+            "platformFamily": "Linux",
+            "taskDefinition": self._definition_arn(name, described),
+            "deploymentConfiguration": {"maximumPercent": 200, "minimumHealthyPercent": 100},
+            "deployments": [],
+            "events": [],
+            "createdAt": epoch(_CREATED),
+            "currentServiceRevisions": [{**revision, "pendingTaskCount": 0}],
+            "placementConstraints": [],
+            "placementStrategy": [],
+            "networkConfiguration": self._network(),
+            "schedulingStrategy": "REPLICA",
+            "deploymentController": {"type": "ECS"},
+            "enableECSManagedTags": True,
+            "propagateTags": "SERVICE",
+            "enableExecuteCommand": False,
+            "tags": [{"key": "team", "value": self._name}],
+        }
+
+    def _revision(self, name: str) -> dict[str, Any]:
+        described = self._services[name]
+        return {
+            "serviceRevisionArn": self._revision_arn(name),
+            "serviceArn": self._service_arn(name),
+            "clusterArn": self._arn,
+            "taskDefinition": self._definition_arn(name, described),
+            "launchType": "FARGATE",
+            "platformVersion": "1.4.0",
+            "platformFamily": "Linux",
+            "networkConfiguration": self._network(),
+            "containerImages": [self._image(c, i, described) for c, i in described["containers"].items()],
+            "guardDutyEnabled": False,
+            "createdAt": epoch(described["since"]),
+        }
+
+    def _image(self, container: str, image: str, described: Mapping[str, Any]) -> dict[str, Any]:
+        """Return what a service revision says of a container; no digest before a task has run."""
+        shown = {"containerName": container, "image": self._uri(image)}
+        return {**shown, "imageDigest": self._digest(image)} if described["desired"] else shown
+
+    def _service_tasks(self) -> Iterator[dict[str, Any]]:
+        for name in sorted(self._services):
+            for number in range(self._services[name]["desired"]):
+                yield self._task(f"service:{name}", name, self._services[name], number)
+
+    def _task(self, group: str, name: str, described: Mapping[str, Any], number: int = 0) -> dict[str, Any]:
+        id = sha256(f"task {number} of {self._arn} {group}")[:32]
+        arn = self._recorder.arn("ecs", f"task/{self._name}/{id}")
+        return {
+            "taskArn": arn,
+            "clusterArn": self._arn,
+            "taskDefinitionArn": self._definition_arn(name, described),
+            "group": group,
+            "lastStatus": "RUNNING",
+            "desiredStatus": "RUNNING",
+            "launchType": "FARGATE",
+            "platformVersion": "1.4.0",
+            "platformFamily": "Linux",
+            "connectivity": "CONNECTED",
+            "cpu": "512",
+            "memory": "1024",
+            "createdAt": epoch(described["since"]),
+            "startedAt": epoch(described["since"]) + 40,
+            "version": 4,
+            "attachments": [],
+            "attributes": [],
+            "overrides": {"containerOverrides": [], "inferenceAcceleratorOverrides": []},
+            "tags": [],
+            "containers": [self._container(arn, c, i) for c, i in described["containers"].items()],
+        }
+
+    def _container(self, task: str, name: str, image: str) -> dict[str, Any]:
+        return {
+            "containerArn": self._recorder.arn("ecs", f"container/{uuid(f'{name} of {task}')}"),
+            "taskArn": task,
+            "name": name,
+            "image": self._uri(image),
+            "imageDigest": self._digest(image),
+            "lastStatus": "RUNNING",
+            "networkInterfaces": [],
+        }
+
+    def _definition(self, name: str, described: Mapping[str, Any]) -> dict[str, Any]:
+        family = f"{self._name}-{name}"
+        return {
+            "taskDefinitionArn": self._definition_arn(name, described),
+            "family": family,
+            "revision": described["revision"],
+            "status": "ACTIVE",
+            "containerDefinitions": [
+                self._defined(family, c, i, described) for c, i in described["containers"].items()
+            ],
+            "executionRoleArn": self._recorder.role("ecs-execution"),
+            "taskRoleArn": self._recorder.role(family),
+            "networkMode": "awsvpc",
+            "volumes": [],
+            "placementConstraints": [],
+            "compatibilities": ["EC2", "FARGATE"],
+            "runtimePlatform": {"cpuArchitecture": "ARM64", "operatingSystemFamily": "LINUX"},
+            "requiresCompatibilities": ["FARGATE"],
+            "cpu": "512",
+            "memory": "1024",
+            "registeredAt": epoch(described["since"]),
+        }
+
+    def _defined(self, family: str, name: str, image: str, described: Mapping[str, Any]) -> dict[str, Any]:
+        region = self._recorder.place.region
+        options = {"awslogs-group": f"/ecs/{family}", "awslogs-region": region, "awslogs-stream-prefix": name}
+        environment = described.get("environment", {})
+        return {
+            "name": name,
+            "image": self._uri(image),
+            "cpu": 0,
+            "portMappings": [],
+            "essential": name != "telemetry",
+            "environment": [{"name": key, "value": value} for key, value in environment.items()],
+            "mountPoints": [],
+            "volumesFrom": [],
+            "logConfiguration": {"logDriver": "awslogs", "options": options},
+        }
+
+    def _network(self) -> dict[str, Any]:
+        words = str(self._recorder.place)
+        subnets = [f"subnet-{sha256(f'{words} {zone}')[:17]}" for zone in "ab"]
+        groups = [f"sg-{sha256(words)[:17]}"]
+        return {"awsvpcConfiguration": {"subnets": subnets, "securityGroups": groups, "assignPublicIp": "DISABLED"}}
+
+    def _uri(self, image: str) -> str:
+        if "." in image.partition("/")[0]:
+            return image
+        name, at, version = image.partition("@")
+        name = f"{name}@{digest(name, version)}" if at else name
+        return f"{self._recorder.account}.dkr.ecr.{self._recorder.place.region}.amazonaws.com/{name}"
+
+    def _digest(self, image: str) -> str:
+        name, at, version = image.partition("@")
+        if at:
+            return digest(name, version)
+        found = _URI.fullmatch(self._uri(image))
+        if found is None:
+            return f"sha256:{sha256(image)}"
+        return self._registries.digest_of(Place(found["account"], found["region"]), found["name"], found["tag"])
+
+
+def eks_calls(recorder: Recorder, clusters: Mapping[str, Any]) -> Iterator[Call]:
+    """Return what EKS answers about the clusters of one place."""
+    yield recorder.answered("eks", "ListClusters", {}, {"clusters": sorted(clusters)})
+    for name, described in sorted(clusters.items()):
+        yield recorder.answered("eks", "DescribeCluster", {"name": name}, {"cluster": _eks(recorder, name, described)})
+        scope = {"clusterName": name}
+        yield recorder.answered("eks", "ListNodegroups", scope, {"nodegroups": sorted(described["nodegroups"])})
+        for group, settings in sorted(described["nodegroups"].items()):
+            answer = {"nodegroup": _nodegroup(recorder, name, group, described["version"], settings)}
+            yield recorder.answered("eks", "DescribeNodegroup", {**scope, "nodegroupName": group}, answer)
+        yield recorder.answered("eks", "ListAddons", scope, {"addons": sorted(described["addons"])})
+        for addon, version in sorted(described["addons"].items()):
+            answer = {"addon": _addon(recorder, name, addon, version)}
+            yield recorder.answered("eks", "DescribeAddon", {**scope, "addonName": addon}, answer)
+        profiles = described.get("fargate", {})
+        yield recorder.answered("eks", "ListFargateProfiles", scope, {"fargateProfileNames": sorted(profiles)})
+        for profile, namespace in sorted(profiles.items()):
+            answer = {"fargateProfile": _fargate_profile(recorder, name, profile, namespace)}
+            yield recorder.answered("eks", "DescribeFargateProfile", {**scope, "fargateProfileName": profile}, answer)
+
+
+def _eks(recorder: Recorder, name: str, described: Mapping[str, Any]) -> dict[str, Any]:
+    words = f"{recorder.place} {name}"
+    return {
+        "name": name,
+        "arn": recorder.arn("eks", f"cluster/{name}"),
+        "createdAt": epoch(_CREATED),
+        "version": described["version"],
+        "platformVersion": described["platform"],
+        "status": "ACTIVE",
+        "endpoint": f"https://{sha256(words)[:32].upper()}.gr7.{recorder.place.region}.eks.amazonaws.com",
+        "roleArn": recorder.role("eks-cluster"),
+        "resourcesVpcConfig": {
+            "subnetIds": [f"subnet-{sha256(f'{recorder.place} {zone}')[:17]}" for zone in "ab"],
+            "securityGroupIds": [],
+            "clusterSecurityGroupId": f"sg-{sha256(words)[:17]}",
+            "vpcId": f"vpc-{sha256(str(recorder.place))[:17]}",
+            "endpointPublicAccess": False,
+            "endpointPrivateAccess": True,
+            "publicAccessCidrs": [],
+        },
+        "kubernetesNetworkConfig": {"serviceIpv4Cidr": "172.20.0.0/16", "ipFamily": "ipv4"},
+        "logging": {"clusterLogging": [{"types": ["api", "audit"], "enabled": True}]},
+        "upgradePolicy": {"supportType": "STANDARD"},
+        "accessConfig": {"authenticationMode": "API"},
+        "health": {"issues": []},
+        "tags": {"team": name},
+    }
+
+
+def _fargate_profile(recorder: Recorder, cluster: str, name: str, namespace: str) -> dict[str, Any]:
+    words = f"{recorder.place} {cluster} {name}"
+    return {
+        "fargateProfileName": name,
+        "fargateProfileArn": recorder.arn("eks", f"fargateprofile/{cluster}/{name}/{uuid(words)}"),
+        "clusterName": cluster,
+        "createdAt": epoch(_CREATED),
+        "podExecutionRoleArn": recorder.role("eks-fargate"),
+        "subnets": [f"subnet-{sha256(f'{recorder.place} {zone}')[:17]}" for zone in "ab"],
+        "selectors": [{"namespace": namespace, "labels": {}}],
+        "status": "ACTIVE",
+        "health": {"issues": []},
+        "tags": {},
+    }
+
+
+def _nodegroup(
+    recorder: Recorder, cluster: str, name: str, version: str, settings: Mapping[str, Any]
+) -> dict[str, Any]:
+    least, desired, most = settings["size"]
+    return {
+        "nodegroupName": name,
+        "nodegroupArn": recorder.arn("eks", f"nodegroup/{cluster}/{name}/{uuid(f'{recorder.place} {cluster} {name}')}"),
+        "clusterName": cluster,
+        "version": version,
+        "releaseVersion": settings["release"],
+        "createdAt": epoch(_CREATED),
+        "modifiedAt": epoch(_CREATED),
+        "status": "ACTIVE",
+        "capacityType": "ON_DEMAND",
+        "scalingConfig": {"minSize": least, "desiredSize": desired, "maxSize": most},
+        "instanceTypes": ["m7g.large"],
+        "subnets": [f"subnet-{sha256(f'{recorder.place} {zone}')[:17]}" for zone in "ab"],
+        "amiType": "AL2023_ARM_64_STANDARD",
+        "nodeRole": recorder.role("eks-node"),
+        "diskSize": 20,
+        "health": {"issues": []},
+        "updateConfig": {"maxUnavailable": 1},
+        "tags": {},
+    }
+
+
+def _addon(recorder: Recorder, cluster: str, name: str, version: str) -> dict[str, Any]:
+    return {
+        "addonName": name,
+        "addonArn": recorder.arn("eks", f"addon/{cluster}/{name}/{uuid(f'{recorder.place} {cluster} {name}')}"),
+        "clusterName": cluster,
+        "addonVersion": version,
+        "status": "ACTIVE",
+        "health": {"issues": []},
+        "createdAt": epoch(_CREATED),
+        "modifiedAt": epoch(_CREATED),
+        "tags": {},
+    }

@@ -1,0 +1,167 @@
+"""What a scan says: verdicts with their evidence, and how much of the estate they rest on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Any
+
+from scanner.model import Location, Pair, Resource
+
+
+class Status(StrEnum):
+    """A verdict, in SARIF's sense of `kind`: pass, fail, notApplicable, open."""
+
+    PASS = "pass"  # noqa: S105 - a verdict, not a password
+    FAIL = "fail"
+    NOT_APPLICABLE = "not_applicable"
+    UNKNOWN = "unknown"
+
+
+class Severity(StrEnum):
+    """How bad a failure is, worst first."""
+
+    CRITICAL = "critical"
+    HIGH = "high"
+    MEDIUM = "medium"
+    LOW = "low"
+    INFO = "info"
+
+    @property
+    def rank(self) -> int:
+        """Return 0 for critical to 4 for info."""
+        return list(Severity).index(self)
+
+
+@dataclass(frozen=True)
+class Counterpart:
+    """The place in the standby that a finding compares with; `exists` is None when that could not be seen."""
+
+    account: str | None
+    region: str
+    id: str | None
+    exists: bool | None
+    dr_class: str | None = None
+
+
+@dataclass(frozen=True)
+class Exemption:
+    """A finding somebody decided to live with, until a day (UTC, end of day).  `resource` is an anchored glob."""
+
+    rule: str
+    resource: str
+    reason: str
+    owner: str
+    expires: date
+    location: Location | None = None
+
+
+class ExemptionState(StrEnum):
+    """What became of an exemption in this scan."""
+
+    ACTIVE = "active"
+    UNUSED = "unused"
+    EXPIRED = "expired"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """The verdict of one rule on one subject (and, in an `across` rule, one standby).
+
+    `pointer` is a JSON Pointer into the resource's properties, `evidence` plain JSON data that supports the verdict,
+    `fingerprint` 32 hex digits that stay the same from scan to scan while the finding does.
+    """
+
+    rule_id: str
+    status: Status
+    severity: Severity
+    resource: Resource
+    message: str
+    counterpart: Counterpart | None = None
+    pointer: str = ""
+    evidence: Mapping[str, Any] = field(default_factory=dict)
+    related: tuple[Resource, ...] = ()
+    exemption: Exemption | None = None
+    fingerprint: str = ""
+
+    @property
+    def location(self) -> Location | None:
+        """Return where the resource's file says it, None for a live resource."""
+        return self.resource.locate(self.pointer)
+
+    @property
+    def source(self) -> str:
+        """Return `iac` for what a file says, `live` for what an account showed."""
+        return "iac" if self.resource.locations else "live"
+
+
+@dataclass(frozen=True, order=True)
+class Coverage:
+    """How one AWS operation in one account and Region, or one file, was answered.
+
+    `status` is `complete` or `partial` (some calls answered) or `failed` (none).  `calls` counts requests asked,
+    `not_configured` those AWS answered with "there is none", `errors` maps an error code to how often it came.
+    For a file, `service` is `file` and `operation` its path.
+    """
+
+    account: str
+    region: str
+    service: str
+    operation: str
+    status: str
+    calls: int
+    not_configured: int = 0
+    errors: tuple[tuple[str, int], ...] = ()
+    message: str = ""
+
+
+@dataclass(frozen=True)
+class RuleSummary:
+    """What a report has to know of a rule: its header as written, and the severity in force."""
+
+    id: str
+    title: str
+    severity: Severity
+    resource: tuple[str, ...]
+    rationale: str
+    remediation: str
+    references: tuple[str, ...]
+    controls: Mapping[str, tuple[str, ...]]
+    parameters: Mapping[str, Any]
+    across: bool = False
+
+
+@dataclass(frozen=True)
+class Input:
+    """Something that was scanned: a snapshot (kind `snapshot`) or a file or folder (`iac`); `sha256` of its content."""
+
+    kind: str
+    path: str
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Report:
+    """The result of a scan.
+
+    `findings` are sorted: worst status and severity first, then rule and resource.  `as_of` is the time the data
+    speaks of, never the time somebody looked.  `coverage` covers every operation asked and every file read.
+    """
+
+    tool_version: str
+    as_of: datetime
+    inputs: tuple[Input, ...]
+    pairs: tuple[Pair, ...]
+    pairs_derived: bool
+    rules: tuple[RuleSummary, ...]
+    findings: tuple[Finding, ...]
+    coverage: tuple[Coverage, ...]
+    exemptions: tuple[tuple[Exemption, ExemptionState], ...] = ()
+    config_sha256: str | None = None
+
+    @property
+    def complete(self) -> bool:
+        """Tell whether everything that was asked was answered."""
+        return all(row.status == "complete" for row in self.coverage)

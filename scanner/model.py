@@ -1,0 +1,487 @@
+"""The model: what exists, in AWS's own words, and what nobody has seen.
+
+Every resource has a CloudFormation type name and CloudFormation-shaped properties, whether it was seen in a live
+account or read from a template.  Three states are kept apart everywhere: a value, known not to exist (`None`), and
+not seen.  Reading what was not seen raises `InsufficientData`, so that missing data can never become a verdict.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, SupportsIndex
+
+if TYPE_CHECKING:
+    from scanner.images import ImageIndex
+
+
+class InsufficientData(Exception):
+    """A decision needed something that nobody has seen.  The text says what, and why it was not seen."""
+
+
+class Unknown:
+    """Stands in `Properties` where a value was not seen: a denied call, an unresolved parameter."""
+
+    __slots__ = ("reason",)
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+
+    def __repr__(self) -> str:
+        return f"Unknown({self.reason!r})"
+
+    def _raise(self, *_: object) -> NoReturn:
+        raise InsufficientData(self.reason)
+
+    __eq__ = __ne__ = __bool__ = __str__ = __len__ = __iter__ = __getitem__ = __contains__ = _raise
+    __hash__ = None  # type: ignore[assignment]
+
+
+def _seen(value: Any) -> Any:
+    if type(value) is Unknown:
+        raise InsufficientData(value.reason)
+    return value
+
+
+def _immutable(*_: object, **__: object) -> NoReturn:
+    raise TypeError("the model cannot be changed")
+
+
+class Properties(dict[str, Any]):
+    """A read-only dict in which reading an unknown value raises, and an absent key is None: known not to be set."""
+
+    def __getitem__(self, key: str) -> Any:
+        return _seen(super().get(key))
+
+    def __iter__(self) -> Iterator[str]:
+        """Return the keys; that this is defined keeps `dict(p)` and `{**p}` from copying unknown values unread."""
+        yield from super().__iter__()
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """Return a value, `default` if it is known not to be set; raise if it was not seen."""
+        value = _seen(super().get(key))
+        return default if value is None else value
+
+    def copy(self) -> dict[str, Any]:
+        """Return a plain copy; raise if a value was not seen."""
+        return dict(self.items())
+
+    def __or__(self, other: Any) -> Any:
+        return self.copy() | other
+
+    def __ror__(self, other: Any) -> Any:
+        return other | self.copy()
+
+    def values(self) -> Any:
+        """Return the values; raise if one was not seen."""
+        return [_seen(v) for v in super().values()]
+
+    def items(self) -> Any:
+        """Return the items; raise if a value was not seen."""
+        return [(k, _seen(v)) for k, v in super().items()]
+
+    def raw(self) -> Iterable[tuple[str, Any]]:
+        """Return the items without raising; an unknown value is an `Unknown`."""
+        return super().items()
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, dict) or self.keys() != other.keys():
+            return False
+        return all(value == other[key] for key, value in self.items())
+
+    def __ne__(self, other: object) -> bool:
+        return not self == other
+
+    __hash__ = None
+    __setitem__ = __delitem__ = __ior__ = clear = pop = popitem = setdefault = update = _immutable
+
+
+class Items(list[Any]):
+    """A read-only list in which reading an unknown item raises."""
+
+    def __getitem__(self, index: Any) -> Any:
+        item = super().__getitem__(index)
+        return [_seen(i) for i in item] if isinstance(index, slice) else _seen(item)
+
+    def __iter__(self) -> Iterator[Any]:
+        return map(_seen, super().__iter__())
+
+    def __reversed__(self) -> Iterator[Any]:
+        return iter(self.copy()[::-1])
+
+    def __add__(self, other: Any) -> Any:
+        return self.copy() + other
+
+    def __radd__(self, other: Any) -> Any:
+        return other + self.copy()
+
+    def __mul__(self, times: SupportsIndex) -> Any:
+        return self.copy() * times
+
+    __rmul__ = __mul__
+
+    def copy(self) -> list[Any]:
+        """Return a plain copy; raise if an item was not seen."""
+        return list(self)
+
+    def raw(self) -> Iterator[Any]:
+        """Return the items without raising; an unknown item is an `Unknown`."""
+        return super().__iter__()
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, list) or len(self) != len(other):
+            return False
+        return all(a == b for a, b in zip(self, other, strict=True))
+
+    def __ne__(self, other: object) -> bool:
+        return not self == other
+
+    __hash__ = None
+    __setitem__ = __delitem__ = __iadd__ = __imul__ = append = clear = extend = _immutable
+    insert = pop = remove = reverse = sort = _immutable
+
+
+# JMESPath decides by the name of a value's type what it is.
+Properties.__name__, Items.__name__ = "dict", "list"
+
+
+def guard(value: Any) -> Any:
+    """Return a copy of plain data in which every container is guarded; `Unknown` may stand anywhere in it."""
+    if isinstance(value, (Properties, Items)):
+        return value
+    if isinstance(value, dict):
+        return Properties({k: guard(v) for k, v in value.items()})
+    if isinstance(value, (list, tuple)):
+        return Items(guard(v) for v in value)
+    return value
+
+
+def plain(value: Any) -> Any:
+    """Return guarded data as plain JSON data for reports; an unknown value becomes `{"unknown": reason}`."""
+    if type(value) is Unknown:
+        return {"unknown": value.reason}
+    if isinstance(value, Properties):
+        return {k: plain(v) for k, v in value.raw()}
+    if isinstance(value, Items):
+        return [plain(v) for v in value.raw()]
+    return value
+
+
+class Place(NamedTuple):
+    """An account and a Region.  In a declared pair, account None means any account."""
+
+    account: str | None
+    region: str
+
+    def __str__(self) -> str:
+        return f"{self.account or '*'}/{self.region}"
+
+
+@dataclass(frozen=True, order=True)
+class Location:
+    """A place in a file; `path` is relative to where the scan began, lines and columns count from 1."""
+
+    path: str
+    line: int
+    column: int = 1
+    end_line: int | None = None
+    end_column: int | None = None
+
+    def __str__(self) -> str:
+        return f"{self.path}:{self.line}:{self.column}"
+
+
+@dataclass(frozen=True, eq=False)
+class Resource:
+    """One resource, as AWS would describe it.
+
+    `id` is the ARN where there is one, `aws://<account>/<region>[/<service>]` for a Region or a registry, and the
+    logical id for a template whose ARN cannot be known.  `name` is what a counterpart in another Region shares
+    (schemas/resources say how it is made); None when it cannot be known.  `account` and `region` are None when
+    nothing says where the resource lives.  `locations` maps JSON Pointers into `properties` to where they are
+    written; it is empty for live resources.  `operations` are the AWS calls that told us (`ecr:DescribeRepositories`),
+    `observed_at` when (RFC 3339, UTC).
+    """
+
+    type: str
+    id: str
+    name: str | None
+    account: str | None
+    region: str | None
+    properties: Properties
+    tags: Mapping[str, str] = field(default_factory=dict)
+    locations: Mapping[str, Location] = field(default_factory=dict)
+    operations: tuple[str, ...] = ()
+    observed_at: str | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "tags", Properties(self.tags))
+        object.__setattr__(self, "locations", Properties(self.locations))
+
+    def __getitem__(self, name: str) -> Any:
+        """Return a property, None if it is known not to be set; raise `InsufficientData` if it was not seen."""
+        return self.properties[name]
+
+    @property
+    def place(self) -> Place:
+        """Return where the resource lives; raise `InsufficientData` when that is not known."""
+        if self.account is None or self.region is None:
+            unknown = {"account": self.account, "Region": self.region}
+            missing = " and ".join(word for word, value in unknown.items() if value is None)
+            raise InsufficientData(
+                f"the {missing} of '{self.id}' is not known; declare it under 'iac:' in regionproof.yaml"
+            )
+        return Place(self.account, self.region)
+
+    def locate(self, pointer: str) -> Location | None:
+        """Return where `pointer` is written, or its nearest parent that is."""
+        while pointer and pointer not in self.locations:
+            pointer = pointer.rpartition("/")[0]
+        return self.locations.get(pointer)
+
+
+@dataclass(frozen=True, order=True)
+class Gap:
+    """Something that was not seen.
+
+    `reason` is the error code (`AccessDeniedException`, `ThrottlingException`, `ParseError`, ...), `message` a
+    sentence.  `type` is the resource type that may be missing from the model, None for any; `account` and `region`
+    say where, None for anywhere.  `operation` is the AWS call (`ecs:ListServices`), `path` the file.
+    """
+
+    reason: str
+    message: str
+    type: str | None = None
+    account: str | None = None
+    region: str | None = None
+    operation: str | None = None
+    path: str | None = None
+
+    def hides(self, type: str, account: str | None, region: str | None) -> bool:
+        """Tell whether a resource of this type and place may exist without our having seen it."""
+        return (
+            self.type in (None, type)
+            and (None in (self.account, account) or self.account == account)
+            and (None in (self.region, region) or self.region == region)
+        )
+
+    def __str__(self) -> str:
+        where = "/".join(part for part in (self.account, self.region) if part)
+        what = self.operation or self.path or self.type or "everything"
+        return f"{what}{f' in {where}' if where else ''}: {self.reason}: {self.message}"
+
+
+@dataclass(frozen=True, order=True)
+class Pair:
+    """A primary place and the standby that takes over.  `rpo` and `rto` are objectives, None when not declared."""
+
+    primary: Place
+    standby: Place
+    dr_class: str | None = None
+    rpo: timedelta | None = None
+    rto: timedelta | None = None
+
+    def __str__(self) -> str:
+        return f"{self.primary} -> {self.standby}"
+
+
+class Twin:
+    """A resource of the primary, and what stands for it in the standby of one pair."""
+
+    def __init__(self, model: Model, primary: Resource, pair: Pair) -> None:
+        self._model, self.primary, self.pair = model, primary, pair
+
+    @property
+    def standby(self) -> Resource | None:
+        """Return the counterpart, None if it is known not to exist; raise `InsufficientData` if nobody looked."""
+        primary = self.primary
+        if primary.name is None:
+            raise InsufficientData(f"the name of '{primary.id}' is not known, so its counterpart is not either")
+        return self._model.find(primary.type, primary.name, self.pair.standby, code=bool(primary.locations))
+
+
+_Name = tuple[str, str, Place]
+
+
+class Model:
+    """Everything one scan knows.  Rules may read all of it and change none of it.
+
+    `pairs` are the declared ones; None derives them from the registries' own replication rules.  `scanned` are the
+    places that were looked at: about any other place nothing can be said.  `as_of` is the time the data speaks of.
+    """
+
+    def __init__(
+        self,
+        resources: Iterable[Resource],
+        *,
+        gaps: Iterable[Gap] = (),
+        pairs: Sequence[Pair] | None = None,
+        images: ImageIndex,
+        scanned: Iterable[Place] = (),
+        as_of: datetime,
+    ) -> None:
+        self._by_type: dict[str, dict[str, Resource]] = {}
+        self._seen: dict[_Name, Resource] = {}
+        self._declared: dict[_Name, Resource] = {}
+        self._vague: dict[str, list[Resource]] = {}
+        # What an account showed stands over what a file says of the same resource, so files come first.
+        for resource in sorted(resources, key=lambda resource: not resource.locations):
+            self._by_type.setdefault(resource.type, {})[resource.id] = resource
+            if resource.name is None or resource.account is None or resource.region is None:
+                self._vague.setdefault(resource.type, []).append(resource)
+            else:
+                named = self._declared if resource.locations else self._seen
+                named[resource.type, resource.name, resource.place] = resource
+        self._live = frozenset(place for type, _, place in self._seen if type == "AWS::Account::Region")
+        self.gaps = tuple(sorted(set(gaps), key=repr))
+        self.images = images
+        self.scanned = frozenset(scanned)
+        self.as_of = as_of
+        self.pairs_derived = pairs is None
+        self.pairs: tuple[Pair, ...] = tuple(sorted(set(self._derived_pairs() if pairs is None else pairs), key=repr))
+        self._complete = True
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if getattr(self, "_complete", False):
+            raise TypeError("the model cannot be changed")
+        super().__setattr__(name, value)
+
+    def of_type(self, type: str) -> Iterator[Resource]:
+        """Return the resources of a type that were seen; `hidden` says whether there may be others.
+
+        A resource that only a file shows is left out where an account was asked and did not say: it may exist, and
+        differ.
+        """
+        for resource in self._by_type.get(type, {}).values():
+            place = Place(resource.account, resource.region or "")
+            if not (resource.locations and place in self._live and self._live_gap(type, place)):
+                yield resource
+
+    def get(self, type: str, id: str) -> Resource | None:
+        """Return a resource, None if it is known not to exist; raise `InsufficientData` if it may exist unseen."""
+        found = self._by_type.get(type, {}).get(id)
+        if found is None:
+            account, region = _place_in(id)
+            if account is None or region is None:
+                raise InsufficientData(f"'{id}' does not say where it is, so nobody can tell whether it exists")
+            self._must_have_looked(type, account, region, id)
+        return found
+
+    def find(self, type: str, name: str, place: Place, *, code: bool = False) -> Resource | None:
+        """Return the resource of that name in that place, None if it is known not to exist; else raise.
+
+        Where an account was asked, its answer counts and not what files declare, unless `code` is set.
+        """
+        found = self._seen.get((type, name, place))
+        if found is None and (code or place not in self._live):
+            found = self._declared.get((type, name, place))
+        if found is None:
+            self._must_have_looked(type, place.account, place.region, name)
+            if place not in self._live:
+                self._must_be_clear(type, name, place)
+        return found
+
+    def declared(self, type: str, name: str, place: Place) -> Resource | None:
+        """Return the resource that infrastructure code creates, None if none of the code that was scanned does.
+
+        Raises `InsufficientData` if no code was scanned, or some of it could not be read or placed.
+        """
+        found = self._declared.get((type, name, place))
+        if found is None:
+            vague = (resource for resources in self._vague.values() for resource in resources)
+            if not self._declared and not any(resource.locations for resource in vague):
+                raise InsufficientData("no infrastructure code was scanned; give its folder to `regionproof scan`")
+            unread = (gap for gap in self.gaps if gap.path and gap.hides(type, place.account, place.region))
+            if gap := next(unread, None):
+                raise InsufficientData(f"'{name}' may be declared unseen: {gap}")
+            self._must_be_clear(type, name, place)
+        return found
+
+    def hidden(self, type: str, place: Place | None = None) -> Gap | None:
+        """Return a gap that may hide resources of this type (in this place), None if all of them were seen."""
+        if place is not None and place in self._live:
+            return self._live_gap(type, place)
+        account, region = place or (None, None)
+        return next((gap for gap in self.gaps if gap.hides(type, account, region)), None)
+
+    def pairs_of(self, place: Place) -> tuple[Pair, ...]:
+        """Return the pairs in which `place` is the primary, accounts filled in.
+
+        Raises `InsufficientData` when pairs follow from replication rules and those of this place were not seen.
+        """
+        if self.pairs_derived:
+            registry = self.find("AWS::ECR::Registry", "registry", place)
+            if registry is not None:
+                list(_destinations(registry))  # raises if one of them was not seen
+        return tuple(dict.fromkeys(bound for pair in self.pairs for bound in _bind(pair, place)))
+
+    def twins(self, resource: Resource) -> list[Twin]:
+        """Return the resource's counterpart for each pair whose primary is its account and Region."""
+        return [Twin(self, resource, pair) for pair in self.pairs_of(resource.place)]
+
+    def _live_gap(self, type: str, place: Place) -> Gap | None:
+        gaps = (gap for gap in self.gaps if gap.path is None and gap.hides(type, place.account, place.region))
+        return next(gaps, None)
+
+    def _must_be_clear(self, type: str, name: str, place: Place) -> None:
+        for other in self._vague.get(type, ()):
+            if other.name in (None, name) and _may_be_in(other, place):
+                raise InsufficientData(f"'{other.id}' may be '{name}' in {place}: its name or place is not known")
+
+    def _must_have_looked(self, type: str, account: str | None, region: str | None, what: str) -> None:
+        place = Place(account, region) if account and region else None
+        if gap := self.hidden(type, place):
+            raise InsufficientData(f"'{what}' may exist unseen: {gap}")
+        if place and place not in self.scanned:
+            raise InsufficientData(f"'{what}' was looked for in {place}, which was not scanned")
+
+    def _derived_pairs(self) -> Iterator[Pair]:
+        for registry in self.of_type("AWS::ECR::Registry"):
+            with suppress(InsufficientData):  # `pairs_of` raises for this place
+                yield from [
+                    Pair(registry.place, standby)
+                    for standby in _destinations(registry)
+                    if standby.region != registry.region
+                ]
+
+
+def _destinations(registry: Resource) -> Iterator[Place]:
+    """Yield where a registry replicates to; raise `InsufficientData` if some of it was not seen or makes no sense."""
+    try:
+        for rule in (registry["ReplicationConfiguration"] or {}).get("Rules") or []:
+            for destination in rule["Destinations"] or []:
+                account, region = destination["RegistryId"], destination["Region"]
+                yield Place(account + "", region + "")
+    except (TypeError, AttributeError) as error:
+        raise InsufficientData(f"a replication rule of '{registry.id}' names no registry") from error
+
+
+def _bind(pair: Pair, place: Place) -> Iterator[Pair]:
+    """Yield the pair, in the direction in which `place` is its primary; active-active pairs have both."""
+    primary = pair.primary
+    standby = Place(pair.standby.account or primary.account, pair.standby.region)
+    if _is_at(primary, place):
+        yield replace(pair, primary=place, standby=Place(standby.account or place.account, standby.region))
+    if pair.dr_class == "active-active" and _is_at(standby, place):
+        yield replace(pair, primary=place, standby=Place(primary.account or place.account, primary.region))
+
+
+def _is_at(declared: Place, place: Place) -> bool:
+    return declared.region == place.region and declared.account in (None, place.account)
+
+
+def _may_be_in(resource: Resource, place: Place) -> bool:
+    return resource.account in (None, place.account) and resource.region in (None, place.region)
+
+
+def _place_in(id: str) -> tuple[str | None, str | None]:
+    """Return the account and Region an ARN or an `aws://` id names."""
+    if id.startswith("arn:") and id.count(":") >= 5:
+        _, _, _, region, account, _ = id.split(":", 5)
+        return account or None, region or None
+    if id.startswith("aws://"):
+        account, region, *_ = [*id.removeprefix("aws://").split("/"), ""]
+        return account or None, region or None
+    return None, None

@@ -1,0 +1,71 @@
+"""Where results go: one format to a file or standard output, several to a directory; whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TextIO
+
+from scanner.errors import OutputError, UsageError
+from scanner.reporters import REPORTERS
+
+
+@dataclass(frozen=True)
+class Destination:
+    """One report to write; `path` None is standard output."""
+
+    format: str
+    path: Path | None
+
+
+def destinations(formats: Sequence[str], output: str | None) -> list[Destination]:
+    """Read `--format F[=FILE][,...]` and `-o PATH`.
+
+    `-o` names a file for one format and a directory for several; `-` is standard output.  Raises `UsageError` for an
+    unknown format and for two documents on standard output.
+    """
+    given = [spec for group in formats for spec in group.split(",") if spec] or ["table"]
+    plain = [spec for spec in given if "=" not in spec]
+    found = [_destination(spec, output, several=len(plain) > 1) for spec in given]
+    if sum(destination.path is None for destination in found) > 1:
+        raise UsageError("two reports cannot share standard output", "Give files: --format json=a.json,sarif=b.sarif.")
+    return found
+
+
+def _destination(spec: str, output: str | None, *, several: bool) -> Destination:
+    format, _, file = spec.partition("=")
+    if format not in REPORTERS:
+        raise UsageError(f"unknown format '{format}'", f"Formats: {', '.join(sorted(REPORTERS))}.")
+    if file or output is None:
+        return Destination(format, Path(file) if file not in ("", "-") else None)
+    if output == "-":
+        return Destination(format, None)
+    is_folder = several or Path(output).is_dir() or output.endswith("/")
+    return Destination(format, Path(output) / f"regionproof{REPORTERS[format].suffix}" if is_folder else Path(output))
+
+
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[TextIO]:
+    """Open a text file that takes the place of `path` only when it was written to the end; raise `OutputError`."""
+    temporary = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as out:
+            yield out
+            out.flush()
+            os.fsync(out.fileno())
+        Path(temporary).chmod(0o644)
+        Path(temporary).replace(path)
+        temporary = None
+    except OSError as error:
+        raise OutputError(
+            f"{path}: cannot be written: {error.strerror or error}", "What stood there is untouched."
+        ) from error
+    finally:
+        if temporary:
+            Path(temporary).unlink(missing_ok=True)

@@ -1,0 +1,99 @@
+"""The registry of a place, put together from the pieces that templates declare one by one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from scanner.documents import pointer
+from scanner.model import Location, Resource, Unknown, guard
+from scanner.vocabulary import complete, definition, shaped
+
+REGISTRY = "AWS::ECR::Registry"
+
+LISTS = {"RepositoryCreationTemplates": "Prefix", "PullThroughCacheRules": "EcrRepositoryPrefix"}
+"""Properties that many declarations make together, and what tells their items apart."""
+
+
+@dataclass(frozen=True)
+class Piece:
+    """One declaration: of `property` of the registry or, with property "", of the whole.
+
+    `value` is `Unknown` when it may or may not be declared.  `declared` is where the resource is written, and
+    `locations` where the parts of the value are, by JSON Pointers relative to it.
+    """
+
+    property: str
+    value: Any
+    id: str
+    account: str | None
+    region: str | None
+    declared: Location
+    locations: Mapping[str, Location]
+
+
+def fold(pieces: Iterable[Piece]) -> list[Resource]:
+    """Return one registry for each place; where the place is not known, one for each file."""
+    groups: dict[tuple[str | None, ...], list[Piece]] = {}
+    for piece in pieces:
+        known = piece.account is not None and piece.region is not None
+        key = (piece.account, piece.region, None if known else piece.declared.path)
+        groups.setdefault(key, []).append(piece)
+    return [_registry(group) for group in groups.values()]
+
+
+def undeclared(region: Resource) -> Resource:
+    """Return the registry of an AWS::Account::Region about which no scanned file says anything."""
+    properties = guard(_unseen(region.account))
+    return replace(region, type=REGISTRY, id=f"{region.id}/ecr", name="registry", properties=properties)
+
+
+def _unseen(account: str | None) -> dict[str, Any]:
+    made = {
+        name: Unknown(f"{name} is not declared in the scanned files") for name in definition(REGISTRY)["properties"]
+    }
+    return {**made, "RegistryId": account or Unknown("the account of the registry is not known")}
+
+
+def _registry(pieces: Sequence[Piece]) -> Resource:
+    first = pieces[0]
+    account, region = first.account, first.region
+    whole = [piece for piece in pieces if not piece.property]
+    made = _whole(whole, account) if whole else _unseen(account)
+    locations = {**(whole[0].locations if whole else {}), "": first.declared}
+    for name in dict.fromkeys(piece.property for piece in pieces if piece.property):
+        same = [piece for piece in pieces if piece.property == name]
+        made[name] = shaped(REGISTRY, name, _list(same) if name in LISTS else _one(same))
+        for number, piece in enumerate(same if name in LISTS else same[:1]):
+            prefix = pointer(name, number) if name in LISTS else pointer(name)
+            locations |= {prefix + at: location for at, location in piece.locations.items()}
+    id = f"aws://{account}/{region}/ecr" if account and region else first.id
+    return Resource(REGISTRY, id, "registry", account, region, guard(made), locations=locations)
+
+
+def _whole(pieces: Sequence[Piece], account: str | None) -> dict[str, Any]:
+    """Return the properties of a registry that is declared as such, as examples of rules do."""
+    value, unseen = _one(pieces), _unseen(account)
+    if isinstance(value, dict):
+        return complete(REGISTRY, {"RegistryId": unseen["RegistryId"], **value})
+    return {**dict.fromkeys(unseen, value), "RegistryId": unseen["RegistryId"]}
+
+
+def _one(pieces: Sequence[Piece]) -> Any:
+    return pieces[0].value if len(pieces) == 1 else _twice(pieces)
+
+
+def _list(pieces: Sequence[Piece]) -> Any:
+    key = LISTS[pieces[0].property]
+    seen: dict[str, Piece] = {}
+    for piece in pieces:
+        prefix = piece.value.get(key) if isinstance(piece.value, dict) else None
+        if isinstance(prefix, str) and seen.setdefault(prefix, piece) is not piece:
+            return _twice([seen[prefix], piece])
+    return [piece.value for piece in pieces]
+
+
+def _twice(pieces: Sequence[Piece]) -> Unknown:
+    places = sorted({f"{piece.declared.path}:{piece.declared.line}" for piece in pieces})
+    return Unknown(f"declared {'twice' if len(pieces) == 2 else f'{len(pieces)} times'}: {' and '.join(places)}")

@@ -1,0 +1,189 @@
+"""The JSON report, as `schemas/report.json` promises it.  One item a line, so that it can be read and compared."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from typing import Any, TextIO
+
+from scanner.finding import Coverage, Exemption, Finding, Report, RuleSummary, Severity, Status
+from scanner.model import Location, Pair, Place, Resource
+from scanner.reporters.identity import finding_id, scan_id
+from scanner.reporters.text import dumps, jsonable, timestamp
+
+SCHEMA = "https://regionproof.dev/schema/report-1.json"
+SCHEMA_VERSION = "1.0.0"
+
+
+def write(report: Report, out: TextIO) -> None:
+    """Write a report as JSON."""
+    separator = "{\n"
+    for key, value in _document(report):
+        out.write(f"{separator}{dumps(key)}: ")
+        _write_value(value, out)
+        separator = ",\n"
+    out.write("\n}\n")
+
+
+def _write_value(value: Any, out: TextIO) -> None:
+    if isinstance(value, (str, bool)) or value is None:
+        out.write(dumps(value))
+        return
+    lines: Iterable[str] = map(dumps, value)
+    opening, closing = "[", "]"
+    if isinstance(value, dict):
+        lines = (f"{dumps(k)}: {dumps(v)}" for k, v in value.items())
+        opening, closing = "{", "}"
+    out.write(opening)
+    separator = "\n"
+    for line in lines:
+        out.write(f"{separator}  {line}")
+        separator = ",\n"
+    out.write(closing if separator == "\n" else f"\n{closing}")
+
+
+def _document(report: Report) -> Iterator[tuple[str, Any]]:
+    scan = scan_id(report)
+    yield "$schema", SCHEMA
+    yield "schema_version", SCHEMA_VERSION
+    yield "tool", {"name": "regionproof", "version": report.tool_version}
+    yield "scan_id", scan
+    yield "as_of", timestamp(report.as_of)
+    yield "config_sha256", report.config_sha256
+    yield "inputs", [{"kind": i.kind, "path": i.path, "sha256": i.sha256} for i in report.inputs]
+    yield "pairs_derived", report.pairs_derived
+    yield "pairs", map(_pair, report.pairs)
+    yield "summary", _summary(report)
+    yield "rules", {rule.id: _rule(rule) for rule in sorted(report.rules, key=lambda rule: rule.id)}
+    yield "coverage", map(_coverage, sorted(report.coverage))
+    yield "exemptions", _exemptions(report)
+    yield "findings", (_finding(finding, scan) for finding in report.findings)
+
+
+def _summary(report: Report) -> dict[str, Any]:
+    statuses = Counter(finding.status for finding in report.findings)
+    failures = [finding for finding in report.findings if finding.status is Status.FAIL]
+    severities = Counter(finding.severity for finding in failures if not finding.exemption)
+    return {
+        "complete": report.complete,
+        "by_status": {status.value: statuses[status] for status in Status},
+        "fail_by_severity": {severity.value: severities[severity] for severity in Severity},
+        "fail_exempted": sum(1 for finding in failures if finding.exemption),
+    }
+
+
+def _pair(pair: Pair) -> dict[str, Any]:
+    return {
+        "primary": _place(pair.primary),
+        "standby": _place(pair.standby),
+        "dr_class": pair.dr_class,
+        "rpo_seconds": None if pair.rpo is None else int(pair.rpo.total_seconds()),
+        "rto_seconds": None if pair.rto is None else int(pair.rto.total_seconds()),
+    }
+
+
+def _place(place: Place) -> dict[str, Any]:
+    return {"account_id": place.account, "region": place.region}
+
+
+def _rule(rule: RuleSummary) -> dict[str, Any]:
+    return {
+        "title": rule.title,
+        "severity": rule.severity.value,
+        "resource_types": list(rule.resource),
+        "across": "standby" if rule.across else None,
+        "rationale": rule.rationale,
+        "remediation": rule.remediation,
+        "references": list(rule.references),
+        "controls": jsonable(rule.controls),
+        "parameters": jsonable(rule.parameters),
+    }
+
+
+def _coverage(row: Coverage) -> dict[str, Any]:
+    return {
+        "account_id": row.account or None,
+        "region": row.region or None,
+        "service": row.service,
+        "operation": row.operation,
+        "status": row.status,
+        "calls": row.calls,
+        "not_configured": row.not_configured,
+        "errors": dict(sorted(row.errors)),
+        "message": row.message or None,
+    }
+
+
+def _exemptions(report: Report) -> Iterable[dict[str, Any]]:
+    rows = sorted(report.exemptions, key=lambda row: (row[0].rule, row[0].resource, row[0].expires, row[0].reason))
+    return ({"state": state.value, **_exemption(exemption)} for exemption, state in rows)
+
+
+def _exemption(exemption: Exemption) -> dict[str, Any]:
+    return {
+        "rule": exemption.rule,
+        "resource": exemption.resource,
+        "reason": exemption.reason,
+        "owner": exemption.owner,
+        "expires": exemption.expires.isoformat(),
+        "location": _location(exemption.location),
+    }
+
+
+def _finding(finding: Finding, scan: str) -> dict[str, Any]:
+    resource = finding.resource
+    return {
+        "fingerprint": finding.fingerprint,
+        "id": finding_id(scan, finding),
+        "rule_id": finding.rule_id,
+        "status": finding.status.value,
+        "severity": finding.severity.value,
+        "message": finding.message,
+        "source": finding.source,
+        "resource": {**_resource(resource), "tags": jsonable(resource.tags)},
+        "counterpart": _counterpart(finding),
+        "pointer": finding.pointer,
+        "location": _location(finding.location),
+        "evidence": {
+            **jsonable(finding.evidence),
+            "operations": list(resource.operations),
+            "observed_at": resource.observed_at,
+        },
+        "related": [_resource(each) for each in finding.related],
+        "exemption": None if finding.exemption is None else _exemption(finding.exemption),
+    }
+
+
+def _resource(resource: Resource) -> dict[str, Any]:
+    return {
+        "id": resource.id,
+        "type": resource.type,
+        "name": resource.name,
+        "account_id": resource.account,
+        "region": resource.region,
+    }
+
+
+def _counterpart(finding: Finding) -> dict[str, Any] | None:
+    standby = finding.counterpart
+    if standby is None:
+        return None
+    return {
+        "account_id": standby.account,
+        "region": standby.region,
+        "id": standby.id,
+        "exists": standby.exists,
+        "dr_class": standby.dr_class,
+    }
+
+
+def _location(location: Location | None) -> dict[str, Any] | None:
+    if location is None:
+        return None
+    return {
+        "path": location.path,
+        "start_line": location.line,
+        "start_column": location.column,
+        "end_line": location.end_line,
+        "end_column": location.end_column,
+    }

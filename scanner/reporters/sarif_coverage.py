@@ -1,0 +1,172 @@
+"""What a scan did not see, as SARIF: notifications of the invocation, and the gaps that become results."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any
+
+import sarif_om as om
+
+from scanner.finding import Coverage, ExemptionState, Report
+from scanner.model import Location
+from scanner.reporters import sarif_anchor as anchor
+from scanner.reporters.identity import guid
+from scanner.reporters.sarif_tool import COVERAGE_GAP, NOTIFICATIONS
+from scanner.reporters.text import cut, printable
+
+_MOST_NAMED = 5
+
+
+@dataclass(frozen=True)
+class Gap:
+    """What one service in one account and Region did not answer, or one file."""
+
+    rows: tuple[Coverage, ...]
+    asked: int
+
+    @property
+    def is_file(self) -> bool:
+        """Tell whether this is a file."""
+        return self.rows[0].service == "file"
+
+    @property
+    def fingerprint(self) -> str:
+        """Return 32 hex digits that identify this gap from scan to scan."""
+        name = "\0".join((COVERAGE_GAP.id, *_unit(self.rows[0])))
+        return hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+
+    @property
+    def location(self) -> om.Location:
+        """Return the file, or a synthetic path."""
+        row = self.rows[0]
+        if self.is_file:
+            name = row.operation
+            physical = anchor.in_file(Location(row.operation, 1))
+        else:
+            name = f"{row.account}/{row.region}/{row.service}"
+            physical = anchor.in_account(anchor.coverage_path(row.account, row.region, row.service))
+        return om.Location(physical_location=physical, logical_locations=[anchor.logical(name, None)])
+
+    @property
+    def message(self) -> str:
+        """Return what was not answered, and why."""
+        row = self.rows[0]
+        if self.is_file:
+            return f"'{_short(row.operation)}' was not read in full: {_short(row.message) or _errors(row)}"
+        named = "; ".join(f"'{each.operation}' ({_errors(each)})" for each in self.rows[:_MOST_NAMED])
+        more = f"; and {len(self.rows) - _MOST_NAMED} more" if len(self.rows) > _MOST_NAMED else ""
+        where = f"'{row.service}' in account '{row.account}', Region '{row.region}'"
+        verb = "was" if len(self.rows) == 1 else "were"
+        return f"{len(self.rows)} of {self.asked} operations of {where} {verb} not answered in full: {named}{more}"
+
+    @property
+    def properties(self) -> dict[str, Any]:
+        """Return the gap as data."""
+        row = self.rows[0]
+        properties = {
+            "regionproof/account": row.account,
+            "regionproof/region": row.region,
+            "regionproof/service": row.service,
+            "regionproof/operations": [printable(each.operation) for each in self.rows],
+        }
+        return {key: value for key, value in properties.items() if value}
+
+
+def gaps_of(report: Report, source: str) -> Iterator[Gap]:
+    """Return the gaps of a source: one for each account, Region and service, or for each file."""
+    for (_, _, service, _), group in groupby(_rows(report, source), key=_unit):
+        rows = tuple(group)
+        missing = tuple(row for row in rows if row.status != "complete")
+        if missing:
+            yield Gap(missing, 1 if service == "file" else len(rows))
+
+
+def invocation(report: Report, source: str, coverage_rule_index: int) -> om.Invocation:
+    """Return what happened in the scan.  It was successful: gaps are said one by one, and only a crash is a failure."""
+    return om.Invocation(
+        execution_successful=True,
+        start_time_utc=report.as_of,
+        end_time_utc=report.as_of,
+        tool_execution_notifications=[
+            _gap_notification(row, report, coverage_rule_index)
+            for row in _rows(report, source)
+            if row.status != "complete"
+        ],
+        tool_configuration_notifications=list(_exemption_notifications(report)),
+    )
+
+
+def descriptor_of(row: Coverage) -> str:
+    """Return which notification a row of coverage that is not complete asks for."""
+    codes = " ".join(code.lower() for code, _ in row.errors)
+    if row.service == "file":
+        return "file-not-read"
+    if any(word in codes for word in ("denied", "unauthorized", "notauthorized", "forbidden")):
+        return "access-denied"
+    if any(word in codes for word in ("throttl", "toomanyrequests", "limitexceeded", "slowdown")):
+        return "call-throttled"
+    return "call-failed"
+
+
+def _rows(report: Report, source: str) -> list[Coverage]:
+    return sorted(row for row in report.coverage if (row.service == "file") == (source == "iac"))
+
+
+def _unit(row: Coverage) -> tuple[str, str, str, str]:
+    return (row.account, row.region, row.service, row.operation if row.service == "file" else "")
+
+
+def _gap_notification(row: Coverage, report: Report, coverage_rule_index: int) -> om.Notification:
+    where = "" if row.service == "file" else f" in account '{row.account}', Region '{row.region}'"
+    text = f"'{_short(row.operation)}'{where}: {_errors(row)}{f'; {row.message}' if row.message else ''}"
+    properties = {
+        "regionproof/account": row.account,
+        "regionproof/region": row.region,
+        "regionproof/service": row.service,
+        "regionproof/operation": printable(row.operation),
+        "regionproof/errors": {printable(code): count for code, count in sorted(row.errors)},
+    }
+    return om.Notification(
+        descriptor=_reference(descriptor_of(row)),
+        associated_rule=om.ReportingDescriptorReference(
+            id=COVERAGE_GAP.id, guid=guid("rule", COVERAGE_GAP.id), index=coverage_rule_index
+        ),
+        level="warning",
+        message=anchor.message(text),
+        time_utc=report.as_of,
+        properties={key: value for key, value in properties.items() if value},
+    )
+
+
+def _exemption_notifications(report: Report) -> Iterator[om.Notification]:
+    for exemption, state in sorted(report.exemptions, key=lambda row: (row[0].rule, row[0].resource, row[0].expires)):
+        if state is ExemptionState.ACTIVE:
+            continue
+        expired = state is ExemptionState.EXPIRED
+        what = f"expired on '{exemption.expires.isoformat()}'" if expired else "matches no failing finding"
+        text = f"The exemption of '{_short(exemption.rule)}' for '{_short(exemption.resource)}' {what}."
+        where = exemption.location
+        yield om.Notification(
+            descriptor=_reference("exemption-expired" if expired else "exemption-unused"),
+            level="warning" if expired else "note",
+            message=anchor.message(text),
+            time_utc=report.as_of,
+            locations=[om.Location(physical_location=anchor.in_file(where))] if where else None,
+        )
+
+
+def _reference(descriptor: str) -> om.ReportingDescriptorReference:
+    at = list(NOTIFICATIONS).index(descriptor)
+    return om.ReportingDescriptorReference(id=descriptor, guid=guid("notification", descriptor), index=at)
+
+
+def _errors(row: Coverage) -> str:
+    named = (f"'{_short(code)}'{f' {count} times' if count > 1 else ''}" for code, count in sorted(row.errors))
+    return ", ".join(named) or row.status
+
+
+def _short(text: str) -> str:
+    return cut(printable(text[:1024]), 512)

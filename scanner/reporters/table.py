@@ -1,0 +1,271 @@
+"""The report for a person at a terminal: what is broken, worst first, and what could not be seen."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
+from typing import TextIO
+
+from scanner import duration
+from scanner.finding import Exemption, ExemptionState, Finding, Report, RuleSummary, Severity, Status
+from scanner.model import Pair
+from scanner.reporters.layout import NARROWEST, Page
+from scanner.reporters.text import cut
+
+_STYLE = {
+    Severity.CRITICAL: "red",
+    Severity.HIGH: "red",
+    Severity.MEDIUM: "yellow",
+    Severity.LOW: "cyan",
+    Severity.INFO: "dim",
+}
+_LONGEST_FIX = 240
+_MOST_REASONS, _MOST_GAPS, _MOST_PAIRS, _MOST_RULES = 20, 40, 8, 3
+
+
+def write(report: Report, out: TextIO, *, width: int = 80, color: bool = False, unicode: bool = True) -> None:
+    """Write a report as text.
+
+    Args:
+        report: What to write.
+        out: Where to.
+        width: Columns of the terminal; nothing is wider, unless the terminal is narrower than 48 columns.
+        color: Whether to use ANSI colours.
+        unicode: Whether `out` takes more than ASCII; if not, everything else is written as escapes.
+    """
+    page = Page(max(width, NARROWEST), color, unicode)
+    sections = (_header, _failures, _unknowns, _gaps, _exemptions, _summary)
+    for at, section in enumerate(sections):
+        lines = list(section(report, page))
+        if at and lines:
+            out.write("\n")
+        out.writelines(f"{line}\n" for line in lines)
+
+
+def _header(report: Report, page: Page) -> Iterator[str]:
+    as_of = f"{report.as_of:%Y-%m-%d %H:%M} UTC"
+    yield page.styled(f"regionproof {report.tool_version}, as of {as_of}", "bold")
+    for each in report.inputs:
+        kind = "infrastructure code" if each.kind == "iac" else each.kind
+        yield from page.wrapped(f"{each.path} ({kind})", label="Scanned  ")
+    yield from page.wrapped(_extent(report, page), label="Extent   ")
+    pairs = [_pair(pair, page) for pair in report.pairs[:_MOST_PAIRS]]
+    if len(report.pairs) > _MOST_PAIRS:
+        pairs.append(f"and {len(report.pairs) - _MOST_PAIRS} more")
+    if report.pairs_derived and pairs:
+        pairs.append("(derived from the registries' replication rules)")
+    for at, line in enumerate(pairs or ["none, so nothing was compared with a standby"]):
+        yield from page.wrapped(line, label=" " * 9 if at else "Pairs    ")
+
+
+def _extent(report: Report, page: Page) -> str:
+    live = [row for row in report.coverage if row.service != "file"]
+    files = sum(1 for row in report.coverage if row.service == "file")
+    parts = []
+    if live:
+        accounts = _count(len({row.account for row in live if row.account}), "account")
+        regions = _count(len({row.region for row in live if row.region}), "Region")
+        parts.append(f"{accounts} {_times(page)} {regions}, {_count(len(live), 'operation')} asked")
+    if files or not live:
+        parts.append(f"{_count(files, 'file')} read")
+    return "; ".join(parts)
+
+
+def _pair(pair: Pair, page: Page) -> str:
+    facts = [
+        pair.dr_class,
+        pair.rpo and f"RPO {duration.render(pair.rpo)}",
+        pair.rto and f"RTO {duration.render(pair.rto)}",
+    ]
+    known = ", ".join(fact for fact in facts if fact)
+    return f"{pair.primary} {_arrow(page)} {pair.standby}{f' ({known})' if known else ''}"
+
+
+def _failures(report: Report, page: Page) -> Iterator[str]:
+    open_failures = [f for f in report.findings if f.status is Status.FAIL and f.exemption is None]
+    yield _title("Failures", len(open_failures), page)
+    if not open_failures:
+        undecided = not report.complete or any(f.status is Status.UNKNOWN for f in report.findings)
+        yield "  None in what was seen; below is what was not." if undecided else "  None."
+    rules = {rule.id: rule for rule in report.rules}
+    groups: dict[str, list[Finding]] = {}
+    for finding in open_failures:
+        groups.setdefault(finding.rule_id, []).append(finding)
+    for id, findings in sorted(groups.items(), key=lambda item: (_worst(item[1]).rank, -len(item[1]), item[0])):
+        yield ""
+        yield from _rule_failures(id, rules.get(id), findings, page)
+
+
+def _rule_failures(id: str, rule: RuleSummary | None, findings: Sequence[Finding], page: Page) -> Iterator[str]:
+    severity = _worst(findings)
+    title = f"{rule.title if rule else id} ({_count(len(findings), 'failure')})"
+    heading = page.wrapped(title, label=f"{severity.value.upper():<8}  ")
+    yield from (page.styled(line, _STYLE[severity]) for line in heading)
+    for where, group in groupby(sorted(findings, key=lambda f: _where(f, page)), key=lambda f: _where(f, page)):
+        yield from page.wrapped(where, 2)
+        yield from _rows([(_name(finding), _what(finding)) for finding in group], page)
+    if rule and rule.remediation:
+        yield from page.wrapped(_first_sentence(rule.remediation), 2, "Fix   ")
+    yield from page.wrapped(f"regionproof rules show {id}", 2, "More  ")
+
+
+def _first_sentence(text: str) -> str:
+    """Return the first sentence of a remedy; commands and the rest are a `rules show` away."""
+    paragraph = " ".join(text.strip().partition("\n\n")[0].split())
+    sentence = re.split(r"(?<=[.:;]) ", paragraph, maxsplit=1)[0].rstrip(":;")
+    return cut(sentence if sentence.endswith(".") else f"{sentence}.", _LONGEST_FIX)
+
+
+def _rows(rows: Iterable[tuple[str, str]], page: Page) -> Iterator[str]:
+    """Return (name, message) rows beside each other where that needs no broken word, else below each other."""
+    cleaned = [(page.clean(name), page.clean(message)) for name, message in rows]
+    room = page.width - 4 - 2 - max(len(name) for name, _ in cleaned)
+    longest_word = max((len(word) for _, message in cleaned for word in message.split()), default=0)
+    if room >= max(NARROWEST, longest_word):
+        yield from page.columns(cleaned, 4)
+        return
+    for name, message in cleaned:
+        yield from page.wrapped(name, 4)
+        yield from page.wrapped(message, 6)
+
+
+def _unknowns(report: Report, page: Page) -> Iterator[str]:
+    reasons: dict[str, Counter[str]] = {}
+    for finding in report.findings:
+        if finding.status is Status.UNKNOWN:
+            reasons.setdefault(finding.message, Counter())[finding.rule_id] += 1
+    if not reasons:
+        return
+    total = sum(rules.total() for rules in reasons.values())
+    yield _title("Unknown", total, page, "could not be decided")
+    ordered = sorted(reasons.items(), key=lambda item: (-item[1].total(), item[0]))
+    rows = [
+        (f"{rules.total()}{_times(page)}", page.clean(f"{reason} [{_some(sorted(rules))}]"))
+        for reason, rules in ordered[:_MOST_REASONS]
+    ]
+    yield from page.columns(rows, 2, right=[0])
+    if len(ordered) > _MOST_REASONS:
+        yield f"  and {_count(len(ordered) - _MOST_REASONS, 'more reason')}; the JSON report has them all"
+
+
+def _gaps(report: Report, page: Page) -> Iterator[str]:
+    rows = sorted(row for row in report.coverage if row.status != "complete")
+    if not rows:
+        return
+    yield _title("Coverage gaps", len(rows), page, "not answered in full")
+    for where, group in groupby(rows[:_MOST_GAPS], key=lambda row: f"{row.account or '*'}/{row.region or '*'}"):
+        each = list(group)
+        if each[0].service == "file":
+            yield "  files"
+            yield from _rows([(row.operation, row.message or _errors(row.errors)) for row in each], page)
+            continue
+        yield from page.wrapped(where, 2)
+        lines = [
+            (row.operation, f"{code} ({count:,} of {_count(row.calls, 'call')})")
+            for row in each
+            for code, count in sorted(row.errors) or [(row.message or row.status, row.calls)]
+        ]
+        yield from _rows(lines, page)
+    if len(rows) > _MOST_GAPS:
+        yield f"  and {len(rows) - _MOST_GAPS} more; the JSON report has them all"
+
+
+def _exemptions(report: Report, page: Page) -> Iterator[str]:
+    if not report.exemptions:
+        return
+    used = Counter(finding.exemption for finding in report.findings if finding.exemption)
+    yield _title("Exemptions", len(report.exemptions), page)
+    order = (ExemptionState.EXPIRED, ExemptionState.UNUSED, ExemptionState.ACTIVE)
+    rows = sorted(
+        report.exemptions, key=lambda row: (order.index(row[1]), row[0].expires, row[0].rule, row[0].resource)
+    )
+    for exemption, state in rows:
+        lines = page.wrapped(_exemption(exemption, state, used[exemption]), 2, f"{state.value:<7}  ")
+        yield from (page.styled(line, "yellow") if state is not ExemptionState.ACTIVE else line for line in lines)
+
+
+def _exemption(exemption: Exemption, state: ExemptionState, used: int) -> str:
+    what = {
+        ExemptionState.ACTIVE: f"{_count(used, 'finding')} until {exemption.expires}",
+        ExemptionState.UNUSED: f"matches nothing, until {exemption.expires}",
+        ExemptionState.EXPIRED: f"suppresses nothing since {exemption.expires}",
+    }[state]
+    return f"{exemption.rule} for {exemption.resource}: {what} ({exemption.owner}: {exemption.reason})"
+
+
+def _summary(report: Report, page: Page) -> Iterator[str]:
+    statuses = Counter(finding.status for finding in report.findings)
+    exempted = sum(1 for f in report.findings if f.status is Status.FAIL and f.exemption)
+    parts = [
+        f"{statuses[Status.FAIL]} fail" + (f" ({exempted} exempted)" if exempted else ""),
+        f"{statuses[Status.PASS]} pass",
+        f"{statuses[Status.UNKNOWN]} unknown",
+        f"{statuses[Status.NOT_APPLICABLE]} not applicable",
+    ]
+    text = f"{_count(len(report.rules), 'rule')}: {', '.join(parts)}; {_completeness(report)}"
+    style = "red" if statuses[Status.FAIL] > exempted else "yellow" if not report.complete else "green"
+    yield from (page.styled(line, style) for line in page.wrapped(text))
+
+
+def _completeness(report: Report) -> str:
+    if not report.coverage:
+        return "nothing was scanned"
+    missing = []
+    for noun, rows, done in (
+        ("operation", [row for row in report.coverage if row.service != "file"], "answered"),
+        ("file", [row for row in report.coverage if row.service == "file"], "read"),
+    ):
+        short = sum(1 for row in rows if row.status != "complete")
+        if short:
+            verb = "was" if short == 1 else "were"
+            missing.append(f"{short} of {_count(len(rows), noun)} {verb} not {done} in full")
+    return f"incomplete: {'; '.join(missing)}" if missing else "complete"
+
+
+def _where(finding: Finding, page: Page) -> str:
+    resource, standby = finding.resource, finding.counterpart
+    place = f"{resource.account or 'account unknown'}/{resource.region or 'Region unknown'}"
+    if standby is None:
+        return place
+    there = standby.region if standby.account in (None, resource.account) else f"{standby.account}/{standby.region}"
+    return f"{place} {_arrow(page)} {there}"
+
+
+def _name(finding: Finding) -> str:
+    return finding.resource.name or finding.resource.id
+
+
+def _what(finding: Finding) -> str:
+    return f"{finding.message} ({finding.location})" if finding.location else finding.message
+
+
+def _worst(findings: Sequence[Finding]) -> Severity:
+    return min((finding.severity for finding in findings), key=lambda severity: severity.rank)
+
+
+def _errors(errors: Sequence[tuple[str, int]]) -> str:
+    return ", ".join(f"{code} ({_count(count, 'time')})" for code, count in sorted(errors)) or "not read"
+
+
+def _some(rules: Sequence[str]) -> str:
+    more = f" and {len(rules) - _MOST_RULES} more" if len(rules) > _MOST_RULES else ""
+    return f"{', '.join(rules[:_MOST_RULES])}{more}"
+
+
+def _title(name: str, count: int, page: Page, about: str = "") -> str:
+    text = f"{name} ({count}{f' {about}' if about else ''})"
+    return page.styled(f"{text} {page.sign('─', '-') * max(page.width - len(text) - 1, 3)}", "bold")
+
+
+def _times(page: Page) -> str:
+    return page.sign("\N{MULTIPLICATION SIGN}", "x")
+
+
+def _arrow(page: Page) -> str:
+    return page.sign("→", "->")
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"

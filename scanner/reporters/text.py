@@ -1,0 +1,90 @@
+"""Text and data from accounts and files, made safe to write: names can hold anything."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Mapping
+from datetime import date, datetime
+from typing import Any
+
+from scanner.model import Items, Properties, Unknown
+
+_DEEPEST = 64
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+def printable(text: str) -> str:
+    """Return one line of text in which controls, bidi marks and lone surrogates are visible escapes."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else " " if c.isspace() else _escaped(c) for c in text)
+
+
+def printable_lines(text: str) -> str:
+    """Do as `printable` does, but keep the line breaks of a text that has lines."""
+    return "\n".join(printable(line).rstrip() for line in text.strip().splitlines())
+
+
+def ascii_only(text: str) -> str:
+    """Return text in which every character outside ASCII is a visible escape."""
+    return text.encode("ascii", "backslashreplace").decode("ascii")
+
+
+def cut(text: str, limit: int) -> str:
+    """Return at most `limit` characters of a text, marked where it was cut."""
+    return text if len(text) <= limit else f"{text[: limit - 4].rstrip()} ..."
+
+
+def sentence(text: str, limit: int) -> str:
+    """Return one printable line of at most `limit` characters that ends with a period."""
+    line = cut(printable(text[: limit + 1]).strip(), limit - 1)
+    return line if line.endswith(".") else f"{line}."
+
+
+def dumps(value: Any) -> str:
+    """Return compact JSON that any reader takes: no lone surrogates, no NaN."""
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    return _SURROGATE.sub(lambda found: "\\" + _escaped(found[0]), text)
+
+
+def jsonable(value: Any, depth: int = 0) -> Any:
+    """Return data as plain JSON data with sorted keys.
+
+    What is not seen becomes `{"unknown": reason}`; what JSON cannot say, and what is nested deeper than any real
+    answer, becomes text.
+    """
+    if isinstance(value, Unknown):
+        return {"unknown": value.reason}
+    if value is None or isinstance(value, (str, bool, int)):
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else str(value)
+    if isinstance(value, datetime):
+        return timestamp(value)
+    if isinstance(value, date):
+        return value.isoformat()
+    if depth >= _DEEPEST:
+        return "... (nested too deeply)"
+    return _jsonable_container(value, depth + 1)
+
+
+def timestamp(moment: datetime) -> str:
+    """Return a time in RFC 3339; UTC is written `Z`."""
+    return moment.isoformat().replace("+00:00", "Z")
+
+
+def _jsonable_container(value: Any, depth: int) -> Any:
+    if isinstance(value, Mapping):
+        items = value.raw() if isinstance(value, Properties) else value.items()
+        return {str(k): jsonable(v, depth) for k, v in sorted(items, key=lambda item: str(item[0]))}
+    if isinstance(value, (list, tuple)):
+        return [jsonable(v, depth) for v in (value.raw() if isinstance(value, Items) else value)]
+    if isinstance(value, (set, frozenset)):
+        return sorted((jsonable(v, depth) for v in value), key=str)
+    return str(value)
+
+
+def _escaped(character: str) -> str:
+    return character.encode("unicode_escape").decode("ascii")

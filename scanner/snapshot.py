@@ -1,0 +1,344 @@
+"""A snapshot: what AWS answered, as it answered, after redaction; written once, verified whenever it is opened.
+
+A directory of one shard a target (account x Region), and a manifest with the SHA-256 of every part, written last:
+
+    snapshot.json
+    targets/<account>/<region>/target.json  calls.jsonl.gz  [images.parquet]
+
+schemas/snapshot.json says what stands in them.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+import os
+import shutil
+import zlib
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from scanner import __version__, shards
+from scanner.assets import schema
+from scanner.errors import SnapshotError, UsageError
+from scanner.finding import Coverage
+from scanner.images import Image, Listing, RepositoryKey
+from scanner.recorded import IMAGES, Call, CallError, Target, from_line, redacted, sort_key, to_line
+
+__all__ = ["Call", "CallError", "Snapshot", "SnapshotWriter", "Target", "TargetRecord"]
+
+SCHEMA_VERSION = "1"
+_MANIFEST, _TARGETS, _TARGET, _CALLS, _IMAGES = (
+    "snapshot.json", "targets", "target.json", "calls.jsonl.gz", "images.parquet",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class TargetRecord:
+    """A target that was collected: when it was begun and finished (RFC 3339), and the SHA-256 of its parts."""
+
+    target: Target
+    started_at: str
+    finished_at: str
+    parts: Mapping[str, str]
+
+
+class Snapshot:
+    """A finished snapshot.  `started_at` and `finished_at` (RFC 3339, UTC) span all targets."""
+
+    def __init__(self, path: Path, manifest: Mapping[str, Any], sha256: str) -> None:
+        self.path, self.sha256 = path, sha256
+        self.schema_version: str = manifest["schema_version"]
+        self.tool_version: str = manifest["tool"]["version"]
+        self.botocore_version: str | None = manifest["botocore_version"]
+        self.config_sha256: str | None = manifest["config_sha256"]
+        self.started_at: str = manifest["started_at"]
+        self.finished_at: str = manifest["finished_at"]
+        self.records = tuple(_record(entry) for entry in manifest["targets"])
+
+    @classmethod
+    def open(cls, path: Path) -> Snapshot:
+        """Open and verify a snapshot; raise `SnapshotError` that names what is missing or damaged, and what to do."""
+        manifest, sha256 = _read_manifest(path)
+        try:
+            snapshot = cls(path, manifest, sha256)
+        except ValueError as error:
+            raise SnapshotError(f"{path / _MANIFEST}: {error}", _AGAIN) from None
+        places = [target.place for target in snapshot.targets]
+        if len(set(places)) != len(places):
+            raise SnapshotError(f"{path / _MANIFEST}: a target is listed twice", _AGAIN)
+        for record in snapshot.records:
+            for name, expected in record.parts.items():
+                _verify(_directory(path, record.target) / name, expected)
+        return snapshot
+
+    @property
+    def targets(self) -> tuple[Target, ...]:
+        """Return what was asked, sorted by account and Region."""
+        return tuple(record.target for record in self.records)
+
+    @property
+    def as_of(self) -> datetime:
+        """Return the time the data speaks of: when the first call was made."""
+        return datetime.fromisoformat(self.started_at)
+
+    def calls(self) -> Iterator[Call]:
+        """Yield all calls, sorted by account, Region, service, operation, parameters and page."""
+        for record in self.records:
+            yield from self.calls_of(record.target)
+
+    def calls_of(self, target: Target) -> Iterator[Call]:
+        """Yield the calls of one target, sorted by service, operation, parameters and page."""
+        part = _directory(self.path, target) / _CALLS
+        try:
+            with gzip.open(part, "rt", encoding="utf-8") as lines:
+                for line in lines:
+                    yield from_line(json.loads(line), target)
+        except (OSError, EOFError, zlib.error, ValueError, KeyError, TypeError, RecursionError) as error:
+            raise SnapshotError(f"{part} cannot be read: {type(error).__name__}: {error}", _AGAIN) from None
+
+    def images(self) -> dict[RepositoryKey, Listing]:
+        """Return the images of every repository that was asked for; a list that ended early says why."""
+        listings: dict[RepositoryKey, Listing] = {}
+        for record in self.records:
+            listings |= self._images_of(record)
+        return listings
+
+    def coverage(self) -> tuple[Coverage, ...]:
+        """Return how each operation was answered in each account and Region."""
+        groups = groupby(self.calls(), key=lambda call: (call.account, call.region, call.service, call.operation))
+        return tuple(_coverage(*key, tuple(calls)) for key, calls in groups)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Snapshot):
+            return NotImplemented
+        return self._content() == other._content()
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def _content(self) -> tuple[Any, ...]:
+        times = [(record.started_at, record.finished_at) for record in self.records]
+        versions = (self.schema_version, self.tool_version, self.botocore_version, self.config_sha256)
+        return versions, self.targets, times, list(self.calls()), self.images()
+
+    def _images_of(self, record: TargetRecord) -> dict[RepositoryKey, Listing]:
+        target = record.target
+        part = _directory(self.path, target) / _IMAGES
+        found: dict[str, list[Image]] = {}
+        if _IMAGES in record.parts:
+            try:
+                for repository, image in shards.read(part):
+                    found.setdefault(repository, []).append(image)
+            except ValueError as error:
+                raise SnapshotError(f"{part} cannot be read: {error}", _AGAIN) from None
+        listings = {}
+        for call in self.calls_of(target):
+            if (call.service, call.operation) == IMAGES:
+                name = str(call.parameters.get("repositoryName"))
+                images = tuple(found.pop(name, ()))
+                if len(images) != (call.rows or 0):
+                    raise SnapshotError(f"{part}: '{name}' should have {call.rows} images, not {len(images)}", _AGAIN)
+                reason = f"{call.error.code}: {call.error.message}" if call.error else None
+                listings[RepositoryKey(target.account, target.region, name)] = Listing(images, reason)
+        if found:
+            raise SnapshotError(f"{part}: nobody asked for the images of '{min(found)}'", _AGAIN)
+        return listings
+
+
+class SnapshotWriter:
+    """Writes a snapshot target by target; `finish` makes it one.  A killed run loses the targets in flight only."""
+
+    def __init__(self, path: Path, *, resume: bool = False, config_sha256: str | None = None) -> None:
+        """Begin at `path`; raise `UsageError` if something else stands there, or, without `resume`, anything."""
+        self.path, self.config_sha256 = path, config_sha256
+        _refuse(path, resume)
+
+    def done(self, target: Target) -> bool:
+        """Tell whether this target stands complete on disk, asked for the same services."""
+        try:
+            record = self._recorded(target)
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):
+            return False
+        return _asked(record.target) == _asked(target)
+
+    def write(
+        self,
+        target: Target,
+        calls: Iterable[Call],
+        listings: Mapping[str, Listing],
+        *,
+        started_at: str,
+        finished_at: str,
+    ) -> None:
+        """Write one target: its calls (redacted here, whoever made them) and its repositories' images, if any."""
+        final = _directory(self.path, target)
+        partial = final.with_name(f".{target.region}.partial")
+        shutil.rmtree(partial, ignore_errors=True)
+        partial.mkdir(parents=True)
+        _write_calls(partial / _CALLS, calls)
+        if listings:
+            shards.write(partial / _IMAGES, listings)
+        parts = {part.name: _sha256(part) for part in sorted(partial.iterdir())}
+        entry = _target_entry(TargetRecord(target, started_at, finished_at, parts))
+        entry["schema_version"] = SCHEMA_VERSION
+        (partial / _TARGET).write_text(_pretty(entry), encoding="utf-8")
+        for part in partial.iterdir():
+            _fsync(part)
+        _fsync(partial)
+        shutil.rmtree(final, ignore_errors=True)
+        partial.rename(final)
+        _fsync(final.parent)
+
+    def finish(self, targets: Sequence[Target], *, botocore_version: str | None = None) -> Snapshot:
+        """Write the manifest over these targets, all of which must be done; return the finished snapshot."""
+        records = [self._recorded(target) for target in sorted(targets, key=lambda target: target.place)]
+        entries = [_target_entry(self._with_own_hash(record)) for record in records]
+        manifest = {
+            "schema_version": SCHEMA_VERSION,
+            "tool": {"name": "regionproof", "version": __version__},
+            "botocore_version": botocore_version,
+            "config_sha256": self.config_sha256,
+            "started_at": min(record.started_at for record in records),
+            "finished_at": max(record.finished_at for record in records),
+            "targets": entries,
+        }
+        partial = self.path / f".{_MANIFEST}.partial"
+        partial.write_text(_pretty(manifest), encoding="utf-8")
+        _fsync(partial)
+        partial.replace(self.path / _MANIFEST)
+        _fsync(self.path)
+        return Snapshot.open(self.path)
+
+    def _recorded(self, target: Target) -> TargetRecord:
+        directory = _directory(self.path, target)
+        entry = json.loads((directory / _TARGET).read_text(encoding="utf-8"))
+        record = _record(entry)
+        if entry["schema_version"] != SCHEMA_VERSION or record.target.place != target.place:
+            raise ValueError(f"{directory} holds something else")
+        for name in (_CALLS, *record.parts):
+            if _sha256(directory / name) != record.parts[name]:
+                raise ValueError(f"{directory / name} is damaged")
+        return record
+
+    def _with_own_hash(self, record: TargetRecord) -> TargetRecord:
+        own = _sha256(_directory(self.path, record.target) / _TARGET)
+        return replace(record, parts={**record.parts, _TARGET: own})
+
+
+_AGAIN = "Restore the snapshot from a copy, or collect it again into a new directory."
+
+
+def _refuse(path: Path, resume: bool) -> None:
+    if not path.exists():
+        return
+    if not path.is_dir():
+        raise UsageError(f"{path} is a file; a snapshot is a directory", "Choose another place.")
+    if (path / _MANIFEST).exists():
+        raise UsageError(f"{path} is a finished snapshot, which is never overwritten", "Choose another directory.")
+    names = {entry.name for entry in path.iterdir()}
+    if names - {_TARGETS, f".{_MANIFEST}.partial"}:
+        raise UsageError(f"{path} is not empty and not a snapshot", "Choose an empty or a new directory.")
+    if names and not resume:
+        raise UsageError(f"{path} is an unfinished snapshot", "Finish it with --resume, or choose another directory.")
+
+
+def _read_manifest(path: Path) -> tuple[dict[str, Any], str]:
+    import jsonschema
+
+    part = path / _MANIFEST
+    if not path.exists():
+        raise SnapshotError(f"there is no snapshot at {path}", "Check the path, or collect one: regionproof collect.")
+    if not part.is_file():
+        if (path / _TARGETS).is_dir():
+            raise SnapshotError(f"the snapshot {path} is unfinished", "'regionproof collect --resume' finishes it.")
+        raise SnapshotError(f"{path} is not a snapshot: it has no {_MANIFEST}", "Check the path.")
+    try:
+        text = part.read_bytes()
+        manifest = json.loads(text)
+        version = manifest.get("schema_version") if isinstance(manifest, dict) else None
+        if isinstance(version, str) and version != SCHEMA_VERSION:
+            raise SnapshotError(
+                f"{path} is a snapshot of schema version {version}; this regionproof reads {SCHEMA_VERSION}",
+                "Use the regionproof that collected it, or collect again.",
+            )
+        jsonschema.validate(manifest, schema("snapshot"))
+    except jsonschema.ValidationError as error:
+        raise SnapshotError(f"{part}: {error.json_path}: {error.message}", _AGAIN) from None
+    except (OSError, ValueError, RecursionError) as error:
+        raise SnapshotError(f"{part} cannot be read: {error}", _AGAIN) from None
+    return manifest, hashlib.sha256(text).hexdigest()
+
+
+def _verify(part: Path, expected: str) -> None:
+    try:
+        actual = _sha256(part)
+    except FileNotFoundError:
+        raise SnapshotError(f"{part} is missing", _AGAIN) from None
+    except OSError as error:
+        raise SnapshotError(f"{part} cannot be read: {error}", _AGAIN) from None
+    if actual != expected:
+        raise SnapshotError(f"{part} is damaged: its SHA-256 is {actual}, the manifest says {expected}", _AGAIN)
+
+
+def _directory(path: Path, target: Target) -> Path:
+    return path / _TARGETS / target.account / target.region
+
+
+def _asked(target: Target) -> tuple[Any, ...]:
+    return target.place, target.partition, target.role_arn, sorted(target.services)
+
+
+def _target_entry(record: TargetRecord) -> dict[str, Any]:
+    times = {"started_at": record.started_at, "finished_at": record.finished_at}
+    return {**asdict(record.target), **times, "parts": dict(sorted(record.parts.items()))}
+
+
+def _record(entry: Mapping[str, Any]) -> TargetRecord:
+    target = Target(entry["account"], entry["region"], entry["partition"], entry["role_arn"], tuple(entry["services"]))
+    return TargetRecord(target, entry["started_at"], entry["finished_at"], dict(entry["parts"]))
+
+
+def _write_calls(part: Path, calls: Iterable[Call]) -> None:
+    with part.open("wb") as raw, gzip.GzipFile(filename="", mode="wb", fileobj=raw, mtime=0) as out:
+        for call in sorted((redacted(call) for call in calls), key=sort_key):
+            out.write(to_line(call).encode("ascii") + b"\n")
+
+
+def _coverage(account: str, region: str, service: str, operation: str, calls: Sequence[Call]) -> Coverage:
+    failed = [call.error for call in calls if call.error and not call.not_configured]
+    silent = sum(1 for call in calls if call.error and not call.not_configured and not call.rows)
+    status = "complete" if not failed else "failed" if silent == len(calls) else "partial"
+    return Coverage(
+        account,
+        region,
+        service,
+        operation,
+        status,
+        calls=len(calls),
+        not_configured=sum(call.not_configured for call in calls),
+        errors=tuple(sorted(Counter(error.code for error in failed).items())),
+        message=failed[0].message if failed else "",
+    )
+
+
+def _pretty(value: Any) -> str:
+    return json.dumps(value, indent=2, sort_keys=True) + "\n"
+
+
+def _sha256(part: Path) -> str:
+    with part.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _fsync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

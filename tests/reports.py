@@ -1,0 +1,255 @@
+"""Sample reports for the tests of the reporters: one as a real scan gives it, one empty, one hostile."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+
+from scanner.finding import (
+    Counterpart,
+    Coverage,
+    Exemption,
+    ExemptionState,
+    Finding,
+    Input,
+    Report,
+    RuleSummary,
+    Severity,
+    Status,
+)
+from scanner.model import Location, Pair, Place, Resource, guard
+
+ACCOUNT, OTHER = "111122223333", "444455556666"
+EAST, WEST = Place(ACCOUNT, "us-east-1"), Place(ACCOUNT, "us-west-2")
+AS_OF = datetime(2026, 11, 20, 6, 0, tzinfo=UTC)
+DIGEST = "sha256:" + "5f" * 32
+HOSTILE = (
+    "<script>alert(1)</script> \x1b[31mred\x1b[0m \u202egnp\u202c \u200f%00%2e%2e ../../etc"
+    " \x00 \udc80 'quo\"ted' |\u2028a](1)"
+)
+
+
+def rule(
+    id: str, title: str, severity: Severity, resource: str = "AWS::ECR::Repository", **fields: object
+) -> RuleSummary:
+    values: dict[str, object] = {
+        "rationale": f"{title}; otherwise the standby\ncannot take over.",
+        "remediation": "Push the image to the standby, or start a replication backfill.\n\n```\naws ecr help\n```\n",
+        "references": ("https://docs.aws.amazon.com/AmazonECR/latest/userguide/replication.html", "RFC 1925"),
+        "controls": {"nist-800-53": ("CP-6", "CP-9(6)"), "aws-well-architected": ("REL13-BP02",)},
+        "parameters": {"grace": "60m"},
+        "across": True,
+    }
+    return RuleSummary(id=id, title=title, severity=severity, resource=(resource,), **{**values, **fields})
+
+
+DIGEST_RULE = rule(
+    "image-running-digest-in-standby", "Images that run are in the standby", Severity.CRITICAL, "AWS::ECS::Service"
+)
+PARITY_RULE = rule("repository-tag-mutability-parity", "Tag mutability is the same in the standby", Severity.MEDIUM)
+POLICY_RULE = rule(
+    "repository-policy-parity", "The repository policy admits the same accounts in the standby", Severity.HIGH
+)
+INFO_RULE = rule(
+    "registry-scan-type", "The registry scans images", Severity.INFO, controls={"acme": ("A 1",)}, references=()
+)
+
+
+def repository(name: str, place: Place = EAST, **fields: object) -> Resource:
+    values: dict[str, object] = {
+        "tags": {"team": "payments", "a": "1"},
+        "operations": ("ecr:DescribeRepositories",),
+        "observed_at": "2026-11-20T05:59:58Z",
+    }
+    id = f"arn:aws:ecr:{place.region}:{place.account}:repository/{name}"
+    return Resource("AWS::ECR::Repository", id, name, *place, guard({"RepositoryName": name}), **{**values, **fields})
+
+
+def service(name: str, place: Place = EAST) -> Resource:
+    id = f"arn:aws:ecs:{place.region}:{place.account}:service/{name}"
+    return Resource("AWS::ECS::Service", id, name, *place, guard({}), operations=("ecs:DescribeServices",))
+
+
+def templated(name: str, path: str, line: int) -> Resource:
+    where = {"": Location(path, line, 3, line + 8, 4), "/ImageTagMutability": Location(path, line + 2, 7)}
+    return repository(name, operations=(), observed_at=None, locations=where)
+
+
+def finding(rule: RuleSummary, status: Status, resource: Resource, message: str, **fields: object) -> Finding:
+    standby = Counterpart(ACCOUNT, "us-west-2", None, False, "warm-standby")
+    counterpart = fields.pop("counterpart", standby)
+    key = f"{rule.id}\0{resource.id}\0{counterpart.region if counterpart else ''}\0{fields.get('pointer', '')}"
+    fingerprint = hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+    values = {"counterpart": counterpart, "fingerprint": fingerprint, **fields}
+    return Finding(rule.id, status, rule.severity, resource, message, **values)
+
+
+WAIVED = Exemption(
+    PARITY_RULE.id,
+    "*:repository/sandbox/*",
+    "Sandboxes are not recovered",
+    "platform",
+    date(2027, 3, 1),
+    Location("regionproof.yaml", 12, 5),
+)
+EXPIRED = replace(WAIVED, resource="*:repository/legacy/*", reason="Goes away in summer", expires=date(2026, 9, 30))
+UNUSED = replace(WAIVED, rule=POLICY_RULE.id, resource="*:repository/gone", location=None)
+DENIED = "The lifecycle policy was not seen: ecr:GetLifecyclePolicy in 111122223333/us-west-2: AccessDeniedException."
+PRESENT = Counterpart(
+    ACCOUNT, "us-west-2", f"arn:aws:ecr:us-west-2:{ACCOUNT}:repository/payments/api", True, "warm-standby"
+)
+
+
+ABROAD = repository("ledger", Place(OTHER, "eu-west-1"))
+UNSEEN = Counterpart(OTHER, "eu-central-1", None, None)
+
+
+def _findings() -> list[Finding]:
+    missing = f"The digest '{DIGEST}' that container 'app' runs is not in 'us-west-2'."
+    stale = "2 of 3 containers run images that are not in 'us-west-2', the oldest pushed on '2026-10-02'."
+    differs = "'ImageTagMutability' is 'IMMUTABLE' here and 'MUTABLE' in the standby"
+    same = "The policies admit the same accounts."
+    return [
+        _digest_failure("payments/api", missing, missing=1, digests=[DIGEST]),
+        _digest_failure("payments/worker", stale, missing=2),
+        finding(POLICY_RULE, Status.FAIL, ABROAD, "The standby repository has no policy.", counterpart=UNSEEN),
+        _parity_failure(repository("payments/api"), differs, counterpart=PRESENT),
+        _parity_failure(templated("billing/a b", "infra/stacks/ecr #1.yaml", 14), differs),
+        _parity_failure(repository("sandbox/try"), differs, exemption=WAIVED),
+        *(finding(POLICY_RULE, Status.UNKNOWN, repository(f"team/{n}"), DENIED) for n in range(3)),
+        finding(PARITY_RULE, Status.UNKNOWN, repository("team/9"), DENIED),
+        *(finding(POLICY_RULE, Status.PASS, repository(f"ok/{n}"), same) for n in range(4)),
+        finding(INFO_RULE, Status.NOT_APPLICABLE, repository("ok/0"), "Nothing replicates here.", counterpart=None),
+    ]
+
+
+def _digest_failure(name: str, message: str, **evidence: object) -> Finding:
+    related = (repository(name),)
+    return finding(DIGEST_RULE, Status.FAIL, service(name), message, evidence=evidence, related=related)
+
+
+def _parity_failure(resource: Resource, message: str, **fields: object) -> Finding:
+    return finding(PARITY_RULE, Status.FAIL, resource, message, pointer="/ImageTagMutability", **fields)
+
+
+def _coverage() -> tuple[Coverage, ...]:
+    done = [
+        Coverage(account, region, service, operation, "complete", 3)
+        for account, region in ((ACCOUNT, "us-east-1"), (ACCOUNT, "us-west-2"), (OTHER, "eu-west-1"))
+        for service, operation in (("ecr", "ecr:DescribeRegistry"), ("ecs", "ecs:ListClusters"))
+    ]
+    denied = Coverage(
+        ACCOUNT, "us-west-2", "ecr", "ecr:GetLifecyclePolicy", "failed", 9, errors=(("AccessDeniedException", 9),)
+    )
+    slow = Coverage(
+        ACCOUNT,
+        "us-east-1",
+        "ecs",
+        "ecs:DescribeTasks",
+        "partial",
+        40,
+        errors=(("ThrottlingException", 2), ("InternalFailure", 1)),
+    )
+    broken = Coverage(
+        "",
+        "",
+        "file",
+        "infra/broken.yaml",
+        "failed",
+        1,
+        errors=(("ParseError", 1),),
+        message="line 3: found a tab where indentation was expected",
+    )
+    fine = Coverage("", "", "file", "infra/stacks/ecr #1.yaml", "complete", 1)
+    return (*done, denied, slow, broken, fine)
+
+
+def sample() -> Report:
+    """Return a report with every kind of finding, from a snapshot and from files."""
+    return Report(
+        tool_version="0.1.0",
+        as_of=AS_OF,
+        inputs=(Input("snapshot", "nightly/2026-11-20", "0f" * 32), Input("iac", "infra", "1e" * 32)),
+        pairs=(
+            Pair(EAST, WEST, "warm-standby", timedelta(hours=1), timedelta(minutes=30)),
+            Pair(Place(None, "eu-west-1"), Place(None, "eu-central-1")),
+        ),
+        pairs_derived=False,
+        rules=(PARITY_RULE, DIGEST_RULE, POLICY_RULE, INFO_RULE),
+        findings=tuple(_findings()),
+        coverage=_coverage(),
+        exemptions=(
+            (WAIVED, ExemptionState.ACTIVE),
+            (EXPIRED, ExemptionState.EXPIRED),
+            (UNUSED, ExemptionState.UNUSED),
+        ),
+        config_sha256="2d" * 32,
+    )
+
+
+def clean() -> Report:
+    """Return a report of a live scan in which everything was seen and nothing was found."""
+    coverage = tuple(row for row in _coverage() if row.status == "complete" and row.service != "file")
+    passed = tuple(each for each in _findings() if each.status is Status.PASS)
+    return replace(sample(), inputs=sample().inputs[:1], findings=passed, coverage=coverage, exemptions=())
+
+
+def nothing() -> Report:
+    """Return a report of nothing at all."""
+    return Report("0.1.0", AS_OF, (), (), True, (), (), ())
+
+
+def hostile() -> Report:
+    """Return a report in which every text that comes from outside is an attack, and some are very long."""
+    bad = rule(
+        HOSTILE,
+        HOSTILE,
+        Severity.HIGH,
+        rationale=HOSTILE * 100,
+        references=(HOSTILE, "javascript:x"),
+        controls={HOSTILE: (HOSTILE,)},
+    )
+    long = "x" * 1_000_000
+    resources = [
+        repository(HOSTILE, tags={HOSTILE: HOSTILE}),
+        repository(long),
+        replace(service(f"..//{HOSTILE}/\\a:b"), id=f"{HOSTILE}#Web", name=None, account=None, region=None),
+        repository("iac", locations={"": Location(f"/abs/../C:\\{HOSTILE}.tf", 7, 3, 6, 1)}),
+        repository("iac", locations={"": Location(long, 1)}),
+    ]
+    evidence = {
+        HOSTILE: HOSTILE,
+        "nan": float("nan"),
+        "when": AS_OF,
+        "deep": _deep(500),
+        "ids": {"b", "a"},
+        "hidden": guard({"A": long[:10_000]}),
+    }
+    coverage = Coverage(HOSTILE, HOSTILE, HOSTILE, HOSTILE, "failed", 1, errors=((HOSTILE, 1),), message=long)
+    exemption = Exemption(HOSTILE, HOSTILE, HOSTILE, HOSTILE, date(2027, 1, 1), Location(HOSTILE, 1))
+    standby = Counterpart(HOSTILE, HOSTILE, HOSTILE, None, HOSTILE)
+    findings = [
+        finding(bad, status, each, text, evidence=evidence, counterpart=standby, related=(each,), pointer=f"/{HOSTILE}")
+        for each in resources
+        for status in (Status.FAIL, Status.UNKNOWN)
+        for text in (HOSTILE, long)
+    ]
+    findings.append(replace(findings[0], exemption=exemption))
+    distinct = (replace(each, fingerprint=f"{at:032x}") for at, each in enumerate(findings))
+    return replace(
+        nothing(),
+        inputs=(Input("snapshot", HOSTILE, "0" * 64),),
+        rules=(bad,),
+        findings=tuple(distinct),
+        coverage=(coverage, replace(coverage, service="file")),
+        exemptions=((exemption, ExemptionState.EXPIRED), (exemption, ExemptionState.ACTIVE)),
+        pairs=(Pair(Place(HOSTILE, HOSTILE), Place(HOSTILE, HOSTILE), HOSTILE),),
+    )
+
+
+def _deep(depth: int) -> object:
+    value: object = HOSTILE
+    for _ in range(depth):
+        value = [value]
+    return value

@@ -1,0 +1,95 @@
+"""Promise 4: one system, through both doors, gives the same findings."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from scanner.collectors.live import collect_targets
+from scanner.collectors.session import Sessions
+from scanner.config import Config, IacMapping, pair
+from scanner.demo import NOBODY
+from scanner.demo.estate import tell
+from scanner.finding import Status
+from scanner.rule import load_rules
+from scanner.scan import scan
+from scanner.serve import serve
+from scanner.snapshot import SnapshotWriter
+
+SYSTEM = Path(__file__).parent / "fixtures" / "parity"
+CONFIG = Config(
+    accounts=("111122223333",),
+    pairs=(pair({"primary": "us-east-1", "standby": "us-west-2", "dr_class": "warm-standby"}),),
+    iac=(IacMapping("east.yaml", None, "us-east-1"), IacMapping("west.json", None, "us-west-2")),
+)
+LIVE_ONLY = {  # about what runs and what is in a repository, which no file says
+    "image-replica-not-archived",
+    "image-running-digest-in-standby",
+    "repository-images-replicated",
+    "repository-tag-divergence",
+}
+CODE_ONLY = {"standby-iac-present"}
+
+
+@pytest.fixture(scope="module")
+def doors(tmp_path_factory):
+    described = tell(yaml.safe_load((SYSTEM / "estate.yaml").read_text()))
+    snapshot = tmp_path_factory.mktemp("live") / "snapshot"
+    with serve(described) as endpoint:
+        sessions = Sessions(endpoint_url=endpoint.url, credentials=NOBODY)
+        collect_targets(described.targets, SnapshotWriter(snapshot), sessions, lambda: described.at)
+    rules = load_rules()
+    live = scan([snapshot], rules, CONFIG, described.at)
+    code = scan([SYSTEM / "infra"], rules, CONFIG, described.at)
+    return live, code
+
+
+def verdicts(report, leave_out):
+    """Return (rule, type, name, place, standby) -> status; a task definition's name is its family in both doors."""
+    found = {}
+    for finding in report.findings:
+        if finding.rule_id not in leave_out and finding.status is not Status.NOT_APPLICABLE:
+            resource, there = finding.resource, finding.counterpart
+            key = (finding.rule_id, resource.type, resource.name, resource.region, there and there.region)
+            found.setdefault(key, set()).add(finding.status)
+    return found
+
+
+def test_the_same_system_gives_the_same_verdicts(doors):
+    live, code = doors
+    leave_out = LIVE_ONLY | CODE_ONLY
+    assert verdicts(code, leave_out) == verdicts(live, leave_out)
+
+
+def test_the_system_has_something_to_compare(doors):
+    live, _ = doors
+    compared = verdicts(live, LIVE_ONLY | CODE_ONLY)
+    assert len(compared) > 20
+    by_rule = {}
+    for (rule, *_), statuses in compared.items():
+        by_rule.setdefault(rule, set()).update(statuses)
+    for rule in (
+        "repository-exists-in-standby",
+        "repository-tag-mutability-parity",
+        "registry-filters-cover-workloads",
+        "workload-image-not-pinned-to-primary",
+        "ecs-service-in-standby",
+        "eks-cluster-version-parity",
+    ):
+        assert Status.FAIL in by_rule[rule], rule
+
+
+def test_findings_of_files_have_lines_and_those_of_accounts_have_none(doors):
+    live, code = doors
+    assert all(finding.location is None for finding in live.findings)
+    failures = [finding for finding in code.findings if finding.status is Status.FAIL]
+    assert failures
+    assert all(finding.location for finding in failures)
+    pinned = next(f for f in failures if f.rule_id == "workload-image-not-pinned-to-primary")
+    assert str(pinned.location).startswith("west.json:22:")
+
+
+def test_what_a_file_cannot_say_is_no_verdict(doors):
+    _, code = doors
+    decided = [f for f in code.findings if f.rule_id in LIVE_ONLY and f.status in (Status.PASS, Status.FAIL)]
+    assert decided == []

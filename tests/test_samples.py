@@ -1,0 +1,53 @@
+"""sample-reports/ is what the demo writes today, and what machines accept."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from scanner.assets import schema
+
+SAMPLES = Path(__file__).parents[1] / "sample-reports"
+REPORTS = ("regionproof.txt", "regionproof.json", "regionproof.sarif")
+HASH = re.compile(r'("kind":"snapshot","path":"[^"]*","sha256":)"[0-9a-f]{64}"')
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("demo")
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    command = [sys.executable, "-m", "scanner", "demo"]
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    return folder / "regionproof-demo", done
+
+
+@pytest.mark.parametrize("name", REPORTS)
+def test_the_samples_are_what_the_demo_writes(written, name):
+    now, then = ((folder / name).read_text(encoding="utf-8") for folder in (written[0], SAMPLES))
+    # The snapshot's own hash covers library versions and Parquet bytes, which are the machine's.
+    assert HASH.sub(r"\1", now) == HASH.sub(r"\1", then)
+    assert len(HASH.findall(then)) == (name == "regionproof.json")
+
+
+def test_the_demo_says_what_to_open(written):
+    folder, done = written
+    assert "CRITICAL" in done.stdout
+    for name in REPORTS:
+        assert name in done.stderr
+        assert (folder / name).stat().st_size > 1000
+
+
+def test_the_json_sample_keeps_its_promise():
+    report = json.loads((SAMPLES / "regionproof.json").read_text())
+    Draft202012Validator(schema("report")).validate(report)
+    assert report["summary"]["complete"] is False
+    images = [f for f in report["findings"] if f["rule_id"] == "repository-images-replicated" and f["status"] == "fail"]
+    for finding in images:
+        assert {"images", "missing", "oldest_missing_at", "sample"} <= finding["evidence"].keys()
+    assert images

@@ -1,0 +1,43 @@
+"""Commands that need no AWS, no database and no report library do not load them."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+HEAVY = {"boto3", "botocore", "duckdb", "jsonschema", "sarif_om", "http.server", "dateutil", "urllib3"}
+PROBE = """
+import json, sys
+from scanner.cli import main
+try:
+    main(sys.argv[1:])
+except SystemExit as stop:
+    print(json.dumps({"code": stop.code, "modules": sorted(sys.modules)}), file=sys.stderr)
+"""
+
+
+def loaded(*arguments, cwd):
+    done = subprocess.run(
+        [sys.executable, "-c", PROBE, *arguments], capture_output=True, text=True, cwd=cwd, check=True
+    )
+    answer = json.loads(done.stderr.splitlines()[-1])
+    return answer["code"], {name for name in HEAVY | {"tabulate", "yaml", "jmespath"} if name in answer["modules"]}
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["scan", "--help"], ["--version"]])
+def test_help_loads_next_to_nothing(arguments, tmp_path):
+    assert loaded(*arguments, cwd=tmp_path) == (0, set())
+
+
+def test_scan_of_a_template_loads_nothing_heavy(tmp_path):
+    template = tmp_path / "web.yaml"
+    template.write_text("Resources: {web: {Type: AWS::ECR::Repository, Properties: {RepositoryName: web}}}\n")
+    code, modules = loaded("scan", str(template), "--format", "json", cwd=tmp_path)
+    assert code == 0
+    assert modules == {"yaml", "jmespath"}
+
+
+def test_other_commands_load_what_they_need_only(tmp_path):
+    assert loaded("rules", "list", cwd=tmp_path)[1] == {"yaml", "jmespath"}
+    assert loaded("schema", "report", cwd=tmp_path)[1] == set()

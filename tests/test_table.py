@@ -1,0 +1,249 @@
+"""The table shows every failure, hides no gap, fits the terminal, and cannot be made to steer it."""
+
+from __future__ import annotations
+
+import io
+import re
+from dataclasses import replace
+
+import pytest
+import reports
+from hypothesis import given
+from hypothesis import strategies as st
+
+from scanner.finding import Coverage, Finding, Report, Severity, Status
+from scanner.reporters import REPORTERS
+from scanner.reporters.layout import NARROWEST, wrap
+
+ANSI = re.compile(r"\x1b\[[0-9;]+m")
+
+
+def written(report: Report, **options) -> str:
+    out = io.StringIO()
+    REPORTERS["table"].write(report, out, **options)
+    return out.getvalue()
+
+
+def flat(text: str) -> str:
+    return " ".join(text.split())
+
+
+def with_findings(*findings: Finding) -> Report:
+    return replace(reports.clean(), findings=findings)
+
+
+def section(text: str, title: str) -> str:
+    return text[text.index(title) :].partition("\n\n")[0]
+
+
+@pytest.mark.parametrize("width", [60, 80, 120, 200])
+@pytest.mark.parametrize("name", ["sample", "clean", "nothing", "hostile"])
+def test_nothing_is_wider_than_the_terminal(name, width):
+    assert max(map(len, written(getattr(reports, name)(), width=width).splitlines())) <= width
+
+
+def test_a_terminal_narrower_than_words_gets_the_narrowest_page():
+    assert max(map(len, written(reports.sample(), width=10).splitlines())) <= NARROWEST
+
+
+@pytest.mark.parametrize("width", [80, 200])
+def test_every_open_failure_is_shown_and_no_exempted_one(width):
+    text = flat(written(reports.sample(), width=width))
+    for finding in reports.sample().findings:
+        if finding.status is Status.FAIL:
+            shown = finding.resource.name in text and flat(finding.message) in text
+            assert shown == (finding.exemption is None), finding.resource.name
+
+
+def test_failures_come_worst_first_each_rule_once_with_its_fix_and_next_step():
+    text = written(reports.sample(), width=200)
+    order = [
+        line.split()[0]
+        for line in text.splitlines()
+        if line.split()[:1] and line.split()[0] in {"CRITICAL", "HIGH", "MEDIUM"}
+    ]
+    assert order == ["CRITICAL", "HIGH", "MEDIUM"]
+    assert "CRITICAL  Images that run are in the standby (2 failures)" in text
+    assert text.count("Fix   Push the image to the standby, or start a replication backfill.\n") == 3
+    assert text.count("regionproof rules show image-running-digest-in-standby") == 1
+    assert "aws ecr help" not in text
+
+
+def test_of_two_rules_of_one_severity_the_more_frequent_comes_first():
+    few, many = (reports.rule(f"a-{n}", f"Title {n}", Severity.HIGH) for n in ("few", "many"))
+    found = [reports.finding(few, Status.FAIL, reports.repository("x"), "No.")]
+    found += [reports.finding(many, Status.FAIL, reports.repository(f"{n}"), "No.") for n in range(3)]
+    text = written(replace(with_findings(*found), rules=(few, many)))
+    assert text.index("Title many") < text.index("Title few")
+
+
+def test_rows_stand_under_where_they_are():
+    text = written(reports.sample(), width=200)
+    assert "  111122223333/us-east-1 → us-west-2\n    payments/api" in text
+    assert "  444455556666/eu-west-1 → eu-central-1\n    ledger  The standby repository has no policy.\n" in text
+
+
+def test_a_standby_in_another_account_is_named_with_it():
+    standby = replace(reports.PRESENT, account=reports.OTHER)
+    found = reports.finding(reports.PARITY_RULE, Status.FAIL, reports.repository("x"), "No.", counterpart=standby)
+    assert "111122223333/us-east-1 → 444455556666/us-west-2" in written(with_findings(found))
+
+
+def test_a_rule_without_remediation_still_names_the_next_step():
+    rule = reports.rule("a-b", "T", Severity.LOW, remediation="")
+    found = reports.finding(rule, Status.FAIL, reports.repository("x"), "No.")
+    text = written(replace(with_findings(found), rules=(rule,)))
+    assert "  More  regionproof rules show a-b\n" in text
+    assert "Fix" not in text
+
+
+def test_failure_in_a_file_says_where():
+    assert "(infra/stacks/ecr #1.yaml:16:7)" in written(reports.sample(), width=200)
+
+
+def test_identifiers_stay_whole_at_80_columns():
+    text = written(reports.sample(), width=80)
+    for word in (reports.DIGEST, "ecr:GetLifecyclePolicy", "repository-tag-mutability-parity", "AccessDeniedException"):
+        assert word in text
+
+
+def test_wide_terminals_are_used():
+    assert len(written(reports.sample(), width=200).splitlines()) < len(
+        written(reports.sample(), width=80).splitlines()
+    )
+    assert f"payments/api     The digest '{reports.DIGEST}' that container 'app' runs" in written(
+        reports.sample(), width=200
+    )
+
+
+def test_unknowns_are_grouped_by_reason():
+    text = section(written(reports.sample(), width=200), "Unknown")
+    assert text.startswith("Unknown (4 could not be decided)")
+    assert f"4×  {reports.DENIED} [repository-policy-parity, repository-tag-mutability-parity]" in text  # noqa: RUF001
+    assert len(text.splitlines()) == 2
+
+
+def test_many_reasons_are_cut_and_said_to_be():
+    found = [
+        reports.finding(reports.PARITY_RULE, Status.UNKNOWN, reports.repository(f"{n}"), f"Reason {n}.")
+        for n in range(25)
+    ]
+    assert "and 5 more reasons; the JSON report has them all" in written(with_findings(*found))
+
+
+def test_coverage_gaps_name_place_operation_error_and_count():
+    text = section(written(reports.sample()), "Coverage gaps")
+    assert text.startswith("Coverage gaps (3 not answered in full)")
+    assert "  111122223333/us-west-2\n    ecr:GetLifecyclePolicy  AccessDeniedException (9 of 9 calls)" in text
+    assert "ecs:DescribeTasks  ThrottlingException (2 of 40 calls)" in text
+    assert "infra/broken.yaml  line 3: found a tab where indentation was expected" in text
+    assert "DescribeRegistry" not in text
+
+
+def test_many_gaps_are_cut_and_said_to_be():
+    rows = tuple(
+        Coverage("1", "r", "ecr", f"ecr:Op{n:03}", "failed", 1, errors=(("AccessDenied", 1),)) for n in range(50)
+    )
+    text = written(replace(reports.nothing(), coverage=rows))
+    assert "and 10 more; the JSON report has them all" in text
+    assert "incomplete: 50 of 50 operations were not answered in full" in flat(text)
+
+
+def test_exemptions_are_one_line_each_those_that_do_nothing_first():
+    lines = section(written(reports.sample(), width=200), "Exemptions").splitlines()[1:]
+    assert [line.split()[0] for line in lines] == ["expired", "unused", "active"]
+    assert "suppresses nothing since 2026-09-30 (platform: Goes away in summer)" in lines[0]
+    assert "1 finding until 2027-03-01" in lines[2]
+
+
+def test_summary_counts():
+    assert flat(written(reports.sample())).endswith(
+        "4 rules: 6 fail (1 exempted), 4 pass, 4 unknown, 1 not applicable; "
+        "incomplete: 2 of 8 operations were not answered in full; 1 of 2 files was not read in full"
+    )
+
+
+def test_no_failures_is_said_plainly_only_if_nothing_is_open():
+    unknown = next(each for each in reports.sample().findings if each.status is Status.UNKNOWN)
+    assert "  None.\n" in written(reports.clean())
+    assert written(reports.clean()).endswith("4 rules: 0 fail, 4 pass, 0 unknown, 0 not applicable; complete\n")
+    assert "None in what was seen" in written(with_findings(unknown))
+    assert "None in what was seen" in written(replace(reports.clean(), coverage=reports.sample().coverage))
+    assert written(reports.nothing()).endswith("; nothing was scanned\n")
+
+
+def test_header_says_what_was_scanned():
+    text = written(reports.sample(), width=120)
+    assert text.startswith("regionproof 0.1.0, as of 2026-11-20 06:00 UTC\n")
+    assert "Scanned  nightly/2026-11-20 (snapshot)\nScanned  infra (infrastructure code)\n" in text
+    assert "2 accounts × 3 Regions, 8 operations asked; 2 files read" in text  # noqa: RUF001
+    assert "111122223333/us-east-1 → 111122223333/us-west-2 (warm-standby, RPO 1h, RTO 30m)" in text
+    assert "*/eu-west-1 → */eu-central-1" in text
+    assert "replication rules" not in text
+    assert "(derived from the registries' replication rules)" in written(replace(reports.sample(), pairs_derived=True))
+    assert "nothing was compared with a standby" in written(reports.nothing())
+
+
+def test_many_pairs_are_cut_and_said_to_be():
+    text = written(replace(reports.sample(), pairs=reports.sample().pairs * 6))
+    assert "and 4 more" in text
+
+
+def test_what_has_no_name_or_place_is_still_shown():
+    lost = replace(reports.service("x"), id="t.yaml#Web", name=None, account=None, region=None)
+    text = written(with_findings(reports.finding(reports.DIGEST_RULE, Status.FAIL, lost, "No.", counterpart=None)))
+    assert "account unknown/Region unknown\n    t.yaml#Web  No." in text
+
+
+@pytest.mark.parametrize("name", ["sample", "clean", "nothing", "hostile"])
+def test_same_report_gives_same_text_and_ends_in_a_newline(name):
+    first = written(getattr(reports, name)())
+    assert first == written(getattr(reports, name)())
+    assert first.endswith("\n")
+    assert "\n\n\n" not in first
+
+
+@pytest.mark.parametrize("color", [False, True])
+def test_no_control_character_gets_through(color):
+    text = ANSI.sub("", written(reports.hostile(), color=color)) if color else written(reports.hostile())
+    assert text.replace("\n", "").isprintable()
+    assert "\\x1b[31mred\\x1b[0m" in text
+    assert "\\u202egnp" in text
+
+
+def test_colour_adds_nothing_but_colour():
+    plain, colored = written(reports.sample()), written(reports.sample(), color=True)
+    assert "\x1b" not in plain
+    assert ANSI.sub("", colored) == plain != colored
+
+
+@pytest.mark.parametrize("name", ["sample", "clean", "nothing", "hostile"])
+def test_ascii_only(name):
+    assert written(getattr(reports, name)(), unicode=False).isascii()
+
+
+def test_ascii_keeps_what_a_name_says_as_an_escape():
+    found = reports.finding(reports.PARITY_RULE, Status.FAIL, reports.repository("café"), "No.")
+    assert "caf\\xe9" in written(with_findings(found), unicode=False)
+    assert "café" in written(with_findings(found))
+
+
+@pytest.mark.parametrize(
+    ("text", "width", "expected"),
+    [
+        ("a bc d", 4, ["a bc", "d"]),
+        ("re-use it", 5, ["re-use"[:3], "use", "it"]),
+        ("abc/defgh/i", 6, ["abc/", "defgh/", "i"]),
+        ("abcdefgh", 3, ["abc", "def", "gh"]),
+        ("", 5, [""]),
+    ],
+)
+def test_wrap(text, width, expected):
+    assert wrap(text, width) == expected
+
+
+@given(st.text(), st.integers(1, 50))
+def test_wrap_loses_nothing_but_white_space(text, width):
+    lines = wrap(text, width)
+    assert all(len(line) <= width for line in lines)
+    assert "".join("".join(lines).split()) == "".join(text.split())
