@@ -17,8 +17,13 @@ from estate_moto import ACCOUNT, LIFECYCLE, PRIMARY, STANDBY, Truth, fill
 from scanner.collectors import read
 from scanner.collectors.live import collect
 from scanner.collectors.session import Limits
+from scanner.config import Config
+from scanner.engine import selected
+from scanner.finding import Status
 from scanner.images import ImageIndex, RepositoryKey
 from scanner.model import Place, Unknown, plain
+from scanner.rule import load_rules
+from scanner.scan import scan
 from scanner.snapshot import Snapshot
 
 
@@ -166,3 +171,46 @@ def test_no_secret_of_the_estate_is_on_disk(estate):
 
     for part in estate[1].path.rglob("calls.jsonl.gz"):
         assert b"hunter2" not in gzip.decompress(part.read_bytes())
+
+
+@pytest.fixture(scope="module")
+def failures(estate):
+    truth, snapshot = estate
+    grace = {"grace": "0s"}  # the images were pushed a moment ago
+    by_digest = ("repository-images-replicated", "repository-tag-divergence", "repository-exists-in-standby")
+    config = Config(parameters=dict.fromkeys(by_digest, grace), select=by_digest)
+    report = scan([snapshot.path], selected(load_rules(), config), config, datetime.now(UTC))
+    found = {rule: {} for rule in by_digest}
+    for finding in report.findings:
+        if finding.status is Status.FAIL:
+            found[finding.rule_id][finding.resource.name] = finding
+    assert report.pairs_derived
+    return truth, found
+
+
+def test_exactly_the_missing_digests_are_reported_missing(failures):
+    truth, found = failures
+    missing = {name: digests for name, digests in truth.missing.items() if digests}
+    missing |= {name: truth.digests[PRIMARY, name] for name in truth.absent}
+    reported = found["repository-images-replicated"]
+    assert {name: frozenset(finding.evidence["sample"]) for name, finding in reported.items()} == missing
+    assert {name: finding.evidence["missing"] for name, finding in reported.items()} == {
+        name: len(digests) for name, digests in missing.items()
+    }
+
+
+def test_a_stale_tag_is_caught_though_every_tag_is_there(failures):
+    truth, found = failures
+    stale = {repository for repository, _ in truth.stale}
+    for repository in stale:
+        tags = {
+            region: {t for r, n, t in truth.tags if (r, n) == (region, repository)} for region in (PRIMARY, STANDBY)
+        }
+        assert tags[PRIMARY] == tags[STANDBY]
+    assert found["repository-tag-divergence"].keys() == stale
+    assert all(tag in found["repository-tag-divergence"][name].message for name, tag in truth.stale)
+
+
+def test_exactly_the_absent_repositories_are_named(failures):
+    truth, found = failures
+    assert found["repository-exists-in-standby"].keys() == truth.absent
