@@ -230,8 +230,9 @@ class Resource:
         if self.account is None or self.region is None:
             unknown = {"account": self.account, "Region": self.region}
             missing = " and ".join(word for word, value in unknown.items() if value is None)
+            source = next((location.path for location in self.locations.values()), self.id)
             raise InsufficientData(
-                f"the {missing} of '{self.id}' is not known; declare it under 'iac:' in regionproof.yaml"
+                f"nothing says which {missing} '{source}' is for; say so under 'iac:' in regionproof.yaml"
             )
         return Place(self.account, self.region)
 

@@ -298,7 +298,7 @@ class TestLookUp:
         [(None, "account and Region"), (Place(None, "us-east-1"), "account"), (Place(ACCOUNT, None), "Region")],
     )
     def test_a_place_that_is_not_known_raises(self, place, missing):
-        with pytest.raises(InsufficientData, match=f"the {missing} of"):
+        with pytest.raises(InsufficientData, match=f"nothing says which {missing} "):
             resource(place=place).place  # noqa: B018
 
 

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import validation
 from jsonschema import Draft202012Validator
 
 from scanner.assets import schema
@@ -51,3 +52,16 @@ def test_the_json_sample_keeps_its_promise():
     for finding in images:
         assert {"images", "missing", "oldest_missing_at", "sample"} <= finding["evidence"].keys()
     assert images
+
+
+def test_every_sarif_profile_passes_every_validator(written, tmp_path):
+    folder = written[0]
+    scanned = [str(folder / "snapshot"), str(folder / "infra"), "--config", str(folder / "regionproof.yaml")]
+    for profile in ("github", "full"):
+        path = tmp_path / f"{profile}.sarif"
+        command = [sys.executable, "-m", "scanner", "scan", *scanned, "--format", f"sarif={path}"]
+        done = subprocess.run([*command, "--sarif-profile", profile], capture_output=True, text=True, timeout=300)
+        assert done.returncode == 1, done.stderr
+        assert validation.schema_problems(path) == []
+        assert validation.gh_lint(path, profile)[:2] == (0, 0)
+        assert validation.multitool(path)[:2] == (0, 0)
