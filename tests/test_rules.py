@@ -111,7 +111,7 @@ def is_property(arguments):
 def test_what_was_not_seen_never_makes_a_verdict(rule, monkeypatch):
     """Take away any one value of a passing example: no failure comes of it, and no pass if the rule asked for it."""
     read = []
-    monkeypatch.setattr("scanner.model._seen", lambda value: recorded(value, read))
+    monkeypatch.setattr("scanner.guarded._seen", lambda value: recorded(value, read))
     for status, example in testing.examples(rule):
         if status is not Status.PASS:
             continue
