@@ -113,6 +113,7 @@ def collect(
 ) -> int:
     """Ask AWS, read-only, and write a snapshot.  The only command that touches the network."""
     from scanner.collectors.live import collect as collect_live
+    from scanner.reporters.coverage import table
 
     config = _read_config(config_path)
     snapshot = collect_live(
@@ -127,12 +128,10 @@ def collect(
         clock=_now,
         config_sha256=config.sha256,
     )
-    failed = [row for row in snapshot.coverage() if row.status != "complete"]
-    calls = sum(row.calls for row in snapshot.coverage())
-    click.echo(f"{output}: {len(snapshot.targets)} targets, {calls} calls.", err=True)
-    for row in failed:
-        errors = ", ".join(f"{code} x{count}" for code, count in row.errors)
-        click.echo(f"  not answered: {row.account}/{row.region} {row.service}:{row.operation}: {errors}", err=True)
+    coverage = snapshot.coverage()
+    calls = sum(row.calls for row in coverage)
+    click.echo(f"{output}: {calls:,} answers from {len(snapshot.targets):,} accounts x Regions.", err=True)
+    click.echo(table(coverage, shutil.get_terminal_size((100, 24)).columns), err=True, nl=False)
     return OK
 
 

@@ -103,7 +103,7 @@ class Coverage:
 
     `status` is `complete` or `partial` (some calls answered) or `failed` (none).  `calls` counts requests asked,
     `not_configured` those AWS answered with "there is none", `errors` maps an error code to how often it came.
-    For a file, `service` is `file` and `operation` its path.
+    `operation` is `ecr:DescribeImages`; for a file it is the path, and `service` is `file`.
     """
 
     account: str

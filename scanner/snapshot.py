@@ -318,7 +318,7 @@ def _coverage(account: str, region: str, service: str, operation: str, calls: Se
         account,
         region,
         service,
-        operation,
+        f"{service}:{operation}",
         status,
         calls=len(calls),
         not_configured=sum(call.not_configured for call in calls),

@@ -445,7 +445,7 @@ def test_what_was_listed_before_a_failure_is_kept_and_the_rest_is_a_gap(stub, tm
     resources, gaps = read(snapshot)
     assert [resource.name for resource in resources if resource.type == "AWS::ECR::Repository"] == ["a"]
     assert ("AWS::ECR::Repository", "AccessDeniedException") in {(gap.type, gap.reason) for gap in gaps}
-    (row,) = [row for row in snapshot.coverage() if row.operation == "DescribeRepositories"]
+    (row,) = [row for row in snapshot.coverage() if row.operation == "ecr:DescribeRepositories"]
     assert row.status == "partial"
 
 
@@ -528,7 +528,7 @@ def test_an_account_that_cannot_be_entered_is_coverage(stub, tmp_path):
     }
     assert {resource.type for resource in resources if resource.account == ACCOUNT} > types
     (row,) = [row for row in snapshot.coverage() if row.account != ACCOUNT]
-    assert (row.service, row.operation, row.status) == ("sts", "AssumeRole", "failed")
+    assert (row.service, row.operation, row.status) == ("sts", "sts:AssumeRole", "failed")
 
 
 def test_services_that_were_left_out_are_gaps(stub, tmp_path):

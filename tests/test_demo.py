@@ -182,7 +182,7 @@ def test_what_is_unknown_is_what_was_denied(report):
     assert {finding.rule_id for finding in elsewhere} == {"standby-iac-present"}
     named = {finding.resource.name for finding in unknown if finding not in elsewhere}
     assert named == {"shop/recommender", "storefront/recommender"}
-    assert not [row for row in report.coverage if row.status != "complete" and row.operation != "DescribeImages"]
+    assert not [row for row in report.coverage if row.status != "complete" and row.operation != "ecr:DescribeImages"]
 
 
 def test_one_exemption_holds_and_one_has_expired(report):

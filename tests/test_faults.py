@@ -79,7 +79,7 @@ def test_a_denied_operation_decides_nothing_and_is_named(report_of, baseline, se
         if fingerprint not in before or before[fingerprint].status is not finding.status
     ]
     assert changed == []
-    rows = [row for row in report.coverage if (row.service, row.operation) == (service, ask.operation)]
+    rows = [row for row in report.coverage if row.operation == f"{service}:{ask.operation}"]
     assert rows
     assert all(row.status == "failed" for row in rows)
     assert not report.complete

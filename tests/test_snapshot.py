@@ -134,9 +134,9 @@ def test_snapshots_differ_when_an_answer_does(tmp_path):
 
 def test_coverage_counts_what_was_answered(tmp_path):
     rows = {row.operation: row for row in write(tmp_path / "s", (EAST,)).coverage()}
-    assert (rows["DescribeImages"].status, rows["DescribeImages"].calls) == ("partial", 3)
-    assert rows["ListClusters"].errors == (("ThrottlingException", 1),)
-    assert rows["ListClusters"].message == "slow"
+    assert (rows["ecr:DescribeImages"].status, rows["ecr:DescribeImages"].calls) == ("partial", 3)
+    assert rows["ecs:ListClusters"].errors == (("ThrottlingException", 1),)
+    assert rows["ecs:ListClusters"].message == "slow"
 
 
 @pytest.mark.parametrize(
