@@ -330,6 +330,13 @@ def _from_here(path: str) -> Path:
 def _exit_code(report: Report, fail_on: str, fail_on_incomplete: bool) -> int:
     from scanner.finding import Status
 
+    if all(row.status == "failed" for row in report.coverage):
+        row = report.coverage[0]
+        _complain(
+            f"nothing could be scanned: {row.message if row.service == 'file' else f'{row.operation}: {row.message}'}",
+            "The report lists everything that was not answered; mend that, and scan again.",
+        )
+        return CRASH
     threshold = -1 if fail_on == "never" else SEVERITIES.index(fail_on)
     failures = [f for f in report.findings if f.status is Status.FAIL and f.exemption is None]
     if any(finding.severity.rank <= threshold for finding in failures):

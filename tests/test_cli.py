@@ -114,6 +114,17 @@ def test_bad_input_gets_a_place_and_a_next_step(run, here, arguments, code, mess
     assert not (here / "s" / "snapshot.json").exists()
 
 
+def test_when_nothing_could_be_read_that_is_no_success(run, here):
+    (here / "east.yaml").write_text("Resources: {a: {Type: AWS::ECR::Repository")
+    code, out, err = run("scan", "east.yaml")
+    assert code == 4
+    assert "nothing could be scanned: east.yaml:2:1: " in err
+    assert "east.yaml" in out
+    code, out, _ = run("scan", "east.yaml", "west.yaml", "--fail-on-incomplete")
+    assert code == 3
+    assert "east.yaml" in out
+
+
 def test_no_python_rules(run, here):
     folder = here / "mine" / "team"
     folder.mkdir(parents=True)
