@@ -167,13 +167,10 @@ def check(twin, model, parameters):
         raise InsufficientData(f"the registry of '{standby}' was not seen")
     policy = twin.standby["PolicyText"]
     rules = (twin.primary["ReplicationConfiguration"] or {}).get("Rules") or []
-    repositories = [
-        repository
-        for repository in model.of_type("AWS::ECR::Repository")
-        if (repository.account, repository.region) == primary
-        and repository.name is not None
-        and any(replicates(rule, repository.name, standby) for rule in rules)
-    ]
+    here = [r for r in model.of_type("AWS::ECR::Repository") if (r.account, r.region) == primary]
+    if unnamed := next((repository for repository in here if repository.name is None), None):
+        raise InsufficientData(f"the name of '{unnamed.id}' is not known, so whether it is replicated is not either")
+    repositories = [r for r in here if any(replicates(rule, r.name, standby) for rule in rules)]
     gap = model.hidden("AWS::ECR::Repository", primary)
     if not repositories and not gap:
         yield NotApplicable(f"No repository of '{primary}' is replicated to '{standby}'.")

@@ -46,6 +46,9 @@ examples:
     - Resources:  # nobody looked there
         web: {Type: AWS::ECR::Repository, Properties: {RepositoryName: shop/web}}
       Scanned: [us-east-1]
+    - Resources:  # whether there was anything to replicate was not seen to the end
+        web: {Type: AWS::ECR::Repository, Properties: {RepositoryName: shop/web}}
+      Images: [{Repository: shop/web, Incomplete: "page 1 of ecr:DescribeImages was throttled"}]
     - Resources:  # the first push was minutes ago
         web: {Type: AWS::ECR::Repository, Properties: {RepositoryName: shop/web}}
       Images: [{Repository: shop/web, Digest: first, Tags: ["1"], PushedAt: "2026-10-31T23:50:00Z"}]
@@ -58,7 +61,6 @@ examples:
 """
 
 from scanner.images import RepositoryKey
-from scanner.model import InsufficientData
 from scanner.rule import NotApplicable, Undecided, Violation
 
 
@@ -66,21 +68,18 @@ def check(twin, model, parameters):
     if twin.standby is not None:
         return
     name, standby = twin.primary.name, twin.pair.standby
-    images = listed(twin.primary, model)
-    if images is not None and not images:
+    absent = Violation(f"Repository '{name}' does not exist in '{standby}'; one of the same name was expected.")
+    primary = RepositoryKey.of(twin.primary.place, name)
+    if twin.primary.locations and primary not in model.images:
+        yield absent  # a file does not say what is in a repository; it is declared to hold something
+        return
+    images = model.images.images(primary)
+    if not images:
         yield NotApplicable("Nothing was pushed to the repository yet, so there was nothing to replicate.")
-    elif images and all(image.pushed_at is not None and image.pushed_at > model.as_of - parameters["grace"] for image in images):
+    elif all(image.pushed_at is not None and image.pushed_at > model.as_of - parameters["grace"] for image in images):
         yield Undecided(
             f"Repository '{name}' is not in '{standby}' yet; no image in it is older than the grace time, and replication "
             "creates it with the first one."
         )
     else:
-        yield Violation(f"Repository '{name}' does not exist in '{standby}'; one of the same name was expected.")
-
-
-def listed(repository, model):
-    """Return the images of a repository, None if they were not listed: it is missing in the standby all the same."""
-    try:
-        return model.images.images(RepositoryKey.of(repository.place, repository.name))
-    except InsufficientData:
-        return None
+        yield absent
