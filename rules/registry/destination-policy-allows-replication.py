@@ -177,7 +177,11 @@ def check(twin, model, parameters):
         return
     yield Evidence(repositories=len(repositories))
 
-    for action, needed in (("ecr:ReplicateImage", always), ("ecr:CreateRepository", is_new), ("ecr:TagResource", is_tagged)):
+    for action, needed in (
+        ("ecr:ReplicateImage", always),
+        ("ecr:CreateRepository", is_new),
+        ("ecr:TagResource", is_tagged),
+    ):
         refused, unclear = {}, {}
         for repository in repositories:
             known = {"aws:PrincipalAccount": primary.account}
@@ -214,7 +218,9 @@ def is_new(repository, twin, model):
 def is_tagged(repository, twin, model):
     if not is_new(repository, twin, model):
         return False
-    templates = [t for t in twin.standby["RepositoryCreationTemplates"] or [] if "REPLICATION" in (t["AppliedFor"] or [])]
+    templates = [
+        t for t in twin.standby["RepositoryCreationTemplates"] or [] if "REPLICATION" in (t["AppliedFor"] or [])
+    ]
     template = template_for(templates, repository.name)
     return template is not None and bool(template["ResourceTags"])
 

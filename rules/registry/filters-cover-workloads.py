@@ -135,7 +135,9 @@ def check(twin, model, parameters):
             f"'{len(left_out)}' of '{len(run)}' repositories that workloads run are covered by no replication rule from "
             f"'{twin.primary.place}' to '{standby}', among them {some}; a filter for each was expected.",
             "/ReplicationConfiguration/Rules",
-            tuple({use.workload.id: use.workload for use in found.seen if use.reference.repository in left_out}.values()),
+            tuple(
+                {use.workload.id: use.workload for use in found.seen if use.reference.repository in left_out}.values()
+            ),
         )
     elif found.unseen:
         yield Undecided(f"Workloads may run repositories that were not seen: {found.unseen[0]}.")

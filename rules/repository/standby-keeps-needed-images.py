@@ -184,7 +184,9 @@ def check(twin, model, parameters):
     due = outcome.due(model.as_of + parameters["within"])
     removed = sorted((due[digest] for digest in needed if digest in due), key=lambda r: (r.on_or_after, r.digest))
     unclear = sorted(digest for digest in needed if digest in outcome.undecided)
-    yield Evidence(needed=len(needed), removed={r.digest: r.on_or_after.isoformat() for r in removed}, undecided=unclear)
+    yield Evidence(
+        needed=len(needed), removed={r.digest: r.on_or_after.isoformat() for r in removed}, undecided=unclear
+    )
     if removed:
         first = removed[0]
         yield Violation(
