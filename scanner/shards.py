@@ -51,7 +51,10 @@ def write(path: Path, listings: Mapping[str, Listing]) -> None:
 
     Digests must be `sha256:<64 hex>`.  The same listings give the same bytes with the same DuckDB.  A file of JSON
     Lines between Python and DuckDB is three times faster than parameters, and holds no row twice in memory.
+    Raises `OSError` if it cannot be written.
     """
+    import duckdb
+
     rows = path.with_suffix(".rows")
     try:
         with rows.open("w", encoding="utf-8") as out:
@@ -59,6 +62,8 @@ def write(path: Path, listings: Mapping[str, Listing]) -> None:
                 out.writelines(json.dumps(_row(repository, image)) + "\n" for image in listings[repository].images)
         source = _connect().read_json(glob.escape(str(rows)), columns=_TYPES, format="newline_delimited")
         source.project(_STORED).order("repository, digest").write_parquet(str(path), compression="zstd")
+    except duckdb.IOException as error:  # a full disk is one, whoever finds it full
+        raise OSError(f"{path}: cannot be written: {str(error).partition(': {')[0]}") from error
     finally:
         rows.unlink(missing_ok=True)
 
