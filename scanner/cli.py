@@ -229,7 +229,7 @@ def rules_test(folders: tuple[str, ...]) -> int:
 @cli.command()
 @click.argument("name")
 def schema(name: str) -> int:
-    """Print a JSON Schema: report, config, rule, snapshot."""
+    """Print a JSON Schema: report, config, rule, snapshot, faults."""
     from scanner.assets import asset
 
     names = sorted(entry.name.removesuffix(".json") for entry in asset("schemas").iterdir() if entry.is_file())
@@ -242,12 +242,15 @@ def schema(name: str) -> int:
 @cli.command()
 @click.argument("snapshot")
 @click.option("--port", default=0, metavar="N", help="Port on 127.0.0.1; default: a free one.")
-def serve(snapshot: str, port: int) -> int:
+@click.option("--faults", metavar="FILE", help="Fail on purpose, as this file says; `regionproof schema faults`.")
+def serve(snapshot: str, port: int, faults: str | None) -> int:
     """Serve a snapshot as a read-only AWS endpoint on loopback."""
     from scanner.serve import serve as serve_snapshot
+    from scanner.serve.faults import read
     from scanner.snapshot import Snapshot
 
-    with serve_snapshot(Snapshot.open(Path(snapshot)), port=port) as endpoint:
+    broken = read(Path(faults)) if faults else None
+    with serve_snapshot(Snapshot.open(Path(snapshot)), port=port, faults=broken) as endpoint:
         click.echo(f"Serving {snapshot} at {endpoint.url}; Ctrl-C stops.", err=True)
         click.echo(f"Try: aws ecr describe-repositories --endpoint-url {endpoint.url} --region REGION", err=True)
         endpoint.wait()

@@ -269,6 +269,8 @@ def _fits(value: Any, shape: Any) -> bool:
 
 
 def _call_error(error: Exception, attempts: int) -> CallError:
+    if type(error).__name__ == "ResponseParserError":  # its text quotes the body, and a body may hold credentials
+        return CallError(MALFORMED, "the answer could not be parsed", None, max(1, attempts))
     response = getattr(error, "response", None)
     if not isinstance(response, dict):
         return CallError(type(error).__name__, _sentence(str(error)), None, max(1, attempts))

@@ -193,6 +193,8 @@ def _explained(doing: str) -> Iterator[None]:
         if {kind.__name__ for kind in type(error).__mro__} & set(_CREDENTIALS):
             raise CredentialsError(f"{doing}: {error}", _SIGN_IN) from None
         hint = "Check the network, the proxy and --endpoint-url."
-        raise RegionproofError(f"{doing}: {type(error).__name__}: {error}", hint) from None
+        # The text of a parser's error quotes the body of the answer, which is nobody's business.
+        text = "the answer could not be parsed" if type(error).__name__ == "ResponseParserError" else error
+        raise RegionproofError(f"{doing}: {type(error).__name__}: {text}", hint) from None
     except (KeyError, ValueError, ResponseParserError) as error:
         raise RegionproofError(f"{doing}: the answer makes no sense: {error}", "Check --endpoint-url.") from None

@@ -6,7 +6,9 @@ Every answer is a recorded one, or composed from recorded ones; what was not rec
 
 from __future__ import annotations
 
+import os
 import socket
+import struct
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -15,6 +17,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from scanner.errors import UsageError
+from scanner.serve.faults import Faults, FaultyFront
 from scanner.serve.query import Refused
 from scanner.serve.replay import Recording, Replay
 from scanner.serve.wire import Front, Request, Response, refusal
@@ -29,9 +32,9 @@ _OUR_NAMES = frozenset({_HERE, "localhost", "::1"})
 
 
 @contextmanager
-def serve(recording: Recording, port: int = 0) -> Iterator[Endpoint]:
+def serve(recording: Recording, port: int = 0, faults: Faults | None = None) -> Iterator[Endpoint]:
     """Serve a snapshot until the block ends; port 0 is any free one.  Raises `UsageError` if the port is taken."""
-    endpoint = Endpoint(recording, port)
+    endpoint = Endpoint(recording, port, faults)
     try:
         yield endpoint
     finally:
@@ -41,10 +44,10 @@ def serve(recording: Recording, port: int = 0) -> Iterator[Endpoint]:
 class Endpoint:
     """A running endpoint; `url` is its address."""
 
-    def __init__(self, recording: Recording, port: int = 0) -> None:
-        front = Front(Replay(recording))
+    def __init__(self, recording: Recording, port: int = 0, faults: Faults | None = None) -> None:
+        front, self._faults = Front(Replay(recording)), faults
         try:
-            self._server = _Server(front, port)
+            self._server = _Server(front if faults is None else FaultyFront(front, faults), port)
         except (OSError, OverflowError) as error:
             raise UsageError(f"port {port} of {_HERE} cannot be used: {error}", "Choose another --port.") from None
         self.url = f"http://{_HERE}:{self._server.server_address[1]}"
@@ -57,6 +60,8 @@ class Endpoint:
 
     def close(self) -> None:
         """Stop, and hang up on whoever is connected."""
+        if self._faults is not None:
+            self._faults.close()
         self._server.shutdown()
         self._thread.join()
         self._server.hang_up()
@@ -68,7 +73,7 @@ class _Server(ThreadingHTTPServer):
     block_on_close = True
     request_queue_size = 128
 
-    def __init__(self, front: Front, port: int) -> None:
+    def __init__(self, front: Front | FaultyFront, port: int) -> None:
         self.front = front
         self._connections: set[Any] = set()
         self._lock = threading.Lock()
@@ -141,6 +146,11 @@ class _Handler(BaseHTTPRequestHandler):
             length -= len(chunk)
 
     def _send(self, response: Response) -> None:
+        if response.sent == 0:
+            self._reset()
+            return
+        if response.sent is not None:
+            self.close_connection = True
         self.send_response_only(response.status)
         for name, value in response.headers.items():
             self.send_header(name, value)
@@ -150,7 +160,13 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header("Connection", "close")
         self.end_headers()
         if self.command != "HEAD":
-            self.wfile.write(response.body)
+            self.wfile.write(response.body[: response.sent])
+
+    def _reset(self) -> None:
+        """End the connection with a TCP reset, not in good order."""
+        self.close_connection = True
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        os.close(self.connection.detach())
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:  # noqa: ARG002
         """Answer what is no HTTP in JSON, too."""

@@ -9,7 +9,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import parse_qs, unquote
 
 from scanner.model import Place
@@ -37,11 +37,23 @@ class Request:
 
 @dataclass(frozen=True)
 class Response:
-    """One HTTP response."""
+    """One HTTP response.
+
+    With `sent`, the connection ends after so many bytes of the body; with 0, it is reset before anything is said.
+    """
 
     status: int
     headers: Mapping[str, str]
     body: bytes
+    sent: int | None = None
+
+
+class Question(NamedTuple):
+    """What a request asks for, and where."""
+
+    place: Place
+    service: str
+    operation: str
 
 
 class Front:
@@ -67,6 +79,15 @@ class Front:
             return _json(200, self._replay.answer(self._query(request, Place(account, region), service)))
         except Refused as refused:
             return refusal(refused, service)
+
+    def question(self, request: Request) -> Question:
+        """Return what a request asks for, without answering it; raise `Refused` if nobody can tell."""
+        key, region, service = _signed(request)
+        assumed = _ASSUMED.fullmatch(key)
+        place = Place(assumed[1] if assumed else self._replay.home, region)
+        if service == "sts":
+            return Question(place, service, form_of(request.body.decode("latin-1")).get("Action", [""])[-1])
+        return Question(place, service, self._query(request, place, service).operation)
 
     def _query(self, request: Request, place: Place, service: str) -> Query:
         if service not in self._models:
@@ -98,7 +119,9 @@ class Front:
         path = _path(request)
         for method, pattern, operation in self._routes:
             if method == request.method and (match := pattern.fullmatch(path)):
-                return operation.name, _rest_parameters(operation, match.groupdict(), _form(request))
+                return operation.name, _rest_parameters(
+                    operation, match.groupdict(), form_of(request.target.partition("?")[2])
+                )
         raise _unknown_operation(request)
 
 
@@ -162,9 +185,10 @@ def _path(request: Request) -> str:
     return request.target.partition("?")[0]
 
 
-def _form(request: Request) -> dict[str, list[str]]:
+def form_of(text: str) -> dict[str, list[str]]:
+    """Return the fields of a form or a query string; raise `Refused`."""
     try:
-        return parse_qs(request.target.partition("?")[2], keep_blank_values=True, max_num_fields=100)
+        return parse_qs(text, keep_blank_values=True, max_num_fields=100)
     except ValueError:
         raise Refused("InvalidParameterException", "The query string has too many fields.") from None
 
