@@ -297,13 +297,13 @@ def _forge(path: Path, part: str, data: bytes) -> Snapshot:
     "data",
     [
         b"not gzip",
-        gzip.compress(b'{"service": "ecs"}\n')[:-9],
-        gzip.compress(b"not json\n"),
-        gzip.compress(b"[]\n"),
-        gzip.compress(b'{"service": "ecs"}\n'),
-        gzip.compress(b"\xff\xfe\n"),
-        gzip.compress(b'{"parameters": [], "service": "ecs"}\n'),
-        gzip.compress(b"[" * 100_000 + b"\n"),
+        gzip.compress(b'{"service": "ecs"}\n', mtime=0)[:-9],
+        gzip.compress(b"not json\n", mtime=0),
+        gzip.compress(b"[]\n", mtime=0),
+        gzip.compress(b'{"service": "ecs"}\n', mtime=0),
+        gzip.compress(b"\xff\xfe\n", mtime=0),
+        gzip.compress(b'{"parameters": [], "service": "ecs"}\n', mtime=0),
+        gzip.compress(b"[" * 100_000 + b"\n", mtime=0),
     ],
 )
 def test_calls_that_cannot_be_read_are_named(tmp_path, data):
