@@ -44,7 +44,7 @@ from scanner.snapshot import Call, CallError, Snapshot, SnapshotWriter, Target
 ONCE = Limits(connect_timeout=20, read_timeout=20, max_attempts=1)
 HASTY = Limits(connect_timeout=20, read_timeout=1, max_attempts=1)
 HERE = Target(ACCOUNT, REGION, "aws", None, ("ecr", "ecs", "eks"))
-ASKS = [(service, ask) for service, module in COLLECTORS.items() for ask in module.CALLS]
+ASKS = [(service, ask) for service in HERE.services for ask in COLLECTORS[service].CALLS]
 OPERATIONS = [f"{service}:{ask.operation}" for service, ask in ASKS]
 
 

@@ -16,7 +16,8 @@ from scanner.snapshot import Snapshot
 
 __all__ = ["ASSUME_ROLE", "COLLECTORS", "REGION", "Answers", "Ask", "Collector", "read"]
 
-COLLECTORS: Mapping[str, Collector] = {"ecr": ecr, "ecs": ecs, "eks": eks}
+COLLECTORS: Mapping[str, Collector] = {"ecs": ecs, "eks": eks, "ecr": ecr}
+"""By service, as botocore names it, in the order they are asked: workloads, then images, then what those need."""
 REGION = "AWS::Account::Region"
 ASSUME_ROLE = ("sts", "AssumeRole")
 """The call whose failure keeps us out of an account."""
@@ -43,11 +44,14 @@ def _read_target(target: Target, calls: list[Call]) -> Iterator[Resource | Gap]:
     account, region = target.place
     yield Resource(REGION, f"aws://{account}/{region}", "region", account, region, guard({"RegionName": region}))
     refused = next((c.error for c in calls if (c.service, c.operation) == ASSUME_ROLE and c.error), None)
+    asked: dict[str, Answers] = {}
     for service, collector in COLLECTORS.items():
         if refused:
             yield from _unseen(target, collector, refused.code, refused.message, ":".join(ASSUME_ROLE))
         elif service in target.services:
-            yield from collector.resources(Answers(target, service, calls))
+            answers = Answers(target, service, calls, dict(asked))
+            yield from collector.resources(answers)
+            asked[service] = answers
         else:
             message = f"{service} was not among the services that were collected"
             yield from _unseen(target, collector, NOT_COLLECTED, message, None)

@@ -22,6 +22,22 @@ MALFORMED = "MalformedResponse"
 _DEEPEST_POLICY = 32
 
 
+@dataclass(frozen=True)
+class Rate:
+    """How many requests a second a family of operations is allowed, in an account and Region; `burst` at once.
+
+    Operations of one family draw on one bucket of AWS.  Quotas that AWS does not publish are begun with `UNPUBLISHED`
+    and found out from its throttling.
+    """
+
+    family: str
+    per_second: float
+    burst: int
+
+
+UNPUBLISHED = Rate("other", 10, 10)
+
+
 def once(answers: Answers) -> Iterable[dict[str, Any]]:  # noqa: ARG001 - the signature of `Ask.each`
     """Return one empty set of parameters: the call is made once."""
     return [{}]
@@ -31,10 +47,14 @@ def once(answers: Answers) -> Iterable[dict[str, Any]]:  # noqa: ARG001 - the si
 class Ask:
     """One operation to ask of a target.
 
-    `answer` is the top-level key that a right answer holds.  `types` are the resource types that may stay unseen when
-    the call fails; those that depend on its answer are among them.  `parameters` are constant, `each` yields those
-    that follow from earlier answers of the target.  `absent` are the error codes that say "there is none", a fact.
-    With `images`, the items of all pages become rows of the image index, or a reason why not all of them could.
+    `answer` is the top-level key that a right answer holds, empty where AWS may leave it out of one.  `types`
+    are the resource types that may stay unseen when the call fails; those that depend on its answer are among them.
+    `fills` are the types that merely lack properties then: those are `Unknown`.  `parameters` are constant, `each`
+    yields those that follow from earlier answers of the target.  `absent` are the error codes that say "there is
+    none", a fact.  `tokens` are the names of the paging token in the request and in the answer of a `paged` list.
+    `actions` are the IAM actions it needs, if they are not the operation's own.  The answer of an `immutable` call is
+    the same for ever.  With `images`, the items of all pages become rows of the image index, or a reason why not all
+    of them could.
     """
 
     operation: str
@@ -44,6 +64,11 @@ class Ask:
     each: Callable[[Answers], Iterable[dict[str, Any]]] = once
     absent: frozenset[str] = frozenset()
     paged: bool = False
+    tokens: tuple[str, str] = ("nextToken", "nextToken")
+    fills: tuple[str, ...] = ()
+    rate: Rate = UNPUBLISHED
+    actions: tuple[str, ...] = ()
+    immutable: bool = False
     images: Callable[[Sequence[Any]], tuple[list[Image], str | None]] | None = None
 
 
@@ -73,10 +98,12 @@ class Answer:
 
 
 class Answers:
-    """What one service of one target answered."""
+    """What one service of one target answered; `others` are the services of the target that were asked before it."""
 
-    def __init__(self, target: Target, service: str, calls: Iterable[Call]) -> None:
-        self.target, self.service = target, service
+    def __init__(
+        self, target: Target, service: str, calls: Iterable[Call], others: Mapping[str, Answers] | None = None
+    ) -> None:
+        self.target, self.service, self.others = target, service, others or {}
         pages: dict[tuple[str, str], list[Call]] = {}
         for call in calls:
             if call.service == service:

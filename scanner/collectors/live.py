@@ -29,6 +29,7 @@ from scanner.snapshot import Snapshot, SnapshotWriter
 MAX_PAGES = 10_000
 """A list that is longer is taken for an endpoint that never ends it."""
 _REQUESTS, _REQUESTS_PER_TARGET, _TARGETS = 16, 8, 4
+_DEFAULT = ("ecr", "ecs", "eks")
 _DEEPEST = 64
 _LONGEST = 500
 _TAG = re.compile(r"<[^<>]*>")
@@ -58,13 +59,15 @@ def collect(
     """
     unknown = sorted(set(services) - set(COLLECTORS))
     if unknown:
-        raise UsageError(f"'{unknown[0]}' is not a service that is collected", f"Known are {', '.join(COLLECTORS)}.")
+        raise UsageError(
+            f"'{unknown[0]}' is not a service that is collected", f"Known are {', '.join(sorted(COLLECTORS))}."
+        )
     if not regions:
         raise UsageError("no Regions to collect", "Name them: --regions us-east-1,us-west-2, or in regionproof.yaml.")
     writer = SnapshotWriter(path, resume=resume, config_sha256=config_sha256)
     sessions = Sessions(profile=profile, endpoint_url=endpoint_url, limits=limits)
     targets = plan(
-        sessions, regions=regions, services=tuple(services) or tuple(COLLECTORS), accounts=accounts, role_name=role_name
+        sessions, regions=regions, services=tuple(services) or _DEFAULT, accounts=accounts, role_name=role_name
     )
     return collect_targets(targets, writer, sessions, clock)
 
@@ -117,24 +120,32 @@ def _collect_target(run: _Run, writer: SnapshotWriter, target: Target) -> None:
         parameters = {"RoleArn": target.role_arn} if target.role_arn else {}
         calls.append(_call(target, *ASSUME_ROLE, parameters, run.now(), error=_call_error(error, 1)))
     else:
-        for service in target.services:
-            _collect_service(run, target, service, client(service), calls, listings)
+        asked: dict[str, Answers] = {}
+        for service in sorted(target.services, key=list(COLLECTORS).index):
+            _collect_service(run, target, service, client(service), calls, listings, asked)
     writer.write(target, calls, listings, started_at=started_at, finished_at=run.now())
 
 
 def _collect_service(
-    run: _Run, target: Target, service: str, client: Any, calls: list[Call], listings: dict[str, Listing]
+    run: _Run,
+    target: Target,
+    service: str,
+    client: Any,
+    calls: list[Call],
+    listings: dict[str, Listing],
+    others: dict[str, Answers],
 ) -> None:
     conversation = _Conversation(run, target, service, client)
     asked: list[Call] = []
     for ask in COLLECTORS[service].CALLS:
-        answers = Answers(target, service, asked)
+        answers = Answers(target, service, asked, others)
         parameters = [{**ask.parameters, **each} for each in ask.each(answers)]
         for pages, listing in _in_parallel(run, partial(conversation.ask, ask), parameters):
             asked += pages
             if listing is not None:
                 listings[pages[0].parameters["repositoryName"]] = listing
     calls += asked
+    others[service] = Answers(target, service, asked, dict(others))
 
 
 def _in_parallel(
@@ -158,7 +169,8 @@ class _Conversation:
         self._run, self._target, self._service, self._client = run, target, service, client
         self._local = threading.local()
         events, name = client.meta.events, client.meta.service_model.service_id.hyphenize()
-        events.register(f"before-parse.{name}", _keep_body)
+        if client.meta.service_model.resolved_protocol in ("json", "rest-json"):
+            events.register(f"before-parse.{name}", _keep_body)
         events.register(f"before-send.{name}", self._count)
 
     def ask(self, ask: Ask, parameters: dict[str, Any]) -> tuple[list[Call], Listing | None]:
@@ -210,18 +222,18 @@ class _Conversation:
         if self._run.stop.is_set():
             raise _Stopped
         self._local.attempts, self._local.token = 0, None
-        given = {**parameters, "nextToken": token} if token else parameters
+        given = {**parameters, ask.tokens[0]: token} if token else parameters
         try:
             answer = getattr(self._client, xform_name(ask.operation))(**given)
         except Exception as error:  # noqa: BLE001 - a call that fails in a way nobody thought of is coverage, too
             return None, _call_error(error, self._local.attempts)
-        body = answer.get(_BODY)
+        body = answer.get(_BODY) if _BODY in answer or _PROBLEM in answer else _parsed(answer)
         shape = self._client.meta.service_model.operation_model(ask.operation).output_shape
         problem = answer.get(_PROBLEM) or _wrong(body, ask, shape)
         if problem:
             status = answer["ResponseMetadata"]["HTTPStatusCode"]
             return None, CallError(MALFORMED, problem, status, max(1, self._local.attempts))
-        following = body.pop("nextToken", None)
+        following = body.pop(ask.tokens[1], None)
         self._local.token = following if ask.paged else None
         return body, None
 
@@ -247,18 +259,32 @@ def _keep_body(response_dict: dict[str, Any], customized_response_dict: dict[str
     response_dict["body"] = b"{}"
 
 
+def _parsed(answer: dict[str, Any]) -> dict[str, Any]:
+    """Return what botocore read of a body that is no JSON (XML, CBOR), as JSON data; times are RFC 3339."""
+    read: dict[str, Any] = json.loads(
+        json.dumps({key: value for key, value in answer.items() if key != "ResponseMetadata"}, default=_as_text)
+    )
+    return read
+
+
+def _as_text(value: Any) -> str:
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    raise TypeError(f"{type(value).__name__} is no JSON data")
+
+
 def _no_constant(name: str) -> None:
     raise ValueError(f"{name} is not JSON")
 
 
 def _wrong(body: Any, ask: Ask, shape: Any) -> str | None:
     """Return what is wrong with a body, None if it is what the operation answers."""
-    if ask.answer not in body:
+    if ask.answer and ask.answer not in body:
         return f"the answer has no '{ask.answer}'"
-    if not _fits(body[ask.answer], shape.members[ask.answer]):
+    if ask.answer and not _fits(body[ask.answer], shape.members[ask.answer]):
         return f"'{ask.answer}' is not a {shape.members[ask.answer].type_name}"
-    if not isinstance(body.get("nextToken"), (str, type(None))):
-        return "'nextToken' is not a string"
+    if not isinstance(body.get(ask.tokens[1]), (str, type(None))):
+        return f"'{ask.tokens[1]}' is not a string"
     return None
 
 
