@@ -35,9 +35,14 @@ def redact(service: str, answer: Any) -> Any:
     return _walk(answer, _FIELDS.get(service, {}), _CONTAINERS if service == "ecs" else {})
 
 
+def suspicious(text: str) -> bool:
+    """Tell whether `text` may hold what `scrub` cuts out."""
+    return _SUSPECT.search(text) is not None
+
+
 def scrub(text: str) -> str:
     """Return `text` without presigned URLs' signatures, access key ids, private keys and session tokens."""
-    if _SUSPECT.search(text):
+    if suspicious(text):
         for pattern, replacement in _CREDENTIALS:
             text = pattern.sub(replacement, text)
     return text

@@ -6,66 +6,104 @@ DuckDB is loaded when a shard is read or written, never before.
 from __future__ import annotations
 
 import glob
-import json
-from collections.abc import Iterator, Mapping
+import threading
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
-from scanner.images import Image, Listing
+from scanner.images import Image
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
-_TIMES = ("pushed_at", "last_pulled_at", "last_archived_at", "last_activated_at")
-_TEXTS = ("status", "media_type", "artifact_media_type")
-_TYPES = {
-    "repository": "VARCHAR",
-    "digest": "VARCHAR",
-    "tags": "VARCHAR[]",
-    **dict.fromkeys(_TIMES, "BIGINT"),
-    "size": "BIGINT",
-    **dict.fromkeys(_TEXTS, "VARCHAR"),
-    "subject": "VARCHAR",
+_DIGESTS, _TIMES = ("digest", "subject"), ("pushed_at", "last_pulled_at", "last_archived_at", "last_activated_at")
+COLUMNS = {
+    "repository": ("repositoryName", "VARCHAR"),
+    "digest": ("imageDigest", "VARCHAR"),
+    "tags": ("imageTags", "VARCHAR[]"),
+    "pushed_at": ("imagePushedAt", "BIGINT"),
+    "last_pulled_at": ("lastRecordedPullTime", "BIGINT"),
+    "last_archived_at": ("lastArchivedAt", "BIGINT"),
+    "last_activated_at": ("lastActivatedAt", "BIGINT"),
+    "size": ("imageSizeInBytes", "BIGINT"),
+    "status": ("imageStatus", "VARCHAR"),
+    "media_type": ("imageManifestMediaType", "VARCHAR"),
+    "artifact_media_type": ("artifactMediaType", "VARCHAR"),
+    "subject": ("subjectManifestDigest", "VARCHAR"),
 }
-_STORED = ", ".join(
-    f"unhex({name}) AS {name}"
-    if name in ("digest", "subject")
-    else f"make_timestamptz({name}) AS {name}"
-    if name in _TIMES
-    else name
-    for name in _TYPES
-)
-_LOADED = ", ".join(
-    f"'sha256:' || lower(hex({name}))"
-    if name in ("digest", "subject")
-    else f"epoch_us({name})"
-    if name in _TIMES
-    else name
-    for name in _TYPES
-)
-_READ = f"SELECT {_LOADED} FROM read_parquet(?) ORDER BY repository, digest"  # noqa: S608 - nothing from outside
+"""The columns of a shard: the member of ecr:DescribeImages that each holds, and its type in a line of a spool.
+
+Digests are `sha256:<64 hex>`, times are microseconds since 1970; the shard has them as 32 bytes and as timestamps.
+"""
 
 
-def write(path: Path, listings: Mapping[str, Listing]) -> None:
-    """Write the images of a registry's repositories to `path`, sorted by repository and digest.
+def _stored(column: str, member: str) -> str:
+    if column in _DIGESTS:
+        return f"unhex(substr({member}, 8)) AS {column}"
+    if column in _TIMES:
+        return f"make_timestamptz({member}) AS {column}"
+    if column == "tags":
+        return f"coalesce({member}, []) AS {column}"
+    return f"coalesce({member}, 'ACTIVE') AS {column}" if column == "status" else f"{member} AS {column}"
 
-    Digests must be `sha256:<64 hex>`.  The same listings give the same bytes with the same DuckDB.  A file of JSON
-    Lines between Python and DuckDB is three times faster than parameters, and holds no row twice in memory.
-    Raises `OSError` if it cannot be written.
+
+def _loaded(column: str) -> str:
+    if column in _DIGESTS:
+        return f"'sha256:' || lower(hex({column}))"
+    return f"epoch_us({column})" if column in _TIMES else column
+
+
+_STORED = ", ".join(_stored(column, member) for column, (member, _) in COLUMNS.items())
+_READ = f"SELECT {', '.join(map(_loaded, COLUMNS))} FROM read_parquet(?) ORDER BY repository, digest"  # noqa: S608 - nothing from outside
+
+
+class Spool:
+    """Images on their way to a shard.  Threads may add while a target is asked; nothing stays in memory.
+
+    A file of JSON Lines between Python and DuckDB is three times faster than parameters.
     """
-    import duckdb
 
-    rows = path.with_suffix(".rows")
-    try:
-        with rows.open("w", encoding="utf-8") as out:
-            for repository in sorted(listings):
-                out.writelines(json.dumps(_row(repository, image)) + "\n" for image in listings[repository].images)
-        source = _connect().read_json(glob.escape(str(rows)), columns=_TYPES, format="newline_delimited")
-        source.project(_STORED).order("repository, digest").write_parquet(str(path), compression="zstd")
-    except duckdb.IOException as error:  # a full disk is one, whoever finds it full
-        raise OSError(f"{path}: cannot be written: {str(error).partition(': {')[0]}") from error
-    finally:
-        rows.unlink(missing_ok=True)
+    def __init__(self, path: Path) -> None:
+        self._path, self._lock = path, threading.Lock()
+        self._out: IO[bytes] | None = None
+
+    def add(self, lines: bytes) -> None:
+        """Add rows as lines of JSON with the members of `COLUMNS`; no image twice.  Raises `OSError`."""
+        with self._lock:
+            if self._out is None:
+                self._out = self._path.open("wb")
+            self._out.write(lines)
+
+    def write(self, path: Path) -> None:
+        """Write what was added, if anything was, to `path`, sorted by repository and digest.
+
+        The same images give the same bytes with the same DuckDB.  Raises `OSError` if it cannot be written.
+        """
+        import duckdb
+
+        if self._out is None:
+            return
+        try:
+            self._out.close()
+            columns = dict(COLUMNS.values())
+            source = _connect().read_json(glob.escape(str(self._path)), columns=columns, format="newline_delimited")
+            source.project(_STORED).order("repository, digest").write_parquet(str(path), compression="zstd")
+        except duckdb.IOException as error:  # a full disk is one, whoever finds it full
+            raise OSError(f"{path}: cannot be written: {str(error).partition(': {')[0]}") from error
+        finally:
+            self._path.unlink(missing_ok=True)
+
+
+def lines(rows: Iterable[Any]) -> bytes:
+    """Return rows, as dicts or msgspec structures, as lines for a spool."""
+    import msgspec
+
+    return msgspec.json.Encoder().encode_lines(rows)
+
+
+def image_lines(repository: str, images: Iterable[Image]) -> bytes:
+    """Return the images of a repository as lines for a spool."""
+    return lines(_row(repository, image) for image in images)
 
 
 def read(path: Path) -> Iterator[tuple[str, Image]]:
@@ -75,7 +113,7 @@ def read(path: Path) -> Iterator[tuple[str, Image]]:
     try:
         result = _connect().execute(_READ, [glob.escape(str(path))])
         while rows := result.fetchmany(10_000):
-            yield from map(_loaded, rows)
+            yield from map(_image, rows)
     except (duckdb.Error, OverflowError, TypeError) as error:
         raise ValueError(f"{error}") from error
 
@@ -95,16 +133,16 @@ def _connect() -> Any:
 
 
 def _row(repository: str, image: Image) -> dict[str, Any]:
-    row = {"repository": repository, "digest": image.digest[7:], "tags": image.tags, "size": image.size}
-    row |= {name: (value - _EPOCH) // _MICROSECOND for name in _TIMES if (value := getattr(image, name)) is not None}
-    row |= {name: getattr(image, name) for name in _TEXTS}
-    if image.subject is not None:
-        row["subject"] = image.subject[7:]
-    return row
+    row = {member: getattr(image, column) for column, (member, _) in COLUMNS.items() if column != "repository"}
+    for column in _TIMES:
+        member = COLUMNS[column][0]
+        if row[member] is not None:
+            row[member] = (row[member] - _EPOCH) // _MICROSECOND
+    return {"repositoryName": repository, **row}
 
 
-def _loaded(row: tuple[Any, ...]) -> tuple[str, Image]:
-    named = dict(zip(_TYPES, row, strict=True))
+def _image(row: tuple[Any, ...]) -> tuple[str, Image]:
+    named = dict(zip(COLUMNS, row, strict=True))
     repository = named.pop("repository")
     for name in _TIMES:
         if named[name] is not None:

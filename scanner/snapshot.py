@@ -167,6 +167,10 @@ class SnapshotWriter:
             return False
         return _asked(record.target) == _asked(target)
 
+    def begin(self, target: Target) -> TargetWriter:
+        """Begin a target; nothing of it counts until its writer has finished."""
+        return TargetWriter(_directory(self.path, target), target)
+
     def write(
         self,
         target: Target,
@@ -177,23 +181,11 @@ class SnapshotWriter:
         finished_at: str,
     ) -> None:
         """Write one target: its calls (redacted here, whoever made them) and its repositories' images, if any."""
-        final = _directory(self.path, target)
-        partial = final.with_name(f".{target.region}.partial")
-        shutil.rmtree(partial, ignore_errors=True)
-        partial.mkdir(parents=True)
-        _write_calls(partial / _CALLS, calls)
-        if listings:
-            shards.write(partial / _IMAGES, listings)
-        parts = {part.name: _sha256(part) for part in sorted(partial.iterdir())}
-        entry = _target_entry(TargetRecord(target, started_at, finished_at, parts))
-        entry["schema_version"] = SCHEMA_VERSION
-        (partial / _TARGET).write_text(_pretty(entry), encoding="utf-8")
-        for part in partial.iterdir():
-            _fsync(part)
-        _fsync(partial)
-        shutil.rmtree(final, ignore_errors=True)
-        partial.rename(final)
-        _fsync(final.parent)
+        part = self.begin(target)
+        part.add(calls)
+        for name in sorted(listings):
+            part.add_images(shards.image_lines(name, listings[name].images))
+        part.finish(started_at=started_at, finished_at=finished_at)
 
     def finish(self, targets: Sequence[Target], *, botocore_version: str | None = None) -> Snapshot:
         """Write the manifest over these targets, all of which must be done; return the finished snapshot."""
@@ -229,6 +221,44 @@ class SnapshotWriter:
     def _with_own_hash(self, record: TargetRecord) -> TargetRecord:
         own = _sha256(_directory(self.path, record.target) / _TARGET)
         return replace(record, parts={**record.parts, _TARGET: own})
+
+
+class TargetWriter:
+    """Writes the shard of one target, beside the place where it will stand; any thread may add to it."""
+
+    def __init__(self, final: Path, target: Target) -> None:
+        self._final, self._target = final, target
+        self._partial = final.with_name(f".{target.region}.partial")
+        shutil.rmtree(self._partial, ignore_errors=True)
+        self._partial.mkdir(parents=True)
+        self._lines: list[tuple[Any, bytes]] = []
+        self._spool = shards.Spool(self._partial / "images.rows")
+
+    def add(self, calls: Iterable[Call]) -> None:
+        """Add calls; what is secret in them goes no further."""
+        for call in map(redacted, calls):
+            self._lines.append((sort_key(call), to_line(call).encode("ascii") + b"\n"))
+
+    def add_images(self, lines: bytes) -> None:
+        """Add images, as lines of a `shards.Spool`.  Raises `OSError`."""
+        self._spool.add(lines)
+
+    def finish(self, *, started_at: str, finished_at: str) -> None:
+        """Put the shard in its place.  Raises `OSError`."""
+        partial, final = self._partial, self._final
+        with (partial / _CALLS).open("wb") as raw, gzip.GzipFile(filename="", mode="wb", fileobj=raw, mtime=0) as out:
+            out.writelines(line for _, line in sorted(self._lines))
+        self._spool.write(partial / _IMAGES)
+        parts = {part.name: _sha256(part) for part in sorted(partial.iterdir())}
+        entry = _target_entry(TargetRecord(self._target, started_at, finished_at, parts))
+        entry["schema_version"] = SCHEMA_VERSION
+        (partial / _TARGET).write_text(_pretty(entry), encoding="utf-8")
+        for part in partial.iterdir():
+            _fsync(part)
+        _fsync(partial)
+        shutil.rmtree(final, ignore_errors=True)
+        partial.rename(final)
+        _fsync(final.parent)
 
 
 _AGAIN = "Restore the snapshot from a copy, or collect it again into a new directory."
@@ -302,12 +332,6 @@ def _target_entry(record: TargetRecord) -> dict[str, Any]:
 def _record(entry: Mapping[str, Any]) -> TargetRecord:
     target = Target(entry["account"], entry["region"], entry["partition"], entry["role_arn"], tuple(entry["services"]))
     return TargetRecord(target, entry["started_at"], entry["finished_at"], dict(entry["parts"]))
-
-
-def _write_calls(part: Path, calls: Iterable[Call]) -> None:
-    with part.open("wb") as raw, gzip.GzipFile(filename="", mode="wb", fileobj=raw, mtime=0) as out:
-        for call in sorted((redacted(call) for call in calls), key=sort_key):
-            out.write(to_line(call).encode("ascii") + b"\n")
 
 
 def _coverage(account: str, region: str, service: str, operation: str, calls: Sequence[Call]) -> Coverage:

@@ -34,15 +34,16 @@ from stub_aws import (
 
 from scanner.collectors import COLLECTORS, Answers, ecr, ecs, read
 from scanner.collectors.live import collect, collect_targets
-from scanner.collectors.session import Limits, Sessions, plan
+from scanner.collectors.scheduler import Limits
+from scanner.collectors.session import Sessions, plan
 from scanner.errors import CredentialsError, RegionproofError, SnapshotError, UsageError
 from scanner.images import Image, ImageIndex, Listing, RepositoryKey
 from scanner.model import Gap, Model, Place, Resource, Unknown, plain
 from scanner.recorded import NOT_CONFIGURED
 from scanner.snapshot import Call, CallError, Snapshot, SnapshotWriter, Target
 
-ONCE = Limits(connect_timeout=20, read_timeout=20, max_attempts=1)
-HASTY = Limits(connect_timeout=20, read_timeout=1, max_attempts=1)
+ONCE = Limits(connect_timeout=20, read_timeout=20, max_attempts=1, max_throttles=1, paced=False)
+HASTY = Limits(connect_timeout=20, read_timeout=1, max_attempts=1, max_throttles=1, paced=False)
 HERE = Target(ACCOUNT, REGION, "aws", None, ("ecr", "ecs", "eks"))
 ASKS = [(service, ask) for service in HERE.services for ask in COLLECTORS[service].CALLS]
 OPERATIONS = [f"{service}:{ask.operation}" for service, ask in ASKS]
@@ -375,7 +376,7 @@ def test_an_error_body_that_is_none_is_a_recorded_error(stub, tmp_path):
 def test_retries_are_counted_and_may_succeed(stub, tmp_path):
     answers = iter([error(400, "ThrottlingException")])
     stub.script = lambda operation, _: next(answers, None) if operation == "ecs:ListClusters" else None
-    limits = Limits(2, 2, max_attempts=2)
+    limits = Limits(2, 2, max_attempts=2, max_throttles=2, paced=False)
     assert errors_of(run(stub, tmp_path / "a", limits=limits, services=("ecs",))) == {}
     stub.script = failing("ecs:ListClusters", error(400, "ThrottlingException"))
     failed = errors_of(run(stub, tmp_path / "b", limits=limits, services=("ecs",)))
@@ -640,7 +641,7 @@ def test_an_interrupted_run_keeps_what_is_finished_and_resumes(stub, tmp_path):
     stub.script = script
     watcher = threading.Thread(target=wait_for_own_account)
     watcher.start()
-    options = {"accounts": (ACCOUNT, "222233334444"), "role_name": "R", "limits": Limits(2, 15, 1)}
+    options = {"accounts": (ACCOUNT, "222233334444"), "role_name": "R", "limits": Limits(2, 15, 1, 1, paced=False)}
     with pytest.raises(KeyboardInterrupt):
         run(stub, tmp_path, **options)
     watcher.join()

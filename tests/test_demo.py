@@ -12,7 +12,8 @@ from botocore.session import Session as Botocore
 from botocore.validate import ParamValidator
 
 from scanner.collectors import COLLECTORS
-from scanner.collectors.session import Limits, Sessions
+from scanner.collectors.scheduler import Limits
+from scanner.collectors.session import Sessions
 from scanner.config import read
 from scanner.demo import NOBODY, estate, run
 from scanner.errors import UsageError
@@ -109,7 +110,9 @@ def test_every_answer_reaches_the_sdk_whole():
     """Paged lists come in one page each, images in pages of a thousand."""
     clients = {}
     with serve(estate()) as endpoint:
-        sessions = Sessions(endpoint_url=endpoint.url, credentials=NOBODY, limits=Limits(max_attempts=1))
+        sessions = Sessions(
+            endpoint_url=endpoint.url, credentials=NOBODY, limits=Limits(max_attempts=1, max_throttles=1, paced=False)
+        )
         for call in estate().calls():
             key = (call.service, call.account, call.region)
             if key not in clients:

@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 import pytest
 
 from scanner.collectors.live import collect_targets
-from scanner.collectors.session import Limits, Sessions, plan
+from scanner.collectors.scheduler import Limits
+from scanner.collectors.session import Sessions, plan
 from scanner.config import Config
 from scanner.demo.estate import ROLE, tell
 from scanner.engine import selected
@@ -27,8 +28,8 @@ GRANTED = "never-to-be-shown-of-the-role"
 SECRETS = ("never-to-be-shown", CALLER["aws_access_key_id"], f"ASIA{OTHER}")
 AT = datetime(2026, 11, 20, 6, tzinfo=UTC)
 HOUR = datetime(2026, 11, 1, 6, tzinfo=UTC)
-ONCE, HASTY = Limits(max_attempts=1), Limits(read_timeout=0.5, max_attempts=1)
-AGAIN = Limits(max_attempts=2)
+ONCE, HASTY = Limits(max_attempts=1, max_throttles=1, paced=False), Limits(read_timeout=0.5, max_attempts=1)
+AGAIN = Limits(max_attempts=2, max_throttles=2, paced=False)
 
 KINDS = {
     "deny": {},

@@ -8,6 +8,7 @@ from scanner import config as configuration
 from scanner import demo as demo_estate
 from scanner.collectors import COLLECTORS
 from scanner.collectors.live import collect_targets
+from scanner.collectors.scheduler import Limits
 from scanner.collectors.session import Sessions
 from scanner.demo import NOBODY
 from scanner.engine import selected
@@ -52,7 +53,7 @@ def report_of(demo, tmp_path_factory):
     def collect_and_scan(recording):
         folder = tmp_path_factory.mktemp("denied")
         with serve(recording) as endpoint:
-            sessions = Sessions(endpoint_url=endpoint.url, credentials=NOBODY)
+            sessions = Sessions(endpoint_url=endpoint.url, credentials=NOBODY, limits=Limits(paced=False))
             at = demo_estate.estate().at
             collect_targets(recording.targets, SnapshotWriter(folder / "snapshot"), sessions, lambda: at)
         return scan([folder / "snapshot", demo / "infra"], rules, config, demo_estate.estate().at)

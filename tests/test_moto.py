@@ -16,7 +16,7 @@ from estate_moto import ACCOUNT, LIFECYCLE, PRIMARY, STANDBY, Truth, fill
 
 from scanner.collectors import read
 from scanner.collectors.live import collect
-from scanner.collectors.session import Limits
+from scanner.collectors.scheduler import Limits
 from scanner.config import Config
 from scanner.engine import selected
 from scanner.finding import Status
@@ -71,7 +71,7 @@ def estate(moto_endpoint, tmp_path_factory) -> tuple[Truth, Snapshot]:
             regions=[PRIMARY, STANDBY],
             clock=lambda: datetime.now(UTC),
             endpoint_url=moto_endpoint,
-            limits=Limits(max_attempts=1),
+            limits=Limits(max_attempts=1, max_throttles=1, paced=False),
         )
     return truth, snapshot
 

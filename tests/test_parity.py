@@ -6,6 +6,7 @@ import pytest
 import yaml
 
 from scanner.collectors.live import collect_targets
+from scanner.collectors.scheduler import Limits
 from scanner.collectors.session import Sessions
 from scanner.config import Config, IacMapping, pair
 from scanner.demo import NOBODY
@@ -36,7 +37,7 @@ def doors(tmp_path_factory):
     described = tell(yaml.safe_load((SYSTEM / "estate.yaml").read_text()))
     snapshot = tmp_path_factory.mktemp("live") / "snapshot"
     with serve(described) as endpoint:
-        sessions = Sessions(endpoint_url=endpoint.url, credentials=NOBODY)
+        sessions = Sessions(endpoint_url=endpoint.url, credentials=NOBODY, limits=Limits(paced=False))
         collect_targets(described.targets, SnapshotWriter(snapshot), sessions, lambda: described.at)
     rules = load_rules()
     live = scan([snapshot], rules, CONFIG, described.at)

@@ -149,13 +149,14 @@ def test_images_of_2018_and_a_redacted_registry_id():
     repository = resources(answers)["AWS::ECR::Repository"]
     assert (repository.account, repository.region, repository.name) == ("644160558196", "us-east-1", "c7n-test")
     assert plain(repository["ImageScanningConfiguration"]) == {"ScanOnPush": True}
-    (ask,) = [ask for ask in ecr.CALLS if ask.images]
+    (ask,) = [ask for ask in ecr.CALLS if ask.rows]
     (answer,) = answers.of(ask)
-    (image,), problem = ecr.images(answer.pages[0]["imageDetails"])
-    assert problem is None
-    assert image.digest == "sha256:1efe7a31d4efda630d96685b336815bb1c1b620416fbc0de3a61acf0f861d239"
-    assert (image.tags, image.size, image.status) == (("latest",), 8106854, "ACTIVE")
-    assert image.pushed_at == datetime(2018, 10, 18, 12, 32, 40, tzinfo=UTC)
+    page = ask.rows(json.dumps(answer.pages[0]).encode(), {"repositoryName": "c7n-test"})
+    assert (page.token, page.problem, page.error) == (None, None, None)
+    (image,) = page.items
+    assert image.imageDigest == "sha256:1efe7a31d4efda630d96685b336815bb1c1b620416fbc0de3a61acf0f861d239"
+    assert (image.imageTags, image.imageSizeInBytes, image.repositoryName) == (["latest"], 8106854, "c7n-test")
+    assert image.imagePushedAt == datetime(2018, 10, 18, 12, 32, 40, tzinfo=UTC).timestamp() * 1_000_000
 
 
 @needs_recordings

@@ -19,7 +19,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scanner.collectors.live import collect_targets
-from scanner.collectors.session import Limits, Sessions, plan
+from scanner.collectors.scheduler import Limits
+from scanner.collectors.session import Sessions, plan
 from scanner.demo import NOBODY, estate
 from scanner.errors import UsageError
 from scanner.images import Image, Listing
@@ -203,7 +204,9 @@ def nobody(monkeypatch):
 @cache
 def _client(url, service, region, account):
     keys = {"aws_access_key_id": f"ASIA{account}", "aws_secret_access_key": "x"} if account else None
-    return Sessions(endpoint_url=url, credentials=NOBODY, limits=Limits(max_attempts=1)).client(service, region, keys)
+    return Sessions(
+        endpoint_url=url, credentials=NOBODY, limits=Limits(max_attempts=1, max_throttles=1, paced=False)
+    ).client(service, region, keys)
 
 
 def client(endpoint, service="ecr", region="us-east-1", account=None):
@@ -211,7 +214,9 @@ def client(endpoint, service="ecr", region="us-east-1", account=None):
 
 
 def again(endpoint, targets, path: Path) -> Snapshot:
-    sessions = Sessions(endpoint_url=endpoint.url, credentials=NOBODY, limits=Limits(max_attempts=2))
+    sessions = Sessions(
+        endpoint_url=endpoint.url, credentials=NOBODY, limits=Limits(max_attempts=2, max_throttles=2, paced=False)
+    )
     return collect_targets(targets, SnapshotWriter(path), sessions, lambda: datetime(2030, 1, 1, tzinfo=UTC))
 
 
@@ -237,7 +242,7 @@ def test_collecting_from_a_collected_estate_gives_it_again(tmp_path):
 
 
 def test_planning_asks_sts(endpoint):
-    sessions = Sessions(endpoint_url=endpoint.url, credentials=NOBODY)
+    sessions = Sessions(endpoint_url=endpoint.url, credentials=NOBODY, limits=Limits(paced=False))
     targets = plan(sessions, regions=["us-east-1"], services=["ecs"], accounts=[HOME, OTHER], role_name="Reader")
     assert [(target.account, target.role_arn) for target in targets] == [(HOME, None), (OTHER, FAR.role_arn)]
 

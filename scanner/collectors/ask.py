@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from scanner.images import Image
 from scanner.model import Gap, Properties, Resource, Unknown, guard
 from scanner.recorded import Call, CallError, Target, canonical
 
@@ -26,16 +25,30 @@ _DEEPEST_POLICY = 32
 class Rate:
     """How many requests a second a family of operations is allowed, in an account and Region; `burst` at once.
 
-    Operations of one family draw on one bucket of AWS.  Quotas that AWS does not publish are begun with `UNPUBLISHED`
-    and found out from its throttling.
+    Operations of one family draw on one bucket of AWS.  A quota that AWS does not publish is begun with a guess, and
+    found out from its throttling; a published one is never passed.
     """
 
     family: str
     per_second: float
     burst: int
+    published: bool = True
 
 
-UNPUBLISHED = Rate("other", 10, 10)
+UNPUBLISHED = Rate("other", 10, 10, published=False)
+
+
+@dataclass(frozen=True)
+class Rows:
+    """One page of a list that goes to a shard: msgspec structures, and the token of the next page.
+
+    `problem` is why not all items could be read, `error` why the page is none.
+    """
+
+    items: list[Any] = field(default_factory=list)
+    token: str | None = None
+    problem: str | None = None
+    error: str | None = None
 
 
 def once(answers: Answers) -> Iterable[dict[str, Any]]:  # noqa: ARG001 - the signature of `Ask.each`
@@ -53,8 +66,8 @@ class Ask:
     yields those that follow from earlier answers of the target.  `absent` are the error codes that say "there is
     none", a fact.  `tokens` are the names of the paging token in the request and in the answer of a `paged` list.
     `actions` are the IAM actions it needs, if they are not the operation's own.  The answer of an `immutable` call is
-    the same for ever.  With `images`, the items of all pages become rows of the image index, or a reason why not all
-    of them could.
+    the same for ever.  With `rows`, the items of all pages become rows of the image index: it reads the body of a page
+    that was asked with these parameters.
     """
 
     operation: str
@@ -69,7 +82,7 @@ class Ask:
     rate: Rate = UNPUBLISHED
     actions: tuple[str, ...] = ()
     immutable: bool = False
-    images: Callable[[Sequence[Any]], tuple[list[Image], str | None]] | None = None
+    rows: Callable[[bytes, Mapping[str, Any]], Rows] | None = None
 
 
 class Collector(Protocol):

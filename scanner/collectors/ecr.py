@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator, Sequence
-from datetime import UTC, datetime
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from scanner.collectors.ask import Answer, Answers, Ask, cloudformation, document, items, pick, structures
-from scanner.images import Image
+from scanner.collectors.ecr_images import rows
 from scanner.model import Gap, Resource
-from scanner.redaction import scrub
 
 REGISTRY, REPOSITORY = "AWS::ECR::Registry", "AWS::ECR::Repository"
 TYPES = (REGISTRY, REPOSITORY)
 SETTINGS = ("REGISTRY_POLICY_SCOPE", "BLOB_MOUNTING", "BASIC_SCAN_TYPE_VERSION")
 
-_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _EXCLUSION = {
     "filterType": "ImageTagMutabilityExclusionFilterType",
     "filter": "ImageTagMutabilityExclusionFilterValue",
@@ -36,20 +32,6 @@ def _name(repository: Any) -> str | None:
     """Return the name of a repository, None if it has none that could be asked for."""
     name = repository.get("repositoryName") if isinstance(repository, dict) else None
     return name if isinstance(name, str) and name.isascii() and name.isprintable() else None
-
-
-def images(details: Sequence[Any]) -> tuple[list[Image], str | None]:
-    """Return the images that `imageDetails` describe, by digest, and why not all could be read (None if all were)."""
-    found: dict[str, Image] = {}
-    problem = None
-    for detail in details:
-        try:
-            image = _image(detail)
-        except (ValueError, TypeError, AttributeError, OverflowError, OSError) as error:
-            problem = problem or f"an image could not be read: {error}"
-        else:
-            found[image.digest] = image
-    return [found[digest] for digest in sorted(found)], problem
 
 
 _DESCRIBE_REGISTRY = Ask("DescribeRegistry", "replicationConfiguration")
@@ -83,7 +65,7 @@ _DESCRIBE_IMAGES = Ask(
     parameters={"maxResults": 1000, "filter": {"imageStatus": "ANY"}},  # the default leaves archived images out
     each=_repositories,
     paged=True,
-    images=images,
+    rows=rows,
 )
 CALLS = (
     _DESCRIBE_REGISTRY,
@@ -187,54 +169,3 @@ def _repository(answers: Answers, repository: Any, at: str) -> Resource | Gap:
     )
     asks = (_DESCRIBE_REPOSITORIES, _GET_POLICY, _GET_LIFECYCLE)
     return answers.resource(REPOSITORY, str(arn), name, _with_exclusions(properties, repository), asks=asks, at=at)
-
-
-def _image(detail: Any) -> Image:
-    size = detail.get("imageSizeInBytes")
-    if size is not None and not (type(size) is int and 0 <= size < 2**63):
-        raise ValueError(f"{size!r} is not a size in bytes")
-    return Image(
-        digest=_digest(detail.get("imageDigest")),
-        tags=_tags(detail.get("imageTags")),
-        pushed_at=_time(detail.get("imagePushedAt")),
-        size=size,
-        status=_text(detail.get("imageStatus")) or "ACTIVE",
-        media_type=_text(detail.get("imageManifestMediaType")),
-        artifact_media_type=_text(detail.get("artifactMediaType")),
-        subject=_digest(detail["subjectManifestDigest"]) if detail.get("subjectManifestDigest") else None,
-        last_pulled_at=_time(detail.get("lastRecordedPullTime")),
-        last_archived_at=_time(detail.get("lastArchivedAt")),
-        last_activated_at=_time(detail.get("lastActivatedAt")),
-    )
-
-
-def _tags(value: Any) -> tuple[str, ...]:
-    if value is not None and not isinstance(value, list):
-        raise TypeError("its tags are no list")
-    return tuple(sorted(_text(tag) or "" for tag in value or ()))
-
-
-def _digest(value: Any) -> str:
-    if not isinstance(value, str) or not _DIGEST.fullmatch(value):
-        raise ValueError(f"{scrub(str(value))[:100]!r} is not a sha256 digest")
-    return value
-
-
-def _text(value: Any) -> str | None:
-    if value is None:
-        return None
-    if not isinstance(value, str):
-        raise TypeError(f"{value!r} is not a string")
-    value.encode()  # a lone surrogate is no text
-    if "\0" in value:
-        raise ValueError(f"{value!r} is no text")
-    return scrub(value)
-
-
-def _time(value: Any) -> datetime | None:
-    """Return the time of an epoch second, as the JSON protocol has it."""
-    if value is None:
-        return None
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise TypeError(f"{value!r} is not a time")
-    return datetime.fromtimestamp(value, UTC)

@@ -1,39 +1,28 @@
-"""Asks AWS, and records what it answers.  Whatever goes wrong with a call becomes part of the record.
-
-The body is recorded as it came: a hook decodes it before botocore's parser would drop the members that this botocore
-does not know yet.  Signing, endpoints, time-outs and retries stay botocore's.
-"""
+"""Asks AWS, and records what it answers.  Whatever goes wrong with a call becomes part of the record."""
 
 from __future__ import annotations
 
-import json
-import re
-import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from functools import partial
-from itertools import count
 from pathlib import Path
 from typing import Any
 
+from scanner import shards
 from scanner.collectors import ASSUME_ROLE, COLLECTORS
-from scanner.collectors.ask import MALFORMED, Answers, Ask, shallow
-from scanner.collectors.session import Limits, Sessions, plan
+from scanner.collectors.ask import MALFORMED, Answers, Ask, Rows
+from scanner.collectors.scheduler import Limits, Outcome, Scheduler
+from scanner.collectors.session import Sessions, plan
+from scanner.collectors.transport import Failed, Transport, call_error
 from scanner.errors import UsageError
-from scanner.images import Image, Listing
-from scanner.recorded import IMAGES, Call, CallError, Target
-from scanner.snapshot import Snapshot, SnapshotWriter
+from scanner.recorded import Call, CallError, Target
+from scanner.snapshot import Snapshot, SnapshotWriter, TargetWriter
 
 MAX_PAGES = 10_000
 """A list that is longer is taken for an endpoint that never ends it."""
-_REQUESTS, _REQUESTS_PER_TARGET, _TARGETS = 16, 8, 4
+_TARGETS = 48
 _DEFAULT = ("ecr", "ecs", "eks")
-_DEEPEST = 64
-_LONGEST = 500
-_TAG = re.compile(r"<[^<>]*>")
-_BODY, _PROBLEM = "regionproof:body", "regionproof:problem"
 
 Clock = Callable[[], datetime]
 
@@ -59,9 +48,8 @@ def collect(
     """
     unknown = sorted(set(services) - set(COLLECTORS))
     if unknown:
-        raise UsageError(
-            f"'{unknown[0]}' is not a service that is collected", f"Known are {', '.join(sorted(COLLECTORS))}."
-        )
+        known = ", ".join(sorted(COLLECTORS))
+        raise UsageError(f"'{unknown[0]}' is not a service that is collected", f"Known are {known}.")
     if not regions:
         raise UsageError("no Regions to collect", "Name them: --regions us-east-1,us-west-2, or in regionproof.yaml.")
     writer = SnapshotWriter(path, resume=resume, config_sha256=config_sha256)
@@ -72,245 +60,158 @@ def collect(
     return collect_targets(targets, writer, sessions, clock)
 
 
-def collect_targets(targets: Sequence[Target], writer: SnapshotWriter, sessions: Sessions, clock: Clock) -> Snapshot:
+def collect_targets(
+    targets: Sequence[Target],
+    writer: SnapshotWriter,
+    sessions: Sessions,
+    clock: Clock,
+    *,
+    max_rate: float | None = None,
+) -> Snapshot:
     """Ask every target that is not done yet, write each as it is finished, and finish the snapshot.
 
-    `clock` gives aware times.  `OSError` leaves this function (a full disk), and so does `KeyboardInterrupt`, when
-    all threads have ended; what was finished then stays, for a `SnapshotWriter` with `resume`.
+    `clock` gives aware times; `max_rate` is the most requests a second.  `OSError` leaves this function (a full
+    disk), and so does `KeyboardInterrupt`, when the requests in flight have ended; what was finished then stays, for
+    a `SnapshotWriter` with `resume`.
     """
     asked = [target for target in targets if not writer.done(target)]
-    stop = threading.Event()
-    requests = ThreadPoolExecutor(_REQUESTS, "request")
+    scheduler = Scheduler(sessions.limits, max_rate=max_rate)
+    run = _Run(sessions, Transport(sessions, sessions.credentials), scheduler, clock)
     workers = ThreadPoolExecutor(_TARGETS, "target")
-    run = _Run(sessions, clock, requests, stop)
     try:
         for future in as_completed([workers.submit(_collect_target, run, writer, target) for target in asked]):
             future.result()
     finally:
-        stop.set()
+        scheduler.close()
         workers.shutdown(cancel_futures=True)
-        requests.shutdown(cancel_futures=True)
     return writer.finish(targets, botocore_version=sessions.botocore_version)
 
 
 @dataclass(frozen=True)
 class _Run:
     sessions: Sessions
+    transport: Transport
+    scheduler: Scheduler
     clock: Clock
-    requests: ThreadPoolExecutor
-    stop: threading.Event
 
     def now(self) -> str:
         return self.clock().astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
-class _Stopped(Exception):
-    """The run was interrupted; nobody waits for this target any more."""
-
-
 def _collect_target(run: _Run, writer: SnapshotWriter, target: Target) -> None:
-    if run.stop.is_set():
-        return
     started_at = run.now()
-    calls: list[Call] = []
-    listings: dict[str, Listing] = {}
+    deadline = run.scheduler.deadline()
+    part = writer.begin(target)
     try:
-        client = run.sessions.enter(target)
+        run.sessions.enter(target)
     except Exception as error:  # noqa: BLE001 - whatever keeps us out of an account is coverage, not a crash
         parameters = {"RoleArn": target.role_arn} if target.role_arn else {}
-        calls.append(_call(target, *ASSUME_ROLE, parameters, run.now(), error=_call_error(error, 1)))
+        part.add([_call(target, *ASSUME_ROLE, parameters, run.now(), error=call_error(error))])
     else:
         asked: dict[str, Answers] = {}
         for service in sorted(target.services, key=list(COLLECTORS).index):
-            _collect_service(run, target, service, client(service), calls, listings, asked)
-    writer.write(target, calls, listings, started_at=started_at, finished_at=run.now())
+            asked[service] = _collect_service(run, part, target, service, asked, deadline)
+    run.scheduler.forget(target.place)
+    part.finish(started_at=started_at, finished_at=run.now())
 
 
 def _collect_service(
-    run: _Run,
-    target: Target,
-    service: str,
-    client: Any,
-    calls: list[Call],
-    listings: dict[str, Listing],
-    others: dict[str, Answers],
-) -> None:
-    conversation = _Conversation(run, target, service, client)
-    asked: list[Call] = []
+    run: _Run, part: TargetWriter, target: Target, service: str, others: Mapping[str, Answers], deadline: float
+) -> Answers:
+    """Ask a service, write its calls, and return its answers for the services that are asked after it."""
+    calls: list[Call] = []
     for ask in COLLECTORS[service].CALLS:
-        answers = Answers(target, service, asked, others)
-        parameters = [{**ask.parameters, **each} for each in ask.each(answers)]
-        for pages, listing in _in_parallel(run, partial(conversation.ask, ask), parameters):
-            asked += pages
-            if listing is not None:
-                listings[pages[0].parameters["repositoryName"]] = listing
-    calls += asked
-    others[service] = Answers(target, service, asked, dict(others))
+        answers = Answers(target, service, calls, others)
+        tasks = [
+            _Task(run, part, target, service, ask, {**ask.parameters, **parameters}) for parameters in ask.each(answers)
+        ]
+        run.scheduler.run(tasks, deadline)
+        calls += [call for task in tasks for call in task.calls()]
+    part.add(calls)
+    return Answers(target, service, calls, dict(others))
 
 
-def _in_parallel(
-    run: _Run, ask: Callable[[dict[str, Any]], Any], parameters: Iterable[dict[str, Any]]
-) -> list[tuple[list[Call], Listing | None]]:
-    """Make the calls of one stage of one target, a bounded number at a time."""
-    slots = threading.BoundedSemaphore(_REQUESTS_PER_TARGET)
-    futures = []
-    for given in parameters:
-        slots.acquire()
-        future = run.requests.submit(ask, given)
-        future.add_done_callback(lambda _: slots.release())
-        futures.append(future)
-    return [future.result() for future in futures]
+class _Task:
+    """One question: asked a page at a time, whenever the scheduler says.  What failed last stands, if it stays so."""
 
+    def __init__(
+        self, run: _Run, part: TargetWriter, target: Target, service: str, ask: Ask, parameters: dict[str, Any]
+    ) -> None:
+        self.place, self.lane = target.place, (service, ask.rate)
+        self._run, self._target, self._service, self._ask, self._parameters = run, target, service, ask, parameters
+        self._pages: list[Call] = []
+        self._failure: CallError | None = None
+        self._at, self._attempts = "", 0
+        self._token: str | None = None
+        self._tokens: set[str] = set()
+        self._images = _Images(part) if ask.rows else None
 
-class _Conversation:
-    """Asks one service of one target."""
-
-    def __init__(self, run: _Run, target: Target, service: str, client: Any) -> None:
-        self._run, self._target, self._service, self._client = run, target, service, client
-        self._local = threading.local()
-        events, name = client.meta.events, client.meta.service_model.service_id.hyphenize()
-        if client.meta.service_model.resolved_protocol in ("json", "rest-json"):
-            events.register(f"before-parse.{name}", _keep_body)
-        events.register(f"before-send.{name}", self._count)
-
-    def ask(self, ask: Ask, parameters: dict[str, Any]) -> tuple[list[Call], Listing | None]:
-        """Return the pages of an answer; images go into a listing instead, with one call that counts them."""
+    def step(self) -> Outcome:
+        """Ask for the next page."""
         at = self._run.now()
-        found: list[Any] = []
-        pages: list[Call] = []
-        for page in self._pages(ask, parameters):
-            if ask.images and page.response is not None:
-                found += page.response[ask.answer]
-            else:
-                pages.append(page)
-        if ask.images is None:
-            return pages, None
-        images, problem = ask.images(found)
-        return self._listed(parameters, at, images, problem, pages[0].error if pages else None)
-
-    def _listed(
-        self, parameters: dict[str, Any], at: str, images: list[Image], problem: str | None, error: CallError | None
-    ) -> tuple[list[Call], Listing]:
-        error = error or (CallError(MALFORMED, problem, 200) if problem else None)
-        reason = f"{error.code}: {error.message}" if error else None
-        call = _call(self._target, *IMAGES, parameters, at, error=error)
-        return [replace(call, rows=len(images))], Listing(tuple(images), reason)
-
-    def _pages(self, ask: Ask, parameters: dict[str, Any]) -> Iterable[Call]:
-        token: str | None = None
-        tokens: set[str] = set()
-        for page in count():
-            at = self._run.now()
-            body, error = self._request(ask, parameters, token)
-            yield _call(self._target, self._service, ask.operation, parameters, at, page, body, error)
-            token = self._local.token
-            if not token:
-                return
-            if token in tokens or page >= MAX_PAGES:
-                message = "the paging token came back a second time" if token in tokens else "the list has no end"
-                looped = CallError("PaginationLoop", message)
-                yield _call(self._target, self._service, ask.operation, parameters, at, page + 1, None, looped)
-                return
-            tokens.add(token)
-
-    def _request(
-        self, ask: Ask, parameters: dict[str, Any], token: str | None
-    ) -> tuple[dict[str, Any] | None, CallError | None]:
-        """Make one request; leave the token of the next page in `self._local.token`."""
-        from botocore import xform_name
-
-        if self._run.stop.is_set():
-            raise _Stopped
-        self._local.attempts, self._local.token = 0, None
-        given = {**parameters, ask.tokens[0]: token} if token else parameters
+        self._at = self._at if self._images is not None and self._at else at
+        self._attempts += 1
         try:
-            answer = getattr(self._client, xform_name(ask.operation))(**given)
-        except Exception as error:  # noqa: BLE001 - a call that fails in a way nobody thought of is coverage, too
-            return None, _call_error(error, self._local.attempts)
-        body = answer.get(_BODY) if _BODY in answer or _PROBLEM in answer else _parsed(answer)
-        shape = self._client.meta.service_model.operation_model(ask.operation).output_shape
-        problem = answer.get(_PROBLEM) or _wrong(body, ask, shape)
-        if problem:
-            status = answer["ResponseMetadata"]["HTTPStatusCode"]
-            return None, CallError(MALFORMED, problem, status, max(1, self._local.attempts))
-        following = body.pop(ask.tokens[1], None)
-        self._local.token = following if ask.paged else None
-        return body, None
-
-    def _count(self, **_: Any) -> None:
-        self._local.attempts = getattr(self._local, "attempts", 0) + 1
-
-
-def _keep_body(response_dict: dict[str, Any], customized_response_dict: dict[str, Any], **_: Any) -> None:
-    """Keep the body of a good answer as it came, and give botocore's parser an empty one."""
-    if response_dict["status_code"] >= 300:
-        return
-    try:
-        body = json.loads(response_dict["body"], parse_constant=_no_constant)
-    except (ValueError, RecursionError) as error:
-        customized_response_dict[_PROBLEM] = f"the body is not JSON: {type(error).__name__}"
-    else:
-        if not isinstance(body, dict):
-            customized_response_dict[_PROBLEM] = "the body is not a JSON object"
-        elif not shallow(body, _DEEPEST):
-            customized_response_dict[_PROBLEM] = "the body is nested too deeply"
+            page = self._run.transport.ask(self._target, self._service, self._ask, self._parameters, self._token)
+        except Failed as failed:
+            self._failure = replace(failed.error, attempts=self._attempts)
+            return failed.outcome
+        self._failure, self._attempts = None, 0
+        if self._images is not None and page.rows is not None:
+            self._images.add(page.rows)
         else:
-            customized_response_dict[_BODY] = body
-    response_dict["body"] = b"{}"
+            self._pages.append(self._call(at, page.body))
+        return self._turn(page.token)
+
+    def expire(self) -> None:
+        """Take note that there was no time left."""
+        self._at = self._at or self._run.now()
+        message = "the time that this account and Region may take was over"
+        self._failure = self._failure or CallError("DeadlineExceeded", message, attempts=self._attempts)
+
+    def calls(self) -> list[Call]:
+        """Return what was answered: a call for each page and for the error that ended them; one for all images."""
+        if self._images is None:
+            return self._pages + ([self._call(self._at, None)] if self._failure else [])
+        problem = self._images.problem
+        self._failure = self._failure or (CallError(MALFORMED, problem, 200) if problem else None)
+        return [replace(self._call(self._at, None), rows=len(self._images))]
+
+    def _turn(self, token: str | None) -> Outcome:
+        """Go to the next page, if there is one."""
+        if not token:
+            return Outcome.DONE
+        if token in self._tokens or len(self._tokens) >= MAX_PAGES:
+            message = "the paging token came back a second time" if token in self._tokens else "the list has no end"
+            self._failure = CallError("PaginationLoop", message)
+            return Outcome.DONE
+        self._tokens.add(token)
+        self._token = token
+        return Outcome.MORE
+
+    def _call(self, at: str, body: dict[str, Any] | None) -> Call:
+        error = self._failure if body is None else None
+        return _call(
+            self._target, self._service, self._ask.operation, self._parameters, at, len(self._pages), body, error
+        )
 
 
-def _parsed(answer: dict[str, Any]) -> dict[str, Any]:
-    """Return what botocore read of a body that is no JSON (XML, CBOR), as JSON data; times are RFC 3339."""
-    read: dict[str, Any] = json.loads(
-        json.dumps({key: value for key, value in answer.items() if key != "ResponseMetadata"}, default=_as_text)
-    )
-    return read
+class _Images:
+    """The images of one repository, on their way to the shard: each once, however often a page names it."""
 
+    def __init__(self, part: TargetWriter) -> None:
+        self._part = part
+        self._digests: set[str] = set()
+        self.problem: str | None = None
 
-def _as_text(value: Any) -> str:
-    if isinstance(value, datetime):
-        return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
-    raise TypeError(f"{type(value).__name__} is no JSON data")
+    def __len__(self) -> int:
+        return len(self._digests)
 
-
-def _no_constant(name: str) -> None:
-    raise ValueError(f"{name} is not JSON")
-
-
-def _wrong(body: Any, ask: Ask, shape: Any) -> str | None:
-    """Return what is wrong with a body, None if it is what the operation answers."""
-    if ask.answer and ask.answer not in body:
-        return f"the answer has no '{ask.answer}'"
-    if ask.answer and not _fits(body[ask.answer], shape.members[ask.answer]):
-        return f"'{ask.answer}' is not a {shape.members[ask.answer].type_name}"
-    if not isinstance(body.get(ask.tokens[1]), (str, type(None))):
-        return f"'{ask.tokens[1]}' is not a string"
-    return None
-
-
-def _fits(value: Any, shape: Any) -> bool:
-    if shape.type_name == "list":
-        return isinstance(value, list) and all(_fits(item, shape.member) for item in value)
-    return isinstance(value, dict if shape.type_name in ("structure", "map") else str)
-
-
-def _call_error(error: Exception, attempts: int) -> CallError:
-    if type(error).__name__ == "ResponseParserError":  # its text quotes the body, and a body may hold credentials
-        return CallError(MALFORMED, "the answer could not be parsed", None, max(1, attempts))
-    response = getattr(error, "response", None)
-    if not isinstance(response, dict):
-        return CallError(type(error).__name__, _sentence(str(error)), None, max(1, attempts))
-    said = response.get("Error") or {}
-    status = (response.get("ResponseMetadata") or {}).get("HTTPStatusCode")
-    code = str(said.get("Code") or status or type(error).__name__)
-    message = _sentence(str(said.get("Message") or error))
-    return CallError(code, message, status if isinstance(status, int) else None, max(1, attempts))
-
-
-def _sentence(text: str) -> str:
-    """Return a message fit for a line of a report: a proxy may answer with a page of HTML."""
-    text = " ".join(_TAG.sub(" ", text).split())
-    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
+    def add(self, rows: Rows) -> None:
+        self.problem = self.problem or rows.problem
+        images = {image.imageDigest: image for image in rows.items if image.imageDigest not in self._digests}
+        self._digests.update(images)
+        self._part.add_images(shards.lines(images.values()))
 
 
 def _call(

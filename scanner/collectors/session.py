@@ -5,12 +5,14 @@ from __future__ import annotations
 import difflib
 import os
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from scanner.collectors.scheduler import IN_FLIGHT, Limits
 from scanner.errors import CredentialsError, RegionproofError, UsageError
+from scanner.model import Place
 from scanner.recorded import Target
 
 _NO_FILES = {
@@ -28,15 +30,6 @@ class Identity:
     account: str
     partition: str
     arn: str
-
-
-@dataclass(frozen=True)
-class Limits:
-    """How long a call may take, in seconds, and how often it is tried (botocore's `standard` retries)."""
-
-    connect_timeout: float = 5
-    read_timeout: float = 30
-    max_attempts: int = 5
 
 
 class Sessions:
@@ -62,6 +55,7 @@ class Sessions:
         self.limits = limits or Limits()
         self.botocore_version: str = botocore.__version__
         self._endpoint_url = endpoint_url
+        self._entered: dict[Place, Any] = {}
         self._lock = threading.Lock()  # boto3 makes clients in one thread at a time
         with _explained("finding credentials"):
             core = botocore.session.Session(session_vars=_NO_FILES if credentials else None)
@@ -69,8 +63,9 @@ class Sessions:
         self._config = Config(
             connect_timeout=self.limits.connect_timeout,
             read_timeout=self.limits.read_timeout,
-            retries={"mode": "standard", "total_max_attempts": self.limits.max_attempts},
-            max_pool_connections=16,
+            retries={"mode": "standard", "total_max_attempts": 1},  # the scheduler tries again
+            max_pool_connections=IN_FLIGHT,
+            parameter_validation=False,  # ours are written down in CALLS, and tested
             proxies={} if credentials else None,
         )
 
@@ -92,11 +87,14 @@ class Sessions:
                 **(credentials or {}),
             )
 
-    def enter(self, target: Target) -> Callable[[str], Any]:
-        """Return a function from service to the target's client; raise what sts:AssumeRole raises."""
-        credentials = self._assume(target) if target.role_arn else None
-        clients = {service: self.client(service, target.region, credentials) for service in target.services}
-        return clients.__getitem__
+    def enter(self, target: Target) -> None:
+        """Assume the role of a target, if it has one; raise what sts:AssumeRole raises."""
+        if target.role_arn:
+            self._entered[target.place] = self._assume(target)
+
+    def credentials(self, target: Target) -> Any:
+        """Return the credentials of the role that was assumed for a target, None for those of the run."""
+        return self._entered.get(target.place)
 
     def regions(self) -> dict[str, str]:
         """Return the partition of every Region that this botocore knows."""
@@ -107,14 +105,12 @@ class Sessions:
             for region in self._session.get_available_regions(service, partition_name=partition)
         }
 
-    def _assume(self, target: Target) -> dict[str, str]:
+    def _assume(self, target: Target) -> Any:
+        from botocore.credentials import Credentials
+
         client = self.client("sts", target.region)
         granted = client.assume_role(RoleArn=target.role_arn, RoleSessionName="regionproof")["Credentials"]
-        return {
-            "aws_access_key_id": granted["AccessKeyId"],
-            "aws_secret_access_key": granted["SecretAccessKey"],
-            "aws_session_token": granted["SessionToken"],
-        }
+        return Credentials(granted["AccessKeyId"], granted["SecretAccessKey"], granted["SessionToken"])
 
 
 def plan(

@@ -34,6 +34,7 @@ def run(directory: Path) -> Inputs:
     left there before; any other snapshot raises `UsageError`.
     """
     from scanner.collectors.live import collect_targets
+    from scanner.collectors.scheduler import Limits
     from scanner.collectors.session import Sessions, plan
     from scanner.serve import serve
     from scanner.snapshot import SnapshotWriter
@@ -43,7 +44,7 @@ def run(directory: Path) -> Inputs:
         shutil.rmtree(directory / "snapshot")
     writer = SnapshotWriter(directory / "snapshot")
     with serve(told) as endpoint:
-        sessions = Sessions(endpoint_url=endpoint.url, credentials=NOBODY)
+        sessions = Sessions(endpoint_url=endpoint.url, credentials=NOBODY, limits=Limits(paced=False))
         accounts = sorted({target.account for target in told.targets})
         regions = sorted({target.region for target in told.targets})
         targets = plan(sessions, regions=regions, services=SERVICES, accounts=accounts, role_name=ROLE)
