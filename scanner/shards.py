@@ -36,6 +36,8 @@ COLUMNS = {
 Digests are `sha256:<64 hex>`, times are microseconds since 1970; the shard has them as 32 bytes and as timestamps.
 """
 
+_one_at_a_time = threading.Lock()  # DuckDB takes two hundred bytes a row while it sorts
+
 
 def _stored(column: str, member: str) -> str:
     if column in _DIGESTS:
@@ -86,8 +88,9 @@ class Spool:
         try:
             self._out.close()
             columns = dict(COLUMNS.values())
-            source = _connect().read_json(glob.escape(str(self._path)), columns=columns, format="newline_delimited")
-            source.project(_STORED).order("repository, digest").write_parquet(str(path), compression="zstd")
+            with _one_at_a_time:
+                source = _connect().read_json(glob.escape(str(self._path)), columns=columns, format="newline_delimited")
+                source.project(_STORED).order("repository, digest").write_parquet(str(path), compression="zstd")
         except duckdb.IOException as error:  # a full disk is one, whoever finds it full
             raise OSError(f"{path}: cannot be written: {str(error).partition(': {')[0]}") from error
         finally:

@@ -66,7 +66,9 @@ def local(microseconds: int) -> datetime:
 texts = st.text(max_size=8) | st.sampled_from(["latest", "AKIAIOSFODNN7EXAMPLE", "a secret", "\0", "\ud800", ""])
 numbers = st.integers(-5, 2**64) | st.floats(allow_nan=False, allow_infinity=False) | st.booleans()
 anything = st.none() | texts | numbers | st.lists(texts, max_size=2) | st.dictionaries(texts, texts, max_size=1)
-digests = st.integers(0, 3).map(lambda n: f"sha256:{n:064x}") | st.sampled_from(["", DIGEST + "0", DIGEST + "\n"])
+digests = st.integers(0, 3).map(lambda n: f"sha256:{n:064x}") | st.sampled_from(
+    ["", DIGEST + "0", DIGEST + "\n", f"{DIGEST}\n{DIGEST}"]
+)
 images = st.fixed_dictionaries(
     {"imageDigest": digests},
     optional={

