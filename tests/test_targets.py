@@ -585,6 +585,9 @@ def test_a_list_that_breaks_off_counts_as_far_as_it_goes(stub):
     found, _ = planned(stub, regions=(EAST, WEST, MILAN))
     assert [one.region for one in found.targets] == [EAST, WEST]
     assert found.not_enabled == {Place(ACCOUNT, MILAN): "DISABLED"}
+    everywhere, _ = planned(stub)  # what stands on the page that was not read is not left out
+    assert {WEST, "eu-west-1"} < {one.region for one in everywhere.targets}
+    assert everywhere.not_enabled == found.not_enabled
 
 
 @pytest.mark.parametrize("status", ["PAUSED", 7, None, ["ENABLED"]], ids=str)

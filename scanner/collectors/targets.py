@@ -90,7 +90,7 @@ def plan(
     not_enabled: dict[Place, str] = {}
     for target, (calls, error) in zip(first, seen, strict=True):
         known = _known(target, calls)
-        for region in sorted(set(regions) or _every(asker, known, error)):
+        for region in sorted(set(regions) or _every(asker, known, calls, error)):
             if known.get(region, "ENABLED") in ENABLED:
                 targets.append(replace(target, region=region))
             else:
@@ -110,13 +110,14 @@ def _target(asker: Asker, entry: Entry, account: str, region: str, services: Seq
         raise UsageError(str(error)) from None
 
 
-def _every(asker: Asker, known: Mapping[str, str], error: CallError | None) -> set[str]:
+def _every(asker: Asker, known: Mapping[str, str], calls: Sequence[Call], error: CallError | None) -> set[str]:
     """Return the Regions of an account when none were named."""
-    if known:
+    if error:
+        return {asker.home}  # one line in the report is enough to say that an account cannot be entered
+    if known and calls[-1].error is None:
         return set(known)
-    # One line in the report is enough to say that an account cannot be entered; a Region that nobody could tell the
-    # status of is asked, since leaving it out would be silence.
-    return {asker.home} if error else set(partition_of(asker.home, known_partitions()).regions)
+    # A Region whose status nobody could tell is asked, since leaving it out would be silence.
+    return {*known, *partition_of(asker.home, known_partitions()).regions}
 
 
 def _known(target: Target, calls: Sequence[Call]) -> dict[str, str]:
