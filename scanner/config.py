@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
@@ -20,6 +21,7 @@ from scanner.model import Location, Pair, Place, Resource
 
 NAMES = ("regionproof.yaml", ".regionproof.yaml")
 """Looked for in the working directory when `--config` is not given."""
+_LONGEST_POLICY = 2048
 
 
 @dataclass(frozen=True)
@@ -32,12 +34,29 @@ class IacMapping:
 
 
 @dataclass(frozen=True)
+class Organization:
+    """How the accounts of an organization are found and entered.
+
+    `session_policy` is JSON text, `delegated_role` the ARN of the role that may list the accounts and enter them,
+    `include_ous` the organizational units and roots to collect from; none means all accounts.
+    """
+
+    role_name: str | None = None
+    external_id: str | None = None
+    session_tags: Mapping[str, str] = field(default_factory=dict)
+    session_policy: str | None = None
+    delegated_role: str | None = None
+    exclude: tuple[str, ...] = ()
+    include_ous: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Config:
     """What `regionproof.yaml` says.  `pairs` None means: derive them from the registries' replication rules."""
 
     accounts: tuple[str, ...] = ()
     regions: tuple[str, ...] = ()
-    role_name: str | None = None
+    organization: Organization | None = None
     pairs: tuple[Pair, ...] | None = None
     repositories: tuple[str, ...] = ()
     rule_paths: tuple[str, ...] = ()
@@ -50,6 +69,11 @@ class Config:
     unused: tuple[str, ...] = ()
     path: str | None = None
     sha256: str | None = None
+
+    @property
+    def role_name(self) -> str | None:
+        """Return the role by which other accounts are entered."""
+        return self.organization.role_name if self.organization else None
 
     def in_scope(self, resource: Resource) -> bool:
         """Tell whether `scope.repositories` includes a resource; only repositories can be left out."""
@@ -112,11 +136,10 @@ def _duration(text: str | None) -> timedelta | None:
 def _config(document: Document, path: str, sha256: str) -> Config:
     value = document.value or {}
     rules, scope = value.get("rules", {}), value.get("scope", {})
-    organization = value.get("organization", {})
     return Config(
         accounts=tuple(value.get("accounts", ())),
         regions=tuple(value.get("regions", ())),
-        role_name=organization.get("role_name"),
+        organization=_organization(document, path) if "organization" in value else None,
         pairs=tuple(pair(entry) for entry in value["pairs"]) if value.get("pairs") else None,
         repositories=tuple(scope.get("repositories", ())),
         rule_paths=tuple(str(Path(path).parent / folder) for folder in rules.get("paths", ())),
@@ -133,6 +156,26 @@ def _config(document: Document, path: str, sha256: str) -> Config:
         + tuple(f"scope.{key}" for key in ("workloads",) if key in scope),
         path=path,
         sha256=sha256,
+    )
+
+
+def _organization(document: Document, path: str) -> Organization:
+    entry = document.value["organization"]
+    policy = json.dumps(entry["session_policy"], separators=(",", ":")) if "session_policy" in entry else None
+    if policy and len(policy) > _LONGEST_POLICY:
+        where = _at(document, path, ["organization", "session_policy"])
+        raise ConfigError(
+            f"{where}: organization.session_policy: it has {len(policy)} characters, STS takes {_LONGEST_POLICY}",
+            "Let the role itself be narrow, or use wildcards.",
+        )
+    return Organization(
+        role_name=entry.get("role_name"),
+        external_id=entry.get("external_id"),
+        session_tags=entry.get("session_tags", {}),
+        session_policy=policy,
+        delegated_role=entry.get("delegated_role"),
+        exclude=tuple(entry.get("exclude", ())),
+        include_ous=tuple(entry.get("include_ous", ())),
     )
 
 

@@ -176,7 +176,8 @@ class Model:
     """Everything one scan knows.  Rules may read all of it and change none of it.
 
     `pairs` are the declared ones; None derives them from the registries' own replication rules.  `scanned` are the
-    places that were looked at: about any other place nothing can be said.  `as_of` is the time the data speaks of.
+    places that were looked at: about any other place nothing can be said.  `asked` are those where an account was
+    asked, None means wherever its Region was seen.  `as_of` is the time the data speaks of.
     """
 
     def __init__(
@@ -187,6 +188,7 @@ class Model:
         pairs: Sequence[Pair] | None = None,
         images: ImageIndex,
         scanned: Iterable[Place] = (),
+        asked: Iterable[Place] | None = None,
         as_of: datetime,
     ) -> None:
         self._by_type: dict[str, dict[str, Resource]] = {}
@@ -201,10 +203,12 @@ class Model:
             else:
                 named = self._declared if resource.locations else self._seen
                 named[resource.type, resource.name, resource.place] = resource
-        self._live = frozenset(place for type, _, place in self._seen if type == "AWS::Account::Region")
+        regions = frozenset(place for type, _, place in self._seen if type == "AWS::Account::Region")
+        self.scanned = frozenset(scanned)
+        self._live = regions if asked is None else frozenset(asked)
+        self._listed = regions - self._live - self.scanned
         self.gaps = tuple(sorted(set(gaps), key=repr))
         self.images = images
-        self.scanned = frozenset(scanned)
         self.as_of = as_of
         self.pairs_derived = pairs is None
         self.pairs: tuple[Pair, ...] = tuple(sorted(set(self._derived_pairs() if pairs is None else pairs), key=repr))
@@ -219,10 +223,12 @@ class Model:
         """Return the resources of a type that were seen; `hidden` says whether there may be others.
 
         A resource that only a file shows is left out where an account was asked and did not say: it may exist, and
-        differ.
+        differ.  So is a Region of an account in which nobody looked: it is there to be found, not to be judged.
         """
         for resource in self._by_type.get(type, {}).values():
             place = Place(resource.account, resource.region or "")
+            if type == "AWS::Account::Region" and place in self._listed:
+                continue
             if not (resource.locations and place in self._live and self._live_gap(type, place)):
                 yield resource
 

@@ -25,6 +25,7 @@ class _Estate:
     gaps: list[Gap] = field(default_factory=list)
     listings: dict[RepositoryKey, Listing] = field(default_factory=dict)
     scanned: set[Place] = field(default_factory=set)
+    asked: set[Place] = field(default_factory=set)
     coverage: list[Coverage] = field(default_factory=list)
     inputs: list[Input] = field(default_factory=list)
     as_of: datetime | None = None
@@ -59,6 +60,7 @@ def scan(paths: Sequence[Path], rules: Sequence[Rule], config: Config, now: date
         pairs=config.pairs,
         images=ImageIndex(estate.listings),
         scanned=estate.scanned,
+        asked=estate.asked,
         as_of=estate.as_of or now,
     )
     findings, exemptions = exempt(evaluate(model, rules, config), config.exemptions, model)
@@ -90,7 +92,8 @@ def _add_snapshot(estate: _Estate, path: Path) -> None:
     estate.resources += resources
     estate.gaps += gaps
     estate.listings.update(snapshot.images())
-    estate.scanned |= {Place(target.account, target.region) for target in snapshot.targets}
+    estate.asked |= {target.place for target in snapshot.targets}
+    estate.scanned |= estate.asked
     estate.coverage += snapshot.coverage()
     estate.inputs.append(Input("snapshot", path.as_posix(), snapshot.sha256))
     estate.as_of = min(estate.as_of or snapshot.as_of, snapshot.as_of)

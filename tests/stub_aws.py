@@ -1,4 +1,4 @@
-"""An AWS endpoint on loopback that answers what a test tells it to, in the three protocols that are asked for."""
+"""An AWS endpoint on loopback that answers what a test tells it to, in the four protocols that are asked for."""
 
 from __future__ import annotations
 
@@ -235,7 +235,11 @@ _PATHS = [
     (r"/clusters/(?P<clusterName>[^/]+)/fargate-profiles", "ListFargateProfiles"),
     (r"/clusters/(?P<clusterName>[^/]+)/fargate-profiles/(?P<fargateProfileName>[^/]+)", "DescribeFargateProfile"),
 ]
-_TARGETS = {"AmazonEC2ContainerRegistry_V20150921": "ecr", "AmazonEC2ContainerServiceV20141113": "ecs"}
+_TARGETS = {
+    "AmazonEC2ContainerRegistry_V20150921": "ecr",
+    "AmazonEC2ContainerServiceV20141113": "ecs",
+    "AWSOrganizationsV20161128": "organizations",
+}
 
 
 def _operation(headers, path: str, body: bytes) -> tuple[str, dict]:
@@ -248,7 +252,11 @@ def _operation(headers, path: str, body: bytes) -> tuple[str, dict]:
         if match := re.fullmatch(pattern, split.path):
             query = {key: values[0] for key, values in parse_qs(split.query).items()}
             return f"eks:{operation}", {**query, **match.groupdict()}
+    if split.path == "/listRegions":
+        return "account:ListRegions", json.loads(body)
     form = {key: values[0] for key, values in parse_qs(body.decode()).items()}
+    if form["Action"] == "DescribeRegions":
+        return "ec2:DescribeRegions", form
     return f"sts:{form['Action']}", form
 
 

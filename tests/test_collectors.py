@@ -157,9 +157,10 @@ def test_everything_is_asked_and_recorded_as_it_came(stub, tmp_path):
 def test_the_resources_are_cloudformation_shaped(stub, tmp_path):
     resources, gaps = read(run(stub, tmp_path))
     assert gaps == []
-    seen = {resource.type: (resource.id, resource.name, plain(resource.properties)) for resource in resources}
     assert {resource.place for resource in resources} == {Place(ACCOUNT, REGION)}
-    assert seen["AWS::Account::Region"] == (f"aws://{ACCOUNT}/{REGION}", "region", {"RegionName": REGION})
+    (region,) = (resource for resource in resources if resource.type == "AWS::Account::Region")
+    assert (region.id, region.name, region["RegionName"]) == (f"aws://{ACCOUNT}/{REGION}", "region", REGION)
+    seen = {r.type: (r.id, r.name, plain(r.properties)) for r in resources if r is not region}
     assert seen["AWS::ECR::Registry"] == (
         f"aws://{ACCOUNT}/{REGION}/ecr",
         "registry",

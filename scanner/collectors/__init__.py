@@ -7,18 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from scanner.collectors import ecr, ecs, eks
+from scanner.collectors import account, ecr, ecs, eks
 from scanner.collectors.ask import NOT_COLLECTED, Answers, Ask, Collector
 from scanner.errors import SnapshotError
-from scanner.model import Gap, Resource, guard
+from scanner.model import Gap, Resource
 from scanner.recorded import Call, Target
 from scanner.snapshot import Snapshot
 
-__all__ = ["ASSUME_ROLE", "COLLECTORS", "REGION", "Answers", "Ask", "Collector", "read"]
+__all__ = ["ASSUME_ROLE", "COLLECTORS", "Answers", "Ask", "Collector", "read"]
 
 COLLECTORS: Mapping[str, Collector] = {"ecs": ecs, "eks": eks, "ecr": ecr}
 """By service, as botocore names it, in the order they are asked: workloads, then images, then what those need."""
-REGION = "AWS::Account::Region"
 ASSUME_ROLE = ("sts", "AssumeRole")
 """The call whose failure keeps us out of an account."""
 
@@ -27,6 +26,7 @@ def read(snapshot: Snapshot) -> tuple[list[Resource], list[Gap]]:
     """Return every resource a snapshot shows, and everything it does not; raise `SnapshotError` if it is damaged."""
     resources: list[Resource] = []
     gaps: list[Gap] = []
+    told = {target.place for target in snapshot.targets}  # each target tells of its Region, the first of all others
     for target in snapshot.targets:
         try:
             found = list(_read_target(target, list(snapshot.calls_of(target))))
@@ -36,13 +36,14 @@ def read(snapshot: Snapshot) -> tuple[list[Resource], list[Gap]]:
                 "Collect the snapshot again.",
             ) from error
         gaps += [item for item in found if isinstance(item, Gap)]
-        resources += [item for item in found if isinstance(item, Resource)]
+        there = [item for item in found if isinstance(item, Resource)]
+        resources += [one for one in there if one.place == target.place or one.place not in told]
+        told |= {one.place for one in there}
     return resources, gaps
 
 
 def _read_target(target: Target, calls: list[Call]) -> Iterator[Resource | Gap]:
-    account, region = target.place
-    yield Resource(REGION, f"aws://{account}/{region}", "region", account, region, guard({"RegionName": region}))
+    yield from account.resources(Answers(target, "account", calls, {"ec2": Answers(target, "ec2", calls)}))
     refused = next((c.error for c in calls if (c.service, c.operation) == ASSUME_ROLE and c.error), None)
     asked: dict[str, Answers] = {}
     for service, collector in COLLECTORS.items():
