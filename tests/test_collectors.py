@@ -33,9 +33,10 @@ from stub_aws import (
 )
 
 from scanner.collectors import COLLECTORS, Answers, ecr, ecs, read
-from scanner.collectors.live import collect, collect_targets
+from scanner.collectors.live import collect, collect_targets, find
 from scanner.collectors.scheduler import Limits
-from scanner.collectors.session import Sessions, plan
+from scanner.collectors.session import Sessions
+from scanner.config import Organization
 from scanner.errors import CredentialsError, RegionproofError, SnapshotError, UsageError
 from scanner.images import Image, ImageIndex, Listing, RepositoryKey
 from scanner.model import Gap, Model, Place, Resource, Unknown, plain
@@ -599,13 +600,14 @@ def test_what_cannot_be_asked_is_a_usage_error(stub, tmp_path, options, message,
 
 def test_the_plan_is_every_region_of_every_account(stub):
     sessions = Sessions(endpoint_url=stub.url, limits=ONCE)
-    targets = plan(
+    targets = find(
         sessions,
+        ticking(),
         regions=["us-west-2", REGION],
         services=["ecs", "ecr"],
         accounts=["999988887777", ACCOUNT],
-        role_name="R",
-    )
+        organization=Organization(role_name="R"),
+    ).plan.targets
     role = "arn:aws:iam::999988887777:role/R"
     assert targets == (
         Target(ACCOUNT, REGION, "aws", None, ("ecr", "ecs")),
@@ -618,7 +620,8 @@ def test_the_plan_is_every_region_of_every_account(stub):
 def test_a_china_account_has_china_arns(stub):
     stub.arn = f"arn:aws-cn:iam::{ACCOUNT}:user/me"
     sessions = Sessions(endpoint_url=stub.url, limits=ONCE)
-    (target,) = plan(sessions, regions=["cn-north-1"], services=["ecr"], accounts=["222233334444"], role_name="R")
+    entered = {"accounts": ["222233334444"], "organization": Organization(role_name="R")}
+    (target,) = find(sessions, ticking(), regions=["cn-north-1"], services=["ecr"], **entered).plan.targets
     assert target.role_arn == "arn:aws-cn:iam::222233334444:role/R"
 
 

@@ -6,11 +6,11 @@ from datetime import UTC, datetime
 
 import pytest
 
-from scanner.collectors.live import collect_targets
+from scanner.collectors.live import collect_targets, find
 from scanner.collectors.scheduler import Limits
-from scanner.collectors.session import Sessions, plan
-from scanner.config import Config
-from scanner.demo.estate import ROLE, tell
+from scanner.collectors.session import Sessions
+from scanner.config import Config, Organization
+from scanner.demo.estate import tell
 from scanner.engine import selected
 from scanner.errors import RegionproofError, UsageError
 from scanner.finding import Status
@@ -194,7 +194,7 @@ def test_a_run_whose_caller_cannot_be_known_ends_with_an_error_that_says_so(kind
     with serve(ESTATE, faults=Faults([Fault(kind, "sts", "GetCallerIdentity")])) as endpoint:
         sessions = Sessions(endpoint_url=endpoint.url, credentials=CALLER, limits=ONCE)
         with pytest.raises(RegionproofError, match=r"GetCallerIdentity|credentials") as error:
-            plan(sessions, regions=["us-east-1"], services=["ecr"], accounts=[OTHER], role_name=ROLE)
+            find(sessions, lambda: AT, regions=["us-east-1"], organization=Organization())
     assert error.value.hint
     assert [secret for secret in SECRETS if secret in f"{error.value}{caplog.text}"] == []
 

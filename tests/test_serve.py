@@ -18,9 +18,9 @@ from botocore.exceptions import ClientError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scanner.collectors.live import collect_targets
+from scanner.collectors.live import collect_targets, find
 from scanner.collectors.scheduler import Limits
-from scanner.collectors.session import Sessions, plan
+from scanner.collectors.session import Sessions
 from scanner.demo import NOBODY, estate
 from scanner.errors import UsageError
 from scanner.images import Image, Listing
@@ -243,7 +243,9 @@ def test_collecting_from_a_collected_estate_gives_it_again(tmp_path):
 
 def test_planning_asks_sts(endpoint):
     sessions = Sessions(endpoint_url=endpoint.url, credentials=NOBODY, limits=Limits(paced=False))
-    targets = plan(sessions, regions=["us-east-1"], services=["ecs"], accounts=[HOME, OTHER], role_name="Reader")
+    role = Organization(role_name="Reader")
+    found = find(sessions, lambda: AT, regions=["us-east-1"], accounts=[HOME, OTHER], organization=role)
+    targets = found.plan.targets
     assert [(target.account, target.role_arn) for target in targets] == [(HOME, None), (OTHER, FAR.role_arn)]
 
 

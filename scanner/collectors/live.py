@@ -12,17 +12,25 @@ from typing import Any
 from scanner import shards
 from scanner.collectors import ASSUME_ROLE, COLLECTORS
 from scanner.collectors.ask import MALFORMED, Answers, Ask, Rows
+from scanner.collectors.organization import Account, members
+from scanner.collectors.roles import Entry, Roles, keys
 from scanner.collectors.scheduler import Limits, Outcome, Scheduler
-from scanner.collectors.session import Sessions, plan
+from scanner.collectors.session import Sessions
+from scanner.collectors.targets import Asker, Plan, known_partitions
+from scanner.collectors.targets import plan as make_plan
 from scanner.collectors.transport import Failed, Transport, call_error
+from scanner.config import Organization
 from scanner.errors import UsageError
 from scanner.recorded import Call, CallError, Target
+from scanner.regions import check, partition_of
 from scanner.snapshot import Snapshot, SnapshotWriter, TargetWriter
 
 MAX_PAGES = 10_000
 """A list that is longer is taken for an endpoint that never ends it."""
 _TARGETS = 48
 _DEFAULT = ("ecr", "ecs", "eks")
+_FIRST = "us-east-1"
+"""Where we ask who we are, if nobody named a Region."""
 
 Clock = Callable[[], datetime]
 
@@ -30,34 +38,91 @@ Clock = Callable[[], datetime]
 def collect(
     path: Path,
     *,
-    regions: Sequence[str],
     clock: Clock,
+    regions: Sequence[str] = (),
     accounts: Sequence[str] = (),
+    organization: Organization | None = None,
+    whole: bool = False,
     role_name: str | None = None,
     services: Sequence[str] = (),
     profile: str | None = None,
     endpoint_url: str | None = None,
     resume: bool = False,
     config_sha256: str | None = None,
+    max_rate: float | None = None,
     limits: Limits | None = None,
 ) -> Snapshot:
-    """Collect a snapshot into the directory `path`; no accounts means one's own, no services means all.
+    """Collect a snapshot into the directory `path`; no services means all.
 
+    No accounts means one's own, and no Regions every enabled one.  With `whole`, all accounts of the organization are
+    asked; `organization` says how they, and other accounts, are entered.
     Raises `UsageError`, `CredentialsError` or `RegionproofError` before the first target is asked; after that, no
-    error of AWS leaves this function: it stands in the snapshot.  See `collect_targets` for the rest.
+    error of AWS leaves this function: it stands in the snapshot.  See `collect_planned` for the rest.
     """
+    sessions = Sessions(profile=profile, endpoint_url=endpoint_url, limits=limits)
+    found = find(
+        sessions,
+        clock,
+        regions=regions,
+        accounts=accounts,
+        organization=_entered_by(role_name, organization or Organization()),
+        whole=whole,
+        services=services,
+    )
+    writer = SnapshotWriter(path, resume=resume, config_sha256=config_sha256)
+    return collect_targets(
+        found.plan.targets, writer, sessions, clock, roles=found.roles, known=found.plan.calls_of, max_rate=max_rate
+    )
+
+
+def _entered_by(role_name: str | None, organization: Organization) -> Organization:
+    return replace(organization, role_name=role_name) if role_name else organization
+
+
+@dataclass(frozen=True)
+class Found:
+    """What is to be collected, and how it is entered; `left_out` are accounts of the organization that are not."""
+
+    plan: Plan
+    roles: Roles
+    left_out: Mapping[Account, str]
+
+
+def find(
+    sessions: Sessions,
+    clock: Clock,
+    *,
+    regions: Sequence[str] = (),
+    accounts: Sequence[str] = (),
+    organization: Organization,
+    whole: bool = False,
+    services: Sequence[str] = (),
+) -> Found:
+    """Find out which Regions of which accounts there are to ask; see `collect` for what is given and raised."""
     unknown = sorted(set(services) - set(COLLECTORS))
     if unknown:
         known = ", ".join(sorted(COLLECTORS))
         raise UsageError(f"'{unknown[0]}' is not a service that is collected", f"Known are {known}.")
-    if not regions:
-        raise UsageError("no Regions to collect", "Name them: --regions us-east-1,us-west-2, or in regionproof.yaml.")
-    writer = SnapshotWriter(path, resume=resume, config_sha256=config_sha256)
-    sessions = Sessions(profile=profile, endpoint_url=endpoint_url, limits=limits)
-    targets = plan(
-        sessions, regions=regions, services=tuple(services) or _DEFAULT, accounts=accounts, role_name=role_name
+    first = regions[0] if regions else sessions.region or _FIRST
+    home = partition_of(first, known_partitions()).home
+    check(regions, partition_of(first, known_partitions()).id, known_partitions())
+    identity = sessions.identity(home)
+    entry = Entry(
+        organization.role_name,
+        organization.external_id,
+        organization.session_tags,
+        organization.session_policy,
+        organization.delegated_role,
     )
-    return collect_targets(targets, writer, sessions, clock)
+    roles = Roles(entry, sessions.client, home=home, clock=clock)
+    left_out: Mapping[Account, str] = {}
+    if whole:
+        client = sessions.client("organizations", home, keys(roles.delegated()))
+        listed = members(client, include_ous=organization.include_ous, exclude=organization.exclude)
+        accounts, left_out = [account.id for account in listed.accounts], listed.left_out
+    asker = Asker(identity.account, identity.partition, home, sessions.client, roles, clock)
+    todo = make_plan(asker, entry, accounts, regions=regions, services=tuple(services) or _DEFAULT)
+    return Found(todo, roles, left_out)
 
 
 def collect_targets(
@@ -66,17 +131,21 @@ def collect_targets(
     sessions: Sessions,
     clock: Clock,
     *,
+    roles: Roles | None = None,
+    known: Callable[[Target], Sequence[Call]] = lambda _: (),
     max_rate: float | None = None,
 ) -> Snapshot:
     """Ask every target that is not done yet, write each as it is finished, and finish the snapshot.
 
-    `clock` gives aware times; `max_rate` is the most requests a second.  `OSError` leaves this function (a full
+    `clock` gives aware times; `roles` are how targets with a role are entered; `known` are the calls that were made
+    for a target before; `max_rate` is the most requests a second.  `OSError` leaves this function (a full
     disk), and so does `KeyboardInterrupt`, when the requests in flight have ended; what was finished then stays, for
     a `SnapshotWriter` with `resume`.
     """
+    roles = roles or Roles(Entry(), sessions.client, home=targets[0].region, clock=clock)
     asked = [target for target in targets if not writer.done(target)]
     scheduler = Scheduler(sessions.limits, max_rate=max_rate)
-    run = _Run(sessions, Transport(sessions, sessions.credentials), scheduler, clock)
+    run = _Run(roles, known, Transport(sessions, roles.credentials), scheduler, clock)
     workers = ThreadPoolExecutor(_TARGETS, "target")
     try:
         for future in as_completed([workers.submit(_collect_target, run, writer, target) for target in asked]):
@@ -89,7 +158,8 @@ def collect_targets(
 
 @dataclass(frozen=True)
 class _Run:
-    sessions: Sessions
+    roles: Roles
+    known: Callable[[Target], Sequence[Call]]
     transport: Transport
     scheduler: Scheduler
     clock: Clock
@@ -102,8 +172,9 @@ def _collect_target(run: _Run, writer: SnapshotWriter, target: Target) -> None:
     started_at = run.now()
     deadline = run.scheduler.deadline()
     part = writer.begin(target)
+    part.add(run.known(target))
     try:
-        run.sessions.enter(target)
+        run.roles.credentials(target)
     except Exception as error:  # noqa: BLE001 - whatever keeps us out of an account is coverage, not a crash
         parameters = {"RoleArn": target.role_arn} if target.role_arn else {}
         part.add([_call(target, *ASSUME_ROLE, parameters, run.now(), error=call_error(error))])

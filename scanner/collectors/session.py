@@ -1,19 +1,16 @@
-"""Who asks AWS, and where: credentials, identity, Regions, and one client for each service of a target."""
+"""Who asks AWS: the credentials of a run, its identity, and clients."""
 
 from __future__ import annotations
 
-import difflib
 import os
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from scanner.collectors.scheduler import IN_FLIGHT, Limits
-from scanner.errors import CredentialsError, RegionproofError, UsageError
-from scanner.model import Place
-from scanner.recorded import Target
+from scanner.errors import CredentialsError, RegionproofError
 
 _NO_FILES = {
     "profile": (None, None, None, None),
@@ -55,7 +52,6 @@ class Sessions:
         self.limits = limits or Limits()
         self.botocore_version: str = botocore.__version__
         self._endpoint_url = endpoint_url
-        self._entered: dict[Place, Any] = {}
         self._lock = threading.Lock()  # boto3 makes clients in one thread at a time
         with _explained("finding credentials"):
             core = botocore.session.Session(session_vars=_NO_FILES if credentials else None)
@@ -63,11 +59,18 @@ class Sessions:
         self._config = Config(
             connect_timeout=self.limits.connect_timeout,
             read_timeout=self.limits.read_timeout,
-            retries={"mode": "standard", "total_max_attempts": 1},  # the scheduler tries again
+            retries={"mode": "standard", "total_max_attempts": self.limits.max_attempts},
             max_pool_connections=IN_FLIGHT,
-            parameter_validation=False,  # ours are written down in CALLS, and tested
             proxies={} if credentials else None,
         )
+        # The scheduler tries again, and what is asked is written down in CALLS, and tested.
+        self._once = Config(retries={"mode": "standard", "total_max_attempts": 1}, parameter_validation=False)
+
+    @property
+    def region(self) -> str | None:
+        """Return the Region of the profile or the environment, if there is one."""
+        name: str | None = self._session.region_name
+        return name
 
     def identity(self, region: str) -> Identity:
         """Return who asks; raise `CredentialsError`, or `RegionproofError` if AWS cannot be reached."""
@@ -77,86 +80,18 @@ class Sessions:
             return Identity(account or answer["Account"], partition, answer["Arn"])
 
     def client(self, service: str, region: str, credentials: dict[str, str] | None = None) -> Any:
-        """Return a new client; `credentials` are those of an assumed role, None for those of the run."""
+        """Return a new client, which tries again by itself; `credentials` are those of a role, None the run's."""
+        return self._made(service, region, self._config, credentials)
+
+    def once(self, service: str, region: str) -> Any:
+        """Return a new client, each of whose calls is one request."""
+        return self._made(service, region, self._config.merge(self._once), None)
+
+    def _made(self, service: str, region: str, config: Any, credentials: dict[str, str] | None) -> Any:
         with self._lock:
             return self._session.client(
-                service,
-                region_name=region,
-                endpoint_url=self._endpoint_url,
-                config=self._config,
-                **(credentials or {}),
+                service, region_name=region, endpoint_url=self._endpoint_url, config=config, **(credentials or {})
             )
-
-    def enter(self, target: Target) -> None:
-        """Assume the role of a target, if it has one; raise what sts:AssumeRole raises."""
-        if target.role_arn:
-            self._entered[target.place] = self._assume(target)
-
-    def credentials(self, target: Target) -> Any:
-        """Return the credentials of the role that was assumed for a target, None for those of the run."""
-        return self._entered.get(target.place)
-
-    def regions(self) -> dict[str, str]:
-        """Return the partition of every Region that this botocore knows."""
-        return {
-            region: partition
-            for partition in self._session.get_available_partitions()
-            for service in ("ecr", "ecs", "eks", "sts")
-            for region in self._session.get_available_regions(service, partition_name=partition)
-        }
-
-    def _assume(self, target: Target) -> Any:
-        from botocore.credentials import Credentials
-
-        client = self.client("sts", target.region)
-        granted = client.assume_role(RoleArn=target.role_arn, RoleSessionName="regionproof")["Credentials"]
-        return Credentials(granted["AccessKeyId"], granted["SecretAccessKey"], granted["SessionToken"])
-
-
-def plan(
-    sessions: Sessions,
-    *,
-    regions: Sequence[str],
-    services: Sequence[str],
-    accounts: Sequence[str] = (),
-    role_name: str | None = None,
-) -> tuple[Target, ...]:
-    """Return what to collect: each Region of each account; no accounts means the one the credentials are in.
-
-    Other accounts are entered by the role `role_name`.  Raises `UsageError` for a Region that botocore does not know
-    or that is in another partition, for an account that is none, and for other accounts without a role.
-    """
-    known = sessions.regions()
-    for region in regions:
-        if region not in known:
-            raise _unknown_region(region, known)
-    identity = sessions.identity(regions[0])
-    for region in regions:
-        if known[region] != identity.partition:
-            raise UsageError(f"{region} is in partition {known[region]}, {identity.arn} is not", "Leave it out.")
-    others = sorted(set(accounts) - {identity.account})
-    if others and not role_name:
-        raise UsageError(f"no role to enter account {others[0]} with", "Name one: --role-name RegionproofReadOnly.")
-    targets = []
-    for account in sorted(set(accounts) or {identity.account}):
-        own = account == identity.account
-        role_arn = None if own else f"arn:{identity.partition}:iam::{account}:role/{role_name}"
-        for region in sorted(set(regions)):
-            try:
-                targets.append(Target(account, region, identity.partition, role_arn, tuple(sorted(set(services)))))
-            except ValueError as error:
-                raise UsageError(str(error)) from None
-    return tuple(targets)
-
-
-def _unknown_region(region: str, known: dict[str, str]) -> UsageError:
-    near = difflib.get_close_matches(region, known, n=5, cutoff=0.5)
-    near.sort(key=lambda name: sorted(name) != sorted(region))  # swapped letters are the likeliest slip
-    hint = f"Did you mean {near[0]}? " if near else ""
-    return UsageError(
-        f"'{region}' is not a Region that this boto3 knows",
-        f"{hint}If it is a newer Region, upgrade boto3.",
-    )
 
 
 _CREDENTIALS = (

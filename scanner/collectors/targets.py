@@ -13,6 +13,7 @@ from typing import Any
 from scanner.collectors.account import FALLBACK, statuses
 from scanner.collectors.ask import MALFORMED, Answers, Ask
 from scanner.collectors.roles import ClientFor, Entry, Roles, keys
+from scanner.collectors.transport import call_error
 from scanner.errors import UsageError
 from scanner.model import Place, Unknown
 from scanner.recorded import Call, CallError, Target
@@ -135,7 +136,7 @@ def _ask_account(asker: Asker, target: Target) -> tuple[tuple[Call, ...], CallEr
     try:
         credentials = keys(asker.roles.credentials(target))
     except Exception as error:  # noqa: BLE001 - whatever keeps us out of an account is coverage, not a crash
-        return (), call_error(error, 1)
+        return (), call_error(error)
     calls: list[Call] = []
     for service, ask in FALLBACK:
         calls += _pages(asker, target, service, ask, credentials)
@@ -170,7 +171,7 @@ def _pages(asker: Asker, target: Target, service: str, ask: Ask, credentials: di
                 break
             tokens.add(token)
     except Exception as error:  # noqa: BLE001 - a call that fails in a way nobody thought of is coverage, too
-        yield replace(call, error=call_error(error, attempts[0]))
+        yield replace(call, error=_failure(error, attempts[0]))
     else:
         yield replace(call, page=call.page + 1, error=CallError("PaginationLoop", "the list has no end"))
 
@@ -188,21 +189,7 @@ def _read(answer: Mapping[str, Any], ask: Ask) -> tuple[dict[str, Any], str | No
     return body, answer.get(ask.tokens[1]) if ask.paged else None
 
 
-def call_error(error: Exception, attempts: int) -> CallError:
-    """Return what went wrong with a call as it is recorded; `attempts` requests were sent."""
-    attempts = max(1, attempts)
-    response = getattr(error, "response", None)
+def _failure(error: Exception, attempts: int) -> CallError:
     if isinstance(error, _Malformed):
-        return CallError(MALFORMED, str(error), 200, attempts)
-    if type(error).__name__ == "ResponseParserError":  # its text quotes the body
-        return CallError(MALFORMED, "the answer could not be parsed", None, attempts)
-    if not isinstance(response, dict):
-        return CallError(type(error).__name__, str(error)[:500], None, attempts)
-    said, metadata = response.get("Error") or {}, response.get("ResponseMetadata") or {}
-    status, retries = metadata.get("HTTPStatusCode"), metadata.get("RetryAttempts") or 0
-    return CallError(
-        str(said.get("Code") or status or type(error).__name__),
-        " ".join(str(said.get("Message") or error).split())[:500],
-        status if isinstance(status, int) else None,
-        max(attempts, retries + 1),
-    )
+        return CallError(MALFORMED, str(error), 200, max(1, attempts))
+    return replace(call_error(error), attempts=max(1, attempts))

@@ -93,7 +93,7 @@ class Transport:
         return client
 
     def _made(self, service: str, region: str) -> Any:
-        client = self._sessions.client(service, region)
+        client = self._sessions.once(service, region)
         events, name = client.meta.events, client.meta.service_model.service_id.hyphenize()
         events.register(f"before-sign.{name}", self._sign_as)
         if client.meta.service_model.resolved_protocol in _AS_JSON:

@@ -10,7 +10,7 @@ from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
-from scanner.demo.estate import ROLE, SERVICES, Estate, estate
+from scanner.demo.estate import Estate, estate
 
 __all__ = ["NOBODY", "Estate", "Inputs", "estate", "run"]
 
@@ -35,7 +35,7 @@ def run(directory: Path) -> Inputs:
     """
     from scanner.collectors.live import collect_targets
     from scanner.collectors.scheduler import Limits
-    from scanner.collectors.session import Sessions, plan
+    from scanner.collectors.session import Sessions
     from scanner.serve import serve
     from scanner.snapshot import SnapshotWriter
 
@@ -45,10 +45,7 @@ def run(directory: Path) -> Inputs:
     writer = SnapshotWriter(directory / "snapshot")
     with serve(told) as endpoint:
         sessions = Sessions(endpoint_url=endpoint.url, credentials=NOBODY, limits=Limits(paced=False))
-        accounts = sorted({target.account for target in told.targets})
-        regions = sorted({target.region for target in told.targets})
-        targets = plan(sessions, regions=regions, services=SERVICES, accounts=accounts, role_name=ROLE)
-        collect_targets(targets, writer, sessions, lambda: told.at)
+        collect_targets(told.targets, writer, sessions, lambda: told.at)
     _copy(files("scanner.demo") / "files", directory)
     return Inputs((directory / "snapshot", directory / "infra"), directory / "regionproof.yaml", told.at)
 
