@@ -1,8 +1,8 @@
 """Amazon Inspector: the images that run on ECS and EKS, by digest, without access to a cluster.
 
-It counts the tasks and pods that use an image where its scanning of ECR is on; a list without images proves nothing where
-it is off, so its status is asked first.  Whose they are would be one more request for each image, and does
-not change whether the digest is needed in the standby: nobody asks.
+It counts the tasks and pods that use an image where its scanning of ECR is on.  A list without images proves nothing
+where it is off, so its status is asked first.  Whose tasks they are would be one more request for each image, and
+does not change whether the digest is needed in the standby: nobody asks.
 """
 
 from __future__ import annotations
