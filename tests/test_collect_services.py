@@ -8,9 +8,12 @@ import botocore.session
 import pytest
 from stub_aws import ACCOUNT, REGION, SECRET
 
-from scanner.collectors import COLLECTORS, Answers
+from scanner.collectors import COLLECTORS, Answers, read
+from scanner.errors import SnapshotError
 from scanner.model import Gap, Resource, Unknown, plain
 from scanner.recorded import Call, CallError, Target, redacted
+from scanner.redaction import redact
+from scanner.snapshot import SnapshotWriter
 
 AT = "2026-11-20T08:00:00Z"
 DENIED = CallError("AccessDeniedException", "no", 400, 1)
@@ -297,6 +300,45 @@ def test_odd_members_are_read_without_a_crash(service, ask, odd):
 
     _, gaps = see(service, **{ask.operation: {key: twisted(value) for key, value in answer.items()}})
     assert all(gap.operation for gap in gaps)
+
+
+@each_ask
+@pytest.mark.parametrize("odd", [7, "x", [7], {"a": 1}], ids=repr)
+def test_a_forged_answer_is_read_or_found_damaged(tmp_path, service, ask, odd):
+    """What the live collector calls malformed may stand in a snapshot that somebody has changed."""
+    forged = {"GetBucketVersioning": {"Status": odd}}.get(ask.operation, {ask.answer: odd})
+    good = asked(service)
+    calls = []
+    for each in COLLECTORS[service].CALLS:
+        for answer in good.of(each):
+            for number, page in enumerate(answer.pages):
+                body = forged if each.operation == ask.operation else page
+                call = (service, each.operation, answer.parameters, ACCOUNT, REGION, number, body, None, None, AT)
+                calls.append(Call(*call))
+    writer = SnapshotWriter(tmp_path / "s")
+    target = Target(ACCOUNT, REGION, "aws", None, (service,))
+    writer.write(target, calls, {}, started_at=AT, finished_at=AT)
+    snapshot = writer.finish([target])
+    try:
+        said = [str(gap) for gap in read(snapshot)[1]]
+    except SnapshotError as error:
+        said = [str(error)]
+    assert said
+    assert all(f"{ACCOUNT}/{REGION}" in message for message in said)
+
+
+@each_ask
+def test_what_is_redacted_stays_as_it_is(service, ask):
+    for answer in asked(service).of(ask):
+        for page in answer.pages:
+            assert redact(service, page) == page
+        assert redact(service, answer.parameters) == answer.parameters
+
+
+def test_a_mask_keeps_the_regions_that_a_text_names():
+    given = {"configuration": {"UserParameters": f"{SECRET} us-west-2", "RepositoryName": "r"}}
+    masked = redact("codepipeline", given)["configuration"]
+    assert masked == {"UserParameters": "[redacted; mentions us-west-2]", "RepositoryName": "r"}
 
 
 @pytest.mark.parametrize(
