@@ -12,7 +12,12 @@ from scanner.model import Place
 from scanner.redaction import redact, scrub
 
 NOT_CONFIGURED = frozenset(
-    {"LifecyclePolicyNotFoundException", "RegistryPolicyNotFoundException", "RepositoryPolicyNotFoundException"}
+    {
+        "LifecyclePolicyNotFoundException",
+        "RegistryPolicyNotFoundException",
+        "ReplicationConfigurationNotFoundError",
+        "RepositoryPolicyNotFoundException",
+    }
 )
 """Error codes that state a fact: there is none."""
 IMAGES = ("ecr", "DescribeImages")

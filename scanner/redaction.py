@@ -76,15 +76,35 @@ def _mask(value: Any) -> Any:
 def _environment(value: Any) -> Any:
     if not isinstance(value, list):
         return _mask(value)
-    return [_named(item) for item in value]
+    return [_named(item, "name") for item in value]
 
 
-def _named(item: Any) -> Any:
+def _variables(value: Any) -> Any:
+    if not isinstance(value, list):
+        return _mask(value)
+    return [_named(item, "name", "type") for item in value]
+
+
+def _named(item: Any, *members: str) -> Any:
     if not isinstance(item, Mapping):
         return _mask(item)
-    name = item.get("name")
-    kept = {"name": scrub(name)} if isinstance(name, str) else {}
+    kept = {member: scrub(item[member]) for member in members if isinstance(item.get(member), str)}
     return {**_mask(item), **kept}
+
+
+def _action(value: Any) -> Any:
+    """Keep of the configuration of a pipeline's action what `_HARMLESS` names."""
+    if not isinstance(value, Mapping):
+        return _mask(value)
+    return {
+        scrub(key): scrub(item) if key in _HARMLESS and isinstance(item, str) else _mask(item)
+        for key, item in value.items()
+    }
+
+
+def _url(value: Any) -> Any:
+    """Cut out the user and password of a URL."""
+    return scrub(_USER.sub("//[redacted]@", value)) if isinstance(value, str) else _mask(value)
 
 
 def _log_options(value: Any) -> Any:
@@ -96,6 +116,46 @@ def _log_options(value: Any) -> Any:
     }
 
 
+_USER = re.compile(r"//[^/\s]*@")
+_HARMLESS = frozenset(
+    [
+        "ActionMode",
+        "AppSpecTemplateArtifact",
+        "AppSpecTemplatePath",
+        "ApplicationName",
+        "Branch",
+        "BranchName",
+        "BucketName",
+        "Capabilities",
+        "ChangeSetName",
+        "ClusterName",
+        "ConnectionArn",
+        "DeploymentGroupName",
+        "Extract",
+        "FileName",
+        "FullRepositoryId",
+        "FunctionName",
+        "Image1ArtifactName",
+        "Image1ContainerName",
+        "ImageTag",
+        "ObjectKey",
+        "OutputArtifactFormat",
+        "PollForSourceChanges",
+        "PrimarySource",
+        "ProjectName",
+        "Regions",
+        "RepositoryName",
+        "RoleArn",
+        "S3Bucket",
+        "S3ObjectKey",
+        "ServiceName",
+        "StackName",
+        "StackSetName",
+        "TaskDefinitionTemplateArtifact",
+        "TaskDefinitionTemplatePath",
+        "TemplatePath",
+    ]
+)
 _Mask = Callable[[Any], Any]
 
 _FIELDS: Mapping[str, Mapping[str, _Mask]] = {
@@ -107,6 +167,40 @@ _FIELDS: Mapping[str, Mapping[str, _Mask]] = {
         "driverOpts": _mask,
     },
     "eks": {"configurationValues": _mask, "certificateAuthority": _mask},
+    "secretsmanager": {"Description": _mask, "ExternalSecretRotationMetadata": _mask},
+    "ssm": {"Description": _mask, "AllowedPattern": _mask},
+    "codepipeline": {
+        "configuration": _action,
+        "commands": _mask,
+        "environmentVariables": _variables,
+        "defaultValue": _mask,
+        "description": _mask,
+    },
+    "codebuild": {
+        "environmentVariables": _variables,
+        "location": _url,
+        "buildspec": _mask,
+        "description": _mask,
+        "resource": _mask,  # of the authentication at the source
+        "secret": _mask,  # of the webhook
+        "url": _mask,
+        "payloadUrl": _mask,
+        "targetUrl": _mask,
+        "badgeRequestUrl": _mask,
+    },
+    "events": {
+        "Description": _mask,
+        "Input": _mask,
+        "InputTemplate": _mask,
+        "InputPathsMap": _mask,
+        "HttpParameters": _mask,
+        "PipelineParameterList": _mask,
+        "RunCommandTargets": _mask,
+        "Sql": _mask,
+        "Sqls": _mask,
+        "GraphQLOperation": _mask,
+    },
+    "arc-region-switch": {"externalId": _mask, "comment": _mask, "parameters": _mask},
 }
 _CONTAINERS: Mapping[str, Mapping[str, _Mask]] = {
     "logConfiguration": {"options": _log_options},

@@ -780,6 +780,9 @@ def test_schemas(type):
 
 def test_vocabulary():
     assert vocabulary.types() == {
+        "AWS::ARCRegionSwitch::Plan", "AWS::CodeBuild::Project", "AWS::CodePipeline::Pipeline", "AWS::Events::Rule",
+        "AWS::InspectorV2::AccountStatus", "AWS::InspectorV2::ImageInUse", "AWS::S3::Bucket", "AWS::SSM::Parameter",
+        "AWS::SecretsManager::Secret", "AWS::ServiceQuotas::Quota",
         "AWS::Account::Region", "AWS::ECR::Registry", "AWS::ECR::Repository", "AWS::ECS::Cluster", "AWS::ECS::Service",
         "AWS::ECS::Task", "AWS::ECS::TaskDefinition", "AWS::EKS::Addon", "AWS::EKS::Cluster",
         "AWS::EKS::FargateProfile", "AWS::EKS::Nodegroup",

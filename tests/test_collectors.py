@@ -32,7 +32,8 @@ from stub_aws import (
     sts_error,
 )
 
-from scanner.collectors import COLLECTORS, Answers, ecr, ecs, read
+from scanner import collectors
+from scanner.collectors import Answers, ecr, ecs
 from scanner.collectors.live import collect, collect_targets, find
 from scanner.collectors.scheduler import Limits
 from scanner.collectors.session import Sessions
@@ -46,6 +47,8 @@ from scanner.snapshot import Call, CallError, Snapshot, SnapshotWriter, Target
 ONCE = Limits(connect_timeout=20, read_timeout=20, max_attempts=1, max_throttles=1, paced=False)
 HASTY = Limits(connect_timeout=20, read_timeout=1, max_attempts=1, max_throttles=1, paced=False)
 HERE = Target(ACCOUNT, REGION, "aws", None, ("ecr", "ecs", "eks"))
+COLLECTORS = {service: collectors.COLLECTORS[service] for service in HERE.services}
+TYPES = {type for module in COLLECTORS.values() for type in module.TYPES}
 ASKS = [(service, ask) for service in HERE.services for ask in COLLECTORS[service].CALLS]
 OPERATIONS = [f"{service}:{ask.operation}" for service, ask in ASKS]
 
@@ -90,6 +93,12 @@ def run(stub, path: Path, *, limits: Limits = ONCE, regions=(REGION,), **rest) -
 
 def failing(operation: str, answer):
     return lambda asked, parameters: (answer() if callable(answer) else answer) if asked == operation else None
+
+
+def read(snapshot: Snapshot) -> tuple[list[Resource], list[Gap]]:
+    """Return what a snapshot shows, without the gaps of the services that nobody asks here."""
+    resources, gaps = collectors.read(snapshot)
+    return resources, [gap for gap in gaps if gap.type in TYPES]
 
 
 def repr_short(value) -> str:

@@ -11,12 +11,14 @@ from pathlib import Path
 import botocore.session
 import pytest
 
-from scanner.collectors import COLLECTORS, Answers, ecr
+from scanner import collectors
+from scanner.collectors import Answers, ecr
 from scanner.model import Gap, Resource, Unknown, plain
 from scanner.snapshot import Call, CallError, Target
 
 RECORDINGS = Path(__file__).parents[2] / "shared" / "recordings"
 SERVICES = {"api.ecr": "ecr", "ecs": "ecs", "eks": "eks"}
+COLLECTORS = {service: collectors.COLLECTORS[service] for service in SERVICES.values()}
 needs_recordings = pytest.mark.skipif(not RECORDINGS.is_dir(), reason="the recorded answers are not in this checkout")
 
 

@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 from scanner.collectors.live import collect_targets, find
 from scanner.collectors.scheduler import Limits
 from scanner.collectors.session import Sessions
+from scanner.config import Organization
 from scanner.demo import NOBODY, estate
 from scanner.errors import UsageError
 from scanner.images import Image, Listing
@@ -244,7 +245,13 @@ def test_collecting_from_a_collected_estate_gives_it_again(tmp_path):
 def test_planning_asks_sts(endpoint):
     sessions = Sessions(endpoint_url=endpoint.url, credentials=NOBODY, limits=Limits(paced=False))
     role = Organization(role_name="Reader")
-    found = find(sessions, lambda: AT, regions=["us-east-1"], accounts=[HOME, OTHER], organization=role)
+    found = find(
+        sessions,
+        lambda: datetime(2030, 1, 1, tzinfo=UTC),
+        regions=["us-east-1"],
+        accounts=[HOME, OTHER],
+        organization=role,
+    )
     targets = found.plan.targets
     assert [(target.account, target.role_arn) for target in targets] == [(HOME, None), (OTHER, FAR.role_arn)]
 

@@ -7,7 +7,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from scanner.collectors import account, ecr, ecs, eks
+from scanner.collectors import (
+    account,
+    arcregionswitch,
+    codebuild,
+    codepipeline,
+    ecr,
+    ecs,
+    eks,
+    events,
+    inspector2,
+    s3,
+    secretsmanager,
+    servicequotas,
+    ssm,
+)
 from scanner.collectors.ask import NOT_COLLECTED, Answers, Ask, Collector
 from scanner.errors import SnapshotError
 from scanner.model import Gap, Resource
@@ -16,7 +30,20 @@ from scanner.snapshot import Snapshot
 
 __all__ = ["ASSUME_ROLE", "COLLECTORS", "Answers", "Ask", "Collector", "read"]
 
-COLLECTORS: Mapping[str, Collector] = {"ecs": ecs, "eks": eks, "ecr": ecr}
+COLLECTORS: Mapping[str, Collector] = {
+    "ecs": ecs,
+    "eks": eks,
+    "secretsmanager": secretsmanager,
+    "ssm": ssm,
+    "codepipeline": codepipeline,
+    "codebuild": codebuild,
+    "s3": s3,
+    "events": events,
+    "service-quotas": servicequotas,
+    "arc-region-switch": arcregionswitch,
+    "inspector2": inspector2,
+    "ecr": ecr,
+}
 """By service, as botocore names it, in the order they are asked: workloads, then images, then what those need."""
 ASSUME_ROLE = ("sts", "AssumeRole")
 """The call whose failure keeps us out of an account."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from scanner.model import Gap, Properties, Resource, Unknown, guard
@@ -207,6 +208,25 @@ def items(answer: Answer, key: str) -> list[Any]:
 def structures(value: Any) -> list[dict[str, Any]]:
     """Return the objects of a list that may be absent."""
     return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+
+
+def strings(values: Iterable[Any]) -> list[str]:
+    """Return the distinct strings among `values`, sorted; what has no text cannot be asked for."""
+    return sorted({value for value in values if isinstance(value, str) and value})
+
+
+def moment(value: Any) -> Any:
+    """Return a time as RFC 3339 text in UTC, from seconds since 1970 or such text; None stays, else `Unknown`."""
+    try:
+        if isinstance(value, str):
+            at = datetime.fromisoformat(value)
+        elif isinstance(value, (int, float)) and not isinstance(value, bool):
+            at = datetime.fromtimestamp(value, UTC)
+        else:
+            return None if value is None else Unknown("AWS answered a time that is none")
+        return at.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    except (ValueError, OverflowError, OSError):
+        return Unknown("AWS answered a time that is none")
 
 
 def chunks(values: Sequence[str], size: int) -> Iterator[list[str]]:
