@@ -179,6 +179,7 @@ def _route(model: Any) -> Route:
     parts = re.split(r"\{(\w+\+?)\}", path)
     pattern = "".join(_label(part) if number % 2 else re.escape(part) for number, part in enumerate(parts))
     fixed = {name: value for name, value in parse_qsl(query, keep_blank_values=True) if name != "x-id"}
+    pattern = f"{pattern.rstrip('/')}/?"  # models of other years end a path otherwise
     return Route(model.http["method"], re.compile(pattern), fixed, model.name)
 
 

@@ -67,7 +67,7 @@ def _cbor_body(body: bytes) -> Any:
     try:
         read = RpcV2CBORParser().parse_data_item(io.BufferedReader(io.BytesIO(body)))
         return json.loads(json.dumps(read, default=_as_text))
-    except (ResponseParserError, ValueError, TypeError, OverflowError, MemoryError, RecursionError):
+    except (ResponseParserError, ValueError, TypeError, OverflowError, MemoryError, RuntimeError):
         raise Refused("SerializationException", "The body is not CBOR.") from None
 
 
@@ -204,8 +204,8 @@ def _body_parameters(operation: Operation, members: Mapping[str, Any], request: 
         return {payload: body}
     if not isinstance(body, dict):
         raise Refused("SerializationException", "The parameters are not an object.")
-    names: dict[str, str] = {shape.serialization.get("name", name): name for name, shape in members.items()}
-    return {names.get(key, key): value for key, value in body.items()}
+    names = {shape.serialization.get("name", name): name for name, shape in members.items()}
+    return {names.get(key) or key: value for key, value in body.items()}
 
 
 def _typed_list(shape: Any, values: list[str]) -> Any:
