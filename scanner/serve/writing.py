@@ -23,7 +23,7 @@ def answer(protocol: str, operation: Operation, data: Mapping[str, Any]) -> Resp
     Members that the shape does not have are left out then, as the client would.
     """
     if protocol in _JSON:
-        if CBOR in operation.service.protocols:  # it may have been recorded as botocore read it, with times as text
+        if operation.service.protocols[0] == CBOR:  # recorded as botocore read it, with times as text
             data = _with_epochs(operation.output, data)
         return as_json(data, protocol)
     if protocol == CBOR:
