@@ -110,6 +110,10 @@ class Snapshot:
             listings |= self._images_of(record)
         return listings
 
+    def images_of(self, target: Target) -> dict[RepositoryKey, Listing]:
+        """Return the images of one target's repositories."""
+        return self._images_of(next(record for record in self.records if record.target == target))
+
     def coverage(self) -> tuple[Coverage, ...]:
         """Return how each operation was answered in each account and Region."""
         groups = groupby(self.calls(), key=lambda call: (call.account, call.region, call.service, call.operation))

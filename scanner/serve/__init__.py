@@ -18,9 +18,11 @@ from urllib.parse import urlsplit
 
 from scanner.errors import UsageError
 from scanner.serve.faults import Faults, FaultyFront
+from scanner.serve.messages import Request, Response
 from scanner.serve.query import Refused
-from scanner.serve.replay import Recording, Replay
-from scanner.serve.wire import Front, Request, Response, refusal
+from scanner.serve.replay import Recording
+from scanner.serve.wire import Front
+from scanner.serve.writing import error
 
 __all__ = ["Endpoint", "Recording", "serve"]
 
@@ -45,7 +47,7 @@ class Endpoint:
     """A running endpoint; `url` is its address."""
 
     def __init__(self, recording: Recording, port: int = 0, faults: Faults | None = None) -> None:
-        front, self._faults = Front(Replay(recording)), faults
+        front, self._faults = Front(recording), faults
         try:
             self._server = _Server(front if faults is None else FaultyFront(front, faults), port)
         except (OSError, OverflowError) as error:
@@ -111,13 +113,13 @@ class _Handler(BaseHTTPRequestHandler):
             body = self._body()
         except Refused as refused:
             self.close_connection = True
-            self._send(refusal(refused))
+            self._send(error(refused))
             return
         headers = {name.lower(): value for name, value in self.headers.items()}
         try:
             response = self.server.front.respond(Request(self.command, self.path, headers, body))
-        except Exception as error:  # noqa: BLE001 - a damaged recording must not hang a client
-            response = refusal(Refused("InternalFailure", f"{type(error).__name__}: {error}", 500))
+        except Exception as failure:  # noqa: BLE001 - a damaged recording must not hang a client
+            response = error(Refused("InternalFailure", f"{type(failure).__name__}: {failure}", 500))
         self._send(response)
 
     do_GET = do_HEAD = do_POST = do_PUT = do_DELETE = do_PATCH = do_OPTIONS = _answer
@@ -171,7 +173,7 @@ class _Handler(BaseHTTPRequestHandler):
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:  # noqa: ARG002
         """Answer what is no HTTP in JSON, too."""
         self.close_connection, self.request_version = True, self.protocol_version
-        self._send(refusal(Refused("BadRequest", message or "The request is not HTTP.", code)))
+        self._send(error(Refused("BadRequest", message or "The request is not HTTP.", code)))
 
     def log_message(self, format: str, *args: Any) -> None:
         """Say nothing: only the command line prints."""

@@ -6,20 +6,20 @@ Which requests a fault hits follows from the file and from how many requests cam
 from __future__ import annotations
 
 import difflib
-import json
 import threading
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode
 
 from scanner.assets import schema
 from scanner.documents import Document, load, pointer
 from scanner.errors import DocumentError, UsageError
+from scanner.serve.messages import Request, Response
 from scanner.serve.query import Refused
-from scanner.serve.wire import Front, Question, Request, Response, form_of, refusal
+from scanner.serve.wire import Asked, Front, Question
+from scanner.serve.writing import as_json, error
 
 TOKEN = "again"  # noqa: S105 - a paging token
 """The paging token of a `loop`."""
@@ -97,99 +97,108 @@ class FaultyFront:
     def respond(self, request: Request) -> Response:
         """Answer a request, or fail to; what asks for nothing that is known is answered as ever."""
         try:
-            question = self._front.question(request)
+            asked = self._front.asked(request)
         except Refused:
             return self._front.respond(request)
-        delay, fault = self._faults.due(question)
+        delay, fault = self._faults.due(asked.question)
         self._faults.wait(delay)
         if fault is None:
-            return self._front.respond(request)
-        refused = _refused(fault, question)
-        if refused is not None:
-            return refusal(refused, question.service)
-        if fault.kind == "loop":
-            return _looped(self._front.respond(_first_page(request)))
-        return _spoilt(fault.kind, self._front.respond(request))
+            return self._front.reply(asked)
+        refused = _refused(fault, asked)
+        return self._spoilt(fault.kind, asked) if refused is None else error(refused, asked.protocol)
+
+    def _spoilt(self, kind: str, asked: Asked) -> Response:
+        """Return what a fault makes of an answer."""
+        if kind == "empty":
+            return self._front.tell(asked, {})
+        if kind == "loop":
+            return self._looped(asked)
+        if kind == "wrong-json":
+            return self._of_another_kind(asked)
+        response = self._front.reply(asked)
+        half = len(response.body) // 2
+        if kind == "truncate":
+            return replace(response, body=response.body[:half])
+        if kind == "not-json":
+            return Response(200, {"Content-Type": "text/html"}, _HTML)
+        return replace(response, sent=half if kind == "drop" else 0)
+
+    def _looped(self, asked: Asked) -> Response:
+        """Return the first page, which says that there is another one."""
+        paging = asked.operation.paging
+        if paging is None:
+            return self._front.reply(asked)
+        try:
+            page = self._front.data(asked.first)
+        except Refused as refused:
+            return error(refused, asked.protocol)
+        more = {paging.more: True} if paging.more else {}
+        return self._front.tell(asked, {**page, **more, paging.following: TOKEN})
+
+    def _of_another_kind(self, asked: Asked) -> Response:
+        """Return an answer whose members are there, and none of them is what it should be.
+
+        In XML such an answer cannot be told from an empty one, nor by every client in CBOR: there it is JSON.
+        """
+        try:
+            data: Mapping[str, Any] = self._front.data(asked)
+        except Refused as refused:
+            data = {"__type": refused.code, "message": refused.message}
+        wrong = {name: {} if isinstance(value, (str, list)) else [value] for name, value in data.items()}
+        return as_json(wrong, asked.protocol)
 
 
-def _refused(fault: Fault, question: Question) -> Refused | None:
+_SAID = {
+    "json": {
+        "deny": ("AccessDeniedException", 400),
+        "throttle": ("ThrottlingException", 400),
+        "expired-token": ("ExpiredTokenException", 400),
+    },
+    "rest-json": {
+        "deny": ("AccessDeniedException", 403),
+        "throttle": ("ThrottlingException", 429),
+        "expired-token": ("ExpiredTokenException", 403),
+    },
+    "query": {"deny": ("AccessDenied", 403), "throttle": ("Throttling", 400), "expired-token": ("ExpiredToken", 403)},
+    "ec2": {
+        "deny": ("UnauthorizedOperation", 403),
+        "throttle": ("RequestLimitExceeded", 503),
+        "expired-token": ("RequestExpired", 400),
+    },
+    "rest-xml": {"deny": ("AccessDenied", 403), "throttle": ("SlowDown", 503), "expired-token": ("ExpiredToken", 400)},
+}
+"""The code and status of each error, by protocol; what CBOR says is what JSON says."""
+
+
+def _refused(fault: Fault, asked: Asked) -> Refused | None:
     """Return the error that a fault is, as the service says it; None if it is none."""
-    sts, rest = question.service == "sts", question.service == "eks"
-    if fault.kind == "deny":
-        message = f"User: somebody is not authorized to perform: {question.service}:{question.operation}"
-        return Refused("AccessDenied" if sts else "AccessDeniedException", message, 403 if sts or rest else 400)
-    if fault.kind == "throttle":
-        return Refused("Throttling" if sts else "ThrottlingException", "Rate exceeded", 429 if rest else 400)
-    if fault.kind == "expired-token":
-        message = "The security token included in the request is expired"
-        return Refused("ExpiredToken" if sts else "ExpiredTokenException", message, 403 if sts or rest else 400)
     if fault.kind == "5xx":
         code = "InternalFailure" if fault.status == 500 else "ServiceUnavailable"
         return Refused(code, "The service cannot answer now.", fault.status)
-    return None
-
-
-def _spoilt(kind: str, response: Response) -> Response:
-    """Return what a fault makes of an answer."""
-    body, half = response.body, len(response.body) // 2
-    if kind == "truncate":
-        return replace(response, body=body[:half])
-    if kind == "drop":
-        return replace(response, sent=half)
-    if kind == "reset":
-        return replace(response, sent=0)
-    if kind == "not-json":
-        return Response(200, {"Content-Type": "text/html"}, _HTML)
-    return _with_body(_of_another_kind(_read(body)) if kind == "wrong-json" else {})
-
-
-def _of_another_kind(answer: Mapping[str, Any]) -> dict[str, Any]:
-    """Return an answer whose members are there, and none of them is what it should be."""
-    return {name: {} if isinstance(value, (str, list)) else [value] for name, value in answer.items()}
-
-
-def _looped(response: Response) -> Response:
-    """Return a page that says there is another one."""
-    if response.status != 200 or not (answer := _read(response.body)):
-        return response
-    return _with_body({**answer, "nextToken": TOKEN})
-
-
-def _first_page(request: Request) -> Request:
-    """Return the request without its paging token, which only a loop has given it."""
-    path, _, query = request.target.partition("?")
-    form = {name: values for name, values in form_of(query).items() if name != "nextToken"}
-    target = f"{path}?{urlencode(form, doseq=True)}" if form else path
-    body = _read(request.body)
-    if "nextToken" not in body:
-        return replace(request, target=target)
-    kept = {name: value for name, value in body.items() if name != "nextToken"}
-    return replace(request, target=target, body=json.dumps(kept).encode())
-
-
-def _read(body: bytes) -> dict[str, Any]:
-    """Return a JSON object, an empty one for any other body."""
-    try:
-        answer = json.loads(body)
-    except (ValueError, RecursionError):
-        return {}
-    return answer if isinstance(answer, dict) else {}
-
-
-def _with_body(answer: Mapping[str, Any]) -> Response:
-    return Response(200, {"Content-Type": "application/x-amz-json-1.1"}, json.dumps(answer).encode())
+    said = _SAID.get(asked.protocol, _SAID["json"]).get(fault.kind)
+    if said is None:
+        return None
+    question = asked.question
+    message = {
+        "deny": f"User: somebody is not authorized to perform: {question.service}:{question.operation}",
+        "throttle": "Rate exceeded",
+        "expired-token": "The security token included in the request is expired",
+    }[fault.kind]
+    return Refused(said[0], message, said[1])
 
 
 def read(path: Path) -> Faults:
     """Read a fault file; raise `UsageError` with file:line for anything that cannot be meant."""
     try:
         document = load(path.read_bytes().decode("utf-8"), str(path))
-    except OSError as error:
-        raise UsageError(f"{path}: cannot be read: {error.strerror}", "Give an existing file with --faults.") from None
+    except OSError as problem:
+        raise UsageError(
+            f"{path}: cannot be read: {problem.strerror}", "Give an existing file with --faults."
+        ) from None
     except UnicodeDecodeError:
         raise UsageError(f"{path}: not UTF-8 text") from None
-    except DocumentError as error:
-        raise UsageError(str(error), error.hint) from None
+    except DocumentError as problem:
+        raise UsageError(str(problem), problem.hint) from None
     _validate(document, path)
     _must_exist(document, path)
     return Faults([Fault(**entry) for entry in document.value])
@@ -199,15 +208,15 @@ def _validate(document: Document, path: Path) -> None:
     from jsonschema import Draft202012Validator
 
     errors = Draft202012Validator(schema("faults")).iter_errors(document.value)
-    for error in sorted(errors, key=lambda error: list(map(str, error.absolute_path))):
-        parts = list(error.absolute_path)
-        message, hint = error.message, error.schema.get("description", "")
-        if error.validator == "additionalProperties":
-            known = list(error.schema["properties"])
-            key = next(key for key in error.instance if key not in known)
+    for found in sorted(errors, key=lambda found: list(map(str, found.absolute_path))):
+        parts = list(found.absolute_path)
+        message, hint = found.message, found.schema.get("description", "")
+        if found.validator == "additionalProperties":
+            known = list(found.schema["properties"])
+            key = next(key for key in found.instance if key not in known)
             parts, message, hint = [*parts, key], f"unknown key '{key}'", _near(key, known)
-        elif error.validator == "not":
-            message = f"status {error.instance} with another kind"
+        elif found.validator == "not":
+            message = f"status {found.instance} with another kind"
         raise UsageError(
             f"{_at(document, path, parts)}: {message}", hint or "`regionproof schema faults` describes the file."
         )

@@ -13,21 +13,26 @@ from scanner.serve.query import Query, Refused, replayed
 from scanner.serve.record import Answer
 
 _BY_DEFAULT = 100
-_BY_DEFAULT_OF = {"ListServices": 10}
+_BY_DEFAULT_OF = {
+    "ecs:ListServices": 10,
+    "lambda:ListFunctions": 50,
+    "organizations:ListAccounts": 20,
+    "s3:ListBuckets": 10_000,
+}
 _PAGE, _ITEM = "p", "i"
 
 
 def page_of(query: Query, answer: Answer) -> dict[str, Any]:
     """Return the page that is asked for; raise the recorded error once the pages before it have been given."""
-    if query.member is None:
-        return dict(_at(answer.pages, 0, answer.error))
-    kind, offset = _position(query, _PAGE if query.size == answer.size else _ITEM)
-    if kind == _PAGE:
-        page = dict(_at(answer.pages, offset, answer.error))
+    if query.following is None:
+        return dict(_at(query, answer.pages, 0, answer.error))
+    kind, offset = _position(query, _PAGE if query.size == answer.size or query.member is None else _ITEM)
+    if kind == _PAGE or query.member is None:
+        page = dict(_at(query, answer.pages, offset, answer.error))
         last = offset + 1 == len(answer.pages) and not answer.error
-        return page if last else {**page, "nextToken": _token(query, _PAGE, offset + 1)}
-    frame = answer.pages[0] if answer.pages else {}
-    return cut(query, answer.items(query.member), answer.error, lambda items: {**frame, str(query.member): items})
+        return page if last else {**page, query.following: _token(query, _PAGE, offset + 1)}
+    frame, member = answer.pages[0] if answer.pages else {}, query.member
+    return cut(query, answer.items(member), answer.error, lambda items: {**frame, member: items})
 
 
 def cut(
@@ -37,18 +42,20 @@ def cut(
     _, offset = _position(query, _ITEM)
     if error and offset >= len(items):
         raise replayed(error)
-    following = offset + (query.size or _BY_DEFAULT_OF.get(query.operation, _BY_DEFAULT))
+    following = offset + (query.size or _BY_DEFAULT_OF.get(str(query), _BY_DEFAULT))
     page = answer(list(items[offset:following]))
     last = following >= len(items) and not error
-    return page if last else {**page, "nextToken": _token(query, _ITEM, min(following, len(items)))}
+    if query.more:
+        page[query.more] = not last
+    return page if last else {**page, str(query.following): _token(query, _ITEM, min(following, len(items)))}
 
 
-def _at(pages: Sequence[Any], offset: int, error: CallError | None) -> Any:
+def _at(query: Query, pages: Sequence[Any], offset: int, error: CallError | None) -> Any:
     if offset < len(pages):
         return pages[offset]
     if error:
         raise replayed(error)
-    raise _foreign()
+    raise _foreign(query)
 
 
 def _token(query: Query, kind: str, offset: int) -> str:
@@ -62,11 +69,11 @@ def _position(query: Query, kind: str) -> tuple[str, int]:
     try:
         text = base64.b64decode(query.token.encode(), altchars=b"-_", validate=True).decode("ascii")
     except (binascii.Error, ValueError):
-        raise _foreign() from None
+        raise _foreign(query) from None
     mark = _mark(query)
     kind, offset = text[len(mark) : len(mark) + 1], text[len(mark) + 1 :]
     if not text.startswith(mark) or kind not in (_PAGE, _ITEM) or not offset.isdecimal() or len(offset) > 12:
-        raise _foreign()
+        raise _foreign(query)
     return kind, int(offset)
 
 
@@ -76,5 +83,7 @@ def _mark(query: Query) -> str:
     return hashlib.sha256(question.encode()).hexdigest()[:16]
 
 
-def _foreign() -> Refused:
-    return Refused("InvalidParameterException", "The nextToken is not one that this question was answered with.")
+def _foreign(query: Query) -> Refused:
+    return Refused(
+        "InvalidParameterException", f"This is not a {query.following} that this question was answered with."
+    )

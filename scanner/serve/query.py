@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,7 +25,9 @@ class Query:
     """One request for one operation, in the form that recorded calls have.
 
     `parameters` are without paging and normalized; `token` and `size` (items a page, None for the service's default)
-    are the paging.  `member` is the list of the answer that is paged, None for an operation without pages.
+    are the paging.  `member` is the list of the answer that is paged, None if none can be cut; `following` is the
+    answer's name for the token of the next page, None for an operation without pages; `more` is its name for whether
+    there is one.
     """
 
     place: Place
@@ -35,6 +37,8 @@ class Query:
     token: str | None = None
     size: int | None = None
     member: str | None = None
+    following: str | None = "nextToken"
+    more: str | None = None
 
     @property
     def key(self) -> str:
@@ -49,9 +53,11 @@ class Query:
         return f"{self.service}:{self.operation}"
 
 
-def normalized(place: Place, service: str, operation: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """Return parameters without paging, without what only says the default, and with clusters by their name."""
-    kept = {key: value for key, value in parameters.items() if key not in ("nextToken", "maxResults")}
+def normalized(
+    place: Place, service: str, operation: str, parameters: Mapping[str, Any], paging: Collection[str | None]
+) -> dict[str, Any]:
+    """Return parameters without those of `paging` and what only says the default, and with clusters by their name."""
+    kept = {key: value for key, value in parameters.items() if key not in paging}
     if service == "ecr" and kept.get("registryId") == place.account:
         del kept["registryId"]
     if not kept.get("include", True):

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from scanner.model import Place
 from scanner.recorded import Call, CallError, Target, canonical
+from scanner.serve.models import Catalogue
 from scanner.serve.query import Query, normalized
 
 
@@ -29,38 +29,46 @@ class Answer:
 
 
 class Record:
-    """What one account and Region answered."""
+    """What one account and Region answered.  The calls of an operation are put in order when it is first asked for."""
 
-    def __init__(self, target: Target, calls: Iterable[Call]) -> None:
-        place = target.place
-        self.place, self.partition = place, target.partition
-        grouped: dict[tuple[str, str], dict[str, list[Call]]] = {}
+    def __init__(self, target: Target, calls: Iterable[Call], catalogue: Catalogue) -> None:
+        self.place, self.partition, self._catalogue = target.place, target.partition, catalogue
+        self._calls: dict[tuple[str, str], list[Call]] = {}
         for call in calls:
-            parameters = normalized(place, call.service, call.operation, call.parameters)
-            by_key = grouped.setdefault((call.service, call.operation), {})
-            by_key.setdefault(canonical(parameters), []).append(call)
-        self._answers = {
-            operation: {key: _answer(place, group) for key, group in by_key.items()}
-            for operation, by_key in grouped.items()
-        }
+            self._calls.setdefault((call.service, call.operation), []).append(call)
+        self._answers: dict[tuple[str, str], dict[str, Answer]] = {}
 
     def find(self, query: Query) -> Answer | None:
         """Return what was answered to this very question."""
-        return self._answers.get((query.service, query.operation), {}).get(query.key)
+        return self._of(query.service, query.operation).get(query.key)
 
     def of(self, service: str, operation: str) -> Iterator[Answer]:
         """Yield every answer of an operation."""
-        yield from self._answers.get((service, operation), {}).values()
+        yield from self._of(service, operation).values()
 
     def listed(self, service: str, operation: str, member: str, **parameters: str) -> Sequence[Any] | None:
         """Return a whole list, None if it was not asked for or not answered to the end."""
-        answer = self._answers.get((service, operation), {}).get(canonical(parameters))
+        answer = self._of(service, operation).get(canonical(parameters))
         return None if answer is None or answer.error else answer.items(member)
 
+    def _of(self, service: str, operation: str) -> Mapping[str, Answer]:
+        key = (service, operation)
+        found = self._answers.get(key)
+        if found is None:
+            found = self._answers[key] = self._grouped(service, operation, self._calls.get(key, ()))
+        return found
 
-def _answer(place: Place, calls: list[Call]) -> Answer:
-    calls.sort(key=lambda call: call.page)
-    first, last = calls[0], calls[-1]
-    parameters = normalized(place, first.service, first.operation, first.parameters)
+    def _grouped(self, service: str, operation: str, calls: Iterable[Call]) -> dict[str, Answer]:
+        model = self._catalogue.operation(service, operation)
+        token, size = (model.paging.token, model.paging.size) if model and model.paging else (None, None)
+        grouped: dict[str, tuple[dict[str, Any], list[Call]]] = {}
+        for call in calls:
+            parameters = normalized(self.place, service, operation, call.parameters, (token, size))
+            grouped.setdefault(canonical(parameters), (parameters, []))[1].append(call)
+        return {key: _answer(parameters, group, size) for key, (parameters, group) in grouped.items()}
+
+
+def _answer(parameters: Mapping[str, Any], calls: Sequence[Call], size: str | None) -> Answer:
+    calls = sorted(calls, key=lambda call: call.page)
     pages = tuple(call.response for call in calls if call.response is not None)
-    return Answer(parameters, first.parameters.get("maxResults"), pages, last.error)
+    return Answer(parameters, calls[0].parameters.get(size) if size else None, pages, calls[-1].error)

@@ -1,18 +1,26 @@
-"""What a snapshot answers to ECR, ECS, EKS and STS."""
+"""What a recording answers."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Protocol, runtime_checkable
 
 from scanner.images import Listing, RepositoryKey
 from scanner.model import Place
 from scanner.recorded import Call, Target
-from scanner.serve import images, members
+from scanner.serve import accounts, images, members
+from scanner.serve.models import Catalogue
 from scanner.serve.paging import page_of
 from scanner.serve.query import Query, Refused, replayed
-from scanner.serve.record import Record
+from scanner.serve.record import Answer, Record
+from scanner.serve.shelf import Shelf
+
+_GLOBAL = frozenset({("ec2", "DescribeRegions"), ("s3", "ListBuckets")})
+_GLOBAL_SERVICES = frozenset({"account", "organizations"})
+"""What answers the same in every Region, so that what was asked in one of them answers in all."""
+_RECORDS, _LISTINGS = 64, 16
+"""How many targets are kept in memory: their calls, and the images of their registries."""
 
 
 class Recording(Protocol):
@@ -29,49 +37,94 @@ class Recording(Protocol):
         """Return the images of every repository that was asked for."""
 
 
-class Replay:
-    """Answers from a recording.  Read-only once made, so that any thread may ask."""
+@runtime_checkable
+class Divided(Protocol):
+    """A recording that can be read target by target, as a snapshot can: nothing is read before it is asked for."""
 
-    def __init__(self, recording: Recording) -> None:
-        targets = {target.place: target for target in recording.targets}
-        by_place: dict[Place, list[Call]] = defaultdict(list)
-        for call in recording.calls():
-            by_place[Place(call.account, call.region)].append(call)
-        self._listings = recording.images()
-        self._records = {place: Record(target, by_place[place]) for place, target in targets.items()}
-        self._partitions = {target.account: target.partition for target in targets.values()}
-        own = (target.account for target in targets.values() if target.role_arn is None)
-        self.home: str = next(own, min(self._partitions))
+    def calls_of(self, target: Target) -> Iterable[Call]:
+        """Return the calls of one target."""
+
+    def images_of(self, target: Target) -> Mapping[RepositoryKey, Listing]:
+        """Return the images of one target's repositories."""
+
+
+class Replay:
+    """Answers from a recording.  Any thread may ask."""
+
+    def __init__(self, recording: Recording, catalogue: Catalogue) -> None:
+        self._targets = {target.place: target for target in recording.targets}
+        calls_of, images_of = _readers(recording)
+        self._records: Shelf[Target, Record] = Shelf(
+            lambda target: Record(target, calls_of(target), catalogue), _RECORDS
+        )
+        self._listings: Shelf[Target, Mapping[RepositoryKey, Listing]] = Shelf(images_of, _LISTINGS)
+        self._by_account: dict[str, list[Target]] = defaultdict(list)
+        for target in sorted(self._targets.values(), key=lambda target: target.place):
+            self._by_account[target.account].append(target)
+        own = (target.account for target in self._targets.values() if target.role_arn is None)
+        self.home: str = next(own, min(self._by_account))
         """The account of every caller that did not assume a role here: the one the recording began in."""
 
     def answer(self, query: Query) -> dict[str, Any]:
-        """Return the body of the answer; raise `Refused`."""
-        record = self._records.get(query.place)
-        if record is None:
+        """Return the answer, in the form it was recorded in; raise `Refused`."""
+        found = self._found(query)
+        if found is not None:
+            return page_of(query, found)
+        account = str(query.place.account)
+        if (query.service, query.operation) == accounts.LIST_ACCOUNTS and account == self.home and not query.parameters:
+            return accounts.answer(query, self._by_account)
+        target = self._targets.get(query.place)
+        if target is None:
             raise query.not_recorded("this account and Region were not collected")
+        record = self._records[target]
         if query.service == "ecr" and query.operation in images.OPERATIONS:
-            listed = images.answer(query, record, self._listings)
+            listed = images.answer(query, record, self._listings[target])
             return members.compose(query, record) if listed is None else listed
-        recorded = record.find(query)
-        return members.compose(query, record) if recorded is None else page_of(query, recorded)
+        return members.compose(query, record)
+
+    def _found(self, query: Query) -> Answer | None:
+        """Return what was answered to this very question, there or, if the place does not matter, elsewhere."""
+        if query.service == "ecr" and query.operation in images.OPERATIONS:
+            return None
+        target = self._targets.get(query.place)
+        found = self._records[target].find(query) if target else None
+        everywhere = query.service in _GLOBAL_SERVICES or (query.service, query.operation) in _GLOBAL
+        if found is not None or not everywhere:
+            return found
+        others = self._by_account.get(str(query.place.account), ())
+        answers = [answer for other in others if (answer := self._records[other].find(query))]
+        return min(answers, key=lambda answer: answer.error is not None, default=None)
 
     def caller(self, account: str, *, assumed: bool) -> dict[str, str]:
         """Return the answer of sts:GetCallerIdentity."""
-        partition = self._partitions.get(account, "aws")
+        known = self._by_account.get(account)
+        partition = known[0].partition if known else "aws"
         who = f"sts::{account}:assumed-role/replay/regionproof" if assumed else f"iam::{account}:user/replay"
         return {"Account": account, "Arn": f"arn:{partition}:{who}", "UserId": "REPLAY"}
 
     def assume(self, role_arn: str, region: str) -> str:
         """Return the account of a role; raise the recorded error, or AccessDenied for an account we do not have."""
         account = role_arn.split(":")[4] if role_arn.count(":") >= 5 else ""
-        if account not in self._partitions:
+        targets = self._by_account.get(account)
+        if not targets:
             user = self.caller(self.home, assumed=False)["Arn"]
             message = f"User: {user} is not authorized to perform: sts:AssumeRole on resource: {role_arn}"
             raise Refused("AccessDenied", message, 403)
-        records = [record for place, record in sorted(self._records.items()) if place.account == account]
-        records.sort(key=lambda record: record.place.region != region)
-        for record in records[: 1 if records[0].place.region == region else None]:
-            for refused in record.of("sts", "AssumeRole"):
+        for target in [target for target in targets if target.region == region] or targets:
+            for refused in self._records[target].of("sts", "AssumeRole"):
                 if refused.error:
                     raise replayed(refused.error)
         return account
+
+
+def _readers(
+    recording: Recording,
+) -> tuple[Callable[[Target], Iterable[Call]], Callable[[Target], Mapping[RepositoryKey, Listing]]]:
+    """Return what reads the calls and the images of one target."""
+    if isinstance(recording, Divided):
+        return recording.calls_of, recording.images_of
+    by_place: dict[Place, list[Call]] = defaultdict(list)
+    for call in recording.calls():
+        by_place[Place(call.account, call.region)].append(call)
+    listings = recording.images()
+    return lambda target: by_place.get(target.place, ()), lambda _: listings
