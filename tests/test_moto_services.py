@@ -100,7 +100,7 @@ def snapshot(moto_endpoint, tmp_path_factory):  # noqa: F811 - the fixture
             services=SERVICES,
             clock=lambda: datetime.now(UTC),
             endpoint_url=moto_endpoint,
-            limits=Limits(max_attempts=1),
+            limits=Limits(max_attempts=1, max_throttles=1, paced=False),
         )
 
 

@@ -69,7 +69,7 @@ def organization(moto):
 
 @pytest.fixture
 def sessions(moto):
-    return Sessions(endpoint_url=moto, credentials=KEYS, limits=Limits(max_attempts=1))
+    return Sessions(endpoint_url=moto, credentials=KEYS, limits=Limits(max_attempts=1, max_throttles=1, paced=False))
 
 
 def test_the_accounts_of_the_organization(organization, sessions):
