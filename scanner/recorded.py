@@ -12,9 +12,15 @@ from scanner.model import Place
 from scanner.redaction import redact, scrub
 
 NOT_CONFIGURED = frozenset(
-    {"LifecyclePolicyNotFoundException", "RegistryPolicyNotFoundException", "RepositoryPolicyNotFoundException"}
+    {
+        "LifecyclePolicyNotFoundException",
+        "NotFoundException",
+        "RegistryPolicyNotFoundException",
+        "RepositoryPolicyNotFoundException",
+        "SigningConfigurationNotFoundException",
+    }
 )
-"""Error codes that state a fact: there is none."""
+"""Error codes that state a fact: there is none.  `NotFoundException` is what KMS says of a key."""
 IMAGES = ("ecr", "DescribeImages")
 """The call whose answers are kept as rows of the image shard."""
 

@@ -12,6 +12,9 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from scanner.documents import load
+from scanner.errors import DocumentError
+
 _REGION = re.compile(
     r"(?<![A-Za-z0-9])(?:us-gov|(?:us|eu)-iso[a-z]?|eusc-[a-z]{2}|[a-z]{2})"
     r"-(?:central|(?:north|south)(?:east|west)?|east|west)-[0-9]{1,2}(?![0-9])"
@@ -78,6 +81,39 @@ def _log_options(value: Any) -> Any:
     }
 
 
+def _template(value: Any) -> Any:
+    """Return a template of CloudFormation with its logical ids and types; all that it sets is masked."""
+    template = _read(value) if isinstance(value, str) else value
+    if not isinstance(template, Mapping):
+        return _mask(value)
+    masked: dict[str, Any] = _mask(template)
+    resources = template.get("Resources")
+    if isinstance(resources, Mapping):
+        masked["Resources"] = {scrub(str(id)): _typed(resource) for id, resource in resources.items()}
+    return masked
+
+
+def _read(text: str) -> Any:
+    try:
+        return load(text, "template", _TAGS).value
+    except DocumentError:
+        return None
+
+
+def _typed(resource: Any) -> Any:
+    type = resource.get("Type") if isinstance(resource, Mapping) else None
+    return {**_mask(resource), "Type": scrub(type)} if isinstance(type, str) else _mask(resource)
+
+
+class _ShortForms(dict[str, str]):
+    """Reads every local tag (`!Sub`) as a key: what it holds is masked whatever it means."""
+
+    def get(self, tag: str, default: Any = None) -> Any:
+        return tag if tag.startswith("!") else default
+
+
+_TAGS = _ShortForms()
+
 _Mask = Callable[[Any], Any]
 
 _FIELDS: Mapping[str, Mapping[str, _Mask]] = {
@@ -89,6 +125,14 @@ _FIELDS: Mapping[str, Mapping[str, _Mask]] = {
         "driverOpts": _mask,
     },
     "eks": {"configurationValues": _mask, "certificateAuthority": _mask},
+    # `Location` is a presigned URL of the code; a `Message` is of an error in what is masked beside it.
+    "lambda": {"Variables": _mask, "Command": _mask, "EntryPoint": _mask, "Location": _mask, "Message": _mask},
+    "cloudformation": {
+        "TemplateBody": _template,
+        "ParameterValue": _mask,
+        "ResolvedValue": _mask,
+        "OutputValue": _mask,
+    },
 }
 _CONTAINERS: Mapping[str, Mapping[str, _Mask]] = {
     "logConfiguration": {"options": _log_options},

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from scanner.collectors import ecr, ecs, eks
+from scanner.collectors import awslambda, cloudformation, ec2, ecr, ecs, eks, kms
 from scanner.collectors.ask import NOT_COLLECTED, Answers, Ask, Collector
 from scanner.errors import SnapshotError
 from scanner.model import Gap, Resource, guard
@@ -16,7 +16,15 @@ from scanner.snapshot import Snapshot
 
 __all__ = ["ASSUME_ROLE", "COLLECTORS", "REGION", "Answers", "Ask", "Collector", "read"]
 
-COLLECTORS: Mapping[str, Collector] = {"ecs": ecs, "eks": eks, "ecr": ecr}
+COLLECTORS: Mapping[str, Collector] = {
+    "ecs": ecs,
+    "eks": eks,
+    "lambda": awslambda,
+    "cloudformation": cloudformation,
+    "ec2": ec2,
+    "ecr": ecr,
+    "kms": kms,
+}
 """By service, as botocore names it, in the order they are asked: workloads, then images, then what those need."""
 REGION = "AWS::Account::Region"
 ASSUME_ROLE = ("sts", "AssumeRole")
