@@ -35,7 +35,7 @@ _CREDENTIALS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
 
 def redact(service: str, answer: Any) -> Any:
     """Return a copy of an answer of `service` (or of parameters) without secrets; names, ARNs and shape stay."""
-    return _walk(answer, _FIELDS.get(service, {}), _CONTAINERS if service == "ecs" else {})
+    return _walk(answer, _FIELDS.get(service, {}), _CONTAINERS.get(service, {}))
 
 
 def scrub(text: str) -> str:
@@ -125,8 +125,6 @@ _FIELDS: Mapping[str, Mapping[str, _Mask]] = {
         "driverOpts": _mask,
     },
     "eks": {"configurationValues": _mask, "certificateAuthority": _mask},
-    # `Location` is a presigned URL of the code; a `Message` is of an error in what is masked beside it.
-    "lambda": {"Variables": _mask, "Command": _mask, "EntryPoint": _mask, "Location": _mask, "Message": _mask},
     "cloudformation": {
         "TemplateBody": _template,
         "ParameterValue": _mask,
@@ -134,9 +132,16 @@ _FIELDS: Mapping[str, Mapping[str, _Mask]] = {
         "OutputValue": _mask,
     },
 }
-_CONTAINERS: Mapping[str, Mapping[str, _Mask]] = {
-    "logConfiguration": {"options": _log_options},
-    "firelensConfiguration": {"options": _log_options},
+_CONTAINERS: Mapping[str, Mapping[str, Mapping[str, _Mask]]] = {
+    "ecs": {
+        "logConfiguration": {"options": _log_options},
+        "firelensConfiguration": {"options": _log_options},
+    },
+    "lambda": {
+        "Code": {"Location": _mask},  # a presigned URL
+        "Environment": {"Variables": _mask, "Message": _mask},
+        "ImageConfigResponse": {"Command": _mask, "EntryPoint": _mask, "Message": _mask},
+    },
 }
 
 

@@ -780,9 +780,11 @@ def test_schemas(type):
 
 def test_vocabulary():
     assert vocabulary.types() == {
-        "AWS::Account::Region", "AWS::ECR::Registry", "AWS::ECR::Repository", "AWS::ECS::Cluster", "AWS::ECS::Service",
+        "AWS::Account::Region", "AWS::CloudFormation::Stack", "AWS::CloudFormation::StackSet", "AWS::EC2::NatGateway",
+        "AWS::EC2::RouteTable", "AWS::EC2::Subnet", "AWS::EC2::VPCEndpoint", "AWS::ECR::Registry", "AWS::ECR::Repository", "AWS::ECS::Cluster", "AWS::ECS::Service",
         "AWS::ECS::Task", "AWS::ECS::TaskDefinition", "AWS::EKS::Addon", "AWS::EKS::Cluster",
-        "AWS::EKS::FargateProfile", "AWS::EKS::Nodegroup",
+        "AWS::EKS::FargateProfile", "AWS::EKS::Nodegroup", "AWS::KMS::Alias", "AWS::KMS::Key",
+        "AWS::Lambda::Function",
     }  # fmt: skip
 
 
