@@ -123,7 +123,7 @@ class _Template:
             type = body.get("Type") if isinstance(body, dict) else None
             if isinstance(type, str) and type in known:
                 yield from self._declaration(logical, body, type)
-            elif isinstance(type, str) and (reason := _delegated(type, body)):
+            if isinstance(type, str) and (reason := _delegated(type, body)):
                 yield self._gap(logical, None, reason)
 
     def _openings(self) -> Iterator[Gap]:
