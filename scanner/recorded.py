@@ -14,13 +14,14 @@ from scanner.redaction import redact, scrub
 NOT_CONFIGURED = frozenset(
     {
         "LifecyclePolicyNotFoundException",
-        "NotFoundException",
         "RegistryPolicyNotFoundException",
         "RepositoryPolicyNotFoundException",
         "SigningConfigurationNotFoundException",
     }
 )
-"""Error codes that state a fact: there is none.  `NotFoundException` is what KMS says of a key."""
+"""Error codes that state a fact: there is none."""
+NOT_FOUND = frozenset({("kms", "DescribeKey", "NotFoundException")})
+"""Codes that state this fact of one operation only."""
 IMAGES = ("ecr", "DescribeImages")
 """The call whose answers are kept as rows of the image shard."""
 
@@ -86,7 +87,9 @@ class Call:
     @property
     def not_configured(self) -> bool:
         """Tell whether AWS answered that there is none."""
-        return self.error is not None and self.error.code in NOT_CONFIGURED
+        if self.error is None:
+            return False
+        return self.error.code in NOT_CONFIGURED or (self.service, self.operation, self.error.code) in NOT_FOUND
 
 
 def canonical(value: Any) -> str:

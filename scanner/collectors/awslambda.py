@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -15,6 +16,8 @@ LATEST = "$LATEST"
 # https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html#api-requests
 _READ, _GET = Rate("control plane", 15, 15), Rate("GetFunction", 100, 100)
 _TOKENS = ("Marker", "NextMarker")
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+_UNRESOLVED = "AWS does not show which digest the image was resolved to"
 
 
 def _image_functions(answers: Answers) -> Iterable[dict[str, Any]]:
@@ -110,7 +113,7 @@ def _aliases(answer: Answer) -> list[dict[str, Any]]:
 
 def _resolved(answer: Answer) -> Any:
     uri = answer.pages[0]["Code"].get("ResolvedImageUri")
-    return uri if isinstance(uri, str) and uri else Unknown("AWS does not show which digest the image was resolved to")
+    return uri if isinstance(uri, str) and uri else Unknown(_UNRESOLVED)
 
 
 def _images(answers: Answers, name: str) -> Any:
@@ -128,9 +131,9 @@ def _images(answers: Answers, name: str) -> Any:
 
 def _image(name: str, answer: Answer) -> dict[str, Any]:
     image, resolved = answer.pages[0]["Code"].get("ImageUri"), _resolved(answer)
-    digest = resolved.rpartition("@")[2] if isinstance(resolved, str) and "@" in resolved else None
+    digest = resolved.rpartition("@")[2] if isinstance(resolved, str) else ""
     return {
         "ContainerName": name,
         "Image": image or Unknown("AWS does not show the image of the function"),
-        "ImageDigest": digest or Unknown("AWS does not show which digest the image was resolved to"),
+        "ImageDigest": digest if _DIGEST.fullmatch(digest) else Unknown(_UNRESOLVED),
     }

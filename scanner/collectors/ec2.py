@@ -81,4 +81,5 @@ def _route_table(table: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _nat_gateway(gateway: Mapping[str, Any]) -> dict[str, Any]:
-    return pick(gateway, "VpcId", "SubnetId", "ConnectivityType", "State")
+    # Before there were private ones, all were public.
+    return {"ConnectivityType": "public", **pick(gateway, "VpcId", "SubnetId", "ConnectivityType", "State")}
