@@ -14,6 +14,7 @@ from typing import Any
 
 from scanner.documents import load
 from scanner.errors import DocumentError
+from scanner.vocabulary import TAGS
 
 _REGION = re.compile(
     r"(?<![A-Za-z0-9])(?:us-gov|(?:us|eu)-iso[a-z]?|eusc-[a-z]{2}|[a-z]{2})"
@@ -95,7 +96,7 @@ def _template(value: Any) -> Any:
 
 def _read(text: str) -> Any:
     try:
-        return load(text, "template", _TAGS).value
+        return load(text, "template", TAGS).value
     except DocumentError:
         return None
 
@@ -104,15 +105,6 @@ def _typed(resource: Any) -> Any:
     type = resource.get("Type") if isinstance(resource, Mapping) else None
     return {**_mask(resource), "Type": scrub(type)} if isinstance(type, str) else _mask(resource)
 
-
-class _ShortForms(dict[str, str]):
-    """Reads every local tag (`!Sub`) as a key: what it holds is masked whatever it means."""
-
-    def get(self, tag: str, default: Any = None) -> Any:
-        return tag if tag.startswith("!") else default
-
-
-_TAGS = _ShortForms()
 
 _Mask = Callable[[Any], Any]
 

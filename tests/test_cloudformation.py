@@ -15,7 +15,8 @@ from scanner.documents import load
 from scanner.errors import UsageError
 from scanner.model import Gap, Unknown, plain
 from scanner.parsers import MAX_BYTES, parse
-from scanner.parsers.cloudformation import TAGS, recognises, resources
+from scanner.parsers.cloudformation import recognises, resources
+from scanner.vocabulary import TAGS
 
 ACCOUNT, REGION = "111122223333", "us-east-1"
 FIXTURES = Path(__file__).parent / "fixtures" / "cloudformation"

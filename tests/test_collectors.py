@@ -8,6 +8,7 @@ import json
 import re
 import socket
 import threading
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cache
 from itertools import count
@@ -422,6 +423,14 @@ def test_retries_are_counted_and_may_succeed(stub, tmp_path):
     stub.script = failing("ecs:ListClusters", error(400, "ThrottlingException"))
     failed = errors_of(run(stub, tmp_path / "b", limits=limits, services=("ecs",)))
     assert failed["ecs:ListClusters"].attempts == 2
+
+
+def test_an_operation_that_this_sdk_does_not_know_is_a_recorded_error(stub, tmp_path, monkeypatch):
+    newer = replace(ecs.CALLS[0], operation="ListDaemonsOfTomorrow")
+    monkeypatch.setattr(ecs, "CALLS", (newer,))
+    error = errors_of(run(stub, tmp_path, services=("ecs",)))["ecs:ListDaemonsOfTomorrow"]
+    assert error.code == "UnknownOperation"
+    assert re.fullmatch(r"botocore [\d.]+ does not know it; upgrade boto3", error.message)
 
 
 ODD = [None, 7, "", "\0", "\ud800", "../../x", [], {}, {"a": [1]}, [[]], [{"arn": []}], "x" * 5000]

@@ -223,8 +223,12 @@ class _Conversation:
             raise _Stopped
         self._local.attempts, self._local.token = 0, None
         given = {**parameters, ask.tokens[0]: token} if token else parameters
+        method = getattr(self._client, xform_name(ask.operation), None)
+        if method is None:
+            version = self._run.sessions.botocore_version
+            return None, CallError("UnknownOperation", f"botocore {version} does not know it; upgrade boto3", None, 0)
         try:
-            answer = getattr(self._client, xform_name(ask.operation))(**given)
+            answer = method(**given)
         except Exception as error:  # noqa: BLE001 - a call that fails in a way nobody thought of is coverage, too
             return None, _call_error(error, self._local.attempts)
         body = answer.get(_BODY) if _BODY in answer or _PROBLEM in answer else _parsed(answer)
