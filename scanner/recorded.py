@@ -17,9 +17,12 @@ NOT_CONFIGURED = frozenset(
         "RegistryPolicyNotFoundException",
         "ReplicationConfigurationNotFoundError",
         "RepositoryPolicyNotFoundException",
+        "SigningConfigurationNotFoundException",
     }
 )
 """Error codes that state a fact: there is none."""
+NOT_FOUND = frozenset({("kms", "DescribeKey", "NotFoundException")})
+"""Codes that state this fact of one operation only."""
 IMAGES = ("ecr", "DescribeImages")
 """The call whose answers are kept as rows of the image shard."""
 
@@ -85,7 +88,9 @@ class Call:
     @property
     def not_configured(self) -> bool:
         """Tell whether AWS answered that there is none."""
-        return self.error is not None and self.error.code in NOT_CONFIGURED
+        if self.error is None:
+            return False
+        return self.error.code in NOT_CONFIGURED or (self.service, self.operation, self.error.code) in NOT_FOUND
 
 
 def canonical(value: Any) -> str:

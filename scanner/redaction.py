@@ -12,6 +12,10 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from scanner.documents import load
+from scanner.errors import DocumentError
+from scanner.vocabulary import TAGS
+
 _REGION = re.compile(
     r"(?<![A-Za-z0-9])(?:us-gov|(?:us|eu)-iso[a-z]?|eusc-[a-z]{2}|[a-z]{2})"
     r"-(?:central|(?:north|south)(?:east|west)?|east|west)-[0-9]{1,2}(?![0-9])"
@@ -44,7 +48,7 @@ _CREDENTIALS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
 
 def redact(service: str, answer: Any) -> Any:
     """Return a copy of an answer of `service` (or of parameters) without secrets; names, ARNs and shape stay."""
-    return _walk(answer, _FIELDS.get(service, {}), _CONTAINERS if service == "ecs" else {})
+    return _walk(answer, _FIELDS.get(service, {}), _CONTAINERS.get(service, {}))
 
 
 def suspicious(text: str) -> bool:
@@ -156,6 +160,32 @@ _HARMLESS = frozenset(
         "TemplatePath",
     ]
 )
+
+
+def _template(value: Any) -> Any:
+    """Return a template of CloudFormation with its logical ids and types; all that it sets is masked."""
+    template = _read(value) if isinstance(value, str) else value
+    if not isinstance(template, Mapping):
+        return _mask(value)
+    masked: dict[str, Any] = _mask(template)
+    resources = template.get("Resources")
+    if isinstance(resources, Mapping):
+        masked["Resources"] = {scrub(str(id)): _typed(resource) for id, resource in resources.items()}
+    return masked
+
+
+def _read(text: str) -> Any:
+    try:
+        return load(text, "template", TAGS).value
+    except DocumentError:
+        return None
+
+
+def _typed(resource: Any) -> Any:
+    type = resource.get("Type") if isinstance(resource, Mapping) else None
+    return {**_mask(resource), "Type": scrub(type)} if isinstance(type, str) else _mask(resource)
+
+
 _Mask = Callable[[Any], Any]
 
 _FIELDS: Mapping[str, Mapping[str, _Mask]] = {
@@ -201,10 +231,23 @@ _FIELDS: Mapping[str, Mapping[str, _Mask]] = {
         "GraphQLOperation": _mask,
     },
     "arc-region-switch": {"externalId": _mask, "comment": _mask, "parameters": _mask},
+    "cloudformation": {
+        "TemplateBody": _template,
+        "ParameterValue": _mask,
+        "ResolvedValue": _mask,
+        "OutputValue": _mask,
+    },
 }
-_CONTAINERS: Mapping[str, Mapping[str, _Mask]] = {
-    "logConfiguration": {"options": _log_options},
-    "firelensConfiguration": {"options": _log_options},
+_CONTAINERS: Mapping[str, Mapping[str, Mapping[str, _Mask]]] = {
+    "ecs": {
+        "logConfiguration": {"options": _log_options},
+        "firelensConfiguration": {"options": _log_options},
+    },
+    "lambda": {
+        "Code": {"Location": _mask},  # a presigned URL
+        "Environment": {"Variables": _mask, "Message": _mask},
+        "ImageConfigResponse": {"Command": _mask, "EntryPoint": _mask, "Message": _mask},
+    },
 }
 
 

@@ -11,6 +11,13 @@ from scanner.documents import load
 from scanner.errors import DocumentError
 from scanner.model import Unknown
 
+_FUNCTIONS = (
+    "And Base64 Cidr Equals FindInMap GetAtt GetAZs If ImportValue Join Length Not Or Select Split Sub "
+    "ToJsonString Transform"
+)
+TAGS = {"!Ref": "Ref", "!Condition": "Condition", **{f"!{name}": f"Fn::{name}" for name in _FUNCTIONS.split()}}
+"""The short forms of intrinsic functions."""
+
 
 @cache
 def types() -> frozenset[str]:

@@ -55,6 +55,40 @@ HEALTHY = {
         "pullThroughCacheRules": [{"ecrRepositoryPrefix": "hub", "upstreamRegistryUrl": "registry-1.docker.io"}]
     },
     "ecr:GetAccountSetting": {"name": "REGISTRY_POLICY_SCOPE", "value": "V2"},
+    "ecr:GetSigningConfiguration": {
+        "registryId": ACCOUNT,
+        "signingConfiguration": {
+            "rules": [
+                {
+                    "signingProfileArn": f"arn:aws:signer:{REGION}:{ACCOUNT}:/signing-profiles/shop",
+                    "repositoryFilters": [{"filter": "team/*", "filterType": "WILDCARD_MATCH"}],
+                }
+            ]
+        },
+    },
+    "ecr:ListPullTimeUpdateExclusions": {"pullTimeUpdateExclusions": [f"arn:aws:iam::{ACCOUNT}:role/scanner"]},
+    "ecr:ListReplicationBackfills": {
+        "registryId": ACCOUNT,
+        "backfills": [
+            {
+                "replicationBackfillId": "backfill-1",
+                "destination": {"region": "us-west-2", "registryId": ACCOUNT},
+                "status": "COMPLETE",
+                "progress": {
+                    "totalReplicationCount": 3,
+                    "completedReplicationCount": 3,
+                    "failedReplicationCount": 0,
+                    "failureCodes": [],
+                },
+                "startedAt": 1_780_000_000.5,
+                "endedAt": 1_780_000_060.0,
+            }
+        ],
+    },
+    "ecr:BatchGetRepositoryScanningConfiguration": {
+        "scanningConfigurations": [{"repositoryName": "team/api", "scanOnPush": True, "scanFrequency": "SCAN_ON_PUSH"}],
+        "failures": [],
+    },
     "ecr:DescribeRepositories": {
         "repositories": [
             {

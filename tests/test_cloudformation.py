@@ -15,7 +15,8 @@ from scanner.documents import load
 from scanner.errors import UsageError
 from scanner.model import Gap, Unknown, plain
 from scanner.parsers import MAX_BYTES, parse
-from scanner.parsers.cloudformation import TAGS, recognises, resources
+from scanner.parsers.cloudformation import recognises, resources
+from scanner.vocabulary import TAGS
 
 ACCOUNT, REGION = "111122223333", "us-east-1"
 FIXTURES = Path(__file__).parent / "fixtures" / "cloudformation"
@@ -301,13 +302,14 @@ def test_repository(web):
     assert repository.id == f"arn:aws:ecr:us-east-1:{ACCOUNT}:repository/prod/web"
     assert repository.name == "prod/web"
     assert repository.tags == {"team": "shop"}
-    assert repository.properties == {
+    assert plain(repository.properties) == {
         "RepositoryName": "prod/web",
         "ImageTagMutability": "MUTABLE",
         "ImageScanningConfiguration": {"ScanOnPush": True},
         "EncryptionConfiguration": {"EncryptionType": "AES256"},
         "RepositoryPolicyText": {"Version": "2012-10-17", "Statement": []},
         "LifecyclePolicy": {"LifecyclePolicyText": '{"rules": []}\n'},
+        "ScanFrequency": {"unknown": "only a live resource shows its ScanFrequency"},
     }
 
 
@@ -478,7 +480,13 @@ def test_place_of_each_resource():
         "RepositoryCreationTemplates": {"unknown": "denied"},
         "PullThroughCacheRules": [],
         "ScanningConfiguration": {"ScanType": "BASIC", "Rules": []},
-    }
+        **{
+            name: {"unknown": f"only a live resource shows its {name}"}
+            for name in (
+                "PullTimeUpdateExclusions", "ReplicationBackfills", "ReplicationStatuses", "SigningConfiguration",
+            )
+        },
+    }  # fmt: skip
     assert registry["PolicyText"] is None
     assert [r.id for r in by_type(found, "AWS::Account::Region")] == [
         f"aws://{ACCOUNT}/us-east-1", f"aws://{ACCOUNT}/eu-west-1",
@@ -780,12 +788,14 @@ def test_schemas(type):
 
 def test_vocabulary():
     assert vocabulary.types() == {
-        "AWS::ARCRegionSwitch::Plan", "AWS::CodeBuild::Project", "AWS::CodePipeline::Pipeline", "AWS::Events::Rule",
-        "AWS::InspectorV2::AccountStatus", "AWS::InspectorV2::ImageInUse", "AWS::S3::Bucket", "AWS::SSM::Parameter",
-        "AWS::SecretsManager::Secret", "AWS::ServiceQuotas::Quota",
-        "AWS::Account::Region", "AWS::ECR::Registry", "AWS::ECR::Repository", "AWS::ECS::Cluster", "AWS::ECS::Service",
-        "AWS::ECS::Task", "AWS::ECS::TaskDefinition", "AWS::EKS::Addon", "AWS::EKS::Cluster",
-        "AWS::EKS::FargateProfile", "AWS::EKS::Nodegroup",
+        "AWS::ARCRegionSwitch::Plan", "AWS::Account::Region", "AWS::CloudFormation::Stack",
+        "AWS::CloudFormation::StackSet", "AWS::CodeBuild::Project", "AWS::CodePipeline::Pipeline",
+        "AWS::EC2::NatGateway", "AWS::EC2::RouteTable", "AWS::EC2::Subnet", "AWS::EC2::VPCEndpoint",
+        "AWS::ECR::Registry", "AWS::ECR::Repository", "AWS::ECS::Cluster", "AWS::ECS::Service", "AWS::ECS::Task",
+        "AWS::ECS::TaskDefinition", "AWS::EKS::Addon", "AWS::EKS::Cluster", "AWS::EKS::FargateProfile",
+        "AWS::EKS::Nodegroup", "AWS::Events::Rule", "AWS::InspectorV2::AccountStatus",
+        "AWS::InspectorV2::ImageInUse", "AWS::KMS::Alias", "AWS::KMS::Key", "AWS::Lambda::Function",
+        "AWS::S3::Bucket", "AWS::SSM::Parameter", "AWS::SecretsManager::Secret", "AWS::ServiceQuotas::Quota",
     }  # fmt: skip
 
 

@@ -8,6 +8,7 @@ import json
 import re
 import socket
 import threading
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cache
 from itertools import count
@@ -116,6 +117,11 @@ def by_type(snapshot: Snapshot) -> dict[str, list[Resource]]:
     return found
 
 
+def gaps_in(snapshot: Snapshot) -> list[Gap]:
+    """Return what was not seen of the services that were asked."""
+    return read(snapshot)[1]
+
+
 def written(path: Path) -> str:
     files = [file for file in path.rglob("*") if file.is_file()]
     data = [gzip.decompress(f.read_bytes()) if f.suffix == ".gz" else f.read_bytes() for f in files]
@@ -141,7 +147,8 @@ def test_the_table_of_calls_agrees_with_the_sdk():
         assert ask.paged == ("nextToken" in model.input_shape.members), ask
         assert ask.absent <= NOT_CONFIGURED
         if maximum := ask.parameters.get("maxResults"):
-            assert maximum == (1000 if service == "ecr" else 100)
+            largest = 50 if ask.operation == "ListReplicationBackfills" else 1000
+            assert maximum == (largest if service == "ecr" else 100)
     for module in COLLECTORS.values():
         assert {type for ask in module.CALLS for type in ask.types} | {ecr.REGISTRY} >= set(module.TYPES)
 
@@ -202,6 +209,33 @@ def test_the_resources_are_cloudformation_shaped(stub, tmp_path):
             ],
             "PullThroughCacheRules": [{"EcrRepositoryPrefix": "hub", "UpstreamRegistryUrl": "registry-1.docker.io"}],
             "ScanningConfiguration": {"ScanType": "BASIC", "Rules": []},
+            "SigningConfiguration": {
+                "Rules": [
+                    {
+                        "SigningProfileArn": f"arn:aws:signer:{REGION}:{ACCOUNT}:/signing-profiles/shop",
+                        "RepositoryFilters": [{"Filter": "team/*", "FilterType": "WILDCARD_MATCH"}],
+                    }
+                ]
+            },
+            "PullTimeUpdateExclusions": [f"arn:aws:iam::{ACCOUNT}:role/scanner"],
+            "ReplicationBackfills": [
+                {
+                    "ReplicationBackfillId": "backfill-1",
+                    "Destination": {"Region": "us-west-2", "RegistryId": ACCOUNT},
+                    "Status": "COMPLETE",
+                    "Progress": {
+                        "TotalReplicationCount": 3,
+                        "CompletedReplicationCount": 3,
+                        "FailedReplicationCount": 0,
+                        "FailureCodes": [],
+                    },
+                    "StartedAt": "2026-05-28T20:26:40.500000Z",
+                    "EndedAt": "2026-05-28T20:27:40Z",
+                }
+            ],
+            "ReplicationStatuses": {
+                "unknown": f"ecr:DescribeImageReplicationStatus was not asked in {ACCOUNT}/{REGION}"
+            },
             "AccountSettings": {"REGISTRY_POLICY_SCOPE": "V2", "BLOB_MOUNTING": "V2", "BASIC_SCAN_TYPE_VERSION": "V2"},
         },
     )
@@ -215,6 +249,7 @@ def test_the_resources_are_cloudformation_shaped(stub, tmp_path):
             "EncryptionConfiguration": {"EncryptionType": "KMS", "KmsKey": "arn:aws:kms:us-east-1:1:key/k"},
             "LifecyclePolicy": {"LifecyclePolicyText": '{"rules": []}'},
             "RepositoryPolicyText": {"Statement": [{"Effect": "Allow"}]},
+            "ScanFrequency": "SCAN_ON_PUSH",
         },
     )
     image = {"ContainerName": "api", "Image": IMAGE, "ImageDigest": DIGEST}
@@ -323,6 +358,12 @@ def _unknown(resources) -> str:
         ),
         ("ecr:GetLifecyclePolicy", "LifecyclePolicyNotFoundException", "AWS::ECR::Repository", "LifecyclePolicy"),
         ("ecr:GetRegistryPolicy", "RegistryPolicyNotFoundException", "AWS::ECR::Registry", "PolicyText"),
+        (
+            "ecr:GetSigningConfiguration",
+            "SigningConfigurationNotFoundException",
+            "AWS::ECR::Registry",
+            "SigningConfiguration",
+        ),
     ],
 )
 def test_not_configured_is_a_fact_and_denied_is_not(stub, tmp_path, operation, code, type, property):
@@ -330,7 +371,7 @@ def test_not_configured_is_a_fact_and_denied_is_not(stub, tmp_path, operation, c
     snapshot = run(stub, tmp_path / "absent")
     (resource,) = by_type(snapshot)[type]
     assert resource[property] is None
-    assert read(snapshot)[1] == []
+    assert gaps_in(snapshot) == []
     stub.script = failing(operation, error(400, "AccessDeniedException"))
     (resource,) = by_type(run(stub, tmp_path / "denied"))[type]
     assert isinstance(dict(resource.properties.raw())[property], Unknown)
@@ -381,7 +422,7 @@ def test_an_error_body_that_is_none_is_a_recorded_error(stub, tmp_path):
     stub.script = failing("ecs:ListClusters", (400, "[1, 2]"))
     snapshot = run(stub, tmp_path)
     assert "ecs:ListClusters" in errors_of(snapshot)
-    assert {gap.type for gap in read(snapshot)[1]} == set(ecs.TYPES)
+    assert {gap.type for gap in gaps_in(snapshot)} == set(ecs.TYPES)
 
 
 def test_retries_are_counted_and_may_succeed(stub, tmp_path):
@@ -392,6 +433,14 @@ def test_retries_are_counted_and_may_succeed(stub, tmp_path):
     stub.script = failing("ecs:ListClusters", error(400, "ThrottlingException"))
     failed = errors_of(run(stub, tmp_path / "b", limits=limits, services=("ecs",)))
     assert failed["ecs:ListClusters"].attempts == 2
+
+
+def test_an_operation_that_this_sdk_does_not_know_is_a_recorded_error(stub, tmp_path, monkeypatch):
+    newer = replace(ecs.CALLS[0], operation="ListDaemonsOfTomorrow")
+    monkeypatch.setattr(ecs, "CALLS", (newer,))
+    error = errors_of(run(stub, tmp_path, services=("ecs",)))["ecs:ListDaemonsOfTomorrow"]
+    assert error.code == "UnknownOperation"
+    assert re.fullmatch(r"botocore [\d.]+ does not know it; upgrade boto3", error.message)
 
 
 ODD = [None, 7, "", "\0", "\ud800", "../../x", [], {}, {"a": [1]}, [[]], [{"arn": []}], "x" * 5000]
@@ -533,11 +582,12 @@ def test_an_account_that_cannot_be_entered_is_coverage(stub, tmp_path):
     stub.script = failing("sts:AssumeRole", sts_error(403, "AccessDenied", "not authorized to perform sts:AssumeRole"))
     snapshot = run(stub, tmp_path, accounts=(ACCOUNT, "222233334444"), role_name="R")
     resources, gaps = read(snapshot)
-    types = {type for module in COLLECTORS.values() for type in module.TYPES}
-    assert {gap.type for gap in gaps} == types
-    assert {(gap.account, gap.reason, gap.operation) for gap in gaps} == {
+    hidden = [gap for gap in gaps if gap.account != ACCOUNT]
+    assert {gap.type for gap in hidden} == {type for module in COLLECTORS.values() for type in module.TYPES}
+    assert {(gap.account, gap.reason, gap.operation) for gap in hidden} == {
         ("222233334444", "AccessDenied", "sts:AssumeRole")
     }
+    types = {type for service in HERE.services for type in COLLECTORS[service].TYPES}
     assert {resource.type for resource in resources if resource.account == ACCOUNT} > types
     (row,) = [row for row in snapshot.coverage() if row.account != ACCOUNT]
     assert (row.service, row.operation, row.status) == ("sts", "sts:AssumeRole", "failed")
@@ -545,7 +595,9 @@ def test_an_account_that_cannot_be_entered_is_coverage(stub, tmp_path):
 
 def test_services_that_were_left_out_are_gaps(stub, tmp_path):
     _, gaps = read(run(stub, tmp_path, services=("ecr",)))
-    assert {gap.type for gap in gaps} == {*COLLECTORS["ecs"].TYPES, *COLLECTORS["eks"].TYPES}
+    assert {gap.type for gap in gaps} == {
+        type for service, module in COLLECTORS.items() if service != "ecr" for type in module.TYPES
+    }
     assert {gap.reason for gap in gaps} == {"NotCollected"}
 
 
@@ -594,7 +646,7 @@ def test_an_endpoint_that_is_not_aws(stub, tmp_path, answer):
         ({"regions": ["../../etc"]}, "is not a Region", "upgrade boto3"),
         ({"regions": []}, "no Regions", "--regions"),
         ({"regions": ["cn-north-1"]}, "partition aws-cn", "Leave it out"),
-        ({"services": ["lambda"]}, "'lambda' is not a service", "ecr, ecs, eks"),
+        ({"services": ["lamda"]}, "'lamda' is not a service", "ecr, ecs, eks, kms, lambda"),
         ({"accounts": ["222233334444"]}, "no role to enter account 222233334444", "--role-name"),
         ({"accounts": ["../etc"], "role_name": "R"}, "not an account id", ""),
     ],

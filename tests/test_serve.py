@@ -116,6 +116,25 @@ def ecr_calls() -> list[Call]:
         ),
     ]
     calls += [
+        call(EAST, "ecr", "GetSigningConfiguration", {}, DENIED),
+        *pages(
+            EAST,
+            "ecr",
+            "ListPullTimeUpdateExclusions",
+            thousand,
+            {"pullTimeUpdateExclusions": ["arn:aws:iam::111122223333:role/a"]},
+            {"pullTimeUpdateExclusions": ["arn:aws:iam::111122223333:role/b"]},
+        ),
+        call(EAST, "ecr", "ListReplicationBackfills", {"maxResults": 50}, {"backfills": []}),
+        call(
+            EAST,
+            "ecr",
+            "BatchGetRepositoryScanningConfiguration",
+            {"repositoryNames": ["aa", "bb", "cc"]},
+            {"scanningConfigurations": [{"repositoryName": "aa", "scanFrequency": "MANUAL"}], "failures": []},
+        ),
+    ]
+    calls += [
         call(EAST, "ecr", "GetAccountSetting", {"name": name}, {"name": name, "value": "V2"})
         for name in ("REGISTRY_POLICY_SCOPE", "BLOB_MOUNTING", "BASIC_SCAN_TYPE_VERSION")
     ]

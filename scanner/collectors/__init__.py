@@ -10,13 +10,17 @@ from collections.abc import Iterator, Mapping
 from scanner.collectors import (
     account,
     arcregionswitch,
+    awslambda,
+    cloudformation,
     codebuild,
     codepipeline,
+    ec2,
     ecr,
     ecs,
     eks,
     events,
     inspector2,
+    kms,
     s3,
     secretsmanager,
     servicequotas,
@@ -33,8 +37,11 @@ __all__ = ["ASSUME_ROLE", "COLLECTORS", "Answers", "Ask", "Collector", "read"]
 COLLECTORS: Mapping[str, Collector] = {
     "ecs": ecs,
     "eks": eks,
+    "lambda": awslambda,
     "secretsmanager": secretsmanager,
     "ssm": ssm,
+    "cloudformation": cloudformation,
+    "ec2": ec2,
     "codepipeline": codepipeline,
     "codebuild": codebuild,
     "s3": s3,
@@ -43,6 +50,7 @@ COLLECTORS: Mapping[str, Collector] = {
     "arc-region-switch": arcregionswitch,
     "inspector2": inspector2,
     "ecr": ecr,
+    "kms": kms,
 }
 """By service, as botocore names it, in the order they are asked: workloads, then images, then what those need."""
 ASSUME_ROLE = ("sts", "AssumeRole")

@@ -283,7 +283,8 @@ def shallow(value: Any, depth: int) -> bool:
 
 
 def tags(pairs: Any) -> dict[str, str]:
-    """Return tags as a dict, from either form AWS uses."""
+    """Return tags as a dict, from any form AWS uses: a map, or pairs of `key` and `value`, or of `Key` and `Value`."""
     if isinstance(pairs, dict):
         return {str(key): str(value) for key, value in pairs.items()}
-    return {str(pair.get("key")): str(pair.get("value") or "") for pair in structures(pairs)}
+    lower = [{key.lower(): value for key, value in pair.items()} for pair in structures(pairs)]
+    return {str(pair.get("key")): str(pair.get("value") or "") for pair in lower}

@@ -2,30 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
-from scanner.collectors.ask import Answer, Answers, Ask, cloudformation, document, items, pick, structures
+from scanner.collectors import ecr_registry
+from scanner.collectors.ask import UNPUBLISHED, Answers, Ask, chunks, document, items, pick, structures
 from scanner.collectors.ecr_images import rows
-from scanner.model import Gap, Resource
+from scanner.collectors.ecr_registry import AFTERWARDS, DESCRIBE_TEMPLATES, REGISTRY, registry, with_exclusions
+from scanner.model import Gap, Resource, Unknown
 
-REGISTRY, REPOSITORY = "AWS::ECR::Registry", "AWS::ECR::Repository"
+__all__ = ["AFTERWARDS", "CALLS", "IMAGE", "REGISTRY", "REPOSITORY", "TYPES", "keys", "resources"]
+
+REPOSITORY = "AWS::ECR::Repository"
+IMAGE = "AWS::ECR::Image"
+"""What the rows of the image index are; no template declares one."""
 TYPES = (REGISTRY, REPOSITORY)
-SETTINGS = ("REGISTRY_POLICY_SCOPE", "BLOB_MOUNTING", "BASIC_SCAN_TYPE_VERSION")
 
-_EXCLUSION = {
-    "filterType": "ImageTagMutabilityExclusionFilterType",
-    "filter": "ImageTagMutabilityExclusionFilterValue",
-}
-
-
-def _settings(answers: Answers) -> Iterable[dict[str, Any]]:  # noqa: ARG001 - the signature of `Ask.each`
-    return [{"name": name} for name in SETTINGS]
+# ECR publishes quotas of what pulls and pushes only, one for each operation.  The calls that come once for each
+# repository are kept apart, so that they do not wait for one another.
+_POLICIES = replace(UNPUBLISHED, family="repository policies")
+_LIFECYCLES = replace(UNPUBLISHED, family="lifecycle policies")
+_LISTINGS = replace(UNPUBLISHED, family="images")
 
 
 def _repositories(answers: Answers) -> Iterable[dict[str, Any]]:
     names = {_name(repository) for _, repository in answers.items(_DESCRIBE_REPOSITORIES)}
     return [{"repositoryName": name} for name in sorted(name for name in names if name)]
+
+
+def _batches(answers: Answers) -> Iterable[dict[str, Any]]:
+    names = [parameters["repositoryName"] for parameters in _repositories(answers)]
+    return [{"repositoryNames": batch} for batch in chunks(names, 25)]
 
 
 def _name(repository: Any) -> str | None:
@@ -34,30 +42,27 @@ def _name(repository: Any) -> str | None:
     return name if isinstance(name, str) and name.isascii() and name.isprintable() else None
 
 
-_DESCRIBE_REGISTRY = Ask("DescribeRegistry", "replicationConfiguration")
-_GET_REGISTRY_POLICY = Ask("GetRegistryPolicy", "policyText", absent=frozenset({"RegistryPolicyNotFoundException"}))
-_GET_SCANNING = Ask("GetRegistryScanningConfiguration", "scanningConfiguration")
-_DESCRIBE_TEMPLATES = Ask(
-    "DescribeRepositoryCreationTemplates", "repositoryCreationTemplates", parameters={"maxResults": 1000}, paged=True
-)
-_DESCRIBE_CACHE_RULES = Ask(
-    "DescribePullThroughCacheRules", "pullThroughCacheRules", parameters={"maxResults": 1000}, paged=True
-)
-_GET_SETTING = Ask("GetAccountSetting", "value", each=_settings)
 _DESCRIBE_REPOSITORIES = Ask(
-    "DescribeRepositories", "repositories", (REPOSITORY,), parameters={"maxResults": 1000}, paged=True
+    "DescribeRepositories", "repositories", (REPOSITORY,), parameters={"maxResults": 1000}, paged=True, fills=(IMAGE,)
 )
 _GET_POLICY = Ask(
     "GetRepositoryPolicy",
     "policyText",
     each=_repositories,
     absent=frozenset({"RepositoryPolicyNotFoundException"}),
+    fills=(REPOSITORY,),
+    rate=_POLICIES,
 )
 _GET_LIFECYCLE = Ask(
     "GetLifecyclePolicy",
     "lifecyclePolicyText",
     each=_repositories,
     absent=frozenset({"LifecyclePolicyNotFoundException"}),
+    fills=(REPOSITORY,),
+    rate=_LIFECYCLES,
+)
+_GET_FREQUENCIES = Ask(
+    "BatchGetRepositoryScanningConfiguration", "scanningConfigurations", each=_batches, fills=(REPOSITORY,)
 )
 _DESCRIBE_IMAGES = Ask(
     "DescribeImages",
@@ -65,83 +70,55 @@ _DESCRIBE_IMAGES = Ask(
     parameters={"maxResults": 1000, "filter": {"imageStatus": "ANY"}},  # the default leaves archived images out
     each=_repositories,
     paged=True,
+    fills=(IMAGE,),
+    rate=_LISTINGS,
     rows=rows,
 )
 CALLS = (
-    _DESCRIBE_REGISTRY,
-    _GET_REGISTRY_POLICY,
-    _GET_SCANNING,
-    _DESCRIBE_TEMPLATES,
-    _DESCRIBE_CACHE_RULES,
-    _GET_SETTING,
+    *ecr_registry.CALLS,
     _DESCRIBE_REPOSITORIES,
     _GET_POLICY,
     _GET_LIFECYCLE,
+    _GET_FREQUENCIES,
     _DESCRIBE_IMAGES,
 )
 
 
 def resources(answers: Answers) -> Iterator[Resource | Gap]:
     """Return the registry and its repositories; what could not be read of one is `Unknown` in it."""
-    yield _registry(answers)
+    yield registry(answers)
+    frequencies = _frequencies(answers)
     for answer, repository in answers.items(_DESCRIBE_REPOSITORIES):
-        yield _repository(answers, repository, answer.at)
+        yield _repository(answers, repository, answer.at, frequencies)
     yield from answers.gaps(CALLS)
 
 
-def _registry(answers: Answers) -> Resource:
-    account, region = answers.target.account, answers.target.region
-    properties = {
-        "RegistryId": account,
-        "ReplicationConfiguration": answers.value(_DESCRIBE_REGISTRY, {}, _replication),
-        "PolicyText": answers.value(_GET_REGISTRY_POLICY, {}, lambda answer: _policy(answer, "the registry policy")),
-        "RepositoryCreationTemplates": answers.value(_DESCRIBE_TEMPLATES, {}, _templates),
-        "PullThroughCacheRules": answers.value(_DESCRIBE_CACHE_RULES, {}, _cache_rules),
-        "ScanningConfiguration": answers.value(
-            _GET_SCANNING, {}, lambda answer: cloudformation(answer.pages[0]["scanningConfiguration"])
-        ),
-        "AccountSettings": {
-            name: answers.value(_GET_SETTING, {"name": name}, lambda answer: answer.pages[0]["value"])
-            for name in SETTINGS
-        },
-    }
-    asked = answers.get(_DESCRIBE_REGISTRY, {})
-    at = asked.at if asked else None
-    return answers.resource(REGISTRY, f"aws://{account}/{region}/ecr", "registry", properties, asks=CALLS[:6], at=at)
+def keys(answers: Answers) -> set[str]:
+    """Return the KMS keys that the repositories and the creation templates of a registry name: ids, ARNs, aliases."""
+    found = (*answers.items(_DESCRIBE_REPOSITORIES), *answers.items(DESCRIBE_TEMPLATES))
+    encryptions = [item.get("encryptionConfiguration") for _, item in found]
+    named = [encryption.get("kmsKey") for encryption in structures(encryptions)]
+    return {key for key in named if isinstance(key, str) and key}
 
 
-def _replication(answer: Answer) -> dict[str, Any]:
-    rules = answer.pages[0]["replicationConfiguration"].get("rules")
-    return {"Rules": cloudformation(structures(rules))}
+def _frequencies(answers: Answers) -> dict[str, Any]:
+    """Return the scan frequency of each repository that was asked about, or why it was not seen."""
+    operation = answers.name(_GET_FREQUENCIES)
+    found: dict[str, Any] = {}
+    for answer in answers.of(_GET_FREQUENCIES):
+        why = f"{answer.error.code}: {answer.error.message}" if answer.error else "not answered"
+        found |= {name: Unknown(f"{operation}: {why}") for name in answer.parameters["repositoryNames"]}
+        for failure in structures(items(answer, "failures")):
+            reason = f"{failure.get('failureCode')}: {failure.get('failureReason')}"
+            found[str(failure.get("repositoryName"))] = Unknown(f"{operation}: {reason}")
+        for scanning in structures(items(answer, _GET_FREQUENCIES.answer)):
+            frequency = scanning.get("scanFrequency")
+            if isinstance(frequency, str):
+                found[str(scanning.get("repositoryName"))] = frequency
+    return found
 
 
-def _policy(answer: Answer, what: str) -> Any:
-    return document(answer.pages[0].get("policyText"), what)
-
-
-def _templates(answer: Answer) -> list[dict[str, Any]]:
-    templates = structures(items(answer, "repositoryCreationTemplates"))
-    return [_with_exclusions(_without_times(template), template) for template in templates]
-
-
-def _cache_rules(answer: Answer) -> list[dict[str, Any]]:
-    return [_without_times(rule) for rule in structures(items(answer, "pullThroughCacheRules"))]
-
-
-def _without_times(structure: dict[str, Any]) -> dict[str, Any]:
-    properties: dict[str, Any] = cloudformation(structure)
-    return {key: value for key, value in properties.items() if key not in ("CreatedAt", "UpdatedAt")}
-
-
-def _with_exclusions(properties: dict[str, Any], structure: dict[str, Any]) -> dict[str, Any]:
-    """Add the exclusion filters under the names CloudFormation has for their members."""
-    filters = structure.get("imageTagMutabilityExclusionFilters")
-    if filters is None:
-        return properties
-    return {**properties, "ImageTagMutabilityExclusionFilters": cloudformation(filters, _EXCLUSION)}
-
-
-def _repository(answers: Answers, repository: Any, at: str) -> Resource | Gap:
+def _repository(answers: Answers, repository: Any, at: str, frequencies: Mapping[str, Any]) -> Resource | Gap:
     name = _name(repository)
     if not name:
         message = "a repository without a name was answered"
@@ -160,12 +137,17 @@ def _repository(answers: Answers, repository: Any, at: str) -> Resource | Gap:
             lambda answer: {"LifecyclePolicyText": answer.pages[0]["lifecyclePolicyText"]},
         ),
         "RepositoryPolicyText": answers.value(
-            _GET_POLICY, {"repositoryName": name}, lambda answer: _policy(answer, f"the policy of '{name}'")
+            _GET_POLICY,
+            {"repositoryName": name},
+            lambda answer: document(answer.pages[0].get("policyText"), f"the policy of '{name}'"),
+        ),
+        "ScanFrequency": frequencies.get(
+            name, Unknown(f"{answers.name(_GET_FREQUENCIES)} was not asked in {target.place}")
         ),
     }
     arn = (
         repository.get("repositoryArn")
         or f"arn:{target.partition}:ecr:{target.region}:{target.account}:repository/{name}"
     )
-    asks = (_DESCRIBE_REPOSITORIES, _GET_POLICY, _GET_LIFECYCLE)
-    return answers.resource(REPOSITORY, str(arn), name, _with_exclusions(properties, repository), asks=asks, at=at)
+    asks = (_DESCRIBE_REPOSITORIES, _GET_POLICY, _GET_LIFECYCLE, _GET_FREQUENCIES)
+    return answers.resource(REPOSITORY, str(arn), name, with_exclusions(properties, repository), asks=asks, at=at)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from scanner.collectors.ask import MALFORMED, Answer, Answers, Ask, chunks, items, pick, structures, tags
+from scanner.collectors.ask import MALFORMED, Answer, Answers, Ask, Rate, chunks, items, pick, structures, tags
 from scanner.collectors.ask import cloudformation as _cloudformation
 from scanner.model import Gap, Resource, Unknown
 
@@ -15,6 +15,12 @@ TYPES = (CLUSTER, SERVICE, TASK, TASK_DEFINITION)
 
 _Each = Callable[[Answers], Iterable[dict[str, Any]]]
 _PAGE = {"maxResults": 100}
+# https://docs.aws.amazon.com/AmazonECS/latest/APIReference/request-throttling.html
+_CLUSTER_READ = Rate("cluster read", 20, 50)
+_SERVICE_READ = Rate("service read", 20, 100)
+_REVISION_READ = Rate("service revision read", 20, 50)
+_TASK_READ = Rate("cluster resource read", 20, 100)
+_DEFINITION_READ = Rate("task definition read", 20, 50)
 
 
 def _cluster_arns(answers: Answers) -> list[str]:
@@ -48,24 +54,57 @@ def _definitions(answers: Answers) -> Iterable[dict[str, Any]]:
     return [{"taskDefinition": arn} for arn in sorted({arn for arn in arns if isinstance(arn, str) and arn})]
 
 
-_LIST_CLUSTERS = Ask("ListClusters", "clusterArns", TYPES, _PAGE, paged=True)
+_LIST_CLUSTERS = Ask("ListClusters", "clusterArns", TYPES, _PAGE, paged=True, rate=_CLUSTER_READ)
 _DESCRIBE_CLUSTERS = Ask(
-    "DescribeClusters", "clusters", (CLUSTER,), {"include": ["CONFIGURATIONS", "SETTINGS", "TAGS"]}, _clusters
+    "DescribeClusters",
+    "clusters",
+    (CLUSTER,),
+    {"include": ["CONFIGURATIONS", "SETTINGS", "TAGS"]},
+    _clusters,
+    rate=_CLUSTER_READ,
 )
-_LIST_SERVICES = Ask("ListServices", "serviceArns", (SERVICE, TASK_DEFINITION), _PAGE, _in_cluster, paged=True)
+_LIST_SERVICES = Ask(
+    "ListServices", "serviceArns", (SERVICE, TASK_DEFINITION), _PAGE, _in_cluster, paged=True, rate=_SERVICE_READ
+)
 _DESCRIBE_SERVICES = Ask(
     "DescribeServices",
     "services",
     (SERVICE, TASK_DEFINITION),
     {"include": ["TAGS"]},
     _batches(_LIST_SERVICES, "services", 10),
+    rate=_SERVICE_READ,
 )
-_DESCRIBE_REVISIONS = Ask("DescribeServiceRevisions", "serviceRevisions", each=_revisions)
-_LIST_TASKS = Ask("ListTasks", "taskArns", (TASK, TASK_DEFINITION), _PAGE, _in_cluster, paged=True)
+_DESCRIBE_REVISIONS = Ask(
+    "DescribeServiceRevisions", "serviceRevisions", each=_revisions, fills=(SERVICE,), rate=_REVISION_READ
+)
+# Where no service revision is answered, tasks show what a service runs.
+_LIST_TASKS = Ask(
+    "ListTasks",
+    "taskArns",
+    (TASK, TASK_DEFINITION),
+    _PAGE,
+    _in_cluster,
+    paged=True,
+    fills=(SERVICE,),
+    rate=_TASK_READ,
+)
 _DESCRIBE_TASKS = Ask(
-    "DescribeTasks", "tasks", (TASK, TASK_DEFINITION), {"include": ["TAGS"]}, _batches(_LIST_TASKS, "tasks", 100)
+    "DescribeTasks",
+    "tasks",
+    (TASK, TASK_DEFINITION),
+    {"include": ["TAGS"]},
+    _batches(_LIST_TASKS, "tasks", 100),
+    fills=(SERVICE,),
+    rate=_TASK_READ,
 )
-_DESCRIBE_DEFINITION = Ask("DescribeTaskDefinition", "taskDefinition", (TASK_DEFINITION,), each=_definitions)
+_DESCRIBE_DEFINITION = Ask(
+    "DescribeTaskDefinition",
+    "taskDefinition",
+    (TASK_DEFINITION,),
+    each=_definitions,
+    fills=(SERVICE,),
+    rate=_DEFINITION_READ,
+)
 CALLS = (
     _LIST_CLUSTERS,
     _DESCRIBE_CLUSTERS,

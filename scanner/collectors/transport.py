@@ -35,6 +35,10 @@ class Failed(Exception):
         self.error, self.outcome = error, outcome
 
 
+class _Unknown(Exception):
+    """An operation that is newer than the SDK."""
+
+
 @dataclass(frozen=True)
 class Page:
     """One page of an answer: its body without the paging token, or its rows; and the token of the next page."""
@@ -66,9 +70,13 @@ class Transport:
         local.read = (lambda body: ask.rows(body, parameters)) if ask.rows else None
         try:
             client = self._client(service, target.region)
+            if not hasattr(client, xform_name(ask.operation)):
+                raise _Unknown(f"botocore {self._sessions.botocore_version} does not know it; upgrade boto3")
             local.credentials = self._credentials(target)
             given = {**parameters, ask.tokens[0]: token} if token else parameters
             answer = getattr(client, xform_name(ask.operation))(**given)
+        except _Unknown as error:
+            raise Failed(CallError("UnknownOperation", str(error))) from None
         except Exception as error:  # noqa: BLE001 - a call that fails in a way nobody thought of is coverage, too
             raise Failed(call_error(error), self._outcome(error)) from None
         status = answer["ResponseMetadata"]["HTTPStatusCode"]

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from scanner import duration
+from scanner.collectors.ask import chunks
 from scanner.demo.words import Recorder, digest, epoch, place, sha256
 from scanner.images import Image, Listing
 from scanner.model import Place
@@ -105,6 +106,24 @@ def calls(recorder: Recorder, described: Mapping[str, Any], registries: Registri
             yield recorder.refused("ecr", "DescribeImages", asked, "AccessDeniedException", message)
         else:
             yield recorder.counted("ecr", "DescribeImages", asked, len(registries.listing(recorder.place, name).images))
+    yield from _scan_frequencies(recorder, repositories)
+
+
+def _scan_frequencies(recorder: Recorder, repositories: Mapping[str, Any]) -> Iterator[Call]:
+    for names in chunks(sorted(repositories), 25):
+        frequencies = {name: "SCAN_ON_PUSH" if repositories[name].get("scan_on_push") else "MANUAL" for name in names}
+        found = [
+            {
+                "repositoryArn": recorder.arn("ecr", f"repository/{name}"),
+                "repositoryName": name,
+                "scanOnPush": frequency == "SCAN_ON_PUSH",
+                "scanFrequency": frequency,
+                "appliedScanFilters": [],
+            }
+            for name, frequency in frequencies.items()
+        ]
+        answer = {"scanningConfigurations": found, "failures": []}
+        yield recorder.answered("ecr", "BatchGetRepositoryScanningConfiguration", {"repositoryNames": names}, answer)
 
 
 def _registry_calls(recorder: Recorder, described: Mapping[str, Any]) -> Iterator[Call]:
@@ -125,6 +144,10 @@ def _registry_calls(recorder: Recorder, described: Mapping[str, Any]) -> Iterato
     }
     yield recorder.answered("ecr", "DescribeRepositoryCreationTemplates", {}, templates)
     yield recorder.answered("ecr", "DescribePullThroughCacheRules", {}, {"pullThroughCacheRules": []})
+    message = f"Signing configuration does not exist in the registry with id '{recorder.account}'"
+    yield recorder.refused("ecr", "GetSigningConfiguration", {}, "SigningConfigurationNotFoundException", message)
+    yield recorder.answered("ecr", "ListPullTimeUpdateExclusions", {}, {"pullTimeUpdateExclusions": []})
+    yield recorder.answered("ecr", "ListReplicationBackfills", {}, {**id, "backfills": []})
     for name, value in _SETTINGS.items():
         yield recorder.answered("ecr", "GetAccountSetting", {"name": name}, {"name": name, "value": value})
 

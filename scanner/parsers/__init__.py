@@ -13,6 +13,7 @@ from scanner.errors import DocumentError, UsageError
 from scanner.model import Gap, Location, Resource, Unknown, guard, plain
 from scanner.parsers import cloudformation
 from scanner.parsers.registry import REGISTRY, Piece, fold, undeclared
+from scanner.vocabulary import TAGS
 
 PARSERS = {"cloudformation": cloudformation}
 """Format to the module that reads it."""
@@ -142,7 +143,7 @@ def _template(data: bytes, path: str) -> Document | None:
     if len(data) > MAX_BYTES and (named or suspect):
         raise DocumentError(path, 0, 0, f"larger than {MAX_BYTES} bytes")
     try:
-        document = load(data.decode("utf-8-sig"), path, cloudformation.TAGS)
+        document = load(data.decode("utf-8-sig"), path, TAGS)
     except UnicodeDecodeError:
         if named:
             raise DocumentError(path, 0, 0, "not UTF-8 text") from None

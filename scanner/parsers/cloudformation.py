@@ -14,13 +14,6 @@ from scanner.vocabulary import complete, definition, types
 PlaceOf = Callable[[str, Mapping[str, Any]], tuple[str | None, str | None]]
 """Gives (account, Region) of a resource from its logical id and body."""
 
-_FUNCTIONS = (
-    "And Base64 Cidr Equals FindInMap GetAtt GetAZs If ImportValue Join Length Not Or Select Split Sub "
-    "ToJsonString Transform"
-)
-TAGS = {"!Ref": "Ref", "!Condition": "Condition", **{f"!{name}": f"Fn::{name}" for name in _FUNCTIONS.split()}}
-"""The short forms of intrinsic functions."""
-
 _PIECES = {
     "AWS::ECR::ReplicationConfiguration": ("ReplicationConfiguration", "ReplicationConfiguration"),
     "AWS::ECR::RegistryPolicy": ("PolicyText", "PolicyText"),
@@ -123,7 +116,7 @@ class _Template:
             type = body.get("Type") if isinstance(body, dict) else None
             if isinstance(type, str) and type in known:
                 yield from self._declaration(logical, body, type)
-            elif isinstance(type, str) and (reason := _delegated(type, body)):
+            if isinstance(type, str) and (reason := _delegated(type, body)):
                 yield self._gap(logical, None, reason)
 
     def _openings(self) -> Iterator[Gap]:
