@@ -782,7 +782,8 @@ def test_vocabulary():
     assert vocabulary.types() == {
         "AWS::Account::Region", "AWS::ECR::Registry", "AWS::ECR::Repository", "AWS::ECS::Cluster", "AWS::ECS::Service",
         "AWS::ECS::Task", "AWS::ECS::TaskDefinition", "AWS::EKS::Addon", "AWS::EKS::Cluster",
-        "AWS::EKS::FargateProfile", "AWS::EKS::Nodegroup",
+        "AWS::EKS::FargateProfile", "AWS::EKS::Nodegroup", "Kubernetes::CronJob", "Kubernetes::DaemonSet",
+        "Kubernetes::Deployment", "Kubernetes::Job", "Kubernetes::Pod", "Kubernetes::StatefulSet",
     }  # fmt: skip
 
 
