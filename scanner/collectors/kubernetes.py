@@ -146,7 +146,7 @@ class _Cluster:
         images = [image for pod in self._pods.get(uid, ()) for image in running(pod)]
         if kind.name == "CronJob":
             images = template + images  # the next run pulls what the template says, whatever runs now
-        elif not images and _replicas(kind, item) == 0:
+        elif not images and _wanted(kind, item) == 0:
             images = template
         return distinct(images) or Unknown("no pod shows what it runs")
 
@@ -199,14 +199,18 @@ def _ended(job: Mapping[str, Any]) -> bool:
 
 
 def _replicas(kind: Kind, item: Mapping[str, Any]) -> Any:
-    """Return how many pods there should be, None for what has no such number."""
     if kind.name in ("Pod", "CronJob"):
         return None
+    wanted = _wanted(kind, item)
+    return Unknown("the answer does not say how many pods there should be") if wanted is None else wanted
+
+
+def _wanted(kind: Kind, item: Mapping[str, Any]) -> int | None:
+    """Return how many pods there should be, None if the object does not say."""
     spec, status = item.get("spec", {}), item.get("status", {})
+    wanted: int | None = spec.get("replicas")
     if kind.name == "DaemonSet":
         wanted = status.get("desiredNumberScheduled")
     elif kind.name == "Job":
         wanted = 0 if spec.get("suspend") else spec.get("parallelism")
-    else:
-        wanted = spec.get("replicas")
-    return Unknown("the answer does not say how many pods there should be") if wanted is None else wanted
+    return wanted
