@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
@@ -619,6 +620,16 @@ def judged(resources, standby):
         as_of=datetime(2026, 11, 1, tzinfo=UTC),
     )
     return [finding.status.value for finding in evaluate(model, [rule], Config())]
+
+
+def test_the_page_about_it_names_every_command_and_allows_no_more():
+    page = (Path(__file__).parents[1] / "docs" / "kubernetes.md").read_text()
+    assert f"{COMMAND} > " in page
+    assert all(f"| {kind.name} | `{kind.path}` |" in page for kind in KINDS.values())
+    role, _ = yaml.safe_load_all(page.split("```yaml")[1].split("```")[0])
+    allowed = {(rule["apiGroups"][0], plural) for rule in role["rules"] for plural in rule["resources"]}
+    assert allowed == {(kind.api_version.rpartition("/")[0], kind.plural) for kind in KINDS.values()}
+    assert {verb for rule in role["rules"] for verb in rule["verbs"]} == {"get", "list"}
 
 
 def test_unknown_is_never_a_digest():

@@ -102,7 +102,8 @@ def _token(cluster: str, credentials: Any, region: str, partition: str) -> str:
     from botocore.model import ServiceId
     from botocore.signers import RequestSigner
 
-    signer = RequestSigner(ServiceId("sts"), region, "sts", "v4", credentials, HierarchicalEmitter())
+    events = HierarchicalEmitter()  # the signer itself does not keep it alive
+    signer = RequestSigner(ServiceId("sts"), region, "sts", "v4", credentials, events)
     request = {
         "method": "GET",
         "url": f"https://sts.{region}.{_dns_suffix(partition)}/?Action=GetCallerIdentity&Version=2011-06-15",
@@ -116,10 +117,11 @@ def _token(cluster: str, credentials: Any, region: str, partition: str) -> str:
 
 @cache
 def _dns_suffix(partition: str) -> str:
-    from botocore.session import Session
+    from botocore.loaders import Loader
 
-    suffix: str = Session().get_component("endpoint_resolver").get_partition_dns_suffix(partition)
-    return suffix
+    known = Loader().load_data("partitions")["partitions"]
+    suffixes: dict[str, str] = {each["id"]: each["outputs"]["dnsSuffix"] for each in known}
+    return suffixes[partition]
 
 
 class _Door:
@@ -188,7 +190,8 @@ class _Door:
             finally:
                 response.close()
         except (HTTPError, OSError) as error:
-            raise self._broken(getattr(error, "reason", None) or error) from None
+            reason = getattr(error, "reason", None)
+            raise self._broken(reason if isinstance(reason, Exception) else error) from None
 
     def _made_token(self) -> str:
         try:
@@ -196,7 +199,7 @@ class _Door:
         except Exception as error:  # noqa: BLE001 - credentials fail in many ways, and their words are not for reports
             raise _Closed(type(error).__name__, "no token could be made from the credentials") from None
 
-    def _broken(self, error: Any) -> _Refused:
+    def _broken(self, error: Exception) -> _Refused:
         """Return what a failed connection means.  urllib3's own words name the URL, so they are not repeated."""
         code = type(error).__name__
         if code in _UNREACHABLE:
@@ -207,7 +210,7 @@ class _Door:
             return _Closed(code, "the endpoint shows no certificate of the cluster's own certificate authority")
         if code == "ReadTimeoutError":
             return _Refused(code, f"no answer within {self._limits.read_timeout:g} seconds")
-        return _Refused(code if isinstance(error, Exception) else "HTTPError", "the connection broke")
+        return _Refused(code, "the connection broke")
 
 
 def _refused(status: int, attempts: int) -> _Refused:
@@ -263,11 +266,14 @@ def _host(endpoint: Any) -> tuple[str, int]:
 
 
 def _context(authority: Any) -> ssl.SSLContext:
+    """Return a context that trusts the cluster's own certificate authority alone.
+
+    It is not `ssl.create_default_context`: that trusts everybody where no authority is given, and demands from
+    Python 3.13 on a key identifier that the authorities of older EKS clusters lack.
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     try:
-        pem = base64.b64decode(authority["data"], validate=True).decode("ascii")
-        context = ssl.create_default_context(cadata=pem)
+        context.load_verify_locations(cadata=base64.b64decode(authority["data"], validate=True).decode("ascii"))
     except (KeyError, TypeError, ValueError, ssl.SSLError):
         raise _Closed("InvalidCertificateAuthority", "the cluster shows no certificate authority") from None
-    # Older EKS authorities lack a key identifier, which Python 3.13 began to demand; chain and host name still count.
-    context.verify_flags &= ~ssl.VERIFY_X509_STRICT
     return context
