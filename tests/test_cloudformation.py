@@ -796,6 +796,8 @@ def test_vocabulary():
         "AWS::EKS::Nodegroup", "AWS::Events::Rule", "AWS::InspectorV2::AccountStatus",
         "AWS::InspectorV2::ImageInUse", "AWS::KMS::Alias", "AWS::KMS::Key", "AWS::Lambda::Function",
         "AWS::S3::Bucket", "AWS::SSM::Parameter", "AWS::SecretsManager::Secret", "AWS::ServiceQuotas::Quota",
+        "Kubernetes::CronJob", "Kubernetes::DaemonSet", "Kubernetes::Deployment", "Kubernetes::Job",
+        "Kubernetes::Pod", "Kubernetes::StatefulSet",
     }  # fmt: skip
 
 
