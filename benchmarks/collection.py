@@ -122,7 +122,7 @@ def memory(size: Size) -> Iterator[Row]:
 
 def requests(size: Size) -> Iterator[Row]:
     """(d) Requests against the fewest that would do."""
-    estate = Estate(accounts=2, repositories=size.of(120, 12), images=2500, clusters=2, services=size.of(130, 25))
+    estate = Estate(accounts=2, repositories=size.of(60, 12), images=2500, clusters=2, services=size.of(130, 25))
     regions = 2
     with serving(estate) as server:
         _ours(server, estate, regions, ("ecr", "ecs", "eks"))
@@ -130,7 +130,9 @@ def requests(size: Size) -> Iterator[Row]:
     fewest = floor(estate, estate.accounts * regions, asked)
     for operation in sorted(asked):
         if asked[operation] != fewest.get(operation):
-            yield Row(f"requests: {operation}", asked[operation], "", note=f"floor {fewest.get(operation, 'not known')}")
+            yield Row(
+                f"requests: {operation}", asked[operation], "", note=f"floor {fewest.get(operation, 'not known')}"
+            )
     counted = sum(count for operation, count in asked.items() if operation in fewest)
     yield at_most("requests / floor", counted / sum(fewest.values()), 1.05, note=f"{counted} requests")
 
@@ -211,7 +213,14 @@ def main(arguments: list[str]) -> None:
     for name in options.only.split(","):
         print(f"measuring {name} ...", file=sys.stderr)
         rows += [
-            (row.what, f"{row.figure:,.2f}", row.unit, row.goal, {None: "", True: "met", False: "MISSED"}[row.met], row.note)
+            (
+                row.what,
+                f"{row.figure:,.2f}",
+                row.unit,
+                row.goal,
+                {None: "", True: "met", False: "MISSED"}[row.met],
+                row.note,
+            )
             for row in PARTS[name](size)
         ]
     print(f"regionproof {product.version()}, median of {size.runs}{', quick' if size.quick else ''}")

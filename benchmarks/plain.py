@@ -7,7 +7,6 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 
-
 def collect(*, url: str, accounts: list[str], regions: list[str], threads: int, retries: str) -> dict[str, Any]:
     """List repositories, their two policies and their images into memory; `retries` is botocore's mode.
 
