@@ -115,7 +115,7 @@ def _page(key: str, make: Callable[[int], Any], count: int, page: int, size: int
 
 def image(number: int) -> dict[str, Any]:
     """Return an image as ecr:DescribeImages does."""
-    chance = random.Random(number)  # noqa: S311 - no secret
+    chance = random.Random(number)
     tags = [f"v1.{number}.0", f"{chance.getrandbits(160):040x}"][: 1 + number % 2]
     pushed = _EPOCH - number * 977
     return {

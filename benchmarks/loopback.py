@@ -52,18 +52,14 @@ def serving(estate: Estate, *, latency: float = 0, quota: float = 0) -> Iterator
     """Serve an estate; `latency` is in milliseconds, `quota` in requests a second."""
     command = [sys.executable, "-m", "benchmarks.server", *estate.options()]
     command += [f"--latency={latency}", f"--quota={quota}"]
-    process = subprocess.Popen(command, cwd=ROOT, env=environment(), stdout=subprocess.PIPE, text=True)
-    try:
-        assert process.stdout is not None
-        line = process.stdout.readline()
-        if not line:
-            raise RuntimeError("the load server did not start")
-        yield Server(json.loads(line))
-    finally:
-        process.terminate()
-        process.wait(30)
-        if process.stdout:
-            process.stdout.close()
+    with subprocess.Popen(command, cwd=ROOT, env=environment(), stdout=subprocess.PIPE, text=True) as process:
+        try:
+            line = process.stdout.readline() if process.stdout else ""
+            if not line:
+                raise RuntimeError("the load server did not start")
+            yield Server(json.loads(line))
+        finally:
+            process.terminate()
 
 
 def contend(name: str, server: Server, estate: Estate, **settings: Any) -> dict[str, Any]:

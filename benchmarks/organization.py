@@ -80,7 +80,7 @@ def main(arguments: list[str]) -> None:
         giant=options.accounts // 2,
         denied=25,
         opted_out=20,
-        throttled=50,
+        throttled=35,
     )
     figures, said = measure(estate, options.regions, latency=options.latency, quota=options.quota)
     print(said)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 from scanner.collectors import COLLECTORS, live
 from scanner.snapshot import Snapshot, SnapshotWriter
@@ -59,7 +60,7 @@ def to_memory() -> None:
         def finish(self, *_: Any, **__: Any) -> Any:
             return None
 
-    live.SnapshotWriter = Nowhere  # type: ignore[misc]
+    mock.patch.object(live, "SnapshotWriter", Nowhere).start()
 
 
 def content(snapshot: Snapshot) -> dict[str, Any]:

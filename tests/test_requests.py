@@ -51,11 +51,11 @@ def credentials(monkeypatch):
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", os.devnull)
 
 
-def asked(tmp_path: Path, services: tuple[str, ...], regions=("us-east-1",), **estate: int) -> dict[str, int]:
+def asked(tmp_path: Path, collected: tuple[str, ...], regions=("us-east-1",), **estate: int) -> dict[str, int]:
     """Collect an estate; return how often each operation was asked."""
     with load_server(**estate) as server:
         snapshot = collect(
-            tmp_path / "s", regions=regions, services=services, endpoint_url=server.url, clock=lambda: NOW
+            tmp_path / "s", regions=regions, services=collected, endpoint_url=server.url, clock=lambda: NOW
         )
         assert all(row.status == "complete" for row in snapshot.coverage())
         return server.counters()["operations"]
@@ -113,7 +113,7 @@ def test_every_target_costs_the_same(tmp_path):
 
 
 def test_the_load_server_throttles_and_counts(tmp_path):
-    with load_server(quota=1, repositories=0) as server:
+    with load_server(quota=4, repositories=0) as server:
         snapshot = collect(
             tmp_path / "s", regions=["us-east-1"], services=["ecr"], endpoint_url=server.url, clock=lambda: NOW
         )
