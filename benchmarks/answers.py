@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import json
 import random
-import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import Any
-from urllib.parse import parse_qs, unquote
 
 from benchmarks.estate import REGIONS, Estate, account_id, account_number
 
@@ -341,37 +339,6 @@ _MAKERS: Mapping[str, Mapping[str, _Maker]] = {
     },
     "account": {"ListRegions": lambda e, _, account, p: _regions(e, account, p)},
 }
-
-
-# --- requests that name their operation by path or by form -------------------------------------------------------
-
-_PATHS = [
-    (re.compile(pattern), service, operation)
-    for pattern, service, operation in (
-        (r"/clusters", "eks", "ListClusters"),
-        (r"/clusters/(?P<name>[^/]+)", "eks", "DescribeCluster"),
-        (r"/clusters/(?P<name>[^/]+)/node-groups", "eks", "ListNodegroups"),
-        (r"/clusters/(?P<name>[^/]+)/node-groups/(?P<nodegroupName>[^/]+)", "eks", "DescribeNodegroup"),
-        (r"/clusters/(?P<name>[^/]+)/addons", "eks", "ListAddons"),
-        (r"/clusters/(?P<name>[^/]+)/fargate-profiles", "eks", "ListFargateProfiles"),
-        (r"/2015-03-31/functions/?", "lambda", "ListFunctions"),
-        (r"/listRegions", "account", "ListRegions"),
-    )
-]
-
-
-@cache
-def routed(service: str, target: str, body: bytes) -> tuple[str, Mapping[str, Any]]:
-    """Return operation and parameters of a request of the REST-JSON or the query protocol."""
-    path, _, query = target.partition("?")
-    form = {key: values[-1] for key, values in parse_qs(query).items()}
-    for pattern, owner, operation in _PATHS:
-        match = pattern.fullmatch(path)
-        if match and owner == service:
-            inside = json.loads(body) if body.startswith(b"{") else {}
-            return operation, {**form, **inside, **{key: unquote(value) for key, value in match.groupdict().items()}}
-    fields = {key: values[-1] for key, values in parse_qs(body.decode("latin-1")).items()}
-    return fields.get("Action", path), fields
 
 
 def _xml(estate: Estate, account: str, operation: str, parameters: _Parameters) -> bytes:

@@ -18,8 +18,9 @@ from argparse import ArgumentParser
 from collections import Counter
 from typing import Any
 
-from benchmarks.answers import NO_REGION, THROTTLED, Answers, response, routed
+from benchmarks.answers import NO_REGION, THROTTLED, Answers, response
 from benchmarks.estate import Estate, account_id, account_number
+from benchmarks.routes import routed
 
 _SCOPE = re.compile(rb"Credential=([A-Z0-9]+)/\d+/([a-z0-9-]+)/([a-z0-9-]+)/")
 _LENGTH = re.compile(rb"content-length: *(\d+)", re.IGNORECASE)
