@@ -1,0 +1,83 @@
+"""The product, as the benchmarks run it: all that they know of its inside is here."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+from scanner.collectors import COLLECTORS, live
+from scanner.snapshot import Snapshot, SnapshotWriter
+
+ROLE = "RegionproofReadOnly"
+
+
+def version() -> str:
+    """Return the version of the product."""
+    from scanner import __version__
+
+    return __version__
+
+
+def services() -> tuple[str, ...]:
+    """Return every service that is collected."""
+    return tuple(COLLECTORS)
+
+
+def in_flight(targets: int) -> int:
+    """Return how many requests it allows itself at once."""
+    per_target = getattr(live, "_REQUESTS_PER_TARGET", 1_000_000)
+    at_once = min(targets, getattr(live, "_TARGETS", targets))
+    return int(min(getattr(live, "_REQUESTS", 1_000_000), per_target * at_once))
+
+
+def collect(
+    path: Path, *, url: str, accounts: Sequence[str], regions: Sequence[str], services: Sequence[str]
+) -> Snapshot:
+    """Collect a snapshot."""
+    now = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
+    return live.collect(
+        path,
+        regions=regions,
+        accounts=accounts,
+        role_name=ROLE,
+        services=services,
+        endpoint_url=url,
+        clock=lambda: now,
+    )
+
+
+def to_memory() -> None:
+    """Make `collect` keep nothing on disk: every target is dropped as soon as it would have been written."""
+
+    class Nowhere(SnapshotWriter):
+        def write(self, *_: Any, **__: Any) -> None:
+            pass
+
+        def finish(self, *_: Any, **__: Any) -> Any:
+            return None
+
+    mock.patch.object(live, "SnapshotWriter", Nowhere).start()
+
+
+def content(snapshot: Snapshot) -> dict[str, Any]:
+    """Return what a snapshot holds: a fingerprint of its answers, how many images, and which calls failed."""
+    fingerprint = hashlib.sha256()
+    failed: dict[str, int] = {}
+    images = 0
+    for call in sorted(snapshot.calls(), key=_key):
+        error = call.error.code if call.error else None
+        fingerprint.update(repr((_key(call), call.response, call.rows, error)).encode())
+        images += call.rows or 0
+        if error and not error.endswith("NotFoundException"):
+            failed[error] = failed.get(error, 0) + 1
+    for key, listing in sorted(snapshot.images().items()):
+        fingerprint.update(repr((key, [image.digest for image in listing.images], listing.incomplete)).encode())
+    return {"fingerprint": fingerprint.hexdigest(), "images": images, "failed": failed}
+
+
+def _key(call: Any) -> tuple[Any, ...]:
+    return call.account, call.region, call.service, call.operation, repr(sorted(call.parameters.items())), call.page
