@@ -22,6 +22,13 @@ IMAGE = f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/team/api:v1"
 SECRET = "correct-horse-battery-staple"
 
 HEALTHY = {
+    "account:ListRegions": {
+        "Regions": [
+            {"RegionName": "us-east-1", "RegionOptStatus": "ENABLED_BY_DEFAULT"},
+            {"RegionName": "us-west-2", "RegionOptStatus": "ENABLED_BY_DEFAULT"},
+            {"RegionName": "cn-north-1", "RegionOptStatus": "ENABLED_BY_DEFAULT"},
+        ]
+    },
     "ecr:DescribeRegistry": {
         "registryId": ACCOUNT,
         "replicationConfiguration": {

@@ -16,7 +16,7 @@ from urllib.parse import urlencode, urlsplit
 
 from scanner.collectors.ask import MALFORMED
 from scanner.collectors.kubernetes_objects import KINDS, Cluster, Kind, call, load, reduced
-from scanner.collectors.session import Limits
+from scanner.collectors.scheduler import Limits
 from scanner.recorded import Call, CallError
 
 if TYPE_CHECKING:
