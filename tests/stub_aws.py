@@ -26,7 +26,6 @@ HEALTHY = {
         "Regions": [
             {"RegionName": "us-east-1", "RegionOptStatus": "ENABLED_BY_DEFAULT"},
             {"RegionName": "us-west-2", "RegionOptStatus": "ENABLED_BY_DEFAULT"},
-            {"RegionName": "cn-north-1", "RegionOptStatus": "ENABLED_BY_DEFAULT"},
         ]
     },
     "ecr:DescribeRegistry": {
