@@ -371,7 +371,7 @@ def test_a_role_that_cannot_be_assumed_is_asked_for_once(stub):
     for region in (EAST, WEST, MILAN):
         with pytest.raises(ClientError) as caught:
             door.credentials(target(region=region))
-        said = call_error(caught.value, 1)
+        said = call_error(caught.value)
         assert (said.code, said.status) == ("AccessDenied", 403)
         assert "sts:AssumeRole" in said.message
     assert stub.count("sts:AssumeRole") == 1
@@ -431,7 +431,7 @@ def test_a_refresh_that_fails_is_an_error_of_the_request(stub):
     clock.now += timedelta(minutes=5)
     with pytest.raises(ClientError) as caught:
         keys(credentials)
-    assert call_error(caught.value, 0).message == "the role is gone"
+    assert call_error(caught.value).message == "the role is gone"
     stub.script = granting(clock=clock)
     assert keys(credentials)["aws_access_key_id"] == f"ASIA-{OTHER}-READER-1"  # a first grant of the new script
 

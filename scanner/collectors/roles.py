@@ -81,12 +81,16 @@ class Roles:
 
     def _open(self, role_arn: str, given: Mapping[str, Any], source: Callable[[], Any | None]) -> Any:
         from botocore.credentials import DeferredRefreshableCredentials, create_assume_role_refresher
+        from botocore.parsers import ResponseParserError
 
         said = {"RoleArn": role_arn, "RoleSessionName": SESSION_NAME, "ExternalId": self._entry.external_id, **given}
         parameters = {name: value for name, value in said.items() if value}
 
         def refresh() -> Any:
-            return create_assume_role_refresher(self._client(source()), parameters)()
+            try:
+                return create_assume_role_refresher(self._client(source()), parameters)()
+            except ResponseParserError:  # its text quotes the body, which holds credentials, and botocore logs it
+                raise ResponseParserError("the answer of sts:AssumeRole could not be parsed") from None
 
         with self._lock:
             key = f"{role_arn} {bool(given)}"  # the delegated role may be a member's role, too
