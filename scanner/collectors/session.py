@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from scanner import __version__
 from scanner.collectors.scheduler import IN_FLIGHT, Limits
 from scanner.errors import CredentialsError, RegionproofError
 
@@ -64,7 +65,11 @@ class Sessions:
             proxies={} if credentials else None,
         )
         # The scheduler tries again, and what is asked is written down in CALLS, and tested.
-        self._once = Config(retries={"mode": "standard", "total_max_attempts": 1}, parameter_validation=False)
+        self._once = Config(
+            retries={"mode": "standard", "total_max_attempts": 1},
+            parameter_validation=False,
+            user_agent=f"regionproof/{__version__} Boto3/{boto3.__version__} Botocore/{botocore.__version__}",
+        )
 
     @property
     def region(self) -> str | None:

@@ -1,8 +1,9 @@
 """One request, and its answer as it came.
 
-One client for each service and Region serves every account: a hook gives the signer the credentials of the account
-that is asked, and another takes the body before botocore's parser would drop the members that this botocore does not
-know yet (and spend most of its time on timestamps).  Signing, endpoints, connections and time-outs stay botocore's.
+One client for each service and Region serves every account.  botocore finds the endpoint, builds the request, signs it
+and sends it; a hook just before sending (`before-call`) gives the signer the credentials of the account that is asked,
+and takes the body before the parser would drop the members that this botocore does not know yet, and spend most of
+its time on timestamps.  Trying again is the scheduler's.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from scanner.collectors.ask import MALFORMED, Ask, Rows, shallow
@@ -23,7 +25,6 @@ from scanner.recorded import CallError, Target
 _DEEPEST = 64
 _LONGEST = 500
 _TAG = re.compile(r"<[^<>]*>")
-_EMPTY = b"{}"
 _AS_JSON = ("json", "rest-json")
 
 
@@ -101,27 +102,35 @@ class Transport:
         return client
 
     def _made(self, service: str, region: str) -> Any:
+        from botocore.parsers import create_parser
+
         client = self._sessions.once(service, region)
-        events, name = client.meta.events, client.meta.service_model.service_id.hyphenize()
-        events.register(f"before-sign.{name}", self._sign_as)
-        if client.meta.service_model.resolved_protocol in _AS_JSON:
-            events.register(f"before-parse.{name}", self._keep_body)
+        model = client.meta.service_model
+        parser = create_parser(model.resolved_protocol)
+        send = partial(self._send, client._endpoint.http_session.send, parser, model.resolved_protocol in _AS_JSON)
+        client.meta.events.register(f"before-call.{model.service_id.hyphenize()}", send)
         return client
 
-    def _sign_as(self, request: Any, **_: Any) -> None:
-        if self._local.credentials is not None:
-            request.context.setdefault("signing", {})["request_credentials"] = self._local.credentials
+    def _send(
+        self, send: Any, parser: Any, as_json: bool, model: Any, params: Any, request_signer: Any, **_: Any
+    ) -> tuple[Any, dict[str, Any]]:
+        """Sign a request as the account that is asked, send it, and return the answer as botocore's client has it."""
+        from botocore.awsrequest import create_request_object
+        from botocore.endpoint import convert_to_response_dict
 
-    def _keep_body(self, response_dict: dict[str, Any], **_: Any) -> None:
-        """Keep the body of a good answer as it came, and give botocore's parser an empty one."""
-        if response_dict["status_code"] >= 300:
-            return
         local = self._local
+        request = create_request_object(params)
+        if local.credentials is not None:
+            request.context.setdefault("signing", {})["request_credentials"] = local.credentials
+        request_signer.sign(model.name, request)
+        response = send(request.prepare())
+        if not as_json or response.status_code >= 300:
+            return response, parser.parse(convert_to_response_dict(response, model), model.output_shape)
         if local.read is not None:
-            local.rows = local.read(response_dict["body"])
+            local.rows = local.read(response.content)
         else:
-            local.body, local.problem = _read(response_dict["body"])
-        response_dict["body"] = _EMPTY
+            local.body, local.problem = _read(response.content)
+        return response, {"ResponseMetadata": {"HTTPStatusCode": response.status_code}}
 
     def _outcome(self, error: Exception) -> Outcome:
         from botocore.retries.standard import RetryContext
