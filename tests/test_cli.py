@@ -96,7 +96,6 @@ def test_exit_codes(run, arguments, expected):
         (["collect", "-o", "s", "--regions", "us-esat-1"], 2, "us-esat-1", "us-east-1"),
         (["collect", "-o", "s", "--regions", "us-east-1"], 4, "credentials", "AWS_PROFILE"),
         (["collect", "-o", "s", "--regions", "us-east-1", "--profile", "nobody"], 4, "nobody", "AWS_PROFILE"),
-        (["collect", "-o", "s"], 2, "no Regions", "--regions"),
         (["scan", "empty"], 4, "nothing to scan", "regionproof collect"),
     ],
 )

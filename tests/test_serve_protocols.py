@@ -17,7 +17,7 @@ from botocore.validate import ParamValidator
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scanner.collectors.live import _parsed
+from scanner.collectors.transport import _parsed
 from scanner.collectors.session import Limits, Sessions
 from scanner.demo import NOBODY
 from scanner.model import Place
