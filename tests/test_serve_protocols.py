@@ -17,8 +17,9 @@ from botocore.validate import ParamValidator
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from scanner.collectors.scheduler import Limits
+from scanner.collectors.session import Sessions
 from scanner.collectors.transport import _parsed
-from scanner.collectors.session import Limits, Sessions
 from scanner.demo import NOBODY
 from scanner.model import Place
 from scanner.recorded import Call, CallError, Target

@@ -125,6 +125,7 @@ class Transport:
         request_signer.sign(model.name, request)
         response = send(request.prepare())
         if not as_json or response.status_code >= 300:
+            local.problem = None if as_json else _foreign(response.content, model)
             return response, parser.parse(convert_to_response_dict(response, model), model.output_shape)
         if local.read is not None:
             local.rows = local.read(response.content)
@@ -172,6 +173,20 @@ def _read(raw: bytes) -> tuple[Any, str | None]:
     if not isinstance(body, dict):
         return None, "the body is not a JSON object"
     return (body, None) if shallow(body, _DEEPEST) else (None, "the body is nested too deeply")
+
+
+_ROOT = re.compile(rb"\s*(?:<\?xml[^>]*>)?\s*<([\w.-]+)([^>]*)>")
+
+
+def _foreign(body: bytes, operation: Any) -> str | None:
+    """Return what is wrong with the root of an answer in XML: the parser takes any page, and finds nothing in it."""
+    protocol = operation.service_model.resolved_protocol
+    root = _ROOT.match(body)
+    if protocol in ("query", "ec2"):
+        right = root is not None and root[1].decode() == f"{operation.name}Response"
+    else:
+        right = protocol != "rest-xml" or (root is not None and b"amazonaws.com/doc/" in root[2])
+    return None if right else "the body is not an answer of AWS"
 
 
 def _no_constant(name: str) -> None:
