@@ -10,7 +10,9 @@ from typing import Any
 from unittest import mock
 
 from scanner.collectors import COLLECTORS, live
-from scanner.snapshot import Snapshot, SnapshotWriter
+from scanner.collectors.scheduler import IN_FLIGHT, Limits
+from scanner.recorded import Target
+from scanner.snapshot import Snapshot, SnapshotWriter, TargetWriter
 
 ROLE = "RegionproofReadOnly"
 
@@ -29,15 +31,20 @@ def services() -> tuple[str, ...]:
 
 def in_flight(targets: int) -> int:
     """Return how many requests it allows itself at once."""
-    per_target = getattr(live, "_REQUESTS_PER_TARGET", 1_000_000)
-    at_once = min(targets, getattr(live, "_TARGETS", targets))
-    return int(min(getattr(live, "_REQUESTS", 1_000_000), per_target * at_once))
+    del targets  # the limit is one of all targets together
+    return IN_FLIGHT
 
 
 def collect(
-    path: Path, *, url: str, accounts: Sequence[str], regions: Sequence[str], services: Sequence[str]
+    path: Path,
+    *,
+    url: str,
+    accounts: Sequence[str],
+    regions: Sequence[str],
+    services: Sequence[str],
+    paced: bool = False,
 ) -> Snapshot:
-    """Collect a snapshot."""
+    """Collect a snapshot; `paced` keeps to AWS's rates from the first request on."""
     now = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
     return live.collect(
         path,
@@ -47,15 +54,23 @@ def collect(
         services=services,
         endpoint_url=url,
         clock=lambda: now,
+        limits=Limits(paced=paced),
     )
 
 
 def to_memory() -> None:
     """Make `collect` keep nothing on disk: every target is dropped as soon as it would have been written."""
 
-    class Nowhere(SnapshotWriter):
-        def write(self, *_: Any, **__: Any) -> None:
+    class Nothing(TargetWriter):
+        def add_images(self, lines: bytes) -> None:
             pass
+
+        def finish(self, **_: Any) -> None:
+            self._lines.clear()
+
+    class Nowhere(SnapshotWriter):
+        def begin(self, target: Target) -> TargetWriter:
+            return Nothing(self.path / target.account / target.region, target)
 
         def finish(self, *_: Any, **__: Any) -> Any:
             return None

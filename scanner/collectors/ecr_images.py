@@ -24,7 +24,7 @@ _Time = Annotated[float, msgspec.Meta(ge=0, le=_LAST_SECOND)]
 
 
 class Row(msgspec.Struct, omit_defaults=True):
-    """An image of a repository, with AWS's names; times are microseconds, where AWS has seconds."""
+    """An image of a repository, with AWS's names; times are seconds since 1970, as AWS has them."""
 
     imageDigest: str
     imageTags: list[str] | None = None
@@ -61,14 +61,6 @@ def rows(body: bytes, parameters: Mapping[str, Any]) -> Rows:
         row.repositoryName = repository
         if row.imageTags:
             row.imageTags.sort()
-        if row.imagePushedAt is not None:
-            row.imagePushedAt = round(row.imagePushedAt * 1_000_000)
-        if row.lastRecordedPullTime is not None:
-            row.lastRecordedPullTime = round(row.lastRecordedPullTime * 1_000_000)
-        if row.lastArchivedAt is not None:
-            row.lastArchivedAt = round(row.lastArchivedAt * 1_000_000)
-        if row.lastActivatedAt is not None:
-            row.lastActivatedAt = round(row.lastActivatedAt * 1_000_000)
     return Rows(page.imageDetails, page.nextToken or None)
 
 
@@ -83,8 +75,9 @@ def _digests(images: Sequence[Row]) -> bool:
 def _harmless(images: Sequence[Row]) -> bool:
     """Tell whether no text of a page needs to be scrubbed or refused."""
     texts = {tag for image in images if image.imageTags for tag in image.imageTags}
-    for image in images:
-        texts |= {image.imageStatus or "", image.imageManifestMediaType or "", image.artifactMediaType or ""}
+    texts |= {image.imageStatus or "" for image in images}
+    texts |= {image.imageManifestMediaType or "" for image in images}
+    texts |= {image.artifactMediaType or "" for image in images}
     together = "\n".join(texts)
     return "\0" not in together and not suspicious(together)
 
@@ -155,12 +148,11 @@ def _text(value: Any) -> str | None:
     return scrub(value)
 
 
-def _time(value: Any) -> int | None:
-    """Return the microseconds of an epoch second, as the JSON protocol has it."""
+def _time(value: Any) -> float | None:
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise TypeError(f"{value!r} is not a time")
     if not 0 <= value <= _LAST_SECOND:
         raise ValueError(f"{value!r} is not a time")
-    return round(value * 1_000_000)
+    return float(value)
