@@ -67,7 +67,7 @@ def _plain(server: Server, estate: Estate, threads: int = 8, retries: str = "sta
 
 def cpu(size: Size) -> Iterator[Row]:
     """(a) CPU per image listed, in pages of 1,000."""
-    estate = Estate(accounts=size.of(8, 2), repositories=1, images=size.of(40_000, 2000))
+    estate = Estate(accounts=size.of(8, 2), repositories=1, images=size.of(100_000, 2000))
     total = estate.accounts * estate.images
     used: dict[str, list[float]] = {"plain": [], "memory": [], "disk": []}
     with serving(estate) as server:
@@ -88,7 +88,7 @@ def cpu(size: Size) -> Iterator[Row]:
 
 def calls(size: Size) -> Iterator[Row]:
     """(b) CPU per small call."""
-    estate = Estate(accounts=size.of(16, 2), repositories=size.of(25, 3), images=50)
+    estate = Estate(accounts=size.of(64, 2), repositories=size.of(25, 3), images=50)
     used: dict[str, list[float]] = {"plain": [], "ours": []}
     for _ in range(size.runs):
         for name, figures in used.items():
@@ -137,7 +137,7 @@ def requests(size: Size) -> Iterator[Row]:
 
 def latency(size: Size) -> Iterator[Row]:
     """(e) Wall time when each request takes 40 ms longer."""
-    estate = Estate(accounts=size.of(48, 4), repositories=size.of(15, 2), images=100)
+    estate = Estate(accounts=size.of(96, 4), repositories=size.of(30, 2), images=100)
     ratios, cpus = [], []
     for _ in range(size.runs):
         with serving(estate, latency=_LATENCY) as server:
@@ -159,7 +159,7 @@ def quota(size: Size) -> Iterator[Row]:
     settled = size.of(10, 1)
     for limit in (10, 7, 20):
         with serving(estate, quota=limit) as server:
-            found = _ours(server, estate)
+            found = _ours(server, estate, paced=True)
             counted = server.counters()
         throttled, used = _shares(counted, limit * estate.accounts, settled)
         name = f"quota {limit}/s, ours:"

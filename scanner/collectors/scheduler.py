@@ -299,7 +299,8 @@ class Scheduler:
             entry.attempts += 1
             self.counts.requests += 1
             self._list(lane)
-            self._changed.notify()
+            if self._ready and self._ready[0][0] <= now:
+                self._changed.notify()
             return lane, entry
         self._list(lane)
         return None
@@ -329,8 +330,7 @@ class Scheduler:
         else:
             lane.hopeless = lane.hopeless and outcome is Outcome.RETRY
             self._finish(entry)
-        self._list(lane)
-        self._changed.notify()
+        self._list(lane)  # whoever settles takes the next one: nobody needs to be called
 
     def _finish(self, entry: _Entry) -> None:
         group = entry.group
