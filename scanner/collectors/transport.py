@@ -123,7 +123,7 @@ class Transport:
         if local.credentials is not None:
             request.context.setdefault("signing", {})["request_credentials"] = local.credentials
         request_signer.sign(model.name, request)
-        response = send(request.prepare())
+        response = _sent(send, request.prepare())
         if not as_json or response.status_code >= 300:
             local.problem = None if as_json else _foreign(response.content, model)
             return response, parser.parse(convert_to_response_dict(response, model), model.output_shape)
@@ -146,6 +146,23 @@ class Transport:
             caught_exception=None if parsed else error,
         )
         return next((outcome for check, outcome in self._verdicts if check(context)), Outcome.DONE)
+
+
+def _sent(send: Any, request: Any) -> Any:
+    """Send a request, and read the body of the answer in one go: chunk by chunk, threads wait for one another."""
+    from botocore.exceptions import ConnectionClosedError, ReadTimeoutError
+    from urllib3.exceptions import HTTPError
+    from urllib3.exceptions import ReadTimeoutError as TimedOut
+
+    request.stream_output = True
+    response = send(request)
+    try:
+        response._content = response.raw.read()
+    except TimedOut as error:
+        raise ReadTimeoutError(endpoint_url=request.url, error=error) from None
+    except (HTTPError, OSError) as error:
+        raise ConnectionClosedError(endpoint_url=request.url, request=request, error=error) from None
+    return response
 
 
 @dataclass(frozen=True)
