@@ -47,7 +47,7 @@ def collect(
         services=services,
         endpoint_url=url,
         clock=lambda: now,
-    )
+    ).snapshot
 
 
 def to_memory() -> None:

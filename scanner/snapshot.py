@@ -121,17 +121,11 @@ class Snapshot:
     def coverage(self) -> tuple[Coverage, ...]:
         """Return how each operation was answered in each account and Region, and which Regions are not enabled."""
         groups = groupby(self.calls(), key=lambda call: (call.account, call.region, call.service, call.operation))
-        return tuple(
-            sorted(
-                [
-                    *(_coverage(*key, tuple(calls)) for key, calls in groups),
-                    *(
-                        Coverage(*place, "account", "account:ListRegions", NOT_ENABLED, 0, message=status)
-                        for place, status in self.not_enabled.items()
-                    ),
-                ]
-            )
-        )
+        rows = [_coverage(*key, tuple(calls)) for key, calls in groups]
+        for place, status in self.not_enabled.items():
+            region = (place.account or "", place.region, "account", "account:ListRegions")
+            rows.append(Coverage(*region, NOT_ENABLED, 0, message=status))
+        return tuple(sorted(rows))
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Snapshot):
@@ -357,6 +351,10 @@ def _asked(target: Target) -> tuple[Any, ...]:
 def _target_entry(record: TargetRecord) -> dict[str, Any]:
     times = {"started_at": record.started_at, "finished_at": record.finished_at}
     return {**asdict(record.target), **times, "parts": dict(sorted(record.parts.items()))}
+
+
+def _statuses(not_enabled: Mapping[Place, str]) -> list[dict[str, Any]]:
+    return [{**place._asdict(), "status": status} for place, status in sorted(not_enabled.items())]
 
 
 def _record(entry: Mapping[str, Any]) -> TargetRecord:
