@@ -41,7 +41,7 @@ class _Text:
     def __init__(self, out: TextIO) -> None:
         self._out = out
 
-    def begin(self, state: State) -> None:
+    def begin(self, state: State) -> None:  # noqa: ARG002 - the signature of `Progress`
         """Take note of when it began."""
         self._begun, self._said = time.monotonic(), time.monotonic()
 
@@ -166,7 +166,7 @@ class _Json:
             self._write("not-answered", account=account, region=region, service=service, errors=dict(errors))
         for row in sorted(rows):
             if not row.asked:
-                self._write("not-enabled", account=row.account, region=row.region, status=row.message)
+                self._write("not-enabled", account=row.account, region=row.region, status=printable(row.message))
         for id, reason in sorted(left_out.items()):
             self._write("left-out", account=id, reason=printable(reason))
         asked = [row for row in rows if row.asked]
