@@ -55,7 +55,7 @@ def collect(
         endpoint_url=url,
         clock=lambda: now,
         limits=Limits(paced=paced),
-    )
+    ).snapshot
 
 
 def to_memory() -> None:

@@ -94,31 +94,44 @@ def demo(output: str) -> int:
 @click.option("-o", "--output", required=True, metavar="SNAPSHOT", help="The folder to write the snapshot to.")
 @_config_option
 @click.option("--accounts", metavar="A,B", help="Account ids; default: the account of the credentials.")
-@click.option("--regions", metavar="R,..", help="Regions; default: the configuration's, else AWS_REGION.")
+@click.option("--organization", "whole", is_flag=True, help="All accounts of the AWS organization.")
+@click.option("--regions", metavar="R,..", help="Regions; default: the configuration's, else every enabled one.")
 @click.option("--role-name", metavar="N", help="Role to assume in accounts other than one's own.")
 @click.option("--services", metavar="S,..", help="Only these services: ecr, ecs, eks.")
 @click.option("--profile", metavar="P", help="Profile of the AWS configuration.")
 @click.option("--endpoint-url", metavar="U", help="Ask this endpoint instead of AWS.")
 @click.option("--resume", is_flag=True, help="Finish an interrupted snapshot; what it holds is not asked again.")
+@click.option("--since", metavar="SNAPSHOT", help="Reuse what can never change from this earlier snapshot.")
+@click.option("--max-rate", type=click.FloatRange(0, min_open=True), metavar="N", help="Most requests a second.")
+@click.option("--log-format", type=click.Choice(["text", "json"]), default="text", show_default=True)
 def collect(
     output: str,
     config_path: str | None,
     accounts: str | None,
+    whole: bool,
     regions: str | None,
     role_name: str | None,
     services: str | None,
     profile: str | None,
     endpoint_url: str | None,
     resume: bool,
+    since: str | None,
+    max_rate: float | None,
+    log_format: str,
 ) -> int:
     """Ask AWS, read-only, and write a snapshot.  The only command that touches the network."""
     from scanner.collectors.live import collect as collect_live
-    from scanner.reporters.coverage import table
+    from scanner.reporters.progress import narrator
 
+    if whole and accounts:
+        raise UsageError("--organization and --accounts exclude each other", "Leave one of them out.")
     config = _read_config(config_path)
-    snapshot = collect_live(
+    narrates = narrator(log_format, sys.stderr, _now)
+    collected = collect_live(
         Path(output),
-        accounts=_listed(accounts) or config.accounts,
+        accounts=() if whole else _listed(accounts) or config.accounts,
+        organization=config.organization,
+        whole=whole,
         regions=_listed(regions) or _regions(config),
         role_name=role_name or config.role_name,
         services=_listed(services),
@@ -127,11 +140,12 @@ def collect(
         resume=resume,
         clock=_now,
         config_sha256=config.sha256,
+        max_rate=max_rate,
+        earlier=Path(since) if since else None,
+        progress=narrates,
     )
-    coverage = snapshot.coverage()
-    calls = sum(row.calls for row in coverage)
-    click.echo(f"{output}: {calls:,} answers from {len(snapshot.targets):,} accounts x Regions.", err=True)
-    click.echo(table(coverage, shutil.get_terminal_size((100, 24)).columns), err=True, nl=False)
+    left_out = {account.id: reason for account, reason in collected.left_out.items()}
+    narrates.close(output, collected.snapshot.coverage(), left_out, shutil.get_terminal_size((100, 24)).columns)
     return OK
 
 
@@ -333,8 +347,9 @@ def _from_here(path: str) -> Path:
 def _exit_code(report: Report, fail_on: str, fail_on_incomplete: bool) -> int:
     from scanner.finding import Status
 
-    if all(row.status == "failed" for row in report.coverage):
-        row = report.coverage[0]
+    asked = [row for row in report.coverage if row.asked]
+    if all(row.status == "failed" for row in asked):
+        row = asked[0]
         _complain(
             f"nothing could be scanned: {row.message if row.service == 'file' else f'{row.operation}: {row.message}'}",
             "The report lists everything that was not answered; mend that, and scan again.",
@@ -350,9 +365,7 @@ def _exit_code(report: Report, fail_on: str, fail_on_incomplete: bool) -> int:
 
 def _regions(config: Config) -> tuple[str, ...]:
     paired = [place.region for pair in config.pairs or () for place in (pair.primary, pair.standby)]
-    named = config.regions or tuple(dict.fromkeys(paired))
-    ambient = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
-    return named or ((ambient,) if ambient else ())
+    return config.regions or tuple(dict.fromkeys(paired))
 
 
 def _listed(text: str | None) -> tuple[str, ...]:

@@ -97,13 +97,19 @@ class Finding:
         return "iac" if self.resource.locations else "live"
 
 
+NOT_ENABLED = "not enabled"
+"""The status of a Region that an account has not opted in to: nothing can run there, and nothing was asked."""
+
+
 @dataclass(frozen=True, order=True)
 class Coverage:
     """How one AWS operation in one account and Region, or one file, was answered.
 
-    `status` is `complete` or `partial` (some calls answered) or `failed` (none).  `calls` counts requests asked,
-    `not_configured` those AWS answered with "there is none", `errors` maps an error code to how often it came.
-    `operation` is `ecr:DescribeImages`; for a file it is the path, and `service` is `file`.
+    `status` is `complete` or `partial` (some calls answered) or `failed` (none); or `NOT_ENABLED`, of a whole Region:
+    then `message` is the opt-in status, and `service` is `account`.  `calls` counts answers, `not_configured` those of
+    them that were "there is none", `errors` maps an error code to how often it came.  `operation` is
+    `ecr:DescribeImages`; for a file it is the path, and `service` is `file`.  `reused` counts the answers that were
+    taken from an earlier snapshot, `reused_from` is when the oldest of them was made (RFC 3339 in UTC).
     """
 
     account: str
@@ -115,6 +121,18 @@ class Coverage:
     not_configured: int = 0
     errors: tuple[tuple[str, int], ...] = ()
     message: str = ""
+    reused: int = 0
+    reused_from: str = ""
+
+    @property
+    def asked(self) -> bool:
+        """Tell whether there was anything to answer."""
+        return self.status != NOT_ENABLED
+
+    @property
+    def missed(self) -> bool:
+        """Tell whether something was asked, and not answered in full."""
+        return self.status not in ("complete", NOT_ENABLED)
 
 
 @dataclass(frozen=True)
@@ -164,4 +182,4 @@ class Report:
     @property
     def complete(self) -> bool:
         """Tell whether everything that was asked was answered."""
-        return all(row.status == "complete" for row in self.coverage)
+        return not any(row.missed for row in self.coverage)

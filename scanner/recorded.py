@@ -71,7 +71,8 @@ class Call:
     """One page of one answer.  `response` is the body as AWS sent it, after redaction and without its paging token.
 
     For ecr:DescribeImages there is one for each repository, all pages in one: `response` is None and `rows` counts
-    its images in the shard; if `error` is set too, the list ended early.  `at` is RFC 3339 in UTC.
+    its images in the shard; if `error` is set too, the list ended early.  `at` is RFC 3339 in UTC.  `reused` is the
+    SHA-256 of the earlier snapshot (of its manifest) that the answer was taken from; `at` is then when it was made.
     """
 
     service: str
@@ -84,6 +85,7 @@ class Call:
     error: CallError | None
     rows: int | None
     at: str
+    reused: str | None = None
 
     @property
     def not_configured(self) -> bool:
@@ -125,6 +127,7 @@ def to_line(call: Call) -> str:
         "error": asdict(call.error) if call.error else None,
         "rows": call.rows,
         "at": call.at,
+        "reused": call.reused,
     }
     return canonical({key: value for key, value in line.items() if value is not None})
 
@@ -145,4 +148,5 @@ def from_line(line: Mapping[str, Any], target: Target) -> Call:
         CallError(**error) if error else None,
         line.get("rows"),
         line["at"],
+        line.get("reused"),
     )

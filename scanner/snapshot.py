@@ -27,8 +27,9 @@ from typing import Any
 from scanner import __version__, shards
 from scanner.assets import schema
 from scanner.errors import SnapshotError, UsageError
-from scanner.finding import Coverage
+from scanner.finding import NOT_ENABLED, Coverage
 from scanner.images import Image, Listing, RepositoryKey
+from scanner.model import Place
 from scanner.recorded import IMAGES, Call, CallError, Target, from_line, redacted, sort_key, to_line
 
 __all__ = ["Call", "CallError", "Snapshot", "SnapshotWriter", "Target", "TargetRecord"]
@@ -61,6 +62,9 @@ class Snapshot:
         self.started_at: str = manifest["started_at"]
         self.finished_at: str = manifest["finished_at"]
         self.records = tuple(_record(entry) for entry in manifest["targets"])
+        self.not_enabled = {
+            Place(entry["account"], entry["region"]): str(entry["status"]) for entry in manifest.get("not_enabled", ())
+        }
 
     @classmethod
     def open(cls, path: Path) -> Snapshot:
@@ -115,9 +119,13 @@ class Snapshot:
         return self._images_of(next(record for record in self.records if record.target == target))
 
     def coverage(self) -> tuple[Coverage, ...]:
-        """Return how each operation was answered in each account and Region."""
+        """Return how each operation was answered in each account and Region, and which Regions are not enabled."""
         groups = groupby(self.calls(), key=lambda call: (call.account, call.region, call.service, call.operation))
-        return tuple(_coverage(*key, tuple(calls)) for key, calls in groups)
+        rows = [_coverage(*key, tuple(calls)) for key, calls in groups]
+        for place, status in self.not_enabled.items():
+            region = (place.account or "", place.region, "account", "account:ListRegions")
+            rows.append(Coverage(*region, NOT_ENABLED, 0, message=status))
+        return tuple(sorted(rows))
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Snapshot):
@@ -129,7 +137,7 @@ class Snapshot:
     def _content(self) -> tuple[Any, ...]:
         times = [(record.started_at, record.finished_at) for record in self.records]
         versions = (self.schema_version, self.tool_version, self.botocore_version, self.config_sha256)
-        return versions, self.targets, times, list(self.calls()), self.images()
+        return versions, self.targets, times, self.not_enabled, list(self.calls()), self.images()
 
     def _images_of(self, record: TargetRecord) -> dict[RepositoryKey, Listing]:
         target = record.target
@@ -191,8 +199,17 @@ class SnapshotWriter:
             part.add_images(shards.image_lines(name, listings[name].images))
         part.finish(started_at=started_at, finished_at=finished_at)
 
-    def finish(self, targets: Sequence[Target], *, botocore_version: str | None = None) -> Snapshot:
-        """Write the manifest over these targets, all of which must be done; return the finished snapshot."""
+    def finish(
+        self,
+        targets: Sequence[Target],
+        *,
+        botocore_version: str | None = None,
+        not_enabled: Mapping[Place, str] | None = None,
+    ) -> Snapshot:
+        """Write the manifest over these targets, all of which must be done; return the finished snapshot.
+
+        `not_enabled` are the Regions that are no targets because the account has not opted in to them, and the status.
+        """
         records = [self._recorded(target) for target in sorted(targets, key=lambda target: target.place)]
         entries = [_target_entry(self._with_own_hash(record)) for record in records]
         manifest = {
@@ -203,6 +220,9 @@ class SnapshotWriter:
             "started_at": min(record.started_at for record in records),
             "finished_at": max(record.finished_at for record in records),
             "targets": entries,
+            "not_enabled": [
+                {**place._asdict(), "status": status} for place, status in sorted((not_enabled or {}).items())
+            ],
         }
         partial = self.path / f".{_MANIFEST}.partial"
         partial.write_text(_pretty(manifest), encoding="utf-8")
@@ -333,6 +353,10 @@ def _target_entry(record: TargetRecord) -> dict[str, Any]:
     return {**asdict(record.target), **times, "parts": dict(sorted(record.parts.items()))}
 
 
+def _statuses(not_enabled: Mapping[Place, str]) -> list[dict[str, Any]]:
+    return [{**place._asdict(), "status": status} for place, status in sorted(not_enabled.items())]
+
+
 def _record(entry: Mapping[str, Any]) -> TargetRecord:
     target = Target(entry["account"], entry["region"], entry["partition"], entry["role_arn"], tuple(entry["services"]))
     return TargetRecord(target, entry["started_at"], entry["finished_at"], dict(entry["parts"]))
@@ -352,6 +376,8 @@ def _coverage(account: str, region: str, service: str, operation: str, calls: Se
         not_configured=sum(call.not_configured for call in calls),
         errors=tuple(sorted(Counter(error.code for error in failed).items())),
         message=failed[0].message if failed else "",
+        reused=sum(call.reused is not None for call in calls),
+        reused_from=min((call.at for call in calls if call.reused is not None), default=""),
     )
 
 

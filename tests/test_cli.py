@@ -96,6 +96,16 @@ def test_exit_codes(run, arguments, expected):
         (["collect", "-o", "s", "--regions", "us-esat-1"], 2, "us-esat-1", "us-east-1"),
         (["collect", "-o", "s", "--regions", "us-east-1"], 4, "credentials", "AWS_PROFILE"),
         (["collect", "-o", "s", "--regions", "us-east-1", "--profile", "nobody"], 4, "nobody", "AWS_PROFILE"),
+        (["collect", "-o", "s"], 4, "credentials", "AWS_PROFILE"),
+        (
+            ["collect", "-o", "s", "--organization", "--accounts", "111122223333"],
+            2,
+            "--accounts exclude",
+            "one of them",
+        ),
+        (["collect", "-o", "s", "--max-rate", "0"], 2, "0.0 is not in the range", ""),
+        (["collect", "-o", "s", "--log-format", "xml"], 2, "'xml' is not one of", ""),
+        (["collect", "-o", "s", "--since", "none"], 4, "there is no snapshot at none", "regionproof collect"),
         (["scan", "empty"], 4, "nothing to scan", "regionproof collect"),
     ],
 )

@@ -89,7 +89,8 @@ def ticking():
 
 
 def run(stub, path: Path, *, limits: Limits = ONCE, regions=(REGION,), **rest) -> Snapshot:
-    return collect(path / "s", regions=regions, clock=ticking(), endpoint_url=stub.url, limits=limits, **rest)
+    settings = {"clock": ticking(), "endpoint_url": stub.url, "limits": limits}
+    return collect(path / "s", regions=regions, **settings, **rest).snapshot
 
 
 def failing(operation: str, answer):

@@ -72,7 +72,7 @@ def estate(moto_endpoint, tmp_path_factory) -> tuple[Truth, Snapshot]:
             clock=lambda: datetime.now(UTC),
             endpoint_url=moto_endpoint,
             limits=Limits(max_attempts=1, max_throttles=1, paced=False),
-        )
+        ).snapshot
     return truth, snapshot
 
 

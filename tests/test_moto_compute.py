@@ -97,7 +97,7 @@ def estate(moto_endpoint, tmp_path_factory):  # noqa: F811
             clock=lambda: datetime.now(UTC),
             endpoint_url=moto_endpoint,
             limits=Limits(max_attempts=1),
-        )
+        ).snapshot
     resources, gaps = read(snapshot)
     return ids, snapshot, resources, [gap for gap in gaps if gap.reason != "NotCollected"]
 

@@ -101,7 +101,7 @@ def snapshot(moto_endpoint, tmp_path_factory):  # noqa: F811 - the fixture
             clock=lambda: datetime.now(UTC),
             endpoint_url=moto_endpoint,
             limits=Limits(max_attempts=1, max_throttles=1, paced=False),
-        )
+        ).snapshot
 
 
 @pytest.fixture(scope="module")

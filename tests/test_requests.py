@@ -56,7 +56,7 @@ def asked(tmp_path: Path, collected: tuple[str, ...], regions=("us-east-1",), **
     with load_server(**estate) as server:
         snapshot = collect(
             tmp_path / "s", regions=regions, services=collected, endpoint_url=server.url, clock=lambda: NOW
-        )
+        ).snapshot
         assert all(row.status == "complete" for row in snapshot.coverage())
         return server.counters()["operations"]
 
@@ -117,7 +117,7 @@ def test_the_load_server_throttles_and_counts(tmp_path):
     with load_server(quota=4, repositories=0) as server:
         snapshot = collect(
             tmp_path / "s", regions=["us-east-1"], services=["ecr"], endpoint_url=server.url, clock=lambda: NOW
-        )
+        ).snapshot
         counters = server.counters()
     refused = {code for row in snapshot.coverage() for code, _ in row.errors}
     assert refused <= {"ThrottlingException"}

@@ -66,9 +66,9 @@ class Ask:
     `fills` are the types that merely lack properties then: those are `Unknown`.  `parameters` are constant, `each`
     yields those that follow from earlier answers of the target.  `absent` are the error codes that say "there is
     none", a fact.  `tokens` are the names of the paging token in the request and in the answer of a `paged` list.
-    `actions` are the IAM actions it needs, if they are not the operation's own.  The answer of an `immutable` call is
-    the same for ever.  With `rows`, the items of all pages become rows of the image index: it reads the body of a page
-    that was asked with these parameters.
+    `actions` are the IAM actions it needs, if they are not the operation's own.  `immutable` tells, from its
+    parameters, whether a call is answered the same for ever.  With `rows`, the items of all pages become rows of the
+    image index: it reads the body of a page that was asked with these parameters.
     """
 
     operation: str
@@ -82,7 +82,7 @@ class Ask:
     fills: tuple[str, ...] = ()
     rate: Rate = UNPUBLISHED
     actions: tuple[str, ...] = ()
-    immutable: bool = False
+    immutable: Callable[[Mapping[str, Any]], bool] | None = None
     rows: Callable[[bytes, Mapping[str, Any]], Rows] | None = None
 
 

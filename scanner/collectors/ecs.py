@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -13,6 +14,7 @@ CLUSTER, SERVICE = "AWS::ECS::Cluster", "AWS::ECS::Service"
 TASK, TASK_DEFINITION = "AWS::ECS::Task", "AWS::ECS::TaskDefinition"
 TYPES = (CLUSTER, SERVICE, TASK, TASK_DEFINITION)
 
+_REVISION = re.compile(r"arn:[^:]+:ecs:[^:]*:[0-9]*:task-definition/[^:]+:[0-9]+")
 _Each = Callable[[Answers], Iterable[dict[str, Any]]]
 _PAGE = {"maxResults": 100}
 # https://docs.aws.amazon.com/AmazonECS/latest/APIReference/request-throttling.html
@@ -52,6 +54,14 @@ def _definitions(answers: Answers) -> Iterable[dict[str, Any]]:
     arns = [service.get("taskDefinition") for _, service in answers.items(_DESCRIBE_SERVICES)]
     arns += [task.get("taskDefinitionArn") for _, task in answers.items(_DESCRIBE_TASKS)]
     return [{"taskDefinition": arn} for arn in sorted({arn for arn in arns if isinstance(arn, str) and arn})]
+
+
+def _is_revision(parameters: Mapping[str, Any]) -> bool:
+    """Tell whether a task definition is asked for by its revision, which is registered once and never used again.
+
+    Only its status may change; a service goes on with an INACTIVE revision, so nobody needs it, and it is not read.
+    """
+    return _REVISION.fullmatch(str(parameters.get("taskDefinition"))) is not None
 
 
 _LIST_CLUSTERS = Ask("ListClusters", "clusterArns", TYPES, _PAGE, paged=True, rate=_CLUSTER_READ)
@@ -104,6 +114,7 @@ _DESCRIBE_DEFINITION = Ask(
     each=_definitions,
     fills=(SERVICE,),
     rate=_DEFINITION_READ,
+    immutable=_is_revision,
 )
 CALLS = (
     _LIST_CLUSTERS,
@@ -268,7 +279,6 @@ def _definition(answers: Answers, page: Mapping[str, Any], answer: Answer) -> Re
             "cpu",
             "memory",
             "ephemeralStorage",
-            "status",
         ),
     }
     return _identified(answers, _DESCRIBE_DEFINITION, TASK_DEFINITION, id) or answers.resource(

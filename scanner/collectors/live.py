@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import dataclass, replace
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from queue import Empty, Queue
 from typing import Any
 
 from scanner import shards
-from scanner.collectors import ASSUME_ROLE, COLLECTORS
+from scanner.collectors import ASSUME_ROLE, COLLECTORS, since
 from scanner.collectors.ask import MALFORMED, Answers, Ask, Rows
 from scanner.collectors.organization import Account, members
+from scanner.collectors.part import Count, Part
 from scanner.collectors.roles import Entry, Roles, keys
 from scanner.collectors.scheduler import Limits, Outcome, Scheduler
 from scanner.collectors.session import Sessions
@@ -21,6 +24,8 @@ from scanner.collectors.targets import plan as make_plan
 from scanner.collectors.transport import Failed, Transport, call_error
 from scanner.config import Organization
 from scanner.errors import UsageError
+from scanner.model import Place
+from scanner.progress import Finished, Progress, Silent, State
 from scanner.recorded import Call, CallError, Target
 from scanner.regions import check, partition_of
 from scanner.snapshot import Snapshot, SnapshotWriter, TargetWriter
@@ -31,6 +36,8 @@ _TARGETS = 48
 _DEFAULT = ("ecr", "ecs", "eks")
 _FIRST = "us-east-1"
 """Where we ask who we are, if nobody named a Region."""
+_TICK = 0.4
+"""Seconds between two looks at how far we are."""
 
 Clock = Callable[[], datetime]
 
@@ -51,14 +58,19 @@ def collect(
     config_sha256: str | None = None,
     max_rate: float | None = None,
     limits: Limits | None = None,
-) -> Snapshot:
+    earlier: Path | None = None,
+    progress: Progress | None = None,
+) -> Collected:
     """Collect a snapshot into the directory `path`; no services means all.
 
     No accounts means one's own, and no Regions every enabled one.  With `whole`, all accounts of the organization are
-    asked; `organization` says how they, and other accounts, are entered.
-    Raises `UsageError`, `CredentialsError` or `RegionproofError` before the first target is asked; after that, no
-    error of AWS leaves this function: it stands in the snapshot.  See `collect_planned` for the rest.
+    asked; `organization` says how they, and other accounts, are entered.  Answers that can never change are taken
+    from the snapshot `earlier`, if it has them.
+    Raises `UsageError`, `CredentialsError` or `RegionproofError` before the first target is asked (`SnapshotError` for
+    a damaged `earlier`); after that, no error of AWS leaves this function: it stands in the snapshot.  See
+    `collect_targets` for the rest.
     """
+    reusable = since.answers_of(Snapshot.open(earlier)) if earlier else since.nothing
     sessions = Sessions(profile=profile, endpoint_url=endpoint_url, limits=limits)
     found = find(
         sessions,
@@ -69,10 +81,31 @@ def collect(
         whole=whole,
         services=services,
     )
+    if not found.plan.targets:
+        raise UsageError("none of the Regions is enabled in any of the accounts", "Name others, or none: --regions.")
     writer = SnapshotWriter(path, resume=resume, config_sha256=config_sha256)
-    return collect_targets(
-        found.plan.targets, writer, sessions, clock, roles=found.roles, known=found.plan.calls_of, max_rate=max_rate
+    snapshot = collect_targets(
+        found.plan.targets,
+        writer,
+        sessions,
+        clock,
+        roles=found.roles,
+        known=found.plan.calls_of,
+        max_rate=max_rate,
+        reusable=reusable,
+        not_enabled=found.plan.not_enabled,
+        progress=progress,
     )
+    return Collected(snapshot, found.plan.refused, found.left_out)
+
+
+@dataclass(frozen=True)
+class Collected:
+    """A snapshot; the accounts that could not be entered; and why accounts of the organization were left out."""
+
+    snapshot: Snapshot
+    refused: Mapping[str, CallError]
+    left_out: Mapping[Account, str]
 
 
 def _entered_by(role_name: str | None, organization: Organization) -> Organization:
@@ -134,44 +167,77 @@ def collect_targets(
     roles: Roles | None = None,
     known: Callable[[Target], Sequence[Call]] = lambda _: (),
     max_rate: float | None = None,
+    reusable: since.Known = since.nothing,
+    not_enabled: Mapping[Place, str] | None = None,
+    progress: Progress | None = None,
 ) -> Snapshot:
     """Ask every target that is not done yet, write each as it is finished, and finish the snapshot.
 
     `clock` gives aware times; `roles` are how targets with a role are entered; `known` are the calls that were made
-    for a target before; `max_rate` is the most requests a second.  `OSError` leaves this function (a full
+    for a target before, `reusable` those that need not be made again; `max_rate` is the most requests a second;
+    `not_enabled` are Regions that the snapshot tells of without asking them.  `OSError` leaves this function (a full
     disk), and so does `KeyboardInterrupt`, when the requests in flight have ended; what was finished then stays, for
     a `SnapshotWriter` with `resume`.
     """
     roles = roles or Roles(Entry(), sessions.client, home=targets[0].region, clock=clock)
     asked = [target for target in targets if not writer.done(target)]
     scheduler = Scheduler(sessions.limits, max_rate=max_rate)
-    run = _Run(roles, known, Transport(sessions, roles.credentials), scheduler, clock)
+    run = _Run(roles, known, reusable, Transport(sessions, roles.credentials), scheduler, clock)
+    progress = progress or Silent()
+    state = State(len(targets), len(targets) - len(asked), len(targets) - len(asked))
     workers = ThreadPoolExecutor(_TARGETS, "target")
     try:
-        for future in as_completed([workers.submit(_collect_target, run, writer, target) for target in asked]):
-            future.result()
+        progress.begin(state)
+        _watch(run, [workers.submit(_collect_target, run, writer, target) for target in asked], progress, state)
     finally:
         scheduler.close()
         workers.shutdown(cancel_futures=True)
-    return writer.finish(targets, botocore_version=sessions.botocore_version)
+        progress.end()
+    return writer.finish(targets, botocore_version=sessions.botocore_version, not_enabled=not_enabled)
+
+
+def _watch(run: _Run, pending: Sequence[Future[Finished]], progress: Progress, state: State) -> None:
+    """Return when every target is done, and tell how far they are; raise what the first of them raises."""
+    ended: Queue[Future[Finished]] = Queue()
+    for future in pending:
+        future.add_done_callback(ended.put)
+    for _ in pending:
+        while (done := _next(ended)) is None:
+            progress.tick(_now(run, state))
+        state = _now(run, replace(state, done=state.done + 1))
+        progress.finished(done.result(), state)
+
+
+def _next(ended: Queue[Future[Finished]]) -> Future[Finished] | None:
+    try:
+        return ended.get(timeout=_TICK)
+    except Empty:
+        return None
+
+
+def _now(run: _Run, state: State) -> State:
+    counts = run.scheduler.counts
+    return replace(state, requests=counts.requests, throttled=counts.throttled, images=run.images.value)
 
 
 @dataclass(frozen=True)
 class _Run:
     roles: Roles
     known: Callable[[Target], Sequence[Call]]
+    reusable: since.Known
     transport: Transport
     scheduler: Scheduler
     clock: Clock
+    images: Count = field(default_factory=Count)
 
     def now(self) -> str:
         return self.clock().astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
-def _collect_target(run: _Run, writer: SnapshotWriter, target: Target) -> None:
-    started_at = run.now()
+def _collect_target(run: _Run, writer: SnapshotWriter, target: Target) -> Finished:
+    started_at, begun = run.now(), time.monotonic()
     deadline = run.scheduler.deadline()
-    part = writer.begin(target)
+    part = Part(writer.begin(target), run.reusable(target))
     part.add(run.known(target))
     try:
         run.roles.credentials(target)
@@ -183,19 +249,26 @@ def _collect_target(run: _Run, writer: SnapshotWriter, target: Target) -> None:
         for service in sorted(target.services, key=list(COLLECTORS).index):
             asked[service] = _collect_service(run, part, target, service, asked, deadline)
     run.scheduler.forget(target.place)
-    part.finish(started_at=started_at, finished_at=run.now())
+    part.writer.finish(started_at=started_at, finished_at=run.now())
+    return Finished(
+        target.place, target.services, part.calls, part.images, part.reused, time.monotonic() - begun, part.errors
+    )
 
 
 def _collect_service(
-    run: _Run, part: TargetWriter, target: Target, service: str, others: Mapping[str, Answers], deadline: float
+    run: _Run, part: Part, target: Target, service: str, others: Mapping[str, Answers], deadline: float
 ) -> Answers:
     """Ask a service, write its calls, and return its answers for the services that are asked after it."""
     calls: list[Call] = []
     for ask in COLLECTORS[service].CALLS:
         answers = Answers(target, service, calls, others)
-        tasks = [
-            _Task(run, part, target, service, ask, {**ask.parameters, **parameters}) for parameters in ask.each(answers)
-        ]
+        tasks: list[_Task] = []
+        for parameters in ask.each(answers):
+            given = {**ask.parameters, **parameters}
+            if ask.immutable and (reused := part.reusable.get(since.key(service, ask.operation, given))):
+                calls += reused
+            else:
+                tasks.append(_Task(run, part.writer, target, service, ask, given))
         run.scheduler.run(tasks, deadline)
         calls += [call for task in tasks for call in task.calls()]
     part.add(calls)
@@ -215,7 +288,7 @@ class _Task:
         self._at, self._attempts = "", 0
         self._token: str | None = None
         self._tokens: set[str] = set()
-        self._images = _Images(part) if ask.rows else None
+        self._images = _Images(part, run.images) if ask.rows else None
 
     def step(self) -> Outcome:
         """Ask for the next page."""
@@ -270,8 +343,8 @@ class _Task:
 class _Images:
     """The images of one repository, on their way to the shard: each once, however often a page names it."""
 
-    def __init__(self, part: TargetWriter) -> None:
-        self._part = part
+    def __init__(self, part: TargetWriter, total: Count) -> None:
+        self._part, self._total = part, total
         self._digests: set[str] = set()
         self.problem: str | None = None
 
@@ -282,6 +355,7 @@ class _Images:
         self.problem = self.problem or rows.problem
         images = {image.imageDigest: image for image in rows.items if image.imageDigest not in self._digests}
         self._digests.update(images)
+        self._total.add(len(images))
         self._part.add_images(shards.lines(images.values()))
 
 

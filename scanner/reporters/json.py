@@ -111,6 +111,8 @@ def _coverage(row: Coverage) -> dict[str, Any]:
         "not_configured": row.not_configured,
         "errors": dict(sorted(row.errors)),
         "message": row.message or None,
+        "reused": row.reused,
+        "reused_from": row.reused_from or None,
     }
 
 

@@ -79,9 +79,9 @@ def gaps_of(report: Report, source: str) -> Iterator[Gap]:
     """Return the gaps of a source: one for each account, Region and service, or for each file."""
     for (_, _, service, _), group in groupby(_rows(report, source), key=_unit):
         rows = tuple(group)
-        missing = tuple(row for row in rows if row.status != "complete")
+        missing = tuple(row for row in rows if row.missed)
         if missing:
-            yield Gap(missing, 1 if service == "file" else len(rows))
+            yield Gap(missing, 1 if service == "file" else sum(row.asked for row in rows))
 
 
 def invocation(report: Report, source: str, coverage_rule_index: int) -> om.Invocation:
@@ -91,9 +91,8 @@ def invocation(report: Report, source: str, coverage_rule_index: int) -> om.Invo
         start_time_utc=report.as_of,
         end_time_utc=report.as_of,
         tool_execution_notifications=[
-            _gap_notification(row, report, coverage_rule_index)
-            for row in _rows(report, source)
-            if row.status != "complete"
+            *(_gap_notification(row, report, coverage_rule_index) for row in _rows(report, source) if row.missed),
+            *_region_notifications(report, source),
         ],
         tool_configuration_notifications=list(_exemption_notifications(report)),
     )
@@ -139,6 +138,23 @@ def _gap_notification(row: Coverage, report: Report, coverage_rule_index: int) -
         time_utc=report.as_of,
         properties={key: value for key, value in properties.items() if value},
     )
+
+
+def _region_notifications(report: Report, source: str) -> Iterator[om.Notification]:
+    """Yield one notification for each Region: an organization has thousands of accounts."""
+    accounts: dict[str, list[str]] = {}
+    for row in _rows(report, source):
+        if not row.asked:
+            accounts.setdefault(row.region, []).append(row.account)
+    for region, names in sorted(accounts.items()):
+        which = f"account '{_short(names[0])}'" if len(names) == 1 else f"{len(names)} accounts"
+        yield om.Notification(
+            descriptor=_reference("region-not-enabled"),
+            level="note",
+            message=anchor.message(f"Region '{_short(region)}' is not enabled in {which}."),
+            time_utc=report.as_of,
+            properties={"regionproof/region": printable(region)},
+        )
 
 
 def _exemption_notifications(report: Report) -> Iterator[om.Notification]:

@@ -11,6 +11,7 @@ from typing import TextIO
 from scanner import duration
 from scanner.finding import Exemption, ExemptionState, Finding, Report, RuleSummary, Severity, Status
 from scanner.model import Pair
+from scanner.reporters.coverage import not_enabled, reused_answers
 from scanner.reporters.layout import NARROWEST, Page
 from scanner.reporters.text import cut
 
@@ -61,7 +62,7 @@ def _header(report: Report, page: Page) -> Iterator[str]:
 
 
 def _extent(report: Report, page: Page) -> str:
-    live = [row for row in report.coverage if row.service != "file"]
+    live = [row for row in report.coverage if row.service != "file" and row.asked]
     files = sum(1 for row in report.coverage if row.service == "file")
     parts = []
     if live:
@@ -70,6 +71,7 @@ def _extent(report: Report, page: Page) -> str:
         parts.append(f"{accounts} {_times(page)} {regions}, {_count(len(live), 'operation')} asked")
     if files or not live:
         parts.append(f"{_count(files, 'file')} read")
+    parts += filter(None, (reused_answers(live), not_enabled(report.coverage)))
     return "; ".join(parts)
 
 
@@ -151,7 +153,7 @@ def _unknowns(report: Report, page: Page) -> Iterator[str]:
 
 
 def _gaps(report: Report, page: Page) -> Iterator[str]:
-    rows = sorted(row for row in report.coverage if row.status != "complete")
+    rows = sorted(row for row in report.coverage if row.missed)
     if not rows:
         return
     yield _title("Coverage gaps", len(rows), page, "not answered in full")
@@ -214,10 +216,10 @@ def _completeness(report: Report) -> str:
         return "nothing was scanned"
     missing = []
     for noun, rows, done in (
-        ("operation", [row for row in report.coverage if row.service != "file"], "answered"),
+        ("operation", [row for row in report.coverage if row.service != "file" and row.asked], "answered"),
         ("file", [row for row in report.coverage if row.service == "file"], "read"),
     ):
-        short = sum(1 for row in rows if row.status != "complete")
+        short = sum(1 for row in rows if row.missed)
         if short:
             verb = "was" if short == 1 else "were"
             missing.append(f"{short} of {_count(len(rows), noun)} {verb} not {done} in full")
