@@ -62,9 +62,17 @@ _DESCRIBE_CLUSTERS = Ask(
     {"include": ["CONFIGURATIONS", "SETTINGS", "TAGS"]},
     _clusters,
     rate=_CLUSTER_READ,
+    per="100 clusters",
 )
 _LIST_SERVICES = Ask(
-    "ListServices", "serviceArns", (SERVICE, TASK_DEFINITION), _PAGE, _in_cluster, paged=True, rate=_SERVICE_READ
+    "ListServices",
+    "serviceArns",
+    (SERVICE, TASK_DEFINITION),
+    _PAGE,
+    _in_cluster,
+    paged=True,
+    rate=_SERVICE_READ,
+    per="cluster",
 )
 _DESCRIBE_SERVICES = Ask(
     "DescribeServices",
@@ -73,9 +81,15 @@ _DESCRIBE_SERVICES = Ask(
     {"include": ["TAGS"]},
     _batches(_LIST_SERVICES, "services", 10),
     rate=_SERVICE_READ,
+    per="10 services",
 )
 _DESCRIBE_REVISIONS = Ask(
-    "DescribeServiceRevisions", "serviceRevisions", each=_revisions, fills=(SERVICE,), rate=_REVISION_READ
+    "DescribeServiceRevisions",
+    "serviceRevisions",
+    each=_revisions,
+    fills=(SERVICE,),
+    rate=_REVISION_READ,
+    per="20 service revisions",
 )
 # Where no service revision is answered, tasks show what a service runs.
 _LIST_TASKS = Ask(
@@ -87,6 +101,7 @@ _LIST_TASKS = Ask(
     paged=True,
     fills=(SERVICE,),
     rate=_TASK_READ,
+    per="cluster",
 )
 _DESCRIBE_TASKS = Ask(
     "DescribeTasks",
@@ -96,6 +111,7 @@ _DESCRIBE_TASKS = Ask(
     _batches(_LIST_TASKS, "tasks", 100),
     fills=(SERVICE,),
     rate=_TASK_READ,
+    per="100 tasks",
 )
 _DESCRIBE_DEFINITION = Ask(
     "DescribeTaskDefinition",
@@ -104,6 +120,7 @@ _DESCRIBE_DEFINITION = Ask(
     each=_definitions,
     fills=(SERVICE,),
     rate=_DEFINITION_READ,
+    per="task definition",
 )
 CALLS = (
     _LIST_CLUSTERS,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from scanner import shards
-from scanner.collectors import ASSUME_ROLE, COLLECTORS
+from scanner.collectors import ASSUME_ROLE, COLLECTORS, needs
 from scanner.collectors.ask import MALFORMED, Answers, Ask, Rows
 from scanner.collectors.organization import Account, members
 from scanner.collectors.roles import Entry, Roles, keys
@@ -28,7 +28,6 @@ from scanner.snapshot import Snapshot, SnapshotWriter, TargetWriter
 MAX_PAGES = 10_000
 """A list that is longer is taken for an endpoint that never ends it."""
 _TARGETS = 48
-_DEFAULT = ("ecr", "ecs", "eks")
 _FIRST = "us-east-1"
 """Where we ask who we are, if nobody named a Region."""
 
@@ -45,6 +44,7 @@ def collect(
     whole: bool = False,
     role_name: str | None = None,
     services: Sequence[str] = (),
+    needed: Collection[str] | None = None,
     profile: str | None = None,
     endpoint_url: str | None = None,
     resume: bool = False,
@@ -52,12 +52,14 @@ def collect(
     max_rate: float | None = None,
     limits: Limits | None = None,
 ) -> Snapshot:
-    """Collect a snapshot into the directory `path`; no services means all.
+    """Collect a snapshot into the directory `path`.
 
+    `needed` are the resource types that somebody will read: nothing else is asked; None means all types.  No services
+    means those that tell of the types.
     No accounts means one's own, and no Regions every enabled one.  With `whole`, all accounts of the organization are
     asked; `organization` says how they, and other accounts, are entered.
     Raises `UsageError`, `CredentialsError` or `RegionproofError` before the first target is asked; after that, no
-    error of AWS leaves this function: it stands in the snapshot.  See `collect_planned` for the rest.
+    error of AWS leaves this function: it stands in the snapshot.  See `collect_targets` for the rest.
     """
     sessions = Sessions(profile=profile, endpoint_url=endpoint_url, limits=limits)
     found = find(
@@ -68,10 +70,18 @@ def collect(
         organization=_entered_by(role_name, organization or Organization()),
         whole=whole,
         services=services,
+        needed=needed,
     )
     writer = SnapshotWriter(path, resume=resume, config_sha256=config_sha256)
     return collect_targets(
-        found.plan.targets, writer, sessions, clock, roles=found.roles, known=found.plan.calls_of, max_rate=max_rate
+        found.plan.targets,
+        writer,
+        sessions,
+        clock,
+        roles=found.roles,
+        known=found.plan.calls_of,
+        needed=needed,
+        max_rate=max_rate,
     )
 
 
@@ -97,6 +107,7 @@ def find(
     organization: Organization,
     whole: bool = False,
     services: Sequence[str] = (),
+    needed: Collection[str] | None = None,
 ) -> Found:
     """Find out which Regions of which accounts there are to ask; see `collect` for what is given and raised."""
     unknown = sorted(set(services) - set(COLLECTORS))
@@ -121,7 +132,7 @@ def find(
         listed = members(client, include_ous=organization.include_ous, exclude=organization.exclude)
         accounts, left_out = [account.id for account in listed.accounts], listed.left_out
     asker = Asker(identity.account, identity.partition, home, sessions.client, roles, clock)
-    todo = make_plan(asker, entry, accounts, regions=regions, services=tuple(services) or _DEFAULT)
+    todo = make_plan(asker, entry, accounts, regions=regions, services=services or needs.services(needed))
     return Found(todo, roles, left_out)
 
 
@@ -133,19 +144,21 @@ def collect_targets(
     *,
     roles: Roles | None = None,
     known: Callable[[Target], Sequence[Call]] = lambda _: (),
+    needed: Collection[str] | None = None,
     max_rate: float | None = None,
 ) -> Snapshot:
     """Ask every target that is not done yet, write each as it is finished, and finish the snapshot.
 
     `clock` gives aware times; `roles` are how targets with a role are entered; `known` are the calls that were made
-    for a target before; `max_rate` is the most requests a second.  `OSError` leaves this function (a full
-    disk), and so does `KeyboardInterrupt`, when the requests in flight have ended; what was finished then stays, for
-    a `SnapshotWriter` with `resume`.
+    for a target before; `needed` are the types to ask for, None all of a target's services; `max_rate` is the most
+    requests a second.  `OSError` leaves this function (a full disk), and so does `KeyboardInterrupt`, when the requests
+    in flight have ended; what was finished then stays, for a `SnapshotWriter` with `resume`.
     """
     roles = roles or Roles(Entry(), sessions.client, home=targets[0].region, clock=clock)
     asked = [target for target in targets if not writer.done(target)]
     scheduler = Scheduler(sessions.limits, max_rate=max_rate)
-    run = _Run(roles, known, Transport(sessions, roles.credentials), scheduler, clock)
+    asks = {service: needs.asks(service, needed) for service in COLLECTORS}
+    run = _Run(roles, known, asks, Transport(sessions, roles.credentials), scheduler, clock)
     workers = ThreadPoolExecutor(_TARGETS, "target")
     try:
         for future in as_completed([workers.submit(_collect_target, run, writer, target) for target in asked]):
@@ -160,6 +173,7 @@ def collect_targets(
 class _Run:
     roles: Roles
     known: Callable[[Target], Sequence[Call]]
+    asks: Mapping[str, Sequence[Ask]]
     transport: Transport
     scheduler: Scheduler
     clock: Clock
@@ -191,7 +205,7 @@ def _collect_service(
 ) -> Answers:
     """Ask a service, write its calls, and return its answers for the services that are asked after it."""
     calls: list[Call] = []
-    for ask in COLLECTORS[service].CALLS:
+    for ask in run.asks[service]:
         answers = Answers(target, service, calls, others)
         tasks = [
             _Task(run, part, target, service, ask, {**ask.parameters, **parameters}) for parameters in ask.each(answers)
