@@ -88,8 +88,9 @@ def ticking():
     return lambda: datetime.fromtimestamp(next(seconds), UTC)
 
 
-def run(stub, path: Path, *, limits: Limits = ONCE, regions=(REGION,), **rest) -> Snapshot:
-    return collect(path / "s", regions=regions, clock=ticking(), endpoint_url=stub.url, limits=limits, **rest)
+def run(stub, path: Path, *, limits: Limits = ONCE, regions=(REGION,), services=HERE.services, **rest) -> Snapshot:
+    given = {"regions": regions, "services": services, "endpoint_url": stub.url, "limits": limits}
+    return collect(path / "s", clock=ticking(), **given, **rest)
 
 
 def failing(operation: str, answer):
