@@ -223,7 +223,7 @@ def rules_show(id: str, rule_paths: tuple[str, ...]) -> int:
 @click.argument("folders", nargs=-1, metavar="[DIR...]")
 def rules_test(folders: tuple[str, ...]) -> int:
     """Run the examples of the built-in rules, or of the rules in DIR."""
-    from scanner.testing import examples, holds, run
+    from scanner.testing import examples, holds, run, undeclared
 
     rules = _load_rules(folders)
     if folders:
@@ -236,6 +236,10 @@ def rules_test(folders: tuple[str, ...]) -> int:
                 wrong += 1
                 given = "; ".join(f"{finding.status}: {finding.message}" for finding in run(rule, example))
                 click.echo(f"{rule.path}: example {count} should be {status} but gives {given or 'nothing'}")
+        if missing := undeclared(rule):
+            wrong += 1
+            types = ", ".join(sorted(missing))
+            click.echo(f"{rule.path}: reads {types}; name it under `needs`, or it may not be collected")
     click.echo(f"{len(rules)} rules, {count} examples, {wrong} wrong.")
     return FINDINGS if wrong else OK
 

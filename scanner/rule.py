@@ -27,6 +27,8 @@ from scanner.errors import DocumentError, RuleError
 from scanner.finding import RuleSummary, Severity
 from scanner.model import InsufficientData, Model, Properties, Resource, Twin, Unknown, guard
 
+ALWAYS_READ = frozenset({"AWS::ECR::Registry"})
+"""What the engine reads for every rule: pairs that are not declared follow from the registries."""
 MAX_BYTES = 1_000_000
 """A rule file larger than this is refused: headers are read by people."""
 
@@ -70,13 +72,17 @@ Check = Callable[[Any, Model, Mapping[str, Any]], Iterator[Outcome]]
 
 @dataclass(frozen=True, eq=False)
 class Rule:
-    """A loaded rule.  `header` is the header as written; `parameters` its defaults, durations as timedelta."""
+    """A loaded rule.  `header` is the header as written; `parameters` its defaults, durations as timedelta.
+
+    `needs` are the types it reads, those of its subjects among them; `AWS::ECR::Image` stands for the image index.
+    """
 
     id: str
     path: str
     title: str
     severity: Severity
     resource: tuple[str, ...]
+    needs: frozenset[str]
     across: bool
     header: Mapping[str, Any]
     parameters: Mapping[str, Any]
@@ -166,12 +172,14 @@ def load_rule(id: str, file: Traversable, *, trusted: bool = False) -> Rule:
         raise RuleError(f"{path}: {problem}", "schemas/rule.json describes the header of a rule.")
     check = _expression_check(header, path) if path.endswith(".yaml") else _python_check(id, text, path)
     resource = header["resource"]
+    subjects = (resource,) if isinstance(resource, str) else tuple(resource)
     return Rule(
         id=id,
         path=path,
         title=header["title"],
         severity=Severity(header["severity"]),
-        resource=(resource,) if isinstance(resource, str) else tuple(resource),
+        resource=subjects,
+        needs=ALWAYS_READ.union(subjects, header.get("needs", ())),
         across=header.get("across") == "standby",
         header=header,
         parameters=Properties(

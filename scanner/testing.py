@@ -24,7 +24,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from scanner.assets import schema
 from scanner.config import Config, pair
@@ -37,6 +37,10 @@ from scanner.rule import Rule
 
 ACCOUNT, PRIMARY, STANDBY = "111122223333", "us-east-1", "us-west-2"
 AS_OF = "2026-11-01T00:00:00Z"
+IMAGE = "AWS::ECR::Image"
+"""What `needs` calls the image index."""
+
+_Kind = TypeVar("_Kind", bound=Model)
 
 
 def examples(rule: Rule) -> Iterator[tuple[Status, Mapping[str, Any]]]:
@@ -58,7 +62,55 @@ def run(rule: Rule, example: Mapping[str, Any]) -> tuple[Finding, ...]:
     return evaluate(model(rule, example), [rule], Config())
 
 
-def model(rule: Rule, example: Mapping[str, Any]) -> Model:
+def undeclared(rule: Rule) -> frozenset[str]:
+    """Return the types that the rule reads in its examples although its header names them not: add them to `needs`."""
+    read: frozenset[str] = frozenset()
+    for _, example in examples(rule):
+        configured = rule.with_parameters(example.get("Parameters", {}), None)
+        watched = model(configured, example, _Watched)
+        evaluate(watched, [configured], Config())
+        read |= watched.read
+    return read - rule.needs
+
+
+class _Watched(Model):
+    """A model that takes note of the types it was asked for."""
+
+    def __init__(self, *resources: Any, **rest: Any) -> None:
+        self.read: set[str] = set()
+        super().__init__(*resources, **rest)
+
+    @property
+    def images(self) -> ImageIndex:
+        self.read.add(IMAGE)
+        return self._images
+
+    @images.setter
+    def images(self, images: ImageIndex) -> None:
+        self._images = images
+
+    def of_type(self, type: str) -> Iterator[Resource]:
+        self.read.add(type)
+        return super().of_type(type)
+
+    def get(self, type: str, id: str) -> Resource | None:
+        self.read.add(type)
+        return super().get(type, id)
+
+    def find(self, type: str, name: str, place: Place, *, code: bool = False) -> Resource | None:
+        self.read.add(type)
+        return super().find(type, name, place, code=code)
+
+    def declared(self, type: str, name: str, place: Place) -> Resource | None:
+        self.read.add(type)
+        return super().declared(type, name, place)
+
+    def hidden(self, type: str, place: Place | None = None) -> Gap | None:
+        self.read.add(type)
+        return super().hidden(type, place)
+
+
+def model(rule: Rule, example: Mapping[str, Any], kind: type[_Kind] = Model) -> _Kind:  # type: ignore[assignment]
     """Build the model an example describes."""
     template = _template(rule, example)
     pairs = _pairs(template)
@@ -71,7 +123,7 @@ def model(rule: Rule, example: Mapping[str, Any]) -> Model:
         places |= {Place(r.get("Account", ACCOUNT), r.get("Region", PRIMARY)) for r in template.get("Images", ())}
     described = [_unknowns(resource) for resource in found]
     given = [_gap(gap) for gap in template.get("Gaps", ())]
-    return Model(
+    return kind(
         described,
         gaps=[*gaps, *given],
         pairs=pairs,

@@ -88,9 +88,9 @@ def ticking():
     return lambda: datetime.fromtimestamp(next(seconds), UTC)
 
 
-def run(stub, path: Path, *, limits: Limits = ONCE, regions=(REGION,), **rest) -> Snapshot:
-    settings = {"clock": ticking(), "endpoint_url": stub.url, "limits": limits}
-    return collect(path / "s", regions=regions, **settings, **rest).snapshot
+def run(stub, path: Path, *, limits: Limits = ONCE, regions=(REGION,), services=HERE.services, **rest) -> Snapshot:
+    given = {"regions": regions, "services": services, "endpoint_url": stub.url, "limits": limits}
+    return collect(path / "s", clock=ticking(), **given, **rest).snapshot
 
 
 def failing(operation: str, answer):

@@ -69,6 +69,7 @@ def estate(moto_endpoint, tmp_path_factory) -> tuple[Truth, Snapshot]:
         snapshot = collect(
             tmp_path_factory.mktemp("moto") / "snapshot",
             regions=[PRIMARY, STANDBY],
+            services=["ecr", "ecs", "eks"],
             clock=lambda: datetime.now(UTC),
             endpoint_url=moto_endpoint,
             limits=Limits(max_attempts=1, max_throttles=1, paced=False),

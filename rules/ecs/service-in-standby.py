@@ -2,6 +2,7 @@ r"""
 title: The standby has each ECS service, ready to run the same release
 severity: critical
 resource: AWS::ECS::Service
+needs: [AWS::ECS::TaskDefinition, AWS::ECR::Image]
 across: standby
 rationale: |
   A replicated image starts nothing. In every strategy above backup and restore the standby holds the service

@@ -2,6 +2,7 @@ r"""
 title: No image that runs in the primary is archived in the standby
 severity: critical
 resource: [AWS::ECS::Service, AWS::ECS::Task]
+needs: [AWS::ECR::Repository, AWS::ECR::Image]
 across: standby
 rationale: |
   An image in the archive storage class of ECR is listed like any other, but a pull of it is answered with 404. To

@@ -2,6 +2,7 @@ r"""
 title: Every image that runs in the primary is in the standby, by digest
 severity: critical
 resource: [AWS::ECS::Service, AWS::ECS::Task]
+needs: [AWS::ECR::Repository, AWS::ECR::Image]
 across: standby
 rationale: |
   ECR replicates what is pushed after replication was switched on, makes one hop, promises no time, and reports a

@@ -2,6 +2,7 @@
 title: The standby registry admits what the primary replicates
 severity: critical
 resource: AWS::ECR::Registry
+needs: [AWS::ECR::Repository]
 across: standby
 rationale: |
   Replication to another account needs the permission of that account: its registry policy must allow the source account

@@ -2,6 +2,7 @@
 title: Replication covers every repository that a workload runs
 severity: critical
 resource: AWS::ECR::Registry
+needs: [AWS::ECS::Service, AWS::ECS::Task, AWS::ECS::TaskDefinition]
 across: standby
 rationale: |
   A replication rule with filters copies only repositories whose names begin with one of them; all others are left out

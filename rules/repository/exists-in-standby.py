@@ -2,6 +2,7 @@
 title: The repository exists in the standby
 severity: critical
 resource: AWS::ECR::Repository
+needs: [AWS::ECR::Image]
 across: standby
 parameters:
   grace:

@@ -2,6 +2,7 @@
 title: Every image is in the standby
 severity: medium
 resource: AWS::ECR::Repository
+needs: [AWS::ECR::Image]
 across: standby
 parameters:
   grace:

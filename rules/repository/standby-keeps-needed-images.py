@@ -2,6 +2,7 @@
 title: The standby's lifecycle policy keeps the images that are needed
 severity: high
 resource: AWS::ECR::Repository
+needs: [AWS::ECS::Service, AWS::ECS::Task, AWS::ECS::TaskDefinition, AWS::ECR::Image]
 across: standby
 parameters:
   within:

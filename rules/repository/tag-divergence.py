@@ -2,6 +2,7 @@
 title: A tag means the same image in the standby as in the primary
 severity: high
 resource: AWS::ECR::Repository
+needs: [AWS::ECR::Image]
 across: standby
 parameters:
   grace:

@@ -2,6 +2,7 @@
 title: Every Region that runs workloads is in a pair
 severity: high
 resource: AWS::Account::Region
+needs: [AWS::ECS::Service, AWS::ECS::Task, AWS::EKS::Cluster]
 rationale: |
   Every other rule compares a primary with its standby. A Region that is in no pair is compared with nothing, so its
   workloads look well only because nobody asked. It is how a service that a team started elsewhere drops out of the

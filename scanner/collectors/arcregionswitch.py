@@ -32,9 +32,13 @@ def _plans(member: str) -> Callable[[Answers], Iterable[dict[str, Any]]]:
 
 _PAGE = {"maxResults": 100}
 _LIST_PLANS = Ask("ListPlansInRegion", "plans", (PLAN,), _PAGE, paged=True)
-_GET_PLAN = Ask("GetPlanInRegion", "plan", each=_plans("arn"), fills=(PLAN,))
-_GET_EVALUATION = Ask("GetPlanEvaluationStatus", "planArn", (), _PAGE, _plans("planArn"), paged=True, fills=(PLAN,))
-_LIST_EXECUTIONS = Ask("ListPlanExecutions", "items", (), _PAGE, _plans("planArn"), paged=True, fills=(PLAN,))
+_GET_PLAN = Ask("GetPlanInRegion", "plan", each=_plans("arn"), fills=(PLAN,), per="plan")
+_GET_EVALUATION = Ask(
+    "GetPlanEvaluationStatus", "planArn", (), _PAGE, _plans("planArn"), paged=True, fills=(PLAN,), per="plan"
+)
+_LIST_EXECUTIONS = Ask(
+    "ListPlanExecutions", "items", (), _PAGE, _plans("planArn"), paged=True, fills=(PLAN,), per="plan"
+)
 CALLS = (_LIST_PLANS, _GET_PLAN, _GET_EVALUATION, _LIST_EXECUTIONS)
 
 

@@ -84,6 +84,8 @@ class Ask:
     actions: tuple[str, ...] = ()
     immutable: Callable[[Mapping[str, Any]], bool] | None = None
     rows: Callable[[bytes, Mapping[str, Any]], Rows] | None = None
+    per: str = ""
+    reads: tuple[str, ...] = ()
 
 
 class Collector(Protocol):

@@ -43,8 +43,9 @@ _LIST_ALIASES = Ask(
     tokens=_TOKENS,
     fills=(FUNCTION,),
     rate=_READ,
+    per="function",
 )
-_GET_FUNCTION = Ask("GetFunction", "Code", each=_versions, fills=(FUNCTION,), rate=_GET)
+_GET_FUNCTION = Ask("GetFunction", "Code", each=_versions, fills=(FUNCTION,), rate=_GET, per="function version")
 CALLS = (_LIST_FUNCTIONS, _LIST_ALIASES, _GET_FUNCTION)
 
 

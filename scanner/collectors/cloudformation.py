@@ -43,7 +43,9 @@ _DESCRIBE_STACKS = Ask(
     actions=("cloudformation:DescribeStacks", "cloudformation:ListStacks"),  # both, to describe all of them
 )
 # botocore reads a template in JSON into an object and leaves one in YAML text, so nothing can be said of its form.
-_GET_TEMPLATE = Ask("GetTemplate", "", parameters={"TemplateStage": "Processed"}, each=_stacks, fills=(STACK,))
+_GET_TEMPLATE = Ask(
+    "GetTemplate", "", parameters={"TemplateStage": "Processed"}, each=_stacks, fills=(STACK,), per="stack"
+)
 _LIST_STACK_SETS = Ask(
     "ListStackSets",
     "Summaries",
@@ -60,6 +62,7 @@ _LIST_STACK_INSTANCES = Ask(
     paged=True,
     tokens=_TOKENS,
     fills=(STACK_SET,),
+    per="stack set",
 )
 CALLS = (_DESCRIBE_STACKS, _GET_TEMPLATE, _LIST_STACK_SETS, _LIST_STACK_INSTANCES)
 

@@ -18,7 +18,7 @@ def _batches(answers: Answers) -> Iterable[dict[str, Any]]:
 
 
 _LIST_PROJECTS = Ask("ListProjects", "projects", (PROJECT,), paged=True)
-_BATCH_GET_PROJECTS = Ask("BatchGetProjects", "projects", (PROJECT,), each=_batches)
+_BATCH_GET_PROJECTS = Ask("BatchGetProjects", "projects", (PROJECT,), each=_batches, per="100 projects")
 CALLS = (_LIST_PROJECTS, _BATCH_GET_PROJECTS)
 
 

@@ -18,7 +18,7 @@ def _pipelines(answers: Answers) -> Iterable[dict[str, Any]]:
 
 
 _LIST_PIPELINES = Ask("ListPipelines", "pipelines", (PIPELINE,), {"maxResults": 1000}, paged=True)
-_GET_PIPELINE = Ask("GetPipeline", "pipeline", (PIPELINE,), each=_pipelines)
+_GET_PIPELINE = Ask("GetPipeline", "pipeline", (PIPELINE,), each=_pipelines, per="pipeline")
 CALLS = (_LIST_PIPELINES, _GET_PIPELINE)
 
 

@@ -52,6 +52,7 @@ _GET_POLICY = Ask(
     absent=frozenset({"RepositoryPolicyNotFoundException"}),
     fills=(REPOSITORY,),
     rate=_POLICIES,
+    per="repository",
 )
 _GET_LIFECYCLE = Ask(
     "GetLifecyclePolicy",
@@ -60,9 +61,14 @@ _GET_LIFECYCLE = Ask(
     absent=frozenset({"LifecyclePolicyNotFoundException"}),
     fills=(REPOSITORY,),
     rate=_LIFECYCLES,
+    per="repository",
 )
 _GET_FREQUENCIES = Ask(
-    "BatchGetRepositoryScanningConfiguration", "scanningConfigurations", each=_batches, fills=(REPOSITORY,)
+    "BatchGetRepositoryScanningConfiguration",
+    "scanningConfigurations",
+    each=_batches,
+    fills=(REPOSITORY,),
+    per="25 repositories",
 )
 _DESCRIBE_IMAGES = Ask(
     "DescribeImages",
@@ -73,6 +79,7 @@ _DESCRIBE_IMAGES = Ask(
     fills=(IMAGE,),
     rate=_LISTINGS,
     rows=rows,
+    per="repository",
 )
 CALLS = (
     *ecr_registry.CALLS,

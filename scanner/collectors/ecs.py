@@ -72,9 +72,17 @@ _DESCRIBE_CLUSTERS = Ask(
     {"include": ["CONFIGURATIONS", "SETTINGS", "TAGS"]},
     _clusters,
     rate=_CLUSTER_READ,
+    per="100 clusters",
 )
 _LIST_SERVICES = Ask(
-    "ListServices", "serviceArns", (SERVICE, TASK_DEFINITION), _PAGE, _in_cluster, paged=True, rate=_SERVICE_READ
+    "ListServices",
+    "serviceArns",
+    (SERVICE, TASK_DEFINITION),
+    _PAGE,
+    _in_cluster,
+    paged=True,
+    rate=_SERVICE_READ,
+    per="cluster",
 )
 _DESCRIBE_SERVICES = Ask(
     "DescribeServices",
@@ -83,9 +91,15 @@ _DESCRIBE_SERVICES = Ask(
     {"include": ["TAGS"]},
     _batches(_LIST_SERVICES, "services", 10),
     rate=_SERVICE_READ,
+    per="10 services",
 )
 _DESCRIBE_REVISIONS = Ask(
-    "DescribeServiceRevisions", "serviceRevisions", each=_revisions, fills=(SERVICE,), rate=_REVISION_READ
+    "DescribeServiceRevisions",
+    "serviceRevisions",
+    each=_revisions,
+    fills=(SERVICE,),
+    rate=_REVISION_READ,
+    per="20 service revisions",
 )
 # Where no service revision is answered, tasks show what a service runs.
 _LIST_TASKS = Ask(
@@ -97,6 +111,7 @@ _LIST_TASKS = Ask(
     paged=True,
     fills=(SERVICE,),
     rate=_TASK_READ,
+    per="cluster",
 )
 _DESCRIBE_TASKS = Ask(
     "DescribeTasks",
@@ -106,6 +121,7 @@ _DESCRIBE_TASKS = Ask(
     _batches(_LIST_TASKS, "tasks", 100),
     fills=(SERVICE,),
     rate=_TASK_READ,
+    per="100 tasks",
 )
 _DESCRIBE_DEFINITION = Ask(
     "DescribeTaskDefinition",
@@ -115,6 +131,7 @@ _DESCRIBE_DEFINITION = Ask(
     fills=(SERVICE,),
     rate=_DEFINITION_READ,
     immutable=_is_revision,
+    per="task definition",
 )
 CALLS = (
     _LIST_CLUSTERS,

@@ -27,21 +27,30 @@ def _within(list_ask: Ask, member: str) -> _Each:
 
 
 _LIST_CLUSTERS = Ask("ListClusters", "clusters", TYPES, _PAGE, paged=True)
-_DESCRIBE_CLUSTER = Ask("DescribeCluster", "cluster", (CLUSTER,), each=_clusters("name"))
-_LIST_NODEGROUPS = Ask("ListNodegroups", "nodegroups", (NODEGROUP,), _PAGE, _clusters("clusterName"), paged=True)
-_DESCRIBE_NODEGROUP = Ask(
-    "DescribeNodegroup", "nodegroup", (NODEGROUP,), each=_within(_LIST_NODEGROUPS, "nodegroupName")
+_DESCRIBE_CLUSTER = Ask("DescribeCluster", "cluster", (CLUSTER,), each=_clusters("name"), per="cluster")
+_LIST_NODEGROUPS = Ask(
+    "ListNodegroups", "nodegroups", (NODEGROUP,), _PAGE, _clusters("clusterName"), paged=True, per="cluster"
 )
-_LIST_ADDONS = Ask("ListAddons", "addons", (ADDON,), _PAGE, _clusters("clusterName"), paged=True)
-_DESCRIBE_ADDON = Ask("DescribeAddon", "addon", (ADDON,), each=_within(_LIST_ADDONS, "addonName"))
+_DESCRIBE_NODEGROUP = Ask(
+    "DescribeNodegroup", "nodegroup", (NODEGROUP,), each=_within(_LIST_NODEGROUPS, "nodegroupName"), per="node group"
+)
+_LIST_ADDONS = Ask("ListAddons", "addons", (ADDON,), _PAGE, _clusters("clusterName"), paged=True, per="cluster")
+_DESCRIBE_ADDON = Ask("DescribeAddon", "addon", (ADDON,), each=_within(_LIST_ADDONS, "addonName"), per="add-on")
 _LIST_PROFILES = Ask(
-    "ListFargateProfiles", "fargateProfileNames", (FARGATE_PROFILE,), _PAGE, _clusters("clusterName"), paged=True
+    "ListFargateProfiles",
+    "fargateProfileNames",
+    (FARGATE_PROFILE,),
+    _PAGE,
+    _clusters("clusterName"),
+    paged=True,
+    per="cluster",
 )
 _DESCRIBE_PROFILE = Ask(
     "DescribeFargateProfile",
     "fargateProfile",
     (FARGATE_PROFILE,),
     each=_within(_LIST_PROFILES, "fargateProfileName"),
+    per="Fargate profile",
 )
 CALLS = (
     _LIST_CLUSTERS,

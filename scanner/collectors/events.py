@@ -22,7 +22,9 @@ def _rules(answers: Answers) -> Iterable[dict[str, Any]]:
 
 _PAGE, _TOKENS = {"Limit": 100}, ("NextToken", "NextToken")
 _LIST_RULES = Ask("ListRules", "Rules", (RULE,), _PAGE, paged=True, tokens=_TOKENS)
-_LIST_TARGETS = Ask("ListTargetsByRule", "Targets", (), _PAGE, _rules, paged=True, tokens=_TOKENS, fills=(RULE,))
+_LIST_TARGETS = Ask(
+    "ListTargetsByRule", "Targets", (), _PAGE, _rules, paged=True, tokens=_TOKENS, fills=(RULE,), per="rule"
+)
 CALLS = (_LIST_RULES, _LIST_TARGETS)
 
 

@@ -29,8 +29,18 @@ def _described(answers: Answers) -> Iterable[dict[str, Any]]:
 
 _LIST_KEYS = Ask("ListKeys", "Keys", (KEY,), _PAGE, paged=True, tokens=_TOKENS)
 _LIST_ALIASES = Ask("ListAliases", "Aliases", (ALIAS,), _PAGE, paged=True, tokens=_TOKENS)
-_DESCRIBE_KEY = Ask("DescribeKey", "KeyMetadata", each=_in_use, absent=frozenset({"NotFoundException"}), fills=(KEY,))
-_GET_POLICY = Ask("GetKeyPolicy", "Policy", parameters={"PolicyName": "default"}, each=_described, fills=(KEY,))
+_DESCRIBE_KEY = Ask(
+    "DescribeKey",
+    "KeyMetadata",
+    each=_in_use,
+    absent=frozenset({"NotFoundException"}),
+    fills=(KEY,),
+    per="key in use",
+    reads=ecr.TYPES,
+)
+_GET_POLICY = Ask(
+    "GetKeyPolicy", "Policy", parameters={"PolicyName": "default"}, each=_described, fills=(KEY,), per="key in use"
+)
 CALLS = (_LIST_KEYS, _LIST_ALIASES, _DESCRIBE_KEY, _GET_POLICY)
 
 

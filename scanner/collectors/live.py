@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -12,7 +12,7 @@ from queue import Empty, Queue
 from typing import Any
 
 from scanner import shards
-from scanner.collectors import ASSUME_ROLE, COLLECTORS, since
+from scanner.collectors import ASSUME_ROLE, COLLECTORS, needs, since
 from scanner.collectors.ask import MALFORMED, Answers, Ask, Rows
 from scanner.collectors.organization import Account, members
 from scanner.collectors.part import Count, Part
@@ -33,7 +33,6 @@ from scanner.snapshot import Snapshot, SnapshotWriter, TargetWriter
 MAX_PAGES = 10_000
 """A list that is longer is taken for an endpoint that never ends it."""
 _TARGETS = 48
-_DEFAULT = ("ecr", "ecs", "eks")
 _FIRST = "us-east-1"
 """Where we ask who we are, if nobody named a Region."""
 _TICK = 0.4
@@ -52,6 +51,7 @@ def collect(
     whole: bool = False,
     role_name: str | None = None,
     services: Sequence[str] = (),
+    needed: Collection[str] | None = None,
     profile: str | None = None,
     endpoint_url: str | None = None,
     resume: bool = False,
@@ -61,8 +61,10 @@ def collect(
     earlier: Path | None = None,
     progress: Progress | None = None,
 ) -> Collected:
-    """Collect a snapshot into the directory `path`; no services means all.
+    """Collect a snapshot into the directory `path`.
 
+    `needed` are the resource types that somebody will read: nothing else is asked; None means all types.  No services
+    means those that tell of the types.
     No accounts means one's own, and no Regions every enabled one.  With `whole`, all accounts of the organization are
     asked; `organization` says how they, and other accounts, are entered.  Answers that can never change are taken
     from the snapshot `earlier`, if it has them.
@@ -80,6 +82,7 @@ def collect(
         organization=_entered_by(role_name, organization or Organization()),
         whole=whole,
         services=services,
+        needed=needed,
     )
     if not found.plan.targets:
         raise UsageError("none of the Regions is enabled in any of the accounts", "Name others, or none: --regions.")
@@ -91,6 +94,7 @@ def collect(
         clock,
         roles=found.roles,
         known=found.plan.calls_of,
+        needed=needed,
         max_rate=max_rate,
         reusable=reusable,
         not_enabled=found.plan.not_enabled,
@@ -130,6 +134,7 @@ def find(
     organization: Organization,
     whole: bool = False,
     services: Sequence[str] = (),
+    needed: Collection[str] | None = None,
 ) -> Found:
     """Find out which Regions of which accounts there are to ask; see `collect` for what is given and raised."""
     unknown = sorted(set(services) - set(COLLECTORS))
@@ -154,7 +159,7 @@ def find(
         listed = members(client, include_ous=organization.include_ous, exclude=organization.exclude)
         accounts, left_out = [account.id for account in listed.accounts], listed.left_out
     asker = Asker(identity.account, identity.partition, home, sessions.client, roles, clock)
-    todo = make_plan(asker, entry, accounts, regions=regions, services=tuple(services) or _DEFAULT)
+    todo = make_plan(asker, entry, accounts, regions=regions, services=services or needs.services(needed))
     return Found(todo, roles, left_out)
 
 
@@ -166,6 +171,7 @@ def collect_targets(
     *,
     roles: Roles | None = None,
     known: Callable[[Target], Sequence[Call]] = lambda _: (),
+    needed: Collection[str] | None = None,
     max_rate: float | None = None,
     reusable: since.Known = since.nothing,
     not_enabled: Mapping[Place, str] | None = None,
@@ -174,15 +180,16 @@ def collect_targets(
     """Ask every target that is not done yet, write each as it is finished, and finish the snapshot.
 
     `clock` gives aware times; `roles` are how targets with a role are entered; `known` are the calls that were made
-    for a target before, `reusable` those that need not be made again; `max_rate` is the most requests a second;
-    `not_enabled` are Regions that the snapshot tells of without asking them.  `OSError` leaves this function (a full
-    disk), and so does `KeyboardInterrupt`, when the requests in flight have ended; what was finished then stays, for
-    a `SnapshotWriter` with `resume`.
+    for a target before, `reusable` those that need not be made again; `needed` are the types to ask for, None all of
+    a target's services; `max_rate` is the most requests a second; `not_enabled` are Regions that the snapshot tells
+    of without asking them.  `OSError` leaves this function (a full disk), and so does `KeyboardInterrupt`, when the
+    requests in flight have ended; what was finished then stays, for a `SnapshotWriter` with `resume`.
     """
     roles = roles or Roles(Entry(), sessions.client, home=targets[0].region, clock=clock)
     asked = [target for target in targets if not writer.done(target)]
     scheduler = Scheduler(sessions.limits, max_rate=max_rate)
-    run = _Run(roles, known, reusable, Transport(sessions, roles.credentials), scheduler, clock)
+    asks = {service: needs.asks(service, needed) for service in COLLECTORS}
+    run = _Run(roles, known, reusable, asks, Transport(sessions, roles.credentials), scheduler, clock)
     progress = progress or Silent()
     state = State(len(targets), len(targets) - len(asked), len(targets) - len(asked))
     workers = ThreadPoolExecutor(_TARGETS, "target")
@@ -225,6 +232,7 @@ class _Run:
     roles: Roles
     known: Callable[[Target], Sequence[Call]]
     reusable: since.Known
+    asks: Mapping[str, Sequence[Ask]]
     transport: Transport
     scheduler: Scheduler
     clock: Clock
@@ -260,7 +268,7 @@ def _collect_service(
 ) -> Answers:
     """Ask a service, write its calls, and return its answers for the services that are asked after it."""
     calls: list[Call] = []
-    for ask in COLLECTORS[service].CALLS:
+    for ask in run.asks[service]:
         answers = Answers(target, service, calls, others)
         tasks: list[_Task] = []
         for parameters in ask.each(answers):

@@ -34,7 +34,7 @@ _LIST_BUCKETS = Ask(
     tokens=("ContinuationToken", "ContinuationToken"),
     actions=("s3:ListAllMyBuckets",),
 )
-_GET_VERSIONING = Ask("GetBucketVersioning", "", each=_buckets, fills=(BUCKET,))
+_GET_VERSIONING = Ask("GetBucketVersioning", "", each=_buckets, fills=(BUCKET,), per="bucket")
 _GET_REPLICATION = Ask(
     "GetBucketReplication",
     "ReplicationConfiguration",
@@ -42,6 +42,7 @@ _GET_REPLICATION = Ask(
     absent=frozenset({"ReplicationConfigurationNotFoundError"}),
     fills=(BUCKET,),
     actions=("s3:GetReplicationConfiguration",),
+    per="bucket",
 )
 CALLS = (_LIST_BUCKETS, _GET_VERSIONING, _GET_REPLICATION)
 _NAMES = {"ID": "Id", "Tag": "TagFilter", "Tags": "TagFilters"}

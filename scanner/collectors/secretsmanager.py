@@ -58,7 +58,9 @@ _LIST_SECRETS = Ask(
     paged=True,
     tokens=_TOKENS,
 )
-_DESCRIBE_SECRET = Ask("DescribeSecret", "ARN", each=_worth_describing, fills=(SECRET,))
+_DESCRIBE_SECRET = Ask(
+    "DescribeSecret", "ARN", each=_worth_describing, fills=(SECRET,), per="secret in use", reads=(ecs.TASK_DEFINITION,)
+)
 CALLS = (_LIST_SECRETS, _DESCRIBE_SECRET)
 
 

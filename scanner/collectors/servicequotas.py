@@ -52,6 +52,7 @@ _LIST_DEFAULTS = Ask(
     tokens=_TOKENS,
     fills=(QUOTA,),
     actions=("servicequotas:ListAWSDefaultServiceQuotas",),
+    per="service",
 )
 CALLS = (_LIST_APPLIED, _LIST_DEFAULTS)
 
