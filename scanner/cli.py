@@ -96,7 +96,7 @@ def demo(output: str) -> int:
 @click.option("--accounts", metavar="A,B", help="Account ids; default: the account of the credentials.")
 @click.option("--regions", metavar="R,..", help="Regions; default: the configuration's, else AWS_REGION.")
 @click.option("--role-name", metavar="N", help="Role to assume in accounts other than one's own.")
-@click.option("--services", metavar="S,..", help="Only these services: ecr, ecs, eks.")
+@click.option("--services", metavar="S,..", help="These services, whole; default: what the enabled rules need.")
 @click.option("--profile", metavar="P", help="Profile of the AWS configuration.")
 @click.option("--endpoint-url", metavar="U", help="Ask this endpoint instead of AWS.")
 @click.option("--resume", is_flag=True, help="Finish an interrupted snapshot; what it holds is not asked again.")
@@ -122,6 +122,7 @@ def collect(
         regions=_listed(regions) or _regions(config),
         role_name=role_name or config.role_name,
         services=_listed(services),
+        needed=None if services else _needed(_enabled(config)),
         profile=profile,
         endpoint_url=endpoint_url,
         resume=resume,
@@ -231,6 +232,55 @@ def rules_test(folders: tuple[str, ...]) -> int:
 
 
 @cli.command()
+@click.option("--format", type=click.Choice(["json", "terraform", "cloudformation"]), default="json", show_default=True)
+@_config_option
+@click.option("--rules", "rule_paths", multiple=True, metavar="DIR", help="Also the rules in this folder.")
+@click.option("--services", metavar="S,..", help="These services, whole; default: what the enabled rules need.")
+@click.option("--role-name", metavar="N", help="Name of the role; default: the configuration's.")
+@click.option("--external-id", metavar="X", help="External id; default: the configuration's.")
+@click.option("--principal", metavar="ARN|ACCOUNT", help="Who may assume the role.")
+@click.option("--central", is_flag=True, help="The policy of who collects, as JSON, and not that of the role.")
+def permissions(
+    format: str,
+    config_path: str | None,
+    rule_paths: tuple[str, ...],
+    services: str | None,
+    role_name: str | None,
+    external_id: str | None,
+    principal: str | None,
+    central: bool,
+) -> int:
+    """Print the least-privilege policy, or the role, that collecting for the enabled rules needs."""
+    import json
+
+    from scanner import permissions as iam
+    from scanner.config import Organization
+    from scanner.permissions import cloudformation, terraform
+
+    if central and format != "json":
+        raise UsageError("--central prints a policy document", "Leave --format out.")
+    config = _read_config(config_path)
+    entry = config.organization or Organization()
+    role = iam.Role(
+        role_name or entry.role_name or iam.ROLE_NAME,
+        principal,
+        external_id or entry.external_id,
+        bool(entry.session_tags),
+    )
+    needed = None if services else _needed(_enabled(config, rule_paths))
+    policies = iam.member(iam.actions(needed, _listed(services)))
+    if format == "terraform":
+        text = terraform.configuration(role, policies)
+    elif format == "cloudformation":
+        text = cloudformation.template(role, policies)
+    else:
+        documents = [iam.central(role)] if central else policies
+        text = json.dumps(documents[0] if len(documents) == 1 else documents, indent=2) + "\n"
+    click.echo(text, nl=False)
+    return OK
+
+
+@cli.command()
 @click.argument("name")
 def schema(name: str) -> int:
     """Print a JSON Schema: report, config, rule, snapshot, faults."""
@@ -281,6 +331,17 @@ def _load_rules(folders: Sequence[str], *, python: bool = True) -> list[Rule]:
         if not Path(folder).is_dir():
             raise UsageError(f"{folder}: no such folder of rules", "Rules live in FOLDER/<group>/<name>.yaml or .py.")
     return load_rules([Path(folder) for folder in folders], python=python)
+
+
+def _enabled(config: Config, rule_paths: Sequence[str] = ()) -> list[Rule]:
+    from scanner.engine import selected
+
+    return selected(_load_rules([*config.rule_paths, *rule_paths]), config)
+
+
+def _needed(rules: Sequence[Rule]) -> frozenset[str]:
+    """Return the resource types that rules read."""
+    return frozenset[str]().union(*(rule.needs for rule in rules))
 
 
 def _scan(
