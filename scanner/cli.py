@@ -91,7 +91,8 @@ def demo(output: str) -> int:
 
 
 @cli.command()
-@click.option("-o", "--output", required=True, metavar="SNAPSHOT", help="The folder to write the snapshot to.")
+@click.option("-o", "--output", metavar="SNAPSHOT", help="The folder to write the snapshot to.")
+@click.option("--dry-run", is_flag=True, help="Find accounts and Regions, print what would be asked, and stop.")
 @_config_option
 @click.option("--accounts", metavar="A,B", help="Account ids; default: the account of the credentials.")
 @click.option("--regions", metavar="R,..", help="Regions; default: the configuration's, else AWS_REGION.")
@@ -101,7 +102,8 @@ def demo(output: str) -> int:
 @click.option("--endpoint-url", metavar="U", help="Ask this endpoint instead of AWS.")
 @click.option("--resume", is_flag=True, help="Finish an interrupted snapshot; what it holds is not asked again.")
 def collect(
-    output: str,
+    output: str | None,
+    dry_run: bool,
     config_path: str | None,
     accounts: str | None,
     regions: str | None,
@@ -116,13 +118,21 @@ def collect(
     from scanner.reporters.coverage import table
 
     config = _read_config(config_path)
+    needed = None if services else _needed(_enabled(config))
+    accounts_asked, regions_asked = _listed(accounts) or config.accounts, _listed(regions) or _regions(config)
+    if dry_run:
+        return _dry_run(
+            config, needed, accounts_asked, regions_asked, role_name, _listed(services), profile, endpoint_url
+        )
+    if output is None:
+        raise UsageError("no folder to write the snapshot to", "Name one: -o snapshot.")
     snapshot = collect_live(
         Path(output),
-        accounts=_listed(accounts) or config.accounts,
-        regions=_listed(regions) or _regions(config),
+        accounts=accounts_asked,
+        regions=regions_asked,
         role_name=role_name or config.role_name,
         services=_listed(services),
-        needed=None if services else _needed(_enabled(config)),
+        needed=needed,
         profile=profile,
         endpoint_url=endpoint_url,
         resume=resume,
@@ -232,6 +242,35 @@ def rules_test(folders: tuple[str, ...]) -> int:
 
 
 @cli.command()
+@click.option("--organization", is_flag=True, help="List the accounts of the organization, too.")
+@click.option(
+    "--role-name", default="RegionproofReadOnly", metavar="N", show_default=True, help="Role in each account."
+)
+@click.option("--profile", metavar="P", help="Profile of the AWS configuration.")
+@click.option("--endpoint-url", metavar="U", help="Ask this endpoint instead of AWS.")
+@click.option("-o", "--output", metavar="FILE", help="A new file; default: standard output.")
+def init(organization: bool, role_name: str, profile: str | None, endpoint_url: str | None, output: str | None) -> int:
+    """Draft regionproof.yaml from what the account shows: its Regions, and where its registries replicate to."""
+    from scanner.collectors.session import Sessions
+    from scanner.init import survey
+
+    if output and os.path.lexists(output):
+        raise UsageError(f"{output}: there is something already", "Name another file, or move that one away.")
+    sessions = Sessions(profile=profile, endpoint_url=endpoint_url)
+    text = survey(sessions, _now, organization=organization, role_name=role_name)
+    if output is None:
+        click.echo(text, nl=False)
+        return OK
+    try:
+        with Path(output).open("x", encoding="utf-8") as file:
+            file.write(text)
+    except FileExistsError:
+        raise UsageError(f"{output}: there is something already", "Name another file.") from None
+    click.echo(f"Drafted {output}; `regionproof schema config` describes every key.", err=True)
+    return OK
+
+
+@cli.command()
 @click.option("--format", type=click.Choice(["json", "terraform", "cloudformation"]), default="json", show_default=True)
 @_config_option
 @click.option("--rules", "rule_paths", multiple=True, metavar="DIR", help="Also the rules in this folder.")
@@ -331,6 +370,37 @@ def _load_rules(folders: Sequence[str], *, python: bool = True) -> list[Rule]:
         if not Path(folder).is_dir():
             raise UsageError(f"{folder}: no such folder of rules", "Rules live in FOLDER/<group>/<name>.yaml or .py.")
     return load_rules([Path(folder) for folder in folders], python=python)
+
+
+def _dry_run(
+    config: Config,
+    needed: frozenset[str] | None,
+    accounts: Sequence[str],
+    regions: Sequence[str],
+    role_name: str | None,
+    services: Sequence[str],
+    profile: str | None,
+    endpoint_url: str | None,
+) -> int:
+    from dataclasses import replace
+
+    from scanner.collectors.live import find
+    from scanner.collectors.session import Sessions
+    from scanner.config import Organization
+    from scanner.dry_run import text
+
+    entry = config.organization or Organization()
+    found = find(
+        Sessions(profile=profile, endpoint_url=endpoint_url),
+        _now,
+        accounts=accounts,
+        regions=regions,
+        organization=replace(entry, role_name=role_name or entry.role_name),
+        services=services,
+        needed=needed,
+    )
+    click.echo(text(found, needed, _enabled(config), shutil.get_terminal_size((100, 24)).columns), nl=False)
+    return OK
 
 
 def _enabled(config: Config, rule_paths: Sequence[str] = ()) -> list[Rule]:
