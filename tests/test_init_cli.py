@@ -5,6 +5,8 @@ import yaml
 from stub_aws import ACCOUNT, error, serve
 
 from scanner.cli import main
+from scanner.permissions import actions
+from scanner.rule import load_rules
 
 ASKED_FIRST = {"sts:GetCallerIdentity", "account:ListRegions", "ec2:DescribeRegions"}
 RULES = {"rules": [{"destinations": [{"region": "us-west-2", "registryId": ACCOUNT}]}]}
@@ -111,6 +113,8 @@ def test_collecting_asks_for_what_the_rules_need(stub, run):
     assert code == 0
     assert stub.count("eks:DescribeCluster") == 1
     assert stub.count("eks:ListNodegroups") == 0
+    allowed = actions(frozenset().union(*(rule.needs for rule in load_rules())))
+    assert {operation for operation, _ in stub.asked} - {"sts:GetCallerIdentity"} <= set(allowed)  # that needs no leave
     assert {operation.partition(":")[0] for operation, _ in stub.asked} <= {
         "sts",
         "account",
