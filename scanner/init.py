@@ -9,11 +9,16 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
-from scanner.collectors.organization import EXCLUDED, Members
+from scanner.collectors.live import find
+from scanner.collectors.organization import EXCLUDED, Members, members
+from scanner.collectors.session import Sessions
+from scanner.collectors.targets import known_partitions
+from scanner.config import Organization
 from scanner.model import Place
-from scanner.regions import is_name
+from scanner.regions import is_name, partition_of
 
 _AT_ONCE = 8
 
@@ -24,6 +29,21 @@ class Replication:
 
     destinations: Mapping[str, tuple[Place, ...]] = field(default_factory=dict)
     unread: Mapping[str, str] = field(default_factory=dict)
+
+
+def survey(sessions: Sessions, clock: Callable[[], datetime], *, organization: bool, role_name: str) -> str:
+    """Ask which Regions the account of the credentials has enabled, and draft the file; no other account is entered.
+
+    With `organization`, its accounts are listed.  Raises as `find` and `members` do.
+    """
+    plan = find(sessions, clock, organization=Organization(), services=("ecr",)).plan
+    (account,) = plan.answers
+    regions = [target.region for target in plan.targets]
+    listed = None
+    if organization:
+        home = partition_of(regions[0] if regions else sessions.region or "us-east-1", known_partitions()).home
+        listed = members(sessions.client("organizations", home))
+    return draft(account, look(sessions.client, regions), members=listed, role_name=role_name)
 
 
 def look(client_for: Callable[[str, str, None], Any], regions: Iterable[str]) -> Replication:

@@ -1,0 +1,131 @@
+"""`init` and `collect --dry-run` at a stub: what they ask, print and write."""
+
+import pytest
+import yaml
+from stub_aws import ACCOUNT, error, serve
+
+from scanner.cli import main
+from scanner.permissions import actions
+from scanner.rule import load_rules
+
+ASKED_FIRST = {"sts:GetCallerIdentity", "account:ListRegions", "ec2:DescribeRegions"}
+RULES = {"rules": [{"destinations": [{"region": "us-west-2", "registryId": ACCOUNT}]}]}
+MEMBERS = {"Accounts": [{"Id": "222233334444", "Name": "shop: {a}", "State": "ACTIVE"}]}
+
+
+@pytest.fixture(scope="module")
+def endpoint():
+    with serve() as stub:
+        yield stub
+
+
+@pytest.fixture
+def stub(endpoint, monkeypatch, tmp_path):
+    endpoint.reset()
+    for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_DEFAULT_REGION", "AWS_REGION"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7EXAMPLE")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "wJalrXUtnFEMIK7MDENGbPxRfiCYEXAMPLEKEY")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
+    monkeypatch.chdir(tmp_path)
+    return endpoint
+
+
+@pytest.fixture
+def run(stub, capsys):
+    def call(*arguments):
+        with pytest.raises(SystemExit) as stop:
+            main([*arguments, "--endpoint-url", stub.url])
+        done = capsys.readouterr()
+        return stop.value.code, done.out, done.err
+
+    return call
+
+
+def answering(operation, parameters):
+    told = {"ecr:DescribeRegistry": {"registryId": ACCOUNT, "replicationConfiguration": RULES}}
+    return {**told, "organizations:ListAccounts": MEMBERS}.get(operation)
+
+
+def test_a_draft_names_the_account_and_the_pair(stub, run):
+    stub.script = answering
+    code, out, _ = run("init")
+    drafted = yaml.safe_load(out)
+    assert code == 0
+    assert drafted["accounts"] == [ACCOUNT]
+    assert {"primary": "us-east-1", "standby": "us-west-2"} in drafted["pairs"]
+    assert {operation for operation, _ in stub.asked} <= ASKED_FIRST | {"ecr:DescribeRegistry"}
+
+
+def test_an_organization_is_listed_and_not_entered(stub, run):
+    stub.script = answering
+    code, out, _ = run("init", "--organization", "--role-name", "Reader")
+    assert code == 0
+    assert yaml.safe_load(out)["organization"] == {"role_name": "Reader"}
+    assert '222233334444 "shop: {a}"' in out
+    assert stub.count("sts:AssumeRole") == 0
+
+
+def test_what_was_not_seen_is_said_in_the_draft(stub, run):
+    refusal = error(400, "AccessDeniedException", "no")
+    stub.script = lambda operation, _: refusal if operation == "ecr:DescribeRegistry" else None
+    code, out, _ = run("init")
+    assert code == 0
+    assert "# not seen in us-east-1:" in out
+
+
+def test_a_draft_never_takes_the_place_of_a_file(stub, run, tmp_path):
+    stub.script = answering
+    (tmp_path / "mine.yaml").write_text("version: 1\n")
+    code, _, err = run("init", "-o", "mine.yaml")
+    assert (code, stub.asked) == (2, [])
+    assert "mine.yaml: there is something already" in err
+    assert (tmp_path / "mine.yaml").read_text() == "version: 1\n"
+    assert run("init", "-o", "new.yaml")[0] == 0
+    assert yaml.safe_load((tmp_path / "new.yaml").read_text())["accounts"] == [ACCOUNT]
+
+
+def test_a_dry_run_prints_the_plan_and_asks_for_nothing_else(stub, run, tmp_path):
+    code, out, _ = run("collect", "--dry-run", "--regions", "us-east-1,us-west-2")
+    rows = {line.split()[0]: " ".join(line.split()[1:]) for line in out.splitlines() if line.strip()}
+    assert code == 0
+    assert rows[ACCOUNT] == "us-east-1, us-west-2"
+    assert rows["ecr:DescribeRegistry"] == "1 every enabled rule"
+    assert rows["ecr:GetAccountSetting"] == "3 every enabled rule"
+    assert rows["ecr:GetRepositoryPolicy"].startswith("1 per repository ")
+    assert rows["ecr:DescribeImages"].startswith("1 per repository, paged ")
+    assert "eks:ListNodegroups" not in rows
+    assert "14 x 2 = 28 requests are known beforehand" in out
+    assert {operation for operation, _ in stub.asked} <= ASKED_FIRST
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_dry_run_of_named_services_says_what_no_rule_needs(stub, run):
+    _, out, _ = run("collect", "--dry-run", "--regions", "us-east-1", "--services", "eks,kms")
+    assert "kms:ListKeys" in out
+    assert "no enabled rule, but --services" in out
+    assert "ecr:" not in out
+
+
+def test_collecting_asks_for_what_the_rules_need(stub, run):
+    code, _, _ = run("collect", "-o", "s", "--regions", "us-east-1")
+    assert code == 0
+    assert stub.count("eks:DescribeCluster") == 1
+    assert stub.count("eks:ListNodegroups") == 0
+    allowed = actions(frozenset().union(*(rule.needs for rule in load_rules())))
+    assert {operation for operation, _ in stub.asked} - {"sts:GetCallerIdentity"} <= set(allowed)  # that needs no leave
+    assert {operation.partition(":")[0] for operation, _ in stub.asked} <= {
+        "sts",
+        "account",
+        "ec2",
+        "ecr",
+        "ecs",
+        "eks",
+    }
+
+
+def test_without_a_folder_nothing_is_collected(stub, run):
+    code, _, err = run("collect", "--regions", "us-east-1")
+    assert (code, stub.asked) == (2, [])
+    assert "-o snapshot" in err
