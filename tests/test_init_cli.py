@@ -86,7 +86,8 @@ def test_a_draft_never_takes_the_place_of_a_file(stub, run, tmp_path):
     assert yaml.safe_load((tmp_path / "new.yaml").read_text())["accounts"] == [ACCOUNT]
 
 
-def test_a_dry_run_prints_the_plan_and_asks_for_nothing_else(stub, run, tmp_path):
+def test_a_dry_run_prints_the_plan_and_asks_for_nothing_else(stub, run, tmp_path, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "120")
     code, out, _ = run("collect", "--dry-run", "--regions", "us-east-1,us-west-2")
     rows = {line.split()[0]: " ".join(line.split()[1:]) for line in out.splitlines() if line.strip()}
     assert code == 0
@@ -101,7 +102,8 @@ def test_a_dry_run_prints_the_plan_and_asks_for_nothing_else(stub, run, tmp_path
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_dry_run_of_named_services_says_what_no_rule_needs(stub, run):
+def test_a_dry_run_of_named_services_says_what_no_rule_needs(stub, run, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "120")
     _, out, _ = run("collect", "--dry-run", "--regions", "us-east-1", "--services", "eks,kms")
     assert "kms:ListKeys" in out
     assert "no enabled rule, but --services" in out

@@ -1,0 +1,194 @@
+"""The commands that ask AWS: collect, init, permissions."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from scanner import console
+from scanner.errors import UsageError
+
+if TYPE_CHECKING:
+    from scanner.config import Config
+    from scanner.rule import Rule
+
+OK = 0
+
+
+@click.command()
+@click.option("-o", "--output", metavar="SNAPSHOT", help="The folder to write the snapshot to.")
+@click.option("--dry-run", is_flag=True, help="Find accounts and Regions, print what would be asked, and stop.")
+@console.config_option
+@click.option("--accounts", metavar="A,B", help="Account ids; default: the account of the credentials.")
+@click.option("--organization", "whole", is_flag=True, help="All accounts of the AWS organization.")
+@click.option("--regions", metavar="R,..", help="Regions; default: the configuration's, else every enabled one.")
+@click.option("--role-name", metavar="N", help="Role to assume in accounts other than one's own.")
+@click.option("--services", metavar="S,..", help="These services, whole; default: what the enabled rules need.")
+@click.option("--profile", metavar="P", help="Profile of the AWS configuration.")
+@click.option("--endpoint-url", metavar="U", help="Ask this endpoint instead of AWS.")
+@click.option("--resume", is_flag=True, help="Finish an interrupted snapshot; what it holds is not asked again.")
+@click.option("--since", metavar="SNAPSHOT", help="Reuse what can never change from this earlier snapshot.")
+@click.option("--max-rate", type=click.FloatRange(0, min_open=True), metavar="N", help="Most requests a second.")
+@click.option("--log-format", type=click.Choice(["text", "json"]), default="text", show_default=True)
+def collect(
+    output: str | None,
+    dry_run: bool,
+    config_path: str | None,
+    accounts: str | None,
+    whole: bool,
+    regions: str | None,
+    role_name: str | None,
+    services: str | None,
+    profile: str | None,
+    endpoint_url: str | None,
+    resume: bool,
+    since: str | None,
+    max_rate: float | None,
+    log_format: str,
+) -> int:
+    """Ask AWS, read-only, and write a snapshot.  The only command that touches the network."""
+    from scanner.collectors.live import collect as collect_live
+    from scanner.reporters.progress import narrator
+
+    if whole and accounts:
+        raise UsageError("--organization and --accounts exclude each other", "Leave one of them out.")
+    config = console.read_config(config_path)
+    needed = None if services else _needed(_enabled(config))
+    asked: dict[str, Any] = {
+        "accounts": () if whole else console.listed(accounts) or config.accounts,
+        "regions": console.listed(regions) or console.regions(config),
+        "whole": whole,
+        "services": console.listed(services),
+        "needed": needed,
+    }
+    if dry_run:
+        return _dry_run(config, role_name, profile, endpoint_url, **asked)
+    if output is None:
+        raise UsageError("no folder to write the snapshot to", "Name one: -o snapshot.")
+    narrates = narrator(log_format, sys.stderr, console.now)
+    collected = collect_live(
+        Path(output),
+        **asked,
+        organization=config.organization,
+        role_name=role_name or config.role_name,
+        profile=profile,
+        endpoint_url=endpoint_url,
+        resume=resume,
+        clock=console.now,
+        config_sha256=config.sha256,
+        max_rate=max_rate,
+        earlier=Path(since) if since else None,
+        progress=narrates,
+    )
+    left_out = {account.id: reason for account, reason in collected.left_out.items()}
+    narrates.close(output, collected.snapshot.coverage(), left_out, console.width())
+    return OK
+
+
+@click.command()
+@click.option("--organization", is_flag=True, help="List the accounts of the organization, too.")
+@click.option(
+    "--role-name", default="RegionproofReadOnly", metavar="N", show_default=True, help="Role in each account."
+)
+@click.option("--profile", metavar="P", help="Profile of the AWS configuration.")
+@click.option("--endpoint-url", metavar="U", help="Ask this endpoint instead of AWS.")
+@click.option("-o", "--output", metavar="FILE", help="A new file; default: standard output.")
+def init(organization: bool, role_name: str, profile: str | None, endpoint_url: str | None, output: str | None) -> int:
+    """Draft regionproof.yaml from what the account shows: its Regions, and where its registries replicate to."""
+    from scanner.collectors.session import Sessions
+    from scanner.init import survey
+
+    if output and os.path.lexists(output):
+        raise UsageError(f"{output}: there is something already", "Name another file, or move that one away.")
+    sessions = Sessions(profile=profile, endpoint_url=endpoint_url)
+    text = survey(sessions, console.now, organization=organization, role_name=role_name)
+    if output is None:
+        click.echo(text, nl=False)
+        return OK
+    try:
+        with Path(output).open("x", encoding="utf-8") as file:
+            file.write(text)
+    except FileExistsError:
+        raise UsageError(f"{output}: there is something already", "Name another file.") from None
+    click.echo(f"Drafted {output}; `regionproof schema config` describes every key.", err=True)
+    return OK
+
+
+@click.command()
+@click.option("--format", type=click.Choice(["json", "terraform", "cloudformation"]), default="json", show_default=True)
+@console.config_option
+@click.option("--rules", "rule_paths", multiple=True, metavar="DIR", help="Also the rules in this folder.")
+@click.option("--services", metavar="S,..", help="These services, whole; default: what the enabled rules need.")
+@click.option("--role-name", metavar="N", help="Name of the role; default: the configuration's.")
+@click.option("--external-id", metavar="X", help="External id; default: the configuration's.")
+@click.option("--principal", metavar="ARN|ACCOUNT", help="Who may assume the role.")
+@click.option("--central", is_flag=True, help="The policy of who collects, as JSON, and not that of the role.")
+def permissions(
+    format: str,
+    config_path: str | None,
+    rule_paths: tuple[str, ...],
+    services: str | None,
+    role_name: str | None,
+    external_id: str | None,
+    principal: str | None,
+    central: bool,
+) -> int:
+    """Print the least-privilege policy, or the role, that collecting for the enabled rules needs."""
+    import json
+
+    from scanner import permissions as iam
+    from scanner.config import Organization
+    from scanner.permissions import cloudformation, terraform
+
+    if central and format != "json":
+        raise UsageError("--central prints a policy document", "Leave --format out.")
+    config = console.read_config(config_path)
+    entry = config.organization or Organization()
+    role = iam.Role(
+        role_name or entry.role_name or iam.ROLE_NAME,
+        principal,
+        external_id or entry.external_id,
+        bool(entry.session_tags),
+    )
+    needed = None if services else _needed(_enabled(config, rule_paths))
+    policies = iam.member(iam.actions(needed, console.listed(services)))
+    if format == "terraform":
+        text = terraform.configuration(role, policies)
+    elif format == "cloudformation":
+        text = cloudformation.template(role, policies)
+    else:
+        documents = [iam.central(role)] if central else policies
+        text = json.dumps(documents[0] if len(documents) == 1 else documents, indent=2) + "\n"
+    click.echo(text, nl=False)
+    return OK
+
+
+def _dry_run(config: Config, role_name: str | None, profile: str | None, endpoint_url: str | None, **asked: Any) -> int:
+    from dataclasses import replace
+
+    from scanner.collectors.live import find
+    from scanner.collectors.session import Sessions
+    from scanner.config import Organization
+    from scanner.dry_run import text
+
+    entry = config.organization or Organization()
+    sessions = Sessions(profile=profile, endpoint_url=endpoint_url)
+    found = find(sessions, console.now, organization=replace(entry, role_name=role_name or entry.role_name), **asked)
+    click.echo(text(found, asked["needed"], _enabled(config), console.width()), nl=False)
+    return OK
+
+
+def _enabled(config: Config, rule_paths: Sequence[str] = ()) -> list[Rule]:
+    from scanner.engine import selected
+
+    return selected(console.load_rules([*config.rule_paths, *rule_paths]), config)
+
+
+def _needed(rules: Sequence[Rule]) -> frozenset[str]:
+    """Return the resource types that rules read."""
+    return frozenset[str]().union(*(rule.needs for rule in rules))

@@ -1,0 +1,111 @@
+"""What the commands of the command line share: how they read their options, and how they write to the terminal."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from scanner.errors import UsageError
+
+if TYPE_CHECKING:
+    from scanner.config import Config
+    from scanner.rule import Rule
+
+
+def config_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the option that names the configuration file."""
+    help = "Configuration file; default: regionproof.yaml here, if there is one."
+    return click.option("--config", "config_path", metavar="FILE", help=help)(command)
+
+
+def read_config(path: str | None) -> Config:
+    """Return the configuration of a file, or of the one in the working directory, or an empty one.
+
+    Says on stderr which keys are not used.  Raises `ConfigError`.
+    """
+    from scanner.config import NAMES, Config, read
+
+    if path is None:
+        path = next((name for name in NAMES if Path(name).is_file()), None)
+    if path is None:
+        return Config()
+    config = read(Path(path))
+    for key in config.unused:
+        click.echo(f"{path}: note: '{key}' is accepted but not used by this version.", err=True)
+    return config
+
+
+def load_rules(folders: Sequence[str], *, python: bool = True) -> list[Rule]:
+    """Return the built-in rules and those of folders; raise `UsageError` or `RuleError`."""
+    from scanner.rule import load_rules
+
+    for folder in folders:
+        if not Path(folder).is_dir():
+            raise UsageError(f"{folder}: no such folder of rules", "Rules live in FOLDER/<group>/<name>.yaml or .py.")
+    return load_rules([Path(folder) for folder in folders], python=python)
+
+
+def regions(config: Config) -> tuple[str, ...]:
+    """Return the Regions that a configuration means: those it names, else those of its pairs."""
+    paired = [place.region for pair in config.pairs or () for place in (pair.primary, pair.standby)]
+    return config.regions or tuple(dict.fromkeys(paired))
+
+
+def listed(text: str | None) -> tuple[str, ...]:
+    """Return the parts of an option that is a list with commas."""
+    return split([text]) if text else ()
+
+
+def split(groups: Sequence[str]) -> tuple[str, ...]:
+    """Return the parts of options that may be given several times, each a list with commas."""
+    return tuple(part.strip() for group in groups for part in group.split(",") if part.strip())
+
+
+def near(word: str, known: Sequence[str]) -> str:
+    """Return the hint for a word that is not known."""
+    import difflib
+
+    near = difflib.get_close_matches(word, known, n=1)
+    return f"Did you mean '{near[0]}'?" if near else f"Known: {', '.join(known)}."
+
+
+def complain(message: str, hint: str) -> None:
+    """Write an error and its hint to stderr."""
+    click.echo(f"error: {printable(message)}", err=True)
+    if hint:
+        click.echo(f"  {printable(hint)}", err=True)
+
+
+def printable(text: str) -> str:
+    """Return text without what a terminal would obey."""
+    return "".join(c if c.isprintable() or c == "\n" else "\N{REPLACEMENT CHARACTER}" for c in text)
+
+
+def color() -> bool:
+    """Tell whether standard output takes colours."""
+    if os.environ.get("FORCE_COLOR"):
+        return True
+    return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def unicode() -> bool:
+    """Tell whether standard output takes any character."""
+    return (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
+
+
+def now() -> datetime:
+    """Return the time, or the one that SOURCE_DATE_EPOCH says it is."""
+    epoch = os.environ.get("SOURCE_DATE_EPOCH")
+    return datetime.fromtimestamp(int(epoch), UTC) if epoch else datetime.now(UTC)
+
+
+def width() -> int:
+    """Return the columns of the terminal, 100 if there is none."""
+    return shutil.get_terminal_size((100, 24)).columns
