@@ -33,6 +33,8 @@ OK = 0
 @click.option("--endpoint-url", metavar="U", help="Ask this endpoint instead of AWS.")
 @click.option("--resume", is_flag=True, help="Finish an interrupted snapshot; what it holds is not asked again.")
 @click.option("--since", metavar="SNAPSHOT", help="Reuse what can never change from this earlier snapshot.")
+@click.option("--kubernetes", "files", multiple=True, metavar="ARN=FILE", help="What kubectl wrote of an EKS cluster.")
+@click.option("--kubernetes-api", is_flag=True, help="Ask the API of each EKS cluster what runs in it.")
 @click.option("--max-rate", type=click.FloatRange(0, min_open=True), metavar="N", help="Most requests a second.")
 @click.option("--log-format", type=click.Choice(["text", "json"]), default="text", show_default=True)
 def collect(
@@ -48,6 +50,8 @@ def collect(
     endpoint_url: str | None,
     resume: bool,
     since: str | None,
+    files: tuple[str, ...],
+    kubernetes_api: bool,
     max_rate: float | None,
     log_format: str,
 ) -> int:
@@ -83,6 +87,8 @@ def collect(
         config_sha256=config.sha256,
         max_rate=max_rate,
         earlier=Path(since) if since else None,
+        kubernetes_files=_by_cluster(files),
+        ask_clusters=kubernetes_api,
         progress=narrates,
     )
     left_out = {account.id: reason for account, reason in collected.left_out.items()}
@@ -168,10 +174,20 @@ def permissions(
     return OK
 
 
+def _by_cluster(options: Sequence[str]) -> dict[str, list[Path]]:
+    files: dict[str, list[Path]] = {}
+    for option in options:
+        arn, equals, path = option.partition("=")
+        if not equals or not path:
+            raise UsageError(f"'{option}' is not CLUSTER_ARN=FILE", "docs/kubernetes.md shows how to make the file.")
+        files.setdefault(arn, []).append(Path(path))
+    return files
+
+
 def _dry_run(config: Config, role_name: str | None, profile: str | None, endpoint_url: str | None, **asked: Any) -> int:
     from dataclasses import replace
 
-    from scanner.collectors.live import find
+    from scanner.collectors.discovery import find
     from scanner.collectors.session import Sessions
     from scanner.config import Organization
     from scanner.dry_run import text

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Sequence
 
 from scanner.collectors import Answers, needs
 from scanner.collectors.ask import Ask
-from scanner.collectors.live import Found
+from scanner.collectors.discovery import Found
 from scanner.recorded import Target
 from scanner.reporters.layout import NARROWEST, Page
 from scanner.rule import Rule

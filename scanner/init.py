@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from scanner.collectors.live import find
+from scanner.collectors.discovery import find
 from scanner.collectors.organization import EXCLUDED, Members, members
 from scanner.collectors.session import Sessions
 from scanner.collectors.targets import known_partitions

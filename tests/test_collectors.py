@@ -35,7 +35,8 @@ from stub_aws import (
 
 from scanner import collectors
 from scanner.collectors import Answers, ecr, ecs
-from scanner.collectors.live import collect, collect_targets, find
+from scanner.collectors.discovery import find
+from scanner.collectors.live import collect, collect_targets
 from scanner.collectors.scheduler import Limits
 from scanner.collectors.session import Sessions
 from scanner.config import Organization

@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from scanner.collectors.live import collect_targets, find
+from scanner.collectors.discovery import find
+from scanner.collectors.live import collect_targets
 from scanner.collectors.scheduler import Limits
 from scanner.collectors.session import Sessions
 from scanner.config import Config, Organization

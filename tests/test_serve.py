@@ -18,7 +18,8 @@ from botocore.exceptions import ClientError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scanner.collectors.live import collect_targets, find
+from scanner.collectors.discovery import find
+from scanner.collectors.live import collect_targets
 from scanner.collectors.scheduler import Limits
 from scanner.collectors.session import Sessions
 from scanner.config import Organization

@@ -21,6 +21,7 @@ from scanner.collectors import (
     events,
     inspector2,
     kms,
+    kubernetes,
     s3,
     secretsmanager,
     servicequotas,
@@ -91,6 +92,10 @@ def _read_target(target: Target, calls: list[Call]) -> Iterator[Resource | Gap]:
         else:
             message = f"{service} was not among the services that were collected"
             yield from _unseen(target, collector, NOT_COLLECTED, message, None)
+    if "eks" in asked:
+        yield from kubernetes.resources(Answers(target, "kubernetes", calls, asked))
+    else:
+        yield from _unseen(target, kubernetes, NOT_COLLECTED, "the EKS clusters were not collected", None)
 
 
 def _unseen(target: Target, collector: Collector, reason: str, message: str, operation: str | None) -> Iterator[Gap]:

@@ -27,7 +27,7 @@ def _within(list_ask: Ask, member: str) -> _Each:
 
 
 _LIST_CLUSTERS = Ask("ListClusters", "clusters", TYPES, _PAGE, paged=True)
-_DESCRIBE_CLUSTER = Ask("DescribeCluster", "cluster", (CLUSTER,), each=_clusters("name"), per="cluster")
+DESCRIBE_CLUSTER = Ask("DescribeCluster", "cluster", (CLUSTER,), each=_clusters("name"), per="cluster")
 _LIST_NODEGROUPS = Ask(
     "ListNodegroups", "nodegroups", (NODEGROUP,), _PAGE, _clusters("clusterName"), paged=True, per="cluster"
 )
@@ -54,7 +54,7 @@ _DESCRIBE_PROFILE = Ask(
 )
 CALLS = (
     _LIST_CLUSTERS,
-    _DESCRIBE_CLUSTER,
+    DESCRIBE_CLUSTER,
     _LIST_NODEGROUPS,
     _DESCRIBE_NODEGROUP,
     _LIST_ADDONS,
@@ -67,7 +67,7 @@ CALLS = (
 def resources(answers: Answers) -> Iterator[Resource | Gap]:
     """Return clusters, node groups, add-ons and Fargate profiles."""
     for ask, type, read in (
-        (_DESCRIBE_CLUSTER, CLUSTER, _cluster),
+        (DESCRIBE_CLUSTER, CLUSTER, _cluster),
         (_DESCRIBE_NODEGROUP, NODEGROUP, _nodegroup),
         (_DESCRIBE_ADDON, ADDON, _addon),
         (_DESCRIBE_PROFILE, FARGATE_PROFILE, _profile),

@@ -12,29 +12,26 @@ from queue import Empty, Queue
 from typing import Any
 
 from scanner import shards
-from scanner.collectors import ASSUME_ROLE, COLLECTORS, needs, since
+from scanner.collectors import ASSUME_ROLE, COLLECTORS, eks, kubernetes_api, kubernetes_file, needs, since
 from scanner.collectors.ask import MALFORMED, Answers, Ask, Rows
-from scanner.collectors.organization import Account, members
+from scanner.collectors.discovery import find
+from scanner.collectors.organization import Account
 from scanner.collectors.part import Count, Part
-from scanner.collectors.roles import Entry, Roles, keys
+from scanner.collectors.roles import Entry, Roles
 from scanner.collectors.scheduler import Limits, Outcome, Scheduler
 from scanner.collectors.session import Sessions
-from scanner.collectors.targets import Asker, Plan, known_partitions
-from scanner.collectors.targets import plan as make_plan
+from scanner.collectors.targets import Plan
 from scanner.collectors.transport import Failed, Transport, call_error
 from scanner.config import Organization
 from scanner.errors import UsageError
 from scanner.model import Place
 from scanner.progress import Finished, Progress, Silent, State
 from scanner.recorded import Call, CallError, Target
-from scanner.regions import check, partition_of
 from scanner.snapshot import Snapshot, SnapshotWriter, TargetWriter
 
 MAX_PAGES = 10_000
 """A list that is longer is taken for an endpoint that never ends it."""
 _TARGETS = 48
-_FIRST = "us-east-1"
-"""Where we ask who we are, if nobody named a Region."""
 _TICK = 0.4
 """Seconds between two looks at how far we are."""
 
@@ -59,6 +56,8 @@ def collect(
     max_rate: float | None = None,
     limits: Limits | None = None,
     earlier: Path | None = None,
+    kubernetes_files: Mapping[str, Sequence[Path]] | None = None,
+    ask_clusters: bool = False,
     progress: Progress | None = None,
 ) -> Collected:
     """Collect a snapshot into the directory `path`.
@@ -67,7 +66,8 @@ def collect(
     means those that tell of the types.
     No accounts means one's own, and no Regions every enabled one.  With `whole`, all accounts of the organization are
     asked; `organization` says how they, and other accounts, are entered.  Answers that can never change are taken
-    from the snapshot `earlier`, if it has them.
+    from the snapshot `earlier`, if it has them.  What runs in EKS clusters is read from what kubectl wrote to
+    `kubernetes_files` (by the cluster's ARN), and with `ask_clusters` the API of each cluster is asked.
     Raises `UsageError`, `CredentialsError` or `RegionproofError` before the first target is asked (`SnapshotError` for
     a damaged `earlier`); after that, no error of AWS leaves this function: it stands in the snapshot.  See
     `collect_targets` for the rest.
@@ -86,6 +86,7 @@ def collect(
     )
     if not found.plan.targets:
         raise UsageError("none of the Regions is enabled in any of the accounts", "Name others, or none: --regions.")
+    files = _from_files(kubernetes_files or {}, found.plan, clock)
     writer = SnapshotWriter(path, resume=resume, config_sha256=config_sha256)
     snapshot = collect_targets(
         found.plan.targets,
@@ -93,7 +94,8 @@ def collect(
         sessions,
         clock,
         roles=found.roles,
-        known=found.plan.calls_of,
+        known=lambda target: [*found.plan.calls_of(target), *files.get(target.place, ())],
+        ask_clusters=ask_clusters,
         needed=needed,
         max_rate=max_rate,
         reusable=reusable,
@@ -112,55 +114,24 @@ class Collected:
     left_out: Mapping[Account, str]
 
 
+def _from_files(files: Mapping[str, Sequence[Path]], plan: Plan, clock: Clock) -> dict[Place, list[Call]]:
+    """Return what files say of clusters, by where those are; raise `UsageError` for one that is not collected."""
+    found: dict[Place, list[Call]] = {}
+    for arn, paths in files.items():
+        calls = kubernetes_file.read_files(paths, arn, _text(clock())).calls
+        place = Place(calls[0].account, calls[0].region)
+        if place not in {target.place for target in plan.targets}:
+            raise UsageError(f"the cluster {arn} is in {place}, which is not collected", "Add its account and Region.")
+        found.setdefault(place, []).extend(calls)
+    return found
+
+
+def _text(time: datetime) -> str:
+    return time.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
 def _entered_by(role_name: str | None, organization: Organization) -> Organization:
     return replace(organization, role_name=role_name) if role_name else organization
-
-
-@dataclass(frozen=True)
-class Found:
-    """What is to be collected, and how it is entered; `left_out` are accounts of the organization that are not."""
-
-    plan: Plan
-    roles: Roles
-    left_out: Mapping[Account, str]
-
-
-def find(
-    sessions: Sessions,
-    clock: Clock,
-    *,
-    regions: Sequence[str] = (),
-    accounts: Sequence[str] = (),
-    organization: Organization,
-    whole: bool = False,
-    services: Sequence[str] = (),
-    needed: Collection[str] | None = None,
-) -> Found:
-    """Find out which Regions of which accounts there are to ask; see `collect` for what is given and raised."""
-    unknown = sorted(set(services) - set(COLLECTORS))
-    if unknown:
-        known = ", ".join(sorted(COLLECTORS))
-        raise UsageError(f"'{unknown[0]}' is not a service that is collected", f"Known are {known}.")
-    first = regions[0] if regions else sessions.region or _FIRST
-    home = partition_of(first, known_partitions()).home
-    check(regions, partition_of(first, known_partitions()).id, known_partitions())
-    identity = sessions.identity(home)
-    entry = Entry(
-        organization.role_name,
-        organization.external_id,
-        organization.session_tags,
-        organization.session_policy,
-        organization.delegated_role,
-    )
-    roles = Roles(entry, sessions.client, home=home, clock=clock)
-    left_out: Mapping[Account, str] = {}
-    if whole:
-        client = sessions.client("organizations", home, keys(roles.delegated()))
-        listed = members(client, include_ous=organization.include_ous, exclude=organization.exclude)
-        accounts, left_out = [account.id for account in listed.accounts], listed.left_out
-    asker = Asker(identity.account, identity.partition, home, sessions.client, roles, clock)
-    todo = make_plan(asker, entry, accounts, regions=regions, services=services or needs.services(needed))
-    return Found(todo, roles, left_out)
 
 
 def collect_targets(
@@ -172,6 +143,7 @@ def collect_targets(
     roles: Roles | None = None,
     known: Callable[[Target], Sequence[Call]] = lambda _: (),
     needed: Collection[str] | None = None,
+    ask_clusters: bool = False,
     max_rate: float | None = None,
     reusable: since.Known = since.nothing,
     not_enabled: Mapping[Place, str] | None = None,
@@ -190,6 +162,7 @@ def collect_targets(
     scheduler = Scheduler(sessions.limits, max_rate=max_rate)
     asks = {service: needs.asks(service, needed) for service in COLLECTORS}
     run = _Run(roles, known, reusable, asks, Transport(sessions, roles.credentials), scheduler, clock)
+    run = replace(run, clusters_of=sessions if ask_clusters else None)
     progress = progress or Silent()
     state = State(len(targets), len(targets) - len(asked), len(targets) - len(asked))
     workers = ThreadPoolExecutor(_TARGETS, "target")
@@ -237,9 +210,10 @@ class _Run:
     scheduler: Scheduler
     clock: Clock
     images: Count = field(default_factory=Count)
+    clusters_of: Sessions | None = None
 
     def now(self) -> str:
-        return self.clock().astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+        return _text(self.clock())
 
 
 def _collect_target(run: _Run, writer: SnapshotWriter, target: Target) -> Finished:
@@ -256,11 +230,26 @@ def _collect_target(run: _Run, writer: SnapshotWriter, target: Target) -> Finish
         asked: dict[str, Answers] = {}
         for service in sorted(target.services, key=list(COLLECTORS).index):
             asked[service] = _collect_service(run, part, target, service, asked, deadline)
+        if run.clusters_of and "eks" in asked:
+            part.add(_ask_clusters(run, run.clusters_of, target, asked["eks"]))
     run.scheduler.forget(target.place)
     part.writer.finish(started_at=started_at, finished_at=run.now())
     return Finished(
         target.place, target.services, part.calls, part.images, part.reused, time.monotonic() - begun, part.errors
     )
+
+
+def _ask_clusters(run: _Run, sessions: Sessions, target: Target, clusters: Answers) -> list[Call]:
+    """Ask the API of each EKS cluster what runs in it."""
+    credentials = run.roles.credentials(target) or sessions.credentials
+    described = [page["cluster"] for answer in clusters.of(eks.DESCRIBE_CLUSTER) for page in answer.pages]
+    where = (target.region, target.partition, run.now, sessions.limits)
+    return [
+        call
+        for cluster in described
+        if isinstance(cluster.get("arn"), str)
+        for call in kubernetes_api.calls(cluster, credentials, *where)
+    ]
 
 
 def _collect_service(

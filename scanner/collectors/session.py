@@ -77,6 +77,11 @@ class Sessions:
         name: str | None = self._session.region_name
         return name
 
+    @property
+    def credentials(self) -> Any:
+        """Return botocore's credentials of the run, None if there are none."""
+        return self._session.get_credentials()
+
     def identity(self, region: str) -> Identity:
         """Return who asks; raise `CredentialsError`, or `RegionproofError` if AWS cannot be reached."""
         with _explained("asking AWS who we are (sts:GetCallerIdentity)"):

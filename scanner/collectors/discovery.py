@@ -1,0 +1,69 @@
+"""What there is to ask: who we are, the accounts of the organization, and their Regions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from scanner.collectors import COLLECTORS, needs
+from scanner.collectors.organization import Account, members
+from scanner.collectors.roles import Entry, Roles, keys
+from scanner.collectors.session import Sessions
+from scanner.collectors.targets import Asker, Plan, known_partitions
+from scanner.collectors.targets import plan as make_plan
+from scanner.config import Organization
+from scanner.errors import UsageError
+from scanner.regions import check, partition_of
+
+_FIRST = "us-east-1"
+"""Where we ask who we are, if nobody named a Region."""
+
+Clock = Callable[[], datetime]
+
+
+@dataclass(frozen=True)
+class Found:
+    """What is to be collected, and how it is entered; `left_out` are accounts of the organization that are not."""
+
+    plan: Plan
+    roles: Roles
+    left_out: Mapping[Account, str]
+
+
+def find(
+    sessions: Sessions,
+    clock: Clock,
+    *,
+    regions: Sequence[str] = (),
+    accounts: Sequence[str] = (),
+    organization: Organization,
+    whole: bool = False,
+    services: Sequence[str] = (),
+    needed: Collection[str] | None = None,
+) -> Found:
+    """Find out which Regions of which accounts there are to ask; see `collect` for what is given and raised."""
+    unknown = sorted(set(services) - set(COLLECTORS))
+    if unknown:
+        known = ", ".join(sorted(COLLECTORS))
+        raise UsageError(f"'{unknown[0]}' is not a service that is collected", f"Known are {known}.")
+    first = regions[0] if regions else sessions.region or _FIRST
+    home = partition_of(first, known_partitions()).home
+    check(regions, partition_of(first, known_partitions()).id, known_partitions())
+    identity = sessions.identity(home)
+    entry = Entry(
+        organization.role_name,
+        organization.external_id,
+        organization.session_tags,
+        organization.session_policy,
+        organization.delegated_role,
+    )
+    roles = Roles(entry, sessions.client, home=home, clock=clock)
+    left_out: Mapping[Account, str] = {}
+    if whole:
+        client = sessions.client("organizations", home, keys(roles.delegated()))
+        listed = members(client, include_ous=organization.include_ous, exclude=organization.exclude)
+        accounts, left_out = [account.id for account in listed.accounts], listed.left_out
+    asker = Asker(identity.account, identity.partition, home, sessions.client, roles, clock)
+    todo = make_plan(asker, entry, accounts, regions=regions, services=services or needs.services(needed))
+    return Found(todo, roles, left_out)
