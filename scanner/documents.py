@@ -139,6 +139,8 @@ def _compose(text: str, path: str) -> yaml.Node | None:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         problem = " ".join(part for part in (error.context, error.problem) if part)
+        if "maximum nesting depth" in problem:  # libyaml's own, which it may reach before we do: it reads ahead
+            raise _too_deep(path, mark) from None
         raise _SyntaxError(path, *_place(mark), problem, _hint(problem, text, mark)) from None
     except yaml.reader.ReaderError as error:
         raise _SyntaxError(path, *_position(text, error.position), error.reason) from None

@@ -16,6 +16,7 @@ from scanner.collectors.discovery import find
 from scanner.collectors.organization import EXCLUDED, Members, members
 from scanner.collectors.session import Sessions
 from scanner.collectors.targets import known_partitions
+from scanner.collectors.transport import call_error
 from scanner.config import Organization
 from scanner.model import Place
 from scanner.regions import is_name, partition_of
@@ -52,8 +53,9 @@ def look(client_for: Callable[[str, str, None], Any], regions: Iterable[str]) ->
     def ask(region: str) -> tuple[Place, ...] | str:
         try:
             return tuple(_destinations(client_for("ecr", region, None).describe_registry()))
-        except Exception as error:  # noqa: BLE001 - a draft says what it could not see, and goes on
-            return f"{type(error).__name__}: {error}"
+        except Exception as raised:  # noqa: BLE001 - a draft says what it could not see, and goes on
+            error = call_error(raised)
+            return f"{error.code}: {error.message}"
 
     names = sorted(set(regions))
     with ThreadPoolExecutor(_AT_ONCE, "init") as threads:
