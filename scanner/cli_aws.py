@@ -62,24 +62,24 @@ def collect(
     if whole and accounts:
         raise UsageError("--organization and --accounts exclude each other", "Leave one of them out.")
     config = console.read_config(config_path)
-    needed = None if services else _needed(_enabled(config))
+    rules = _enabled(config)
     asked: dict[str, Any] = {
+        "organization": config.organization,
+        "role_name": role_name,
         "accounts": () if whole else console.listed(accounts) or config.accounts,
         "regions": console.listed(regions) or console.regions(config),
         "whole": whole,
         "services": console.listed(services),
-        "needed": needed,
+        "needed": None if services else _needed(rules),
     }
     if dry_run:
-        return _dry_run(config, role_name, profile, endpoint_url, **asked)
+        return _dry_run(rules, profile, endpoint_url, **asked)
     if output is None:
         raise UsageError("no folder to write the snapshot to", "Name one: -o snapshot.")
     narrates = narrator(log_format, sys.stderr, console.now)
     collected = collect_live(
         Path(output),
         **asked,
-        organization=config.organization,
-        role_name=role_name or config.role_name,
         profile=profile,
         endpoint_url=endpoint_url,
         resume=resume,
@@ -184,18 +184,14 @@ def _by_cluster(options: Sequence[str]) -> dict[str, list[Path]]:
     return files
 
 
-def _dry_run(config: Config, role_name: str | None, profile: str | None, endpoint_url: str | None, **asked: Any) -> int:
-    from dataclasses import replace
-
+def _dry_run(rules: Sequence[Rule], profile: str | None, endpoint_url: str | None, **asked: Any) -> int:
     from scanner.collectors.discovery import find
     from scanner.collectors.session import Sessions
-    from scanner.config import Organization
     from scanner.dry_run import text
 
-    entry = config.organization or Organization()
     sessions = Sessions(profile=profile, endpoint_url=endpoint_url)
-    found = find(sessions, console.now, organization=replace(entry, role_name=role_name or entry.role_name), **asked)
-    click.echo(text(found, asked["needed"], _enabled(config), console.width()), nl=False)
+    found = find(sessions, console.now, **asked)
+    click.echo(text(found, asked["needed"], rules, console.width()), nl=False)
     return OK
 
 

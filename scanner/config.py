@@ -70,11 +70,6 @@ class Config:
     path: str | None = None
     sha256: str | None = None
 
-    @property
-    def role_name(self) -> str | None:
-        """Return the role by which other accounts are entered."""
-        return self.organization.role_name if self.organization else None
-
     def in_scope(self, resource: Resource) -> bool:
         """Tell whether `scope.repositories` includes a resource; only repositories can be left out."""
         if resource.type != "AWS::ECR::Repository" or not self.repositories or resource.name is None:

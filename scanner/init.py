@@ -17,7 +17,6 @@ from scanner.collectors.organization import EXCLUDED, Members, members
 from scanner.collectors.session import Sessions
 from scanner.collectors.targets import known_partitions
 from scanner.collectors.transport import call_error
-from scanner.config import Organization
 from scanner.model import Place
 from scanner.regions import is_name, partition_of
 
@@ -37,7 +36,7 @@ def survey(sessions: Sessions, clock: Callable[[], datetime], *, organization: b
 
     With `organization`, its accounts are listed.  Raises as `find` and `members` do.
     """
-    plan = find(sessions, clock, organization=Organization(), services=("ecr",)).plan
+    plan = find(sessions, clock, services=("ecr",)).plan
     (account,) = plan.answers
     regions = [target.region for target in plan.targets]
     listed = None

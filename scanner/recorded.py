@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
 from typing import Any
 
 from scanner.model import Place
@@ -93,6 +94,11 @@ class Call:
         if self.error is None:
             return False
         return self.error.code in NOT_CONFIGURED or (self.service, self.operation, self.error.code) in NOT_FOUND
+
+
+def timestamp(time: datetime) -> str:
+    """Return an aware time as calls have it: RFC 3339 in UTC, to the microsecond."""
+    return time.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 def canonical(value: Any) -> str:

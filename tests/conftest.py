@@ -1,5 +1,6 @@
 """The demo estate, collected once: a real snapshot for the tests that need one."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -21,3 +22,15 @@ def endpoint():
     """Return the demo estate as an AWS endpoint on loopback."""
     with serve(demo_estate.estate()) as running:
         yield running
+
+
+@pytest.fixture
+def credentials(monkeypatch, tmp_path):
+    """Give the test keys of its own, and nothing else of whoever runs it."""
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7EXAMPLE")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "wJalrXUtnFEMIK7MDENGbPxRfiCYEXAMPLEKEY")
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "credentials"))

@@ -30,14 +30,7 @@ HOSTILE = Finished(Place(ACCOUNT, REGION), ("ecr",), 7, 5, 0, 1.23456, {"\x1b[2J
 
 
 @pytest.fixture(autouse=True)
-def credentials(monkeypatch, tmp_path):
-    for name in [name for name in os.environ if name.startswith("AWS_")]:
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7EXAMPLE")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
-    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
-    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "credentials"))
+def here(credentials, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
 
 

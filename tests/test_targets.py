@@ -713,7 +713,7 @@ def written(tmp_path):
 
 def test_the_organization_block_is_read(written):
     config = read_config(written(BLOCK))
-    assert config.role_name == "RegionproofReadOnly"
+    assert config.organization.role_name == "RegionproofReadOnly"
     policy = json.loads(config.organization.session_policy)
     assert policy["Version"] == "2012-10-17"
     assert replace(config.organization, session_policy=None) == Organization(

@@ -37,7 +37,8 @@ def find(
     *,
     regions: Sequence[str] = (),
     accounts: Sequence[str] = (),
-    organization: Organization,
+    organization: Organization | None = None,
+    role_name: str | None = None,
     whole: bool = False,
     services: Sequence[str] = (),
     needed: Collection[str] | None = None,
@@ -51,8 +52,9 @@ def find(
     home = partition_of(first, known_partitions()).home
     check(regions, partition_of(first, known_partitions()).id, known_partitions())
     identity = sessions.identity(home)
+    organization = organization or Organization()
     entry = Entry(
-        organization.role_name,
+        role_name or organization.role_name,
         organization.external_id,
         organization.session_tags,
         organization.session_policy,

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from queue import Empty, Queue
 from typing import Any
@@ -26,7 +26,7 @@ from scanner.config import Organization
 from scanner.errors import UsageError
 from scanner.model import Place
 from scanner.progress import Finished, Progress, Silent, State
-from scanner.recorded import Call, CallError, Target
+from scanner.recorded import Call, CallError, Target, timestamp
 from scanner.snapshot import Snapshot, SnapshotWriter, TargetWriter
 
 MAX_PAGES = 10_000
@@ -79,7 +79,8 @@ def collect(
         clock,
         regions=regions,
         accounts=accounts,
-        organization=_entered_by(role_name, organization or Organization()),
+        organization=organization,
+        role_name=role_name,
         whole=whole,
         services=services,
         needed=needed,
@@ -102,15 +103,14 @@ def collect(
         not_enabled=found.plan.not_enabled,
         progress=progress,
     )
-    return Collected(snapshot, found.plan.refused, found.left_out)
+    return Collected(snapshot, found.left_out)
 
 
 @dataclass(frozen=True)
 class Collected:
-    """A snapshot; the accounts that could not be entered; and why accounts of the organization were left out."""
+    """A snapshot, and why accounts of the organization were left out of it."""
 
     snapshot: Snapshot
-    refused: Mapping[str, CallError]
     left_out: Mapping[Account, str]
 
 
@@ -118,20 +118,12 @@ def _from_files(files: Mapping[str, Sequence[Path]], plan: Plan, clock: Clock) -
     """Return what files say of clusters, by where those are; raise `UsageError` for one that is not collected."""
     found: dict[Place, list[Call]] = {}
     for arn, paths in files.items():
-        calls = kubernetes_file.read_files(paths, arn, _text(clock())).calls
+        calls = kubernetes_file.read_files(paths, arn, timestamp(clock())).calls
         place = Place(calls[0].account, calls[0].region)
         if place not in {target.place for target in plan.targets}:
             raise UsageError(f"the cluster {arn} is in {place}, which is not collected", "Add its account and Region.")
         found.setdefault(place, []).extend(calls)
     return found
-
-
-def _text(time: datetime) -> str:
-    return time.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
-
-
-def _entered_by(role_name: str | None, organization: Organization) -> Organization:
-    return replace(organization, role_name=role_name) if role_name else organization
 
 
 def collect_targets(
@@ -161,8 +153,9 @@ def collect_targets(
     asked = [target for target in targets if not writer.done(target)]
     scheduler = Scheduler(sessions.limits, max_rate=max_rate)
     asks = {service: needs.asks(service, needed) for service in COLLECTORS}
-    run = _Run(roles, known, reusable, asks, Transport(sessions, roles.credentials), scheduler, clock)
-    run = replace(run, clusters_of=sessions if ask_clusters else None)
+    transport = Transport(sessions, roles.credentials)
+    clusters_of = sessions if ask_clusters else None
+    run = _Run(roles, known, reusable, asks, transport, scheduler, clock, clusters_of)
     progress = progress or Silent()
     state = State(len(targets), len(targets) - len(asked), len(targets) - len(asked))
     workers = ThreadPoolExecutor(_TARGETS, "target")
@@ -209,11 +202,11 @@ class _Run:
     transport: Transport
     scheduler: Scheduler
     clock: Clock
+    clusters_of: Sessions | None
     images: Count = field(default_factory=Count)
-    clusters_of: Sessions | None = None
 
     def now(self) -> str:
-        return _text(self.clock())
+        return timestamp(self.clock())
 
 
 def _collect_target(run: _Run, writer: SnapshotWriter, target: Target) -> Finished:

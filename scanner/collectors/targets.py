@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import cache
 from typing import Any
 
@@ -16,7 +16,7 @@ from scanner.collectors.roles import ClientFor, Entry, Roles, keys
 from scanner.collectors.transport import call_error
 from scanner.errors import UsageError
 from scanner.model import Place, Unknown
-from scanner.recorded import Call, CallError, Target
+from scanner.recorded import Call, CallError, Target, timestamp
 from scanner.regions import ENABLED, Partition, check, partition_of, partitions
 
 ACTIONS = ("account:ListRegions", "ec2:DescribeRegions")
@@ -60,7 +60,7 @@ class Asker:
 
     def now(self) -> str:
         """Return the time as calls have it."""
-        return self.clock().astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+        return timestamp(self.clock())
 
 
 @cache
