@@ -353,10 +353,6 @@ def _target_entry(record: TargetRecord) -> dict[str, Any]:
     return {**asdict(record.target), **times, "parts": dict(sorted(record.parts.items()))}
 
 
-def _statuses(not_enabled: Mapping[Place, str]) -> list[dict[str, Any]]:
-    return [{**place._asdict(), "status": status} for place, status in sorted(not_enabled.items())]
-
-
 def _record(entry: Mapping[str, Any]) -> TargetRecord:
     target = Target(entry["account"], entry["region"], entry["partition"], entry["role_arn"], tuple(entry["services"]))
     return TargetRecord(target, entry["started_at"], entry["finished_at"], dict(entry["parts"]))
