@@ -24,7 +24,7 @@ _Time = Annotated[float, msgspec.Meta(ge=0, le=_LAST_SECOND)]
 
 
 class Row(msgspec.Struct, omit_defaults=True):
-    """An image of a repository, with AWS's names; times are seconds since 1970, as AWS has them."""
+    """An image of a repository, with AWS's names; times are microseconds since 1970, where AWS has seconds."""
 
     imageDigest: str
     imageTags: list[str] | None = None
@@ -61,6 +61,14 @@ def rows(body: bytes, parameters: Mapping[str, Any]) -> Rows:
         row.repositoryName = repository
         if row.imageTags:
             row.imageTags.sort()
+        if row.imagePushedAt is not None:
+            row.imagePushedAt = round(row.imagePushedAt * 1_000_000)
+        if row.lastRecordedPullTime is not None:
+            row.lastRecordedPullTime = round(row.lastRecordedPullTime * 1_000_000)
+        if row.lastArchivedAt is not None:
+            row.lastArchivedAt = round(row.lastArchivedAt * 1_000_000)
+        if row.lastActivatedAt is not None:
+            row.lastActivatedAt = round(row.lastActivatedAt * 1_000_000)
     return Rows(page.imageDetails, page.nextToken or None)
 
 
@@ -148,11 +156,11 @@ def _text(value: Any) -> str | None:
     return scrub(value)
 
 
-def _time(value: Any) -> float | None:
+def _time(value: Any) -> int | None:
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise TypeError(f"{value!r} is not a time")
     if not 0 <= value <= _LAST_SECOND:
         raise ValueError(f"{value!r} is not a time")
-    return float(value)
+    return round(value * 1_000_000)
