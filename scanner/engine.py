@@ -196,11 +196,15 @@ def _sentence(text: str) -> str:
 
 
 def selected(rules: Sequence[Rule], config: Config) -> list[Rule]:
-    """Return the rules that `select` and `ignore` leave, with the configured parameters and severities."""
+    """Return the rules that `select` and `ignore` leave, with the configured parameters and severities.
+
+    Without `select`, those that are optional are left out.
+    """
     chosen = [
         rule
         for rule in rules
-        if (not config.select or _matches(rule.id, config.select)) and not _matches(rule.id, config.ignore)
+        if (_matches(rule.id, config.select) if config.select else not rule.optional)
+        and not _matches(rule.id, config.ignore)
     ]
     return [rule.with_parameters(config.parameters.get(rule.id, {}), config.severity.get(rule.id)) for rule in chosen]
 

@@ -75,6 +75,7 @@ class Rule:
     """A loaded rule.  `header` is the header as written; `parameters` its defaults, durations as timedelta.
 
     `needs` are the types it reads, those of its subjects among them; `AWS::ECR::Image` stands for the image index.
+    An `optional` rule is off unless it is selected.
     """
 
     id: str
@@ -88,6 +89,7 @@ class Rule:
     parameters: Mapping[str, Any]
     check: Check
     when: Any = None
+    optional: bool = False
 
     def applies_to(self, subject: Subject) -> bool:
         """Tell whether the rule is about this subject; raise `InsufficientData` if that hangs on something unseen."""
@@ -187,6 +189,7 @@ def load_rule(id: str, file: Traversable, *, trusted: bool = False) -> Rule:
         ),
         check=check,
         when=_compile(header["when"], path) if "when" in header else None,
+        optional=header.get("optional", False),
     )
 
 

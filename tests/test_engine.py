@@ -350,6 +350,20 @@ def test_rules_are_selected_by_id_glob_and_group(python_rule):
     assert engine.unmatched(patterns, rules) == [("rules.select", "images")]
 
 
+def test_an_optional_rule_is_off_unless_it_is_selected(python_rule):
+    rules = [
+        python_rule("return iter(())", name="image-a"),
+        python_rule("return iter(())", "optional: true", name="image-b"),
+    ]
+
+    def chosen(**more):
+        return [rule.id for rule in engine.selected(rules, Config(**more))]
+
+    assert chosen() == chosen(ignore=("image-c",)) == ["image-a"]
+    assert chosen(select=("image",)) == ["image-a", "image-b"]
+    assert chosen(select=("image",), ignore=("image-b",)) == ["image-a"]
+
+
 def test_configuration_sets_severities_and_parameters(python_rule):
     declared = "parameters: {limit: {type: integer, default: 1, description: A limit.}}"
     rule = python_rule("yield Evidence(limit=parameters['limit'])\nyield Violation('Bad.')", declared)

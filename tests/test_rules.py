@@ -20,7 +20,7 @@ from scanner.vocabulary import definition, types
 
 RULES = load_rules()
 FOLDER = Path(__file__).parents[1] / "rules"
-FRAMEWORKS = {"nist-800-53", "aws-well-architected", "iso-27001-2022", "soc-2", "dora", "security-hub"}
+FRAMEWORKS = {"nist-800-53", "aws-well-architected", "iso-27001-2022", "soc-2", "dora", "nis2", "security-hub"}
 ROOMS = {"images", "lifecycle", "model", "policy", "references", "rule", "workloads"}
 LIBRARY = {"__future__", "collections", "datetime", "fnmatch", "functools", "itertools", "json", "operator", "re"}
 
