@@ -77,8 +77,12 @@ def problems(value, shape, where) -> list[str]:
         case "map":
             return [p for key, item in value.items() for p in problems(item, shape.value, f"{where}.{key}")]
         case "string":
-            wrong = not isinstance(value, str) or (shape.enum and value not in shape.enum)
-        case "timestamp" | "double" | "float":
+            enum = {word.lower() for word in shape.enum}  # EC2 answers its words in small letters
+            wrong = not isinstance(value, str) or (enum and value.lower() not in enum)
+            wrong = wrong and shape.name != "TemplateBody"  # which the SDK reads, where it is JSON
+        case "timestamp":
+            wrong = isinstance(value, bool) or not isinstance(moment(value), datetime)
+        case "double" | "float":
             wrong = isinstance(value, bool) or not isinstance(value, (int, float))
         case "integer" | "long":
             wrong = type(value) is not int
@@ -89,9 +93,14 @@ def problems(value, shape, where) -> list[str]:
     return [f"{where}: {value!r} is no {shape.type_name}"] if wrong else []
 
 
+def moment(value):
+    """Return a time that AWS's JSON has in seconds, and what is kept of its XML as text."""
+    return datetime.fromisoformat(value) if isinstance(value, str) else datetime.fromtimestamp(value, UTC)
+
+
 def test_every_answer_has_the_shape_that_aws_gives_it():
     session, validator = Botocore(), ParamValidator()
-    models = {name: session.get_service_model(name) for name in ("ecr", "ecs", "eks")}
+    models = {name: session.get_service_model(name) for name in (*COLLECTORS, "account")}
     asked = set()
     for call in estate().calls():
         operation = models[call.service].operation_model(call.operation)
@@ -101,9 +110,8 @@ def test_every_answer_has_the_shape_that_aws_gives_it():
             assert problems(call.response, operation.output_shape, call.operation) == []
         elif call.error:
             codes = {shape.name for shape in operation.error_shapes} | {"AccessDeniedException"}
-            assert call.error.code in codes
-    operations = {ask.operation for service in ("ecr", "ecs", "eks") for ask in COLLECTORS[service].CALLS}
-    assert asked == operations
+            assert call.error.code in codes or call.service == "s3"  # the model of S3 names no errors
+    assert asked >= {ask.operation for service in ("ecr", "ecs", "eks") for ask in COLLECTORS[service].CALLS}
 
 
 def test_every_answer_reaches_the_sdk_whole():
@@ -132,15 +140,20 @@ def test_every_answer_reaches_the_sdk_whole():
             else:
                 answer = ask(**call.parameters)
                 del answer["ResponseMetadata"]
-                assert answer == parsed(call.response)
+                shape = clients[key].meta.service_model.operation_model(call.operation).output_shape
+                assert answer == parsed(call.response, shape)
 
 
-def parsed(raw):
-    """Return a raw answer with its times as the SDK gives them."""
-    if isinstance(raw, dict):
-        times = ("createdAt", "updatedAt", "modifiedAt", "registeredAt", "startedAt")
-        return {k: datetime.fromtimestamp(v, UTC) if k in times else parsed(v) for k, v in raw.items()}
-    return [parsed(item) for item in raw] if isinstance(raw, list) else raw
+def parsed(raw, shape):
+    """Return a raw answer as the SDK gives it: times, and templates, which it reads."""
+    match shape.type_name:
+        case "structure":
+            return {key: parsed(value, shape.members[key]) for key, value in raw.items()}
+        case "list":
+            return [parsed(item, shape.member) for item in raw]
+        case "timestamp":
+            return moment(raw)
+    return raw
 
 
 def test_the_collected_snapshot_is_the_estate(written):

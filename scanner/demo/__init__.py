@@ -10,7 +10,7 @@ from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
-from scanner.demo.estate import Estate, estate
+from scanner.demo.estate import ROLE, Estate, estate
 
 __all__ = ["NOBODY", "Estate", "Inputs", "estate", "run"]
 
@@ -33,6 +33,7 @@ def run(directory: Path) -> Inputs:
     The snapshot is collected from the served estate, as any account would be.  It takes the place of one that the demo
     left there before; any other snapshot raises `UsageError`.
     """
+    from scanner.collectors.discovery import find
     from scanner.collectors.live import collect_targets
     from scanner.collectors.scheduler import Limits
     from scanner.collectors.session import Sessions
@@ -40,12 +41,20 @@ def run(directory: Path) -> Inputs:
     from scanner.snapshot import SnapshotWriter
 
     told = estate()
+
+    def clock() -> datetime:
+        return told.at
+
     if _is_ours(directory, told):
         shutil.rmtree(directory / "snapshot")
     writer = SnapshotWriter(directory / "snapshot")
     with serve(told) as endpoint:
         sessions = Sessions(endpoint_url=endpoint.url, credentials=NOBODY, limits=Limits(paced=False))
-        collect_targets(told.targets, writer, sessions, lambda: told.at)
+        accounts = sorted({target.account for target in told.targets})
+        regions = sorted({target.region for target in told.targets}, reverse=True)
+        found = find(sessions, clock, accounts=accounts, regions=regions, role_name=ROLE)
+        known = found.plan.calls_of
+        collect_targets(found.plan.targets, writer, sessions, clock, roles=found.roles, known=known)
     _copy(files("scanner.demo") / "files", directory)
     return Inputs((directory / "snapshot", directory / "infra"), directory / "regionproof.yaml", told.at)
 

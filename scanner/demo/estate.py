@@ -8,13 +8,13 @@ from datetime import UTC, datetime
 from importlib.resources import files
 from typing import Any
 
-from scanner.demo import registry, workloads
+from scanner.collectors import COLLECTORS
+from scanner.demo import operations, registry, surroundings, workloads
 from scanner.demo.words import Recorder, place
 from scanner.images import Listing, RepositoryKey
 from scanner.recorded import Call, Target
 
 ROLE = "RegionproofReadOnly"
-SERVICES = ("ecr", "ecs", "eks")
 
 
 @dataclass(frozen=True)
@@ -61,6 +61,8 @@ def _calls(recorder: Recorder, contents: Mapping[str, Any], registries: registry
         *registry.calls(recorder, contents, registries),
         *workloads.ecs_calls(recorder, contents.get("ecs", {}), registries),
         *workloads.eks_calls(recorder, contents.get("eks", {})),
+        *operations.calls(recorder, contents, registries),
+        *surroundings.calls(recorder, contents),
     ]
 
 
@@ -74,7 +76,7 @@ def _targets(places: Mapping[str, Any]) -> tuple[Target, ...]:
             region,
             "aws",
             None if account == home else f"arn:aws:iam::{account}:role/{ROLE}",
-            SERVICES,
+            tuple(sorted(COLLECTORS)),
         )
         for account, region in found
     )

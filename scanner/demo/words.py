@@ -84,3 +84,8 @@ class Recorder:
 def epoch(time: datetime) -> float:
     """Return seconds since 1970, as AWS's JSON has times."""
     return time.timestamp()
+
+
+def rfc3339(time: datetime) -> str:
+    """Return a time as AWS's XML has it."""
+    return time.isoformat().replace("+00:00", "Z")

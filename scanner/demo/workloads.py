@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from scanner.demo.registry import Registries
+from scanner.demo.surroundings import secret_arn, subnets
 from scanner.demo.words import Recorder, digest, epoch, sha256, uuid
 from scanner.model import Place
 from scanner.recorded import Call
@@ -210,7 +211,8 @@ class _Cluster:
     def _defined(self, family: str, name: str, image: str, described: Mapping[str, Any]) -> dict[str, Any]:
         region = self._recorder.place.region
         options = {"awslogs-group": f"/ecs/{family}", "awslogs-region": region, "awslogs-stream-prefix": name}
-        environment = described.get("environment", {})
+        environment, secrets = described.get("environment", {}), described.get("secrets", {})
+        place = self._recorder.place
         return {
             "name": name,
             "image": self._uri(image),
@@ -218,16 +220,16 @@ class _Cluster:
             "portMappings": [],
             "essential": name != "telemetry",
             "environment": [{"name": key, "value": value} for key, value in environment.items()],
+            "secrets": [{"name": key, "valueFrom": secret_arn(place, name)} for key, name in secrets.items()],
             "mountPoints": [],
             "volumesFrom": [],
             "logConfiguration": {"logDriver": "awslogs", "options": options},
         }
 
     def _network(self) -> dict[str, Any]:
-        words = str(self._recorder.place)
-        subnets = [f"subnet-{sha256(f'{words} {zone}')[:17]}" for zone in "ab"]
-        groups = [f"sg-{sha256(words)[:17]}"]
-        return {"awsvpcConfiguration": {"subnets": subnets, "securityGroups": groups, "assignPublicIp": "DISABLED"}}
+        place = self._recorder.place
+        network = {"subnets": subnets(place), "securityGroups": [f"sg-{sha256(str(place))[:17]}"]}
+        return {"awsvpcConfiguration": {**network, "assignPublicIp": "DISABLED"}}
 
     def _uri(self, image: str) -> str:
         if "." in image.partition("/")[0]:
@@ -279,7 +281,7 @@ def _eks(recorder: Recorder, name: str, described: Mapping[str, Any]) -> dict[st
         "endpoint": f"https://{sha256(words)[:32].upper()}.gr7.{recorder.place.region}.eks.amazonaws.com",
         "roleArn": recorder.role("eks-cluster"),
         "resourcesVpcConfig": {
-            "subnetIds": [f"subnet-{sha256(f'{recorder.place} {zone}')[:17]}" for zone in "ab"],
+            "subnetIds": subnets(recorder.place),
             "securityGroupIds": [],
             "clusterSecurityGroupId": f"sg-{sha256(words)[:17]}",
             "vpcId": f"vpc-{sha256(str(recorder.place))[:17]}",
@@ -304,7 +306,7 @@ def _fargate_profile(recorder: Recorder, cluster: str, name: str, namespace: str
         "clusterName": cluster,
         "createdAt": epoch(_CREATED),
         "podExecutionRoleArn": recorder.role("eks-fargate"),
-        "subnets": [f"subnet-{sha256(f'{recorder.place} {zone}')[:17]}" for zone in "ab"],
+        "subnets": subnets(recorder.place),
         "selectors": [{"namespace": namespace, "labels": {}}],
         "status": "ACTIVE",
         "health": {"issues": []},
@@ -328,7 +330,7 @@ def _nodegroup(
         "capacityType": "ON_DEMAND",
         "scalingConfig": {"minSize": least, "desiredSize": desired, "maxSize": most},
         "instanceTypes": ["m7g.large"],
-        "subnets": [f"subnet-{sha256(f'{recorder.place} {zone}')[:17]}" for zone in "ab"],
+        "subnets": subnets(recorder.place),
         "amiType": "AL2023_ARM_64_STANDARD",
         "nodeRole": recorder.role("eks-node"),
         "diskSize": 20,
