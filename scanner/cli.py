@@ -1,4 +1,4 @@
-"""The command line: it alone prints, exits, and reads the environment or the clock, with `cli_aws` and `console`."""
+"""The command line: with `cli_aws`, `cli_rules` and `console` it alone prints, exits, and reads environment and clock."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from scanner import __version__, cli_aws, console
+from scanner import __version__, cli_aws, cli_rules, console
 from scanner.errors import RegionproofError, UsageError
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def cli(debug: bool) -> None:
     """
 
 
-for _command in (cli_aws.collect, cli_aws.init, cli_aws.permissions):
+for _command in (cli_aws.collect, cli_aws.init, cli_aws.permissions, cli_rules.rules):
     cli.add_command(_command)
 
 
@@ -100,8 +100,7 @@ def demo(output: str) -> int:
 @click.option("--fail-on-incomplete", is_flag=True, help="Exit 3 if anything could not be seen or decided.")
 @click.option("--select", multiple=True, metavar="RULES", help="Only these rules: ids, groups or globs.")
 @click.option("--ignore", multiple=True, metavar="RULES", help="Not these rules.")
-@click.option("--rules", "rule_paths", multiple=True, metavar="DIR", help="Also the rules in this folder.")
-@click.option("--no-python-rules", is_flag=True, help="Refuse rules of --rules folders that are code.")
+@console.rules_options
 @click.option("--sarif-profile", type=click.Choice(["github", "full"]), default="github", show_default=True)
 def scan(
     paths: tuple[str, ...],
@@ -132,62 +131,6 @@ def scan(
     )
     _write(report, formats, output, sarif_profile)
     return _exit_code(report, fail_on, fail_on_incomplete)
-
-
-@cli.group(name="rules")
-def rules_group() -> None:
-    """List, explain and test rules."""
-
-
-@rules_group.command(name="list")
-@click.option("--rules", "rule_paths", multiple=True, metavar="DIR", help="Also the rules in this folder.")
-def rules_list(rule_paths: tuple[str, ...]) -> int:
-    """List the rules: id, severity, title."""
-    rules = console.load_rules(rule_paths)
-    width = max(len(rule.id) for rule in rules)
-    for rule in rules:
-        click.echo(f"{rule.id:<{width}}  {rule.severity:<8}  {rule.title}")
-    return OK
-
-
-@rules_group.command(name="show")
-@click.argument("id")
-@click.option("--rules", "rule_paths", multiple=True, metavar="DIR", help="Also the rules in this folder.")
-def rules_show(id: str, rule_paths: tuple[str, ...]) -> int:
-    """Explain a rule: why, how it is judged, how to fix it, examples with what they give."""
-    from scanner.docs import rule_page
-
-    rules = console.load_rules(rule_paths)
-    found = next((rule for rule in rules if rule.id == id), None)
-    if found is None:
-        raise UsageError(f"no rule '{id}'", console.near(id, [rule.id for rule in rules]))
-    click.echo(rule_page(found), nl=False)
-    return OK
-
-
-@rules_group.command(name="test")
-@click.argument("folders", nargs=-1, metavar="[DIR...]")
-def rules_test(folders: tuple[str, ...]) -> int:
-    """Run the examples of the built-in rules, or of the rules in DIR."""
-    from scanner.testing import examples, holds, run, undeclared
-
-    rules = console.load_rules(folders)
-    if folders:
-        rules = [rule for rule in rules if any(rule.path.startswith(str(Path(folder))) for folder in folders)]
-    count, wrong = 0, 0
-    for rule in rules:
-        for status, example in examples(rule):
-            count += 1
-            if not holds(rule, status, example):
-                wrong += 1
-                given = "; ".join(f"{finding.status}: {finding.message}" for finding in run(rule, example))
-                click.echo(f"{rule.path}: example {count} should be {status} but gives {given or 'nothing'}")
-        if missing := undeclared(rule):
-            wrong += 1
-            types = ", ".join(sorted(missing))
-            click.echo(f"{rule.path}: reads {types}; name it under `needs`, or it may not be collected")
-    click.echo(f"{len(rules)} rules, {count} examples, {wrong} wrong.")
-    return FINDINGS if wrong else OK
 
 
 @cli.command()

@@ -25,6 +25,13 @@ def config_option(command: Callable[..., Any]) -> Callable[..., Any]:
     return click.option("--config", "config_path", metavar="FILE", help=help)(command)
 
 
+def rules_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options that say which rules there are beside the built-in ones."""
+    code = click.option("--no-python-rules", is_flag=True, help="Refuse rules that are code and not built in.")
+    folders = click.option("--rules", "rule_paths", multiple=True, metavar="DIR", help="Also the rules in this folder.")
+    return folders(code(command))
+
+
 def read_config(path: str | None) -> Config:
     """Return the configuration of a file, or of the one in the working directory, or an empty one.
 

@@ -12,7 +12,7 @@ import ast
 import re
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from importlib.resources.abc import Traversable
 from types import ModuleType
@@ -25,7 +25,7 @@ from scanner.assets import asset, schema
 from scanner.documents import load
 from scanner.errors import DocumentError, RuleError
 from scanner.finding import RuleSummary, Severity
-from scanner.model import InsufficientData, Model, Properties, Resource, Twin, Unknown, guard
+from scanner.model import InsufficientData, Location, Model, Properties, Resource, Twin, Unknown, guard
 
 ALWAYS_READ = frozenset({"AWS::ECR::Registry"})
 """What the engine reads for every rule: pairs that are not declared follow from the registries."""
@@ -75,7 +75,8 @@ class Rule:
     """A loaded rule.  `header` is the header as written; `parameters` its defaults, durations as timedelta.
 
     `needs` are the types it reads, those of its subjects among them; `AWS::ECR::Image` stands for the image index.
-    An `optional` rule is off unless it is selected.
+    An `optional` rule is off unless it is selected.  `locations` maps JSON Pointers into the header to where it is
+    written.
     """
 
     id: str
@@ -90,6 +91,12 @@ class Rule:
     check: Check
     when: Any = None
     optional: bool = False
+    locations: Mapping[str, Location] = field(default_factory=dict)
+
+    @property
+    def group(self) -> str:
+        """Return the folder of the rule."""
+        return self.id.partition("-")[0]
 
     def applies_to(self, subject: Subject) -> bool:
         """Tell whether the rule is about this subject; raise `InsufficientData` if that hangs on something unseen."""
@@ -167,9 +174,10 @@ def load_rule(id: str, file: Traversable, *, trusted: bool = False) -> Rule:
     text = _text(file)
     source = text if path.endswith(".yaml") else _docstring(text, path)
     try:
-        header = load(source, path).value
+        document = load(source, path)
     except DocumentError as error:
         raise RuleError(str(error), error.hint) from error
+    header = document.value
     if not trusted and (problem := _schema_problem(schema("rule"), header)):
         raise RuleError(f"{path}: {problem}", "schemas/rule.json describes the header of a rule.")
     check = _expression_check(header, path) if path.endswith(".yaml") else _python_check(id, text, path)
@@ -190,6 +198,7 @@ def load_rule(id: str, file: Traversable, *, trusted: bool = False) -> Rule:
         check=check,
         when=_compile(header["when"], path) if "when" in header else None,
         optional=header.get("optional", False),
+        locations=document.locations,
     )
 
 

@@ -201,7 +201,7 @@ def test_rules_list_show_and_test(run):
     assert "image-running-digest-in-standby" in out
     _, out, _ = run("rules", "show", "image-running-digest-in-standby")
     assert "## Why" in out
-    assert "> fail: " in out
+    assert "> **fail**: " in out
     code, out, _ = run("rules", "test")
     assert code == 0
     assert "0 wrong" in out
