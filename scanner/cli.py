@@ -1,4 +1,4 @@
-"""The command line: with `cli_aws`, `cli_rules` and `console` it alone prints, exits, and reads environment and clock."""
+"""The command line: it, `cli_aws`, `cli_rules` and `console` alone print, exit, and read environment and clock."""
 
 from __future__ import annotations
 
@@ -101,6 +101,7 @@ def demo(output: str) -> int:
 @click.option("--select", multiple=True, metavar="RULES", help="Only these rules: ids, groups or globs.")
 @click.option("--ignore", multiple=True, metavar="RULES", help="Not these rules.")
 @console.rules_options
+@click.option("--controls", multiple=True, metavar="F,..", help="Group the table by the controls of a framework, too.")
 @click.option("--sarif-profile", type=click.Choice(["github", "full"]), default="github", show_default=True)
 def scan(
     paths: tuple[str, ...],
@@ -113,12 +114,14 @@ def scan(
     ignore: tuple[str, ...],
     rule_paths: tuple[str, ...],
     no_python_rules: bool,
+    controls: tuple[str, ...],
     sarif_profile: str,
 ) -> int:
     """Judge snapshots, templates and folders of templates.  Never touches the network."""
     from scanner.output import destinations
 
     destinations(formats, output)  # complain before the work is done
+    named = console.frameworks(controls)
     config = console.read_config(config_path)
     report = _scan(
         [_from_here(path) for path in paths],
@@ -129,7 +132,7 @@ def scan(
         python=not no_python_rules,
         now=console.now(),
     )
-    _write(report, formats, output, sarif_profile)
+    _write(report, formats, output, sarif_profile, named)
     return _exit_code(report, fail_on, fail_on_incomplete)
 
 
@@ -195,19 +198,22 @@ def _scan(
     return scan_paths(paths, selected(rules, config), config, now)
 
 
-def _write(report: Report, formats: Sequence[str], output: str | None, sarif_profile: str) -> None:
+def _write(
+    report: Report, formats: Sequence[str], output: str | None, sarif_profile: str, controls: Sequence[str] = ()
+) -> None:
     from scanner.output import destinations, replacing
     from scanner.reporters import REPORTERS
 
     for destination in destinations(formats, output):
         write = REPORTERS[destination.format].write
-        options: dict[str, Any] = {"profile": sarif_profile} if destination.format == "sarif" else {}
+        by_format: dict[str, dict[str, Any]] = {"sarif": {"profile": sarif_profile}, "table": {"controls": controls}}
+        options = by_format.get(destination.format, {})
         if destination.path is not None:
             with replacing(destination.path) as out:
                 write(report, out, **options)
             continue
         if destination.format == "table":
-            options = {"width": console.width(), "color": console.color(), "unicode": console.unicode()}
+            options |= {"width": console.width(), "color": console.color(), "unicode": console.unicode()}
         write(report, sys.stdout, **options)
         sys.stdout.flush()
 

@@ -65,6 +65,19 @@ def regions(config: Config) -> tuple[str, ...]:
     return config.regions or tuple(dict.fromkeys(paired))
 
 
+def frameworks(options: Sequence[str]) -> tuple[str, ...]:
+    """Return the frameworks that an option with commas names, each once; raise `UsageError` for one not known."""
+    if not options:
+        return ()
+    from scanner.controls import frameworks
+
+    names = tuple(dict.fromkeys(split(options)))
+    for name in names:
+        if name not in frameworks():
+            raise UsageError(f"--controls: no framework '{name}'", near(name, list(frameworks())))
+    return names
+
+
 def listed(text: str | None) -> tuple[str, ...]:
     """Return the parts of an option that is a list with commas."""
     return split([text]) if text else ()

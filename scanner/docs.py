@@ -45,7 +45,7 @@ def index(rules: Sequence[Rule]) -> str:
     optional = sum(rule.optional for rule in rules)
     blocks = [
         "# Rules",
-        f"{len(rules)} rules, {optional} of them optional: those run only when `--select` or `rules.select` names them.\n"
+        f"{len(rules)} rules, {optional} of them optional: they run only when `--select` or `rules.select` names them.",
         "`regionproof rules show ID` prints a page.",
     ]
     for group, members in groupby(sorted(rules, key=lambda rule: rule.id), key=lambda rule: rule.group):
