@@ -139,7 +139,7 @@ def scan(
 @cli.command()
 @click.argument("name")
 def schema(name: str) -> int:
-    """Print a JSON Schema: report, config, rule, snapshot, faults."""
+    """Print a JSON Schema: report, config, rule, fixture, snapshot, faults."""
     from scanner.assets import asset
 
     names = sorted(entry.name.removesuffix(".json") for entry in asset("schemas").iterdir() if entry.is_file())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import groupby
+import itertools
 from pathlib import Path
 
 import click
@@ -24,7 +24,7 @@ def list_rules(rule_paths: tuple[str, ...], no_python_rules: bool) -> int:
     """List the rules by group: id, severity, title; those marked with * run only when they are selected."""
     loaded = console.load_rules(rule_paths, python=not no_python_rules)
     width = max(len(rule.id) for rule in loaded)
-    for group, members in groupby(loaded, key=lambda rule: rule.group):
+    for group, members in itertools.groupby(loaded, key=lambda rule: rule.group):
         click.echo(group)
         for rule in members:
             mark = "*" if rule.optional else " "
@@ -48,28 +48,54 @@ def show(id: str, rule_paths: tuple[str, ...], no_python_rules: bool) -> int:
 
 
 @rules.command(name="test")
-@click.argument("folders", nargs=-1, metavar="[DIR...]")
-def rules_test(folders: tuple[str, ...]) -> int:
-    """Run the examples of the built-in rules, or of the rules in DIR."""
-    from scanner.testing import examples, holds, run, undeclared
+@click.argument("paths", nargs=-1, metavar="[PATH...]")
+def try_rules(paths: tuple[str, ...]) -> int:
+    """Try rules on their examples, and packs on their fixtures: the built-in rules, or those at PATH.
 
-    loaded = console.load_rules(folders)
-    if folders:
-        loaded = [rule for rule in loaded if any(rule.path.startswith(str(Path(folder))) for folder in folders)]
-    count, wrong = 0, 0
-    for rule in loaded:
-        for status, example in examples(rule):
-            count += 1
-            if not holds(rule, status, example):
-                wrong += 1
-                given = "; ".join(f"{finding.status}: {finding.message}" for finding in run(rule, example))
-                click.echo(f"{rule.path}: example {count} should be {status} but gives {given or 'nothing'}")
-        if missing := undeclared(rule):
+    PATH is a folder of rules, with fixtures in PATH/tests/CASE/ if it has any, or the file of one rule.
+    """
+    from scanner import fixtures, testing
+    from scanner.rule import load_rules
+
+    packs = [fixtures.find(Path(path)) for path in paths] or [fixtures.Pack(tuple(load_rules()))]
+    wrong = 0
+    for pack in packs:
+        by_rule = (problem for rule in pack.rules for problem in testing.problems(rule))
+        by_case = (problem for case in pack.cases for problem in fixtures.problems(case, pack.rules))
+        for problem in itertools.chain(by_rule, by_case):
             wrong += 1
-            types = ", ".join(sorted(missing))
-            click.echo(f"{rule.path}: reads {types}; name it under `needs`, or it may not be collected")
-    click.echo(f"{len(loaded)} rules, {count} examples, {wrong} wrong.")
+            click.echo(console.printable(problem))
+    counts = {
+        "rule": sum(len(pack.rules) for pack in packs),
+        "example": sum(1 for pack in packs for rule in pack.rules for _ in testing.examples(rule)),
+        "fixture": sum(len(pack.cases) for pack in packs),
+    }
+    for pack in packs:
+        if untried := fixtures.without_cases(pack):
+            click.echo(f"In no fixture: {', '.join(untried)}.")
+    parts = [f"{count} {noun}{'' if count == 1 else 's'}" for noun, count in counts.items() if count]
+    click.echo(f"{', '.join(parts)}: {wrong} wrong.")
     return FINDINGS if wrong else OK
+
+
+@rules.command(name="new")
+@click.argument("path", metavar="GROUP/NAME")
+@click.option("--python", is_flag=True, help="A rule with code, for what an expression cannot say.")
+@click.option("--rules", "folder", default="rules", metavar="DIR", show_default=True, help="The folder of rules.")
+def new(path: str, python: bool, folder: str) -> int:
+    """Draft a rule that works, to be changed: its id is GROUP-NAME."""
+    from scanner import scaffold
+
+    id = scaffold.rule_id(path)
+    taken = next((rule for rule in console.load_rules(()) if rule.id == id), None)
+    if taken:
+        raise UsageError(f"rule id '{id}' is taken by {taken.path}", "Name another.")
+    file = scaffold.write(Path(folder), path, python=python)
+    click.echo(f"Wrote {file}: change its header, its examples and what it asserts, then")
+    click.echo(f"  regionproof rules test {folder}            tries the examples")
+    click.echo(f"  regionproof rules show {id} --rules {folder}")
+    click.echo(f"  regionproof scan PATH --rules {folder}     uses it")
+    return OK
 
 
 @rules.command(name="docs", hidden=True)

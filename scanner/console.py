@@ -50,13 +50,14 @@ def read_config(path: str | None) -> Config:
 
 
 def load_rules(folders: Sequence[str], *, python: bool = True) -> list[Rule]:
-    """Return the built-in rules and those of folders; raise `UsageError` or `RuleError`."""
+    """Return the built-in rules, those of installed packs and those of folders; raise `UsageError` or `RuleError`."""
+    from scanner.packs import installed
     from scanner.rule import load_rules
 
     for folder in folders:
         if not Path(folder).is_dir():
             raise UsageError(f"{folder}: no such folder of rules", "Rules live in FOLDER/<group>/<name>.yaml or .py.")
-    return load_rules([Path(folder) for folder in folders], python=python)
+    return load_rules([*installed(), *map(Path, folders)], python=python)
 
 
 def regions(config: Config) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from importlib.resources.abc import Traversable
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -145,7 +146,7 @@ def load_rules(folders: Sequence[Traversable] = (), *, python: bool = True) -> l
     """
     rules: dict[str, Rule] = {}
     for number, pack in enumerate([asset("rules"), *folders]):
-        for rule in _load_pack(pack, trusted=number == 0, python=python):
+        for rule in load_pack(pack, trusted=number == 0, python=python):
             if rule.id in rules:
                 raise RuleError(
                     f"{rule.path}: rule id '{rule.id}' is taken by {rules[rule.id].path}", "Rename the file."
@@ -154,18 +155,29 @@ def load_rules(folders: Sequence[Traversable] = (), *, python: bool = True) -> l
     return [rules[id] for id in sorted(rules)]
 
 
-def _load_pack(pack: Traversable, *, trusted: bool, python: bool) -> Iterator[Rule]:
-    for group in sorted(pack.iterdir(), key=lambda entry: entry.name):
-        if not group.is_dir() or group.name.startswith((".", "_")):
+def load_pack(pack: Traversable, *, trusted: bool = False, python: bool = True) -> Iterator[Rule]:
+    """Load the rules of one folder, by group and file; `tests` and what begins with `.` or `_` is left out.
+
+    Raises `RuleError` for a rule that cannot be used, one that lies outside the folder (a link), and one that is code
+    unless `python` says that may be.
+    """
+    for group in _entries(pack):
+        if group.name == "tests" or not group.is_dir():
             continue
-        for file in sorted(group.iterdir(), key=lambda entry: entry.name):
+        for file in _entries(group):
             stem, _, suffix = file.name.rpartition(".")
-            if suffix in ("yaml", "py"):
-                if suffix == "py" and not trusted and not python:
-                    raise RuleError(
-                        f"{file}: Python rules are refused by --no-python-rules", "Remove it from the pack."
-                    )
-                yield load_rule(f"{group.name}-{stem}", file, trusted=trusted)
+            if suffix not in ("yaml", "py"):
+                continue
+            if suffix == "py" and not trusted and not python:
+                raise RuleError(f"{file}: Python rules are refused by --no-python-rules", "Remove it from the pack.")
+            if isinstance(file, Path) and isinstance(pack, Path) and not file.resolve().is_relative_to(pack.resolve()):
+                raise RuleError(f"{file}: leads out of {pack}", "Copy the file into the pack.")
+            yield load_rule(f"{group.name}-{stem}", file, trusted=trusted)
+
+
+def _entries(folder: Traversable) -> list[Traversable]:
+    found = (entry for entry in folder.iterdir() if not entry.name.startswith((".", "_")))
+    return sorted(found, key=lambda entry: entry.name)
 
 
 def load_rule(id: str, file: Traversable, *, trusted: bool = False) -> Rule:
@@ -299,7 +311,7 @@ def _docstring(text: str, path: str) -> str:
 def _compile(expression: str, path: str) -> Any:
     try:
         return jmespath.compile(expression)
-    except jmespath.exceptions.JMESPathError as error:
+    except (jmespath.exceptions.JMESPathError, RecursionError) as error:
         reason = " ".join(str(error).split())
         raise RuleError(f"{path}: '{expression}' is not JMESPath: {reason}") from error
 

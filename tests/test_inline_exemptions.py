@@ -134,7 +134,7 @@ def test_one_comment_may_name_several_rules_and_its_keys_stand_in_any_order(judg
         (f"# regionproof:ignore={RULE} until=20270301 reason=x", "until is '20270301'"),
         (f"# regionproof:ignore={RULE} until=2027-03-01 until=2028-03-01 reason=x", "until= is there twice"),
         (f"# regionproof:ignore={RULE} for ever until=2027-03-01 reason=x", "'for ever' stands before"),
-        (f"# regionproof:ignore={RULE}, until=2027-03-01 reason=x", "'' is not the id of a rule"),
+        (f"# regionproof:ignore={RULE}, until=2027-03-01 reason=x", "rule is missing"),
         ("# regionproof:ignore=* until=2027-03-01 reason=x", "'*' is not the id of a rule"),
         ("# regionproof:ignore until=2027-03-01 reason=x", "it is written regionproof:ignore=<rule>"),
         (f"# regionproof: ignore={RULE} until=2027-03-01 reason=x", "without blanks"),
