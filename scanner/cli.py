@@ -1,4 +1,4 @@
-"""The command line: it alone prints, exits, and reads the environment or the clock, with `cli_aws` and `console`."""
+"""The command line: it, `cli_aws`, `cli_rules` and `console` alone print, exit, and read environment and clock."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from scanner import __version__, cli_aws, console
+from scanner import __version__, cli_aws, cli_rules, console
 from scanner.errors import RegionproofError, UsageError
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def cli(debug: bool) -> None:
     """
 
 
-for _command in (cli_aws.collect, cli_aws.init, cli_aws.permissions):
+for _command in (cli_aws.collect, cli_aws.init, cli_aws.permissions, cli_rules.rules):
     cli.add_command(_command)
 
 
@@ -100,8 +100,8 @@ def demo(output: str) -> int:
 @click.option("--fail-on-incomplete", is_flag=True, help="Exit 3 if anything could not be seen or decided.")
 @click.option("--select", multiple=True, metavar="RULES", help="Only these rules: ids, groups or globs.")
 @click.option("--ignore", multiple=True, metavar="RULES", help="Not these rules.")
-@click.option("--rules", "rule_paths", multiple=True, metavar="DIR", help="Also the rules in this folder.")
-@click.option("--no-python-rules", is_flag=True, help="Refuse rules of --rules folders that are code.")
+@console.rules_options
+@click.option("--controls", multiple=True, metavar="F,..", help="Group the table by the controls of a framework, too.")
 @click.option("--sarif-profile", type=click.Choice(["github", "full"]), default="github", show_default=True)
 def scan(
     paths: tuple[str, ...],
@@ -114,12 +114,14 @@ def scan(
     ignore: tuple[str, ...],
     rule_paths: tuple[str, ...],
     no_python_rules: bool,
+    controls: tuple[str, ...],
     sarif_profile: str,
 ) -> int:
     """Judge snapshots, templates and folders of templates.  Never touches the network."""
     from scanner.output import destinations
 
     destinations(formats, output)  # complain before the work is done
+    named = console.frameworks(controls)
     config = console.read_config(config_path)
     report = _scan(
         [_from_here(path) for path in paths],
@@ -130,70 +132,14 @@ def scan(
         python=not no_python_rules,
         now=console.now(),
     )
-    _write(report, formats, output, sarif_profile)
+    _write(report, formats, output, sarif_profile, named)
     return _exit_code(report, fail_on, fail_on_incomplete)
-
-
-@cli.group(name="rules")
-def rules_group() -> None:
-    """List, explain and test rules."""
-
-
-@rules_group.command(name="list")
-@click.option("--rules", "rule_paths", multiple=True, metavar="DIR", help="Also the rules in this folder.")
-def rules_list(rule_paths: tuple[str, ...]) -> int:
-    """List the rules: id, severity, title."""
-    rules = console.load_rules(rule_paths)
-    width = max(len(rule.id) for rule in rules)
-    for rule in rules:
-        click.echo(f"{rule.id:<{width}}  {rule.severity:<8}  {rule.title}")
-    return OK
-
-
-@rules_group.command(name="show")
-@click.argument("id")
-@click.option("--rules", "rule_paths", multiple=True, metavar="DIR", help="Also the rules in this folder.")
-def rules_show(id: str, rule_paths: tuple[str, ...]) -> int:
-    """Explain a rule: why, how it is judged, how to fix it, examples with what they give."""
-    from scanner.docs import rule_page
-
-    rules = console.load_rules(rule_paths)
-    found = next((rule for rule in rules if rule.id == id), None)
-    if found is None:
-        raise UsageError(f"no rule '{id}'", console.near(id, [rule.id for rule in rules]))
-    click.echo(rule_page(found), nl=False)
-    return OK
-
-
-@rules_group.command(name="test")
-@click.argument("folders", nargs=-1, metavar="[DIR...]")
-def rules_test(folders: tuple[str, ...]) -> int:
-    """Run the examples of the built-in rules, or of the rules in DIR."""
-    from scanner.testing import examples, holds, run, undeclared
-
-    rules = console.load_rules(folders)
-    if folders:
-        rules = [rule for rule in rules if any(rule.path.startswith(str(Path(folder))) for folder in folders)]
-    count, wrong = 0, 0
-    for rule in rules:
-        for status, example in examples(rule):
-            count += 1
-            if not holds(rule, status, example):
-                wrong += 1
-                given = "; ".join(f"{finding.status}: {finding.message}" for finding in run(rule, example))
-                click.echo(f"{rule.path}: example {count} should be {status} but gives {given or 'nothing'}")
-        if missing := undeclared(rule):
-            wrong += 1
-            types = ", ".join(sorted(missing))
-            click.echo(f"{rule.path}: reads {types}; name it under `needs`, or it may not be collected")
-    click.echo(f"{len(rules)} rules, {count} examples, {wrong} wrong.")
-    return FINDINGS if wrong else OK
 
 
 @cli.command()
 @click.argument("name")
 def schema(name: str) -> int:
-    """Print a JSON Schema: report, config, rule, snapshot, faults."""
+    """Print a JSON Schema: report, config, rule, fixture, snapshot, faults."""
     from scanner.assets import asset
 
     names = sorted(entry.name.removesuffix(".json") for entry in asset("schemas").iterdir() if entry.is_file())
@@ -252,19 +198,22 @@ def _scan(
     return scan_paths(paths, selected(rules, config), config, now)
 
 
-def _write(report: Report, formats: Sequence[str], output: str | None, sarif_profile: str) -> None:
+def _write(
+    report: Report, formats: Sequence[str], output: str | None, sarif_profile: str, controls: Sequence[str] = ()
+) -> None:
     from scanner.output import destinations, replacing
     from scanner.reporters import REPORTERS
 
     for destination in destinations(formats, output):
         write = REPORTERS[destination.format].write
-        options: dict[str, Any] = {"profile": sarif_profile} if destination.format == "sarif" else {}
+        by_format: dict[str, dict[str, Any]] = {"sarif": {"profile": sarif_profile}, "table": {"controls": controls}}
+        options = by_format.get(destination.format, {})
         if destination.path is not None:
             with replacing(destination.path) as out:
                 write(report, out, **options)
             continue
         if destination.format == "table":
-            options = {"width": console.width(), "color": console.color(), "unicode": console.unicode()}
+            options |= {"width": console.width(), "color": console.color(), "unicode": console.unicode()}
         write(report, sys.stdout, **options)
         sys.stdout.flush()
 

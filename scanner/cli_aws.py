@@ -35,6 +35,7 @@ OK = 0
 @click.option("--since", metavar="SNAPSHOT", help="Reuse what can never change from this earlier snapshot.")
 @click.option("--kubernetes", "files", multiple=True, metavar="ARN=FILE", help="What kubectl wrote of an EKS cluster.")
 @click.option("--kubernetes-api", is_flag=True, help="Ask the API of each EKS cluster what runs in it.")
+@console.rules_options
 @click.option("--max-rate", type=click.FloatRange(0, min_open=True), metavar="N", help="Most requests a second.")
 @click.option("--log-format", type=click.Choice(["text", "json"]), default="text", show_default=True)
 def collect(
@@ -52,6 +53,8 @@ def collect(
     since: str | None,
     files: tuple[str, ...],
     kubernetes_api: bool,
+    rule_paths: tuple[str, ...],
+    no_python_rules: bool,
     max_rate: float | None,
     log_format: str,
 ) -> int:
@@ -62,7 +65,7 @@ def collect(
     if whole and accounts:
         raise UsageError("--organization and --accounts exclude each other", "Leave one of them out.")
     config = console.read_config(config_path)
-    rules = _enabled(config)
+    rules = _enabled(config, rule_paths, python=not no_python_rules)
     asked: dict[str, Any] = {
         "organization": config.organization,
         "role_name": role_name,
@@ -128,7 +131,7 @@ def init(organization: bool, role_name: str, profile: str | None, endpoint_url: 
 @click.command()
 @click.option("--format", type=click.Choice(["json", "terraform", "cloudformation"]), default="json", show_default=True)
 @console.config_option
-@click.option("--rules", "rule_paths", multiple=True, metavar="DIR", help="Also the rules in this folder.")
+@console.rules_options
 @click.option("--services", metavar="S,..", help="These services, whole; default: what the enabled rules need.")
 @click.option("--role-name", metavar="N", help="Name of the role; default: the configuration's.")
 @click.option("--external-id", metavar="X", help="External id; default: the configuration's.")
@@ -138,6 +141,7 @@ def permissions(
     format: str,
     config_path: str | None,
     rule_paths: tuple[str, ...],
+    no_python_rules: bool,
     services: str | None,
     role_name: str | None,
     external_id: str | None,
@@ -161,7 +165,7 @@ def permissions(
         external_id or entry.external_id,
         bool(entry.session_tags),
     )
-    needed = None if services else _needed(_enabled(config, rule_paths))
+    needed = None if services else _needed(_enabled(config, rule_paths, python=not no_python_rules))
     policies = iam.member(iam.actions(needed, console.listed(services)))
     if format == "terraform":
         text = terraform.configuration(role, policies)
@@ -195,10 +199,10 @@ def _dry_run(rules: Sequence[Rule], profile: str | None, endpoint_url: str | Non
     return OK
 
 
-def _enabled(config: Config, rule_paths: Sequence[str] = ()) -> list[Rule]:
+def _enabled(config: Config, rule_paths: Sequence[str], *, python: bool) -> list[Rule]:
     from scanner.engine import selected
 
-    return selected(console.load_rules([*config.rule_paths, *rule_paths]), config)
+    return selected(console.load_rules([*config.rule_paths, *rule_paths], python=python), config)
 
 
 def _needed(rules: Sequence[Rule]) -> frozenset[str]:

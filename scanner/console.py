@@ -25,6 +25,13 @@ def config_option(command: Callable[..., Any]) -> Callable[..., Any]:
     return click.option("--config", "config_path", metavar="FILE", help=help)(command)
 
 
+def rules_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options that say which rules there are beside the built-in ones."""
+    code = click.option("--no-python-rules", is_flag=True, help="Refuse rules that are code and not built in.")
+    folders = click.option("--rules", "rule_paths", multiple=True, metavar="DIR", help="Also the rules in this folder.")
+    return folders(code(command))
+
+
 def read_config(path: str | None) -> Config:
     """Return the configuration of a file, or of the one in the working directory, or an empty one.
 
@@ -43,19 +50,33 @@ def read_config(path: str | None) -> Config:
 
 
 def load_rules(folders: Sequence[str], *, python: bool = True) -> list[Rule]:
-    """Return the built-in rules and those of folders; raise `UsageError` or `RuleError`."""
+    """Return the built-in rules, those of installed packs and those of folders; raise `UsageError` or `RuleError`."""
+    from scanner.packs import installed
     from scanner.rule import load_rules
 
     for folder in folders:
         if not Path(folder).is_dir():
             raise UsageError(f"{folder}: no such folder of rules", "Rules live in FOLDER/<group>/<name>.yaml or .py.")
-    return load_rules([Path(folder) for folder in folders], python=python)
+    return load_rules([*installed(), *map(Path, folders)], python=python)
 
 
 def regions(config: Config) -> tuple[str, ...]:
     """Return the Regions that a configuration means: those it names, else those of its pairs."""
     paired = [place.region for pair in config.pairs or () for place in (pair.primary, pair.standby)]
     return config.regions or tuple(dict.fromkeys(paired))
+
+
+def frameworks(options: Sequence[str]) -> tuple[str, ...]:
+    """Return the frameworks that an option with commas names, each once; raise `UsageError` for one not known."""
+    if not options:
+        return ()
+    from scanner.controls import frameworks
+
+    names = tuple(dict.fromkeys(split(options)))
+    for name in names:
+        if name not in frameworks():
+            raise UsageError(f"--controls: no framework '{name}'", near(name, list(frameworks())))
+    return names
 
 
 def listed(text: str | None) -> tuple[str, ...]:

@@ -83,7 +83,11 @@ def exempt(
 
 
 def _covers(exemption: Exemption, finding: Finding) -> bool:
-    return exemption.rule == finding.rule_id and fnmatchcase(finding.resource.id, exemption.resource)
+    if exemption.rule != finding.rule_id:
+        return False
+    if exemption.span is None:
+        return fnmatchcase(finding.resource.id, exemption.resource)
+    return finding.location is not None and exemption.span.holds(finding.location)
 
 
 def _verdict(rule: Rule, resource: Resource, subject: Subject, model: Model) -> Iterator[Finding]:

@@ -48,7 +48,11 @@ class Counterpart:
 
 @dataclass(frozen=True)
 class Exemption:
-    """A finding somebody decided to live with, until a day (UTC, end of day).  `resource` is an anchored glob."""
+    """A finding somebody decided to live with, until a day (UTC, end of day).
+
+    `resource` is an anchored glob over ids.  With a `span`, the exemption stands in a file: then it covers what is
+    written inside that part of it (the end exclusive), and `resource` is only what that part is called.
+    """
 
     rule: str
     resource: str
@@ -56,6 +60,7 @@ class Exemption:
     owner: str
     expires: date
     location: Location | None = None
+    span: Location | None = None
 
 
 class ExemptionState(StrEnum):

@@ -55,6 +55,12 @@ class Location:
     end_line: int | None = None
     end_column: int | None = None
 
+    def holds(self, other: Location) -> bool:
+        """Tell whether another place begins inside this one; one without an end holds nothing."""
+        if self.end_line is None or self.end_column is None or self.path != other.path:
+            return False
+        return (self.line, self.column) <= (other.line, other.column) < (self.end_line, self.end_column)
+
     def __str__(self) -> str:
         return f"{self.path}:{self.line}:{self.column}"
 

@@ -12,9 +12,10 @@ import ast
 import re
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from importlib.resources.abc import Traversable
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -25,7 +26,7 @@ from scanner.assets import asset, schema
 from scanner.documents import load
 from scanner.errors import DocumentError, RuleError
 from scanner.finding import RuleSummary, Severity
-from scanner.model import InsufficientData, Model, Properties, Resource, Twin, Unknown, guard
+from scanner.model import InsufficientData, Location, Model, Properties, Resource, Twin, Unknown, guard
 
 ALWAYS_READ = frozenset({"AWS::ECR::Registry"})
 """What the engine reads for every rule: pairs that are not declared follow from the registries."""
@@ -75,7 +76,8 @@ class Rule:
     """A loaded rule.  `header` is the header as written; `parameters` its defaults, durations as timedelta.
 
     `needs` are the types it reads, those of its subjects among them; `AWS::ECR::Image` stands for the image index.
-    An `optional` rule is off unless it is selected.
+    An `optional` rule is off unless it is selected.  `locations` maps JSON Pointers into the header to where it is
+    written.
     """
 
     id: str
@@ -90,6 +92,12 @@ class Rule:
     check: Check
     when: Any = None
     optional: bool = False
+    locations: Mapping[str, Location] = field(default_factory=dict)
+
+    @property
+    def group(self) -> str:
+        """Return the folder of the rule."""
+        return self.id.partition("-")[0]
 
     def applies_to(self, subject: Subject) -> bool:
         """Tell whether the rule is about this subject; raise `InsufficientData` if that hangs on something unseen."""
@@ -138,7 +146,7 @@ def load_rules(folders: Sequence[Traversable] = (), *, python: bool = True) -> l
     """
     rules: dict[str, Rule] = {}
     for number, pack in enumerate([asset("rules"), *folders]):
-        for rule in _load_pack(pack, trusted=number == 0, python=python):
+        for rule in load_pack(pack, trusted=number == 0, python=python):
             if rule.id in rules:
                 raise RuleError(
                     f"{rule.path}: rule id '{rule.id}' is taken by {rules[rule.id].path}", "Rename the file."
@@ -147,18 +155,29 @@ def load_rules(folders: Sequence[Traversable] = (), *, python: bool = True) -> l
     return [rules[id] for id in sorted(rules)]
 
 
-def _load_pack(pack: Traversable, *, trusted: bool, python: bool) -> Iterator[Rule]:
-    for group in sorted(pack.iterdir(), key=lambda entry: entry.name):
-        if not group.is_dir() or group.name.startswith((".", "_")):
+def load_pack(pack: Traversable, *, trusted: bool = False, python: bool = True) -> Iterator[Rule]:
+    """Load the rules of one folder, by group and file; `tests` and what begins with `.` or `_` is left out.
+
+    Raises `RuleError` for a rule that cannot be used, one that lies outside the folder (a link), and one that is code
+    unless `python` says that may be.
+    """
+    for group in _entries(pack):
+        if group.name == "tests" or not group.is_dir():
             continue
-        for file in sorted(group.iterdir(), key=lambda entry: entry.name):
+        for file in _entries(group):
             stem, _, suffix = file.name.rpartition(".")
-            if suffix in ("yaml", "py"):
-                if suffix == "py" and not trusted and not python:
-                    raise RuleError(
-                        f"{file}: Python rules are refused by --no-python-rules", "Remove it from the pack."
-                    )
-                yield load_rule(f"{group.name}-{stem}", file, trusted=trusted)
+            if suffix not in ("yaml", "py"):
+                continue
+            if suffix == "py" and not trusted and not python:
+                raise RuleError(f"{file}: Python rules are refused by --no-python-rules", "Remove it from the pack.")
+            if isinstance(file, Path) and isinstance(pack, Path) and not file.resolve().is_relative_to(pack.resolve()):
+                raise RuleError(f"{file}: leads out of {pack}", "Copy the file into the pack.")
+            yield load_rule(f"{group.name}-{stem}", file, trusted=trusted)
+
+
+def _entries(folder: Traversable) -> list[Traversable]:
+    found = (entry for entry in folder.iterdir() if not entry.name.startswith((".", "_")))
+    return sorted(found, key=lambda entry: entry.name)
 
 
 def load_rule(id: str, file: Traversable, *, trusted: bool = False) -> Rule:
@@ -167,9 +186,10 @@ def load_rule(id: str, file: Traversable, *, trusted: bool = False) -> Rule:
     text = _text(file)
     source = text if path.endswith(".yaml") else _docstring(text, path)
     try:
-        header = load(source, path).value
+        document = load(source, path)
     except DocumentError as error:
         raise RuleError(str(error), error.hint) from error
+    header = document.value
     if not trusted and (problem := _schema_problem(schema("rule"), header)):
         raise RuleError(f"{path}: {problem}", "schemas/rule.json describes the header of a rule.")
     check = _expression_check(header, path) if path.endswith(".yaml") else _python_check(id, text, path)
@@ -190,6 +210,7 @@ def load_rule(id: str, file: Traversable, *, trusted: bool = False) -> Rule:
         check=check,
         when=_compile(header["when"], path) if "when" in header else None,
         optional=header.get("optional", False),
+        locations=document.locations,
     )
 
 
@@ -290,7 +311,7 @@ def _docstring(text: str, path: str) -> str:
 def _compile(expression: str, path: str) -> Any:
     try:
         return jmespath.compile(expression)
-    except jmespath.exceptions.JMESPathError as error:
+    except (jmespath.exceptions.JMESPathError, RecursionError) as error:
         reason = " ".join(str(error).split())
         raise RuleError(f"{path}: '{expression}' is not JMESPath: {reason}") from error
 

@@ -11,7 +11,7 @@ from scanner import __version__
 from scanner.config import Config
 from scanner.engine import evaluate, exempt
 from scanner.errors import RegionproofError, UsageError
-from scanner.finding import Coverage, Input, Report
+from scanner.finding import Coverage, Exemption, Input, Report
 from scanner.images import ImageIndex, Listing, RepositoryKey
 from scanner.model import Gap, Model, Place, Resource
 from scanner.rule import Rule
@@ -28,6 +28,7 @@ class _Estate:
     asked: set[Place] = field(default_factory=set)
     coverage: list[Coverage] = field(default_factory=list)
     inputs: list[Input] = field(default_factory=list)
+    exemptions: list[Exemption] = field(default_factory=list)
     as_of: datetime | None = None
 
 
@@ -63,7 +64,8 @@ def scan(paths: Sequence[Path], rules: Sequence[Rule], config: Config, now: date
         asked=estate.asked,
         as_of=estate.as_of or now,
     )
-    findings, exemptions = exempt(evaluate(model, rules, config), config.exemptions, model)
+    declared = (*config.exemptions, *estate.exemptions)
+    findings, exemptions = exempt(evaluate(model, rules, config), declared, model)
     return Report(
         tool_version=__version__,
         as_of=model.as_of,
@@ -107,4 +109,5 @@ def _add_code(estate: _Estate, path: Path, config: Config) -> None:
     estate.gaps += parsed.gaps
     estate.scanned |= {resource.place for resource in parsed.resources if resource.type == "AWS::Account::Region"}
     estate.coverage += [Coverage("", "", "file", name, status, 1, message=text) for name, status, text in parsed.files]
+    estate.exemptions += parsed.exemptions
     estate.inputs.append(Input("iac", path.as_posix(), parsed.sha256))

@@ -62,6 +62,21 @@ def run(rule: Rule, example: Mapping[str, Any]) -> tuple[Finding, ...]:
     return evaluate(model(rule, example), [rule], Config())
 
 
+def problems(rule: Rule) -> Iterator[str]:
+    """Return what is wrong with a rule by its own examples: where, what should be, and what is."""
+    numbers = dict.fromkeys(Status, 0)
+    for status, example in examples(rule):
+        location = rule.locations.get(f"/examples/{status.value}/{numbers[status]}")
+        numbers[status] += 1
+        if not holds(rule, status, example):
+            where = f"{rule.path}:{location.line}" if location else rule.path
+            given = "; ".join(f"{finding.status}: {finding.message}" for finding in run(rule, example))
+            yield f"{where}: example {numbers[status]} under `{status.value}` gives {given or 'nothing'}"
+    if missing := undeclared(rule):
+        types = ", ".join(sorted(missing))
+        yield f"{rule.path}: reads {types}; name it under `needs`, or it may not be collected"
+
+
 def undeclared(rule: Rule) -> frozenset[str]:
     """Return the types that the rule reads in its examples although its header names them not: add them to `needs`."""
     read: frozenset[str] = frozenset()

@@ -88,6 +88,7 @@ def test_exit_codes(run, arguments, expected):
         (["scan", ".", "--select", "repository-exist-in-standby"], 2, "no rule", "repository-exists-in-standby"),
         (["scan", ".", "--config", "none.yaml"], 2, "none.yaml: cannot be read", "existing file"),
         (["scan", ".", "--rules", "none"], 2, "none: no such folder of rules", "<group>"),
+        (["scan", ".", "--controls", "nist-800-35"], 2, "no framework 'nist-800-35'", "Did you mean 'nist-800-53'?"),
         (["scan", ".", "--fail-on", "worst"], 2, "'worst' is not one of", ""),
         (["scan"], 2, "Missing argument 'PATH...'", ""),
         (["frobnicate"], 2, "No such command 'frobnicate'", ""),
@@ -164,7 +165,7 @@ def test_formats_go_where_they_are_told(run, here):
     code, out, _ = run("scan", ".", "--format", "table,json=deep/report.json,sarif=r.sarif")
     assert code == 1
     assert "web" in out
-    assert json.loads((here / "deep" / "report.json").read_text())["schema_version"] == "1.0.0"
+    assert json.loads((here / "deep" / "report.json").read_text())["schema_version"] == "1.1.0"
     assert json.loads((here / "r.sarif").read_text())["version"] == "2.1.0"
     run("scan", ".", "--format", "json,sarif", "-o", "reports")
     assert sorted(path.name for path in (here / "reports").iterdir()) == ["regionproof.json", "regionproof.sarif"]
@@ -196,12 +197,27 @@ def test_exemptions_cover_until_their_day(run, here):
     assert "expired" in out
 
 
+def test_controls_group_the_report_and_change_no_verdict(run, here):
+    plain, asked = (
+        run("scan", ".", "--select", "repository", *more) for more in ([], ["--controls", "nist-800-53,nis2"])
+    )
+    assert asked[0] == plain[0] == 1
+    assert "NIST SP 800-53 (" not in plain[1]
+    section = asked[1].partition("NIST SP 800-53 (")[2].partition("\n\n")[0]
+    rows = {line.split()[0]: line.split()[1:6] for line in section.splitlines()[2:] if line.strip()}
+    assert rows["CP-6"] == ["1", "0", "0", "0", "1"]  # `web` is missing, `x` has no standby
+    assert "Alternate Storage Site" in section
+    assert "No rule that ran is mapped to a control of it." in asked[1].partition("NIS2 (")[2]
+    run("scan", ".", "--select", "repository", "--controls", "nist-800-53", "-o", "out.txt")
+    assert "Alternate Storage Site" in (here / "out.txt").read_text()
+
+
 def test_rules_list_show_and_test(run):
     _, out, _ = run("rules", "list")
     assert "image-running-digest-in-standby" in out
     _, out, _ = run("rules", "show", "image-running-digest-in-standby")
     assert "## Why" in out
-    assert "> fail: " in out
+    assert "> **fail**: " in out
     code, out, _ = run("rules", "test")
     assert code == 0
     assert "0 wrong" in out

@@ -12,6 +12,7 @@ from jsonschema import Draft202012Validator
 from scanner import testing
 from scanner.assets import schema
 from scanner.config import Config
+from scanner.controls import frameworks
 from scanner.engine import evaluate
 from scanner.finding import Status
 from scanner.model import InsufficientData, Items, Model, Properties, Unknown
@@ -20,7 +21,6 @@ from scanner.vocabulary import definition, types
 
 RULES = load_rules()
 FOLDER = Path(__file__).parents[1] / "rules"
-FRAMEWORKS = {"nist-800-53", "aws-well-architected", "iso-27001-2022", "soc-2", "dora", "nis2", "security-hub"}
 ROOMS = {"images", "lifecycle", "model", "policy", "references", "rule", "workloads"}
 LIBRARY = {"__future__", "collections", "datetime", "fnmatch", "functools", "itertools", "json", "operator", "re"}
 
@@ -69,7 +69,7 @@ def test_the_id_is_the_path(rule):
 def test_the_header_is_complete(rule):
     Draft202012Validator(schema("rule")).validate(rule.header)
     assert set(rule.resource) <= set(types())
-    assert set(rule.header.get("controls", {})) <= FRAMEWORKS
+    assert set(rule.header.get("controls", {})) <= set(frameworks())
     assert rule.title[0].isupper()
     assert not rule.title.endswith(".")
     for declared in rule.header.get("parameters", {}).values():

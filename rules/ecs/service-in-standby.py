@@ -23,6 +23,11 @@ remediation: |
 references:
   - https://docs.aws.amazon.com/wellarchitected/latest/framework/rel_planning_for_recovery_disaster_recovery.html
   - https://docs.aws.amazon.com/AmazonECS/latest/developerguide/deployment-type-ecs.html
+traps:
+  - In a pilot light a desired count of 0 is right; only a standby that serves needs tasks.
+  - Tags may differ while the digest is one, and a tag may be compared with the digest it means.
+  - A service of the same name in another cluster is another service.
+  - While a deployment is under way two releases run, so nothing is compared.
 controls:
   aws-well-architected: [REL13-BP02, REL13-BP04]
   nist-800-53: [CP-10]

@@ -18,6 +18,11 @@ references:
   - https://docs.aws.amazon.com/eks/latest/userguide/update-cluster.html
   - https://docs.aws.amazon.com/eks/latest/userguide/kubernetes-versions.html
   - https://docs.aws.amazon.com/wellarchitected/latest/framework/rel_planning_for_recovery_config_drift.html
+traps:
+  - During an upgrade the standby may be one minor version ahead, and a cluster that is being updated is unknown.
+  - >-
+    Versions are numbers: '1.9' is two minor versions below '1.11'.
+  - Only clusters of one name are compared; a name with the Region in it has no counterpart.
 controls:
   aws-well-architected: [REL13-BP04]
 parameters:

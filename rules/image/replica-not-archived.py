@@ -19,6 +19,11 @@ remediation: |
 references:
   - https://docs.aws.amazon.com/AmazonECR/latest/userguide/archive_restore_image.html
   - https://docs.aws.amazon.com/AmazonECR/latest/userguide/archive-image.html
+traps:
+  - An image that is being restored is listed, and cannot be pulled until it is ACTIVE.
+  - >-
+    Archiving is per Region: the primary's copy may be archived and the standby's not.
+  - A digest that is not in the standby at all is a finding of image-running-digest-in-standby alone.
 controls:
   aws-well-architected: [REL13-BP02]
   nist-800-53: [CP-10]

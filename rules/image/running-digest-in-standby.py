@@ -27,6 +27,15 @@ references:
   - https://docs.aws.amazon.com/AmazonECR/latest/userguide/replication.html
   - https://docs.aws.amazon.com/AmazonECR/latest/userguide/replication-backfill.html
   - https://docs.aws.amazon.com/AmazonECS/latest/developerguide/deployment-type-ecs.html
+traps:
+  - The tag may be in the standby on other bytes; digests are compared, never tags.
+  - >-
+    An image that was pushed minutes ago may still be on its way: unknown until the grace time is over.
+  - Images live in the registry of whichever account the name says, and that account's standby is asked.
+  - >-
+    A repository that the standby fills from an upstream on demand may still serve what it does not hold yet: unknown,
+    unless the upstream is in the Region that is lost.
+  - Public registries and those that AWS owns are not replicated by anybody, so they are left out.
 controls:
   aws-well-architected: [REL13-BP02, REL13-BP04]
   nist-800-53: [CP-6, CP-9, CP-10]

@@ -19,6 +19,9 @@ remediation: |
 references:
   - https://docs.aws.amazon.com/AmazonECR/latest/userguide/replication-delete.html
   - https://docs.aws.amazon.com/AmazonECR/latest/userguide/replication.html
+traps:
+  - An SDK that does not know `deleteReplication` leaves it out of the answer; that is unknown, not off.
+  - Deletions may be replicated to a Region that stands by for nobody.
 controls:
   iso-27001-2022: [A.8.13]
   dora: [Art. 12]

@@ -22,6 +22,14 @@ references:
   - https://docs.aws.amazon.com/AmazonECR/latest/userguide/registry-permissions-create-replication.html
   - https://docs.aws.amazon.com/AmazonECR/latest/userguide/registry-permissions.html
   - https://docs.aws.amazon.com/AmazonECR/latest/userguide/repository-creation-templates.html
+traps:
+  - A policy names the source by account id or by the ARN of its root, and both count; whether it belongs to an
+    organization was not seen, so such a condition is unknown.
+  - >-
+    The resource has to be that of the standby's Region: a statement that was copied from the primary admits nothing.
+  - A repository that is already there needs no `ecr:CreateRepository`; one that a template gives tags needs
+    `ecr:TagResource` too.
+  - Within one account no policy is asked, so a pair of that kind is left out.
 controls:
   nist-800-53: [AC-3, CP-6]
 examples:

@@ -21,6 +21,12 @@ remediation: |
 references:
   - https://docs.aws.amazon.com/AmazonECR/latest/userguide/registry-settings-examples.html
   - https://docs.aws.amazon.com/AmazonECR/latest/userguide/replication.html
+traps:
+  - >-
+    A filter is a prefix of characters, not a path: `shop` covers `shopping/web`, and `shop/` does not.
+  - A filter that fits counts only in a rule that names the standby.
+  - A workload may pull from a registry of another account; each registry answers for its own repositories, whoever
+    runs them.
 controls:
   aws-well-architected: [REL13-BP02]
   nist-800-53: [CP-6, CP-9]
@@ -54,6 +60,20 @@ examples:
             ServiceName: web
             ContainerImages:
               - {ContainerName: web, Image: 111122223333.dkr.ecr.us-east-1.amazonaws.com/any/thing@sha256:0000000000000000000000000000000000000000000000000000000000000000}
+    - Resources:  # the filter is a prefix of the name, not a path
+        registry:
+          Type: AWS::ECR::Registry
+          Properties:
+            ReplicationConfiguration:
+              Rules:
+                - Destinations: [{Region: us-west-2, RegistryId: "111122223333"}]
+                  RepositoryFilters: [{Filter: shop, FilterType: PREFIX_MATCH}]
+        web:
+          Type: AWS::ECS::Service
+          Properties:
+            ServiceName: web
+            ContainerImages:
+              - {ContainerName: web, Image: 111122223333.dkr.ecr.us-east-1.amazonaws.com/shopping/web:1.2}
   fail:
     - Resources:  # the prefix is that of a path that the name does not begin with
         registry: {Type: AWS::ECR::Registry, Properties: {ReplicationConfiguration: *by-prefix}}

@@ -21,6 +21,10 @@ references:
   - https://docs.aws.amazon.com/AmazonECR/latest/userguide/replication.html
   - https://docs.aws.amazon.com/AmazonECR/latest/userguide/replication-backfill.html
   - https://docs.aws.amazon.com/wellarchitected/latest/framework/rel_planning_for_recovery_disaster_recovery.html
+traps:
+  - A chain over a third Region looks connected and carries nothing on; only a rule that names the standby itself
+    counts.
+  - A destination in the standby's Region but in another account is another registry, so it does not count.
 controls:
   aws-well-architected: [REL13-BP02]
   nist-800-53: [CP-6, CP-9]

@@ -24,6 +24,12 @@ remediation: |
 references:
   - https://docs.aws.amazon.com/AmazonECR/latest/userguide/replication.html
   - https://docs.aws.amazon.com/AmazonECR/latest/userguide/repository-creation-templates.html
+traps:
+  - >-
+    ECR creates the repository with the first image it replicates: before the first push it need not be there, and
+    minutes after it may be on its way.
+  - >-
+    A repository of another name does not count, however alike: a pull asks for the same name.
 controls:
   nist-800-53: [CP-6]
   iso-27001-2022: [A.8.14]

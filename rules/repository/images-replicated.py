@@ -26,6 +26,13 @@ references:
   - https://docs.aws.amazon.com/AmazonECR/latest/userguide/replication.html
   - https://docs.aws.amazon.com/AmazonECR/latest/userguide/replication-backfill.html
   - https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_DescribeImageReplicationStatus.html
+traps:
+  - An image that was pushed minutes ago may still be on its way.
+  - >-
+    The same tag on both sides proves nothing: two builds have two digests.
+  - An image that is archived in the primary cannot be pulled there either, so it is not expected in the standby.
+  - >-
+    Half a list proves no absence: an answer that ended early is unknown.
 controls:
   nist-800-53: [CP-9]
 examples:

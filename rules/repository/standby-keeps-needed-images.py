@@ -33,6 +33,13 @@ remediation: |
 references:
   - https://docs.aws.amazon.com/AmazonECR/latest/userguide/LifecyclePolicies.html
   - https://docs.aws.amazon.com/AmazonECR/latest/userguide/lp_creation.html
+traps:
+  - >-
+    The text of a policy does not tell what it removes: it is worked out on the digests in the standby, where push
+    times and neighbours are others than in the primary.
+  - The children of an index are untagged by nature, and the index protects them.
+  - A replica that lost its tag falls to a rule for untagged images although the primary's copy is tagged.
+  - An image that is moved to the archive is still listed, and cannot be pulled.
 controls:
   nist-800-53: [CM-3, CP-9]
   aws-well-architected: [REL13-BP04]

@@ -27,6 +27,11 @@ remediation: |
 references:
   - https://docs.aws.amazon.com/AmazonECR/latest/userguide/replication.html
   - https://docs.aws.amazon.com/AmazonECR/latest/userguide/image-tag-mutability.html
+traps:
+  - A tag that moved minutes ago may not have been replicated yet.
+  - >-
+    A standby with immutable tags takes the image and drops a tag that is taken: the digest is there, the tag is not.
+  - A tag whose image is missing altogether is no divergence; repository-images-replicated judges that.
 controls:
   nist-800-53: [CM-2, SI-7]
   aws-well-architected: [REL13-BP04]

@@ -20,6 +20,12 @@ remediation: |
 references:
   - https://docs.aws.amazon.com/wellarchitected/latest/framework/rel_planning_for_recovery_config_drift.html
   - https://docs.aws.amazon.com/wellarchitected/latest/framework/rel_planning_for_recovery_disaster_recovery.html
+traps:
+  - >-
+    A Region that is a parameter of the deployment proves nothing by itself: unknown until `iac:` in regionproof.yaml
+    says where the code is deployed.
+  - >-
+    A name that AWS will choose may be that of the counterpart: unknown.
 controls:
   aws-well-architected: [REL13-BP04]
   iso-27001-2022: [A.5.30]

@@ -16,6 +16,11 @@ remediation: |
 references:
   - https://docs.aws.amazon.com/AmazonECR/latest/userguide/ECR_on_ECS.html
   - https://docs.aws.amazon.com/AmazonECR/latest/userguide/replication.html
+traps:
+  - A Region that the template takes from where it is deployed is right; one that cannot be resolved is unknown.
+  - The name of a Region inside the name of a repository is no dependency; the registry's host is what counts.
+  - >-
+    A cross-Region pull on purpose, in an active-active pair say, is the same dependency: it needs an exemption.
 controls:
   aws-well-architected: [REL13-BP04]
   dora: [Art. 11]

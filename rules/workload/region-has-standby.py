@@ -18,6 +18,9 @@ remediation: |
 references:
   - https://docs.aws.amazon.com/wellarchitected/latest/framework/rel_planning_for_recovery_disaster_recovery.html
   - https://docs.aws.amazon.com/AmazonECR/latest/userguide/replication.html
+traps:
+  - A service that runs no tasks, and shall run none, is no workload.
+  - A standby that serves a little of everything is in the pair too, and needs none of its own.
 controls:
   aws-well-architected: [REL13-BP02]
   nist-800-53: [CP-10]

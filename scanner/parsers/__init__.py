@@ -10,8 +10,10 @@ from pathlib import Path, PurePosixPath
 
 from scanner.documents import Document, load
 from scanner.errors import DocumentError, UsageError
+from scanner.finding import Exemption
 from scanner.model import Gap, Location, Resource, Unknown, guard, plain
-from scanner.parsers import cloudformation
+from scanner.parsers import cloudformation, cloudformation_exemptions
+from scanner.parsers.exemptions import MARK, Problem
 from scanner.parsers.registry import REGISTRY, Piece, fold, undeclared
 from scanner.vocabulary import TAGS
 
@@ -33,14 +35,16 @@ _SKIPPED = {"__pycache__", "node_modules"}
 class Parsed:
     """What the files under a path declare.
 
-    `files` are (path, status, message) of every template: `complete`, `partial` when it leaves something open, or
-    `failed` when it could not be read; other files are not mentioned.  `sha256` is that of the templates.
+    `files` are (path, status, message) of every template: `complete`, `partial` when it leaves something open or an
+    exemption in it cannot be understood, or `failed` when it could not be read; other files are not mentioned.
+    `sha256` is that of the templates.
     """
 
     resources: list[Resource]
     gaps: list[Gap]
     files: list[tuple[str, str, str]]
     sha256: str
+    exemptions: list[Exemption]
 
 
 def parse(path: Path, places: Places) -> Parsed:
@@ -82,6 +86,7 @@ class _Reading:
         self.pieces: list[Piece] = []
         self.gaps: list[Gap] = []
         self.files: list[tuple[str, str, str]] = []
+        self.exemptions: list[Exemption] = []
         self.digest = hashlib.sha256()
 
     def read(self, file: Path, path: str) -> None:
@@ -93,13 +98,19 @@ class _Reading:
             return
         if document is not None:
             self.digest.update(f"{hashlib.sha256(data).hexdigest()}  {path}\n".encode("utf-8", "surrogateescape"))
-            self.template(document, path)
+            self.template(document, path, self.exempted(document, data, path) if MARK in data.lower() else [])
 
     def unreadable(self, error: OSError, path: Path) -> None:
         folder = _shown(Path(error.filename), path)
         self.failed(folder, f"{folder}: {error.strerror}")
 
-    def template(self, document: Document, path: str) -> None:
+    def exempted(self, document: Document, data: bytes, path: str) -> list[Problem]:
+        """Take the exemptions that a template declares; return those that cannot be understood."""
+        found = list(cloudformation_exemptions.exemptions(document, data.decode("utf-8-sig"), path))
+        self.exemptions += [one for one in found if isinstance(one, Exemption)]
+        return [one for one in found if isinstance(one, Problem)]
+
+    def template(self, document: Document, path: str, problems: Sequence[Problem]) -> None:
         instances = list(dict.fromkeys(self.places(path))) or [(None, None)]
         before = len(self.gaps)
         for account, region in instances:
@@ -113,8 +124,8 @@ class _Reading:
                     case Gap():
                         self.gaps.append(one)
             self.instances.setdefault((account, region), Location(path, 1))
-        left_open = self.gaps[before:]
-        self.files.append((path, "partial" if left_open else "complete", left_open[0].message if left_open else ""))
+        message = "; ".join(map(str, problems)) or next((gap.message for gap in self.gaps[before:]), "")
+        self.files.append((path, "partial" if message else "complete", message))
 
     def failed(self, path: str, message: str) -> None:
         self.files.append((path, "failed", message))
@@ -127,7 +138,7 @@ class _Reading:
         there = {resource.id for resource in resources if resource.type == REGISTRY}
         resources += regions
         resources += [registry for region in regions if (registry := undeclared(region)).id not in there]
-        return Parsed(resources, self.gaps, self.files, self.digest.hexdigest())
+        return Parsed(resources, self.gaps, self.files, self.digest.hexdigest(), self.exemptions)
 
 
 def _bytes(file: Path) -> bytes:

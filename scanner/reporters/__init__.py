@@ -27,7 +27,7 @@ class Reporter:
             report: What to write.  The same report gives the same text, always.
             out: Where to.  It must be able to take any character the format gives; UTF-8 can.
             **options: `sarif` takes `profile` (`github` or `full`), `scope` and `category`; `table` takes `width`
-                (columns), `color` and `unicode`; `json` takes none.
+                (columns), `color`, `unicode` and `controls` (ids of frameworks); `json` takes none.
         """
         import_module(f"{__name__}.{self.module}").write(report, out, **options)
 

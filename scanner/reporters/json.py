@@ -6,13 +6,14 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import Any, TextIO
 
+from scanner import controls
 from scanner.finding import Coverage, Exemption, Finding, Report, RuleSummary, Severity, Status
 from scanner.model import Location, Pair, Place, Resource
 from scanner.reporters.identity import finding_id, scan_id
 from scanner.reporters.text import dumps, jsonable, timestamp
 
 SCHEMA = "https://regionproof.dev/schema/report-1.json"
-SCHEMA_VERSION = "1.0.0"
+SCHEMA_VERSION = "1.1.0"
 
 
 def write(report: Report, out: TextIO) -> None:
@@ -55,6 +56,7 @@ def _document(report: Report) -> Iterator[tuple[str, Any]]:
     yield "pairs", map(_pair, report.pairs)
     yield "summary", _summary(report)
     yield "rules", {rule.id: _rule(rule) for rule in sorted(report.rules, key=lambda rule: rule.id)}
+    yield "controls", {framework: _framework(report, framework) for framework in controls.of_report(report)}
     yield "coverage", map(_coverage, sorted(report.coverage))
     yield "exemptions", _exemptions(report)
     yield "findings", (_finding(finding, scan) for finding in report.findings)
@@ -97,6 +99,24 @@ def _rule(rule: RuleSummary) -> dict[str, Any]:
         "references": list(rule.references),
         "controls": jsonable(rule.controls),
         "parameters": jsonable(rule.parameters),
+    }
+
+
+def _framework(report: Report, id: str) -> dict[str, Any]:
+    known = controls.frameworks().get(id)
+    return {
+        "title": known.title if known else None,
+        "link": known.link if known else None,
+        "controls": {control.id: _control(control) for control in controls.by_control(report, id)},
+    }
+
+
+def _control(control: controls.Control) -> dict[str, Any]:
+    return {
+        "title": control.title or None,
+        "rules": list(control.rules),
+        "by_status": {status.value: control.statuses[status] for status in Status},
+        "fail_exempted": control.exempted,
     }
 
 

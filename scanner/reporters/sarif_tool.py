@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import sarif_om as om
 
+from scanner import controls
 from scanner.finding import RuleSummary, Severity
 from scanner.reporters.identity import guid
 from scanner.reporters.text import cut, printable, printable_lines, sentence
@@ -60,36 +60,6 @@ _TEXT, _HELP, _TAGS = 1024, 20_000, 10
 _WEB = re.compile(r"https?://[A-Za-z0-9\-._~:/?#@!$&'()*+,;=]+")
 
 
-@dataclass(frozen=True)
-class _Framework:
-    name: str
-    organization: str
-    url: str
-    about: str
-
-
-_FRAMEWORKS = {
-    "nist-800-53": _Framework(
-        "NIST SP 800-53",
-        "National Institute of Standards and Technology",
-        "https://csrc.nist.gov/pubs/sp/800/53/r5/upd1/final",
-        "Security and privacy controls for information systems and organizations.",
-    ),
-    "aws-well-architected": _Framework(
-        "AWS Well-Architected Framework",
-        "Amazon Web Services",
-        "https://docs.aws.amazon.com/wellarchitected/latest/reliability-pillar/welcome.html",
-        "Best practices of the Reliability Pillar.",
-    ),
-    "dora": _Framework(
-        "DORA",
-        "European Union",
-        "https://eur-lex.europa.eu/eli/reg/2022/2554/oj",
-        "Regulation on digital operational resilience for the financial sector.",
-    ),
-}
-
-
 def tool(version: str, rules: Sequence[RuleSummary], taxonomies: Sequence[om.ToolComponent]) -> om.Tool:
     """Return the tool with every rule that ran, in the order of `rules`."""
     return om.Tool(
@@ -130,14 +100,14 @@ def semantic(version: str) -> str:
 
 
 def _taxonomy(framework: str, ids: Sequence[str]) -> om.ToolComponent:
-    known = _FRAMEWORKS.get(framework)
-    name = known.name if known else printable(framework)
+    known = controls.frameworks().get(framework)
+    name = known.title if known else printable(framework)
     return om.ToolComponent(
         name=name,
         guid=guid("taxonomy", framework),
         organization=known.organization if known else None,
-        information_uri=known.url if known else None,
-        short_description=_text(known.about if known else f"Controls of {name}."),
+        information_uri=known.link if known else None,
+        short_description=_text(known.description if known else f"Controls of {name}."),
         is_comprehensive=False,
         properties={"regionproof/framework": framework},
         taxa=[_taxon(framework, name, id) for id in ids],
@@ -145,10 +115,10 @@ def _taxonomy(framework: str, ids: Sequence[str]) -> om.ToolComponent:
 
 
 def _taxon(framework: str, name: str, id: str) -> om.ReportingDescriptor:
+    title = controls.title(framework, id)
     id = printable(id)
-    return om.ReportingDescriptor(
-        id=id, guid=guid("taxon", framework, id), name=id, short_description=_text(f"{name} {id}.")
-    )
+    about = f"{name} {id}: {title}." if title else f"{name} {id}."
+    return om.ReportingDescriptor(id=id, guid=guid("taxon", framework, id), name=id, short_description=_text(about))
 
 
 def _component(at: int, taxonomy: om.ToolComponent) -> om.ToolComponentReference:
@@ -229,7 +199,8 @@ def _link(reference: str) -> str:
 
 
 def _name(framework: str) -> str:
-    return _FRAMEWORKS[framework].name if framework in _FRAMEWORKS else framework
+    known = controls.frameworks().get(framework)
+    return known.title if known else framework
 
 
 def _notification(id: str, about: str) -> om.ReportingDescriptor:

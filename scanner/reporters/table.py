@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from typing import TextIO
 
+from scanner import controls as catalogue
 from scanner import duration
 from scanner.finding import Exemption, ExemptionState, Finding, Report, RuleSummary, Severity, Status
 from scanner.model import Pair
@@ -26,7 +27,15 @@ _LONGEST_FIX = 240
 _MOST_REASONS, _MOST_GAPS, _MOST_PAIRS, _MOST_RULES = 20, 40, 8, 3
 
 
-def write(report: Report, out: TextIO, *, width: int = 80, color: bool = False, unicode: bool = True) -> None:
+def write(
+    report: Report,
+    out: TextIO,
+    *,
+    width: int = 80,
+    color: bool = False,
+    unicode: bool = True,
+    controls: Sequence[str] = (),
+) -> None:
     """Write a report as text.
 
     Args:
@@ -35,11 +44,13 @@ def write(report: Report, out: TextIO, *, width: int = 80, color: bool = False, 
         width: Columns of the terminal; nothing is wider, unless the terminal is narrower than 48 columns.
         color: Whether to use ANSI colours.
         unicode: Whether `out` takes more than ASCII; if not, everything else is written as escapes.
+        controls: Frameworks by whose controls the findings are counted, too.
     """
     page = Page(max(width, NARROWEST), color, unicode)
-    sections = (_header, _failures, _unknowns, _gaps, _exemptions, _summary)
-    for at, section in enumerate(sections):
-        lines = list(section(report, page))
+    sections = [section(report, page) for section in (_header, _failures, _unknowns, _gaps, _exemptions)]
+    sections += [_controls(report, framework, page) for framework in controls]
+    for at, section in enumerate([*sections, _summary(report, page)]):
+        lines = list(section)
         if at and lines:
             out.write("\n")
         out.writelines(f"{line}\n" for line in lines)
@@ -195,6 +206,27 @@ def _exemption(exemption: Exemption, state: ExemptionState, used: int) -> str:
         ExemptionState.EXPIRED: f"suppresses nothing since {exemption.expires}",
     }[state]
     return f"{exemption.rule} for {exemption.resource}: {what} ({exemption.owner}: {exemption.reason})"
+
+
+def _controls(report: Report, framework: str, page: Page) -> Iterator[str]:
+    counted = catalogue.by_control(report, framework)
+    known = catalogue.frameworks().get(framework)
+    yield _title(
+        page.clean(known.title if known else framework), len(counted), page, "controls that rules are mapped to"
+    )
+    if not counted:
+        yield "  No rule that ran is mapped to a control of it."
+        return
+    rows: list[Sequence[str]] = [("control", "fail", "exempted", "unknown", "pass", "n/a", "what it is called")]
+    for control in counted:
+        numbers = (
+            control.statuses[Status.FAIL] - control.exempted,
+            control.exempted,
+            *(control.statuses[status] for status in (Status.UNKNOWN, Status.PASS, Status.NOT_APPLICABLE)),
+        )
+        rows.append((page.clean(control.id), *map(str, numbers), page.clean(control.title)))
+    yield from page.columns(rows, 2, right=range(1, 6))
+    yield from page.wrapped("Counted are findings. A control may ask for more than these rules see.", 2)
 
 
 def _summary(report: Report, page: Page) -> Iterator[str]:

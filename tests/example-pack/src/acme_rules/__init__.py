@@ -1,0 +1,1 @@
+"""The rules are files in the folders beside this one; there is nothing to import."""
