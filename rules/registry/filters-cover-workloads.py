@@ -101,6 +101,15 @@ examples:
         registry: {Type: AWS::ECR::Registry, Properties: {ReplicationConfiguration: *by-prefix}}
         web: {Type: AWS::ECS::Service, Properties: {ServiceName: web, ContainerImages: {Unknown: "ecs:DescribeTasks was throttled"}}}
   not_applicable:
+    - Resources:  # every pipeline pushes to both registries
+        registry: {Type: AWS::ECR::Registry, Properties: {ReplicationConfiguration: {Rules: []}}}
+        web:
+          Type: AWS::ECS::Service
+          Properties:
+            ServiceName: web
+            ContainerImages:
+              - {ContainerName: web, Image: 111122223333.dkr.ecr.us-east-1.amazonaws.com/shop/web:1.2}
+      Pairs: [{primary: us-east-1, standby: us-west-2, image_distribution: dual-push}]
     - Resources:  # other registries are judged by their own rules, and AWS itself serves EKS add-ons everywhere
         registry: {Type: AWS::ECR::Registry, Properties: {ReplicationConfiguration: *by-prefix}}
         web:
@@ -114,20 +123,24 @@ examples:
               - {ContainerName: d, Image: public.ecr.aws/nginx/nginx:1.27}
 """
 
-from scanner.references import replicates, uses
+from scanner.references import uses
+from scanner.replication import replicates, rules_of
 from scanner.rule import Evidence, NotApplicable, Undecided, Violation
 
 
 def check(twin, model, parameters):
+    if twin.pair.image_distribution == "dual-push":
+        yield NotApplicable(
+            "The pair declares a dual push: its pipelines bring images to the standby, not replication."
+        )
+        return
     found = uses(model, twin.primary.place)
-    standby = twin.pair.standby
-    rules = (twin.primary["ReplicationConfiguration"] or {}).get("Rules") or []
-
+    rules, standby = rules_of(twin.primary), twin.pair.standby
     if not found.seen and not found.unseen:
         yield NotApplicable("No workload that was seen pulls from this registry.")
         return
     run = sorted({use.reference.repository for use in found.seen})
-    left_out = [name for name in run if not any(replicates(rule, name, standby) for rule in rules)]
+    left_out = [name for name in run if not replicates(rules, name, standby)]
     yield Evidence(repositories=len(run), left_out=left_out)
 
     if left_out:
