@@ -4,6 +4,7 @@ severity: critical
 resource: AWS::ECR::Registry
 needs: [AWS::ECR::Repository]
 across: standby
+when: pair.image_distribution != 'dual-push'
 rationale: |
   Replication to another account needs the permission of that account: its registry policy must allow the source account
   `ecr:ReplicateImage`, and `ecr:CreateRepository` unless a repository of that name is already there. A creation template
@@ -204,11 +205,6 @@ def check(twin, model, parameters):
     primary, standby = twin.primary.place, twin.pair.standby
     if primary.account == standby.account:
         yield NotApplicable("Within one account, replication asks no registry policy.")
-        return
-    if twin.pair.image_distribution == "dual-push":
-        yield NotApplicable(
-            "The pair declares a dual push: its pipelines bring images to the standby, not replication."
-        )
         return
     if twin.standby is None:
         raise InsufficientData(f"the registry of '{standby}' was not seen")

@@ -4,6 +4,7 @@ severity: critical
 resource: AWS::ECR::Registry
 needs: [AWS::ECS::Service, AWS::ECS::Task, AWS::ECS::TaskDefinition]
 across: standby
+when: pair.image_distribution != 'dual-push'
 rationale: |
   A replication rule with filters copies only repositories whose names begin with one of them; all others are left out
   without a word. A filter is a plain prefix, not a path: `prod` covers `production/web`, and `prod/` does not cover
@@ -129,11 +130,6 @@ from scanner.rule import Evidence, NotApplicable, Undecided, Violation
 
 
 def check(twin, model, parameters):
-    if twin.pair.image_distribution == "dual-push":
-        yield NotApplicable(
-            "The pair declares a dual push: its pipelines bring images to the standby, not replication."
-        )
-        return
     found = uses(model, twin.primary.place)
     rules, standby = rules_of(twin.primary), twin.pair.standby
     if not found.seen and not found.unseen:
@@ -149,9 +145,7 @@ def check(twin, model, parameters):
             f"'{len(left_out)}' of '{len(run)}' repositories that workloads run are covered by no replication rule from "
             f"'{twin.primary.place}' to '{standby}', among them {some}; a filter for each was expected.",
             "/ReplicationConfiguration/Rules",
-            tuple(
-                {use.workload.id: use.workload for use in found.seen if use.reference.repository in left_out}.values()
-            ),
+            tuple({use.workload.id: use.workload for name in left_out for use in found.of(name)}.values()),
         )
     elif found.unseen:
         yield Undecided(f"Workloads may run repositories that were not seen: {found.unseen[0]}.")

@@ -3,6 +3,7 @@ title: The primary registry replicates directly to the standby
 severity: critical
 resource: AWS::ECR::Registry
 across: standby
+when: pair.image_distribution != 'dual-push'
 rationale: |
   Amazon ECR keeps images in one Region. They reach another Region only through a rule in the replication configuration
   of the registry that they are pushed to. A replication action happens once for a push: what registry A sends to B is
@@ -68,15 +69,10 @@ examples:
 """
 
 from scanner.replication import rules_of, sends_to
-from scanner.rule import Evidence, NotApplicable, Violation
+from scanner.rule import Evidence, Violation
 
 
 def check(twin, model, parameters):
-    if twin.pair.image_distribution == "dual-push":
-        yield NotApplicable(
-            "The pair declares a dual push: its pipelines bring images to the standby, not replication."
-        )
-        return
     rules, standby = rules_of(twin.primary), twin.pair.standby
     yield Evidence(rules=len(rules))
     if not any(sends_to(rule, standby) for rule in rules):
