@@ -129,3 +129,13 @@ def by_prefix(items: Iterable[Mapping[str, Any]] | None, key: str, repository: s
     """Return the creation templates or cache rules whose prefix, under `key`, covers a repository; longest first."""
     fitting = [item for item in items or () if matches_namespace(item[key] or "", repository)]
     return sorted(fitting, key=lambda item: 0 if item[key] == ROOT else len(item[key].rstrip("/")), reverse=True)
+
+
+def cached_as(rule: Mapping[str, Any], upstream: str) -> str | None:
+    """Return where a pull through cache rule keeps an upstream repository, None if the rule is not for it."""
+    start = rule["UpstreamRepositoryPrefix"] or ROOT
+    if not matches_namespace(start, upstream):
+        return None
+    rest = upstream if start == ROOT else upstream.removeprefix(f"{start.rstrip('/')}/")
+    own = rule["EcrRepositoryPrefix"]
+    return rest if own == ROOT else f"{own.rstrip('/')}/{rest}"

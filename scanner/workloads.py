@@ -12,7 +12,7 @@ from weakref import WeakKeyDictionary
 
 from scanner.images import Image, RepositoryKey
 from scanner.model import InsufficientData, Model, Pair, Place, Resource, Unknown
-from scanner.references import InvalidReference, Reference, parse
+from scanner.references import InvalidReference, Reference, Use, parse
 
 
 def live_only(resource: Resource, name: str) -> Any:
@@ -75,6 +75,15 @@ def find_image(model: Model, repository: RepositoryKey, digest: str) -> Image | 
         if repository not in model.images and model.find("AWS::ECR::Repository", repository.name, place) is None:
             return None
         raise
+
+
+def can_pull(model: Model, use: Use, repository: RepositoryKey) -> bool:
+    """Tell whether the image that a workload uses could be pulled from `repository`: an archived one could not.
+
+    Raises `InsufficientData` if which image it is, or whether it is there, was not seen.
+    """
+    image = find_image(model, repository, digest_of(model, use.reference, use.digest))
+    return image is not None and image.status == "ACTIVE"
 
 
 _unseen: WeakKeyDictionary[Model, str | None] = WeakKeyDictionary()

@@ -12,6 +12,7 @@ from scanner.images import ImageIndex
 from scanner.model import Gap, InsufficientData, Model, Place, Resource, Unknown, guard
 from scanner.replication import (
     by_prefix,
+    cached_as,
     chains,
     covers,
     filters_of,
@@ -209,6 +210,27 @@ def test_whether_a_less_specific_template_steps_in_is_not_known():
 def test_a_template_that_was_not_seen_decides_nothing(hidden):
     with pytest.raises(InsufficientData):
         template_for(guard([hidden, template("ROOT")]), "shop/web")
+
+
+def cache(own, upstream=None):
+    return guard({"EcrRepositoryPrefix": own, "UpstreamRepositoryPrefix": upstream})
+
+
+@pytest.mark.parametrize(
+    ("rule", "upstream", "expected"),
+    [  # the table of pull-through-cache-private-wildcards.html
+        (cache("ecr-public", "ROOT"), "my-app/image1", "ecr-public/my-app/image1"),
+        (cache("ecr-public"), "my-app/image2", "ecr-public/my-app/image2"),
+        (cache("ROOT"), "my-app/image1", "my-app/image1"),
+        (cache("team-a", "team-a"), "team-a/myapp/image1", "team-a/myapp/image1"),
+        (cache("my-app", "upstream-app"), "upstream-app/image1", "my-app/image1"),
+        (cache("my-app/", "upstream-app/"), "upstream-app/image1", "my-app/image1"),
+        (cache("my-app", "upstream-app"), "upstream-apple/image1", None),
+        (cache("my-app", "upstream-app"), "other/image1", None),
+    ],
+)
+def test_where_a_cache_keeps_an_upstream_repository(rule, upstream, expected):
+    assert cached_as(rule, upstream) == expected
 
 
 segment = st.text("ab-", min_size=1, max_size=3).filter(lambda text: text.strip("-") == text)

@@ -113,9 +113,9 @@ def check(twin, model, parameters):
     uncovered, doubts = [], []
     for name in names:
         try:
-            if model.find("AWS::ECR::Repository", name, standby, code=True) is None:
-                if template_for(twin.standby["RepositoryCreationTemplates"], name) is None:
-                    uncovered.append(name)
+            exists = model.find("AWS::ECR::Repository", name, standby, code=True) is not None
+            if not exists and template_for(twin.standby["RepositoryCreationTemplates"], name) is None:
+                uncovered.append(name)
         except InsufficientData as reason:
             doubts.append(str(reason))
     yield Evidence(replicated=len(names), uncovered=uncovered)
