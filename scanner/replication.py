@@ -9,6 +9,7 @@ repository-creation-templates.html and pull-through-cache-private-wildcards.html
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -107,6 +108,17 @@ def repositories_in(place: Place, model: Model) -> list[str]:
                 raise InsufficientData(f"the name of '{repository.id}' is not known, nor whether it is replicated")
             names.append(repository.name)
     return sorted(names)
+
+
+def counterpart_name(repository: str, primary: Place, standby: Place) -> str | None:
+    """Return what a repository that is named after the primary's Region is called in the standby, None for any other.
+
+    Tools name so what they create in each Region, as the CDK does with `cdk-...-assets-<account>-<region>`.
+    """
+    word = rf"(?<![A-Za-z0-9]){re.escape(primary.region)}(?![0-9])"
+    if not re.search(word, repository):
+        return None
+    return re.sub(word, standby.region, repository).replace(str(primary.account), str(standby.account))
 
 
 def template_for(templates: Iterable[Mapping[str, Any]] | None, repository: str) -> Mapping[str, Any] | None:

@@ -5,7 +5,8 @@ As with a `Twin`, reading something here that nobody has seen raises `Insufficie
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -84,6 +85,28 @@ def can_pull(model: Model, use: Use, repository: RepositoryKey) -> bool:
     """
     image = find_image(model, repository, digest_of(model, use.reference, use.digest))
     return image is not None and image.status == "ACTIVE"
+
+
+def needed_digests(
+    model: Model, running: Sequence[Use], repository: RepositoryKey, newest: int
+) -> tuple[dict[str, str], list[str]]:
+    """Return digest -> why it is needed, a clause, for the images of a repository that its standby cannot do without.
+
+    They are those that workloads run (`running`, the uses of the repository), else the `newest` tagged ones.  Also
+    return what runs under a tag that no image has any more.
+    """
+    if not running:
+        tagged = [image for image in model.images.images(repository) if image.tags and image.status == "ACTIVE"]
+        tagged.sort(key=lambda image: image.pushed_at or datetime.min.replace(tzinfo=UTC), reverse=True)
+        return {image.digest: f"one of the newest '{newest}' tagged ones" for image in tagged[:newest]}, []
+    needed: dict[str, str] = {}
+    unresolved: list[str] = []
+    for use in running:
+        try:
+            needed[digest_of(model, use.reference, use.digest)] = f"which '{use.workload.id}' runs"
+        except InsufficientData as gap:
+            unresolved.append(str(gap))
+    return needed, unresolved
 
 
 _unseen: WeakKeyDictionary[Model, str | None] = WeakKeyDictionary()

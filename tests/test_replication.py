@@ -14,6 +14,7 @@ from scanner.replication import (
     by_prefix,
     cached_as,
     chains,
+    counterpart_name,
     covers,
     filters_of,
     matches_filter,
@@ -161,6 +162,27 @@ class TestRepositories:
     def test_one_without_a_name_leaves_it_open(self):
         with pytest.raises(InsufficientData, match="is not known"):
             repositories_in(EAST, model(repository(EAST, None)))
+
+
+@pytest.mark.parametrize(
+    ("name", "standby", "expected"),
+    [
+        ("shop/web", WEST, None),
+        ("assets-us-west-2", WEST, None),
+        ("assets-us-east-1", WEST, "assets-us-west-2"),
+        ("us-east-1/web", WEST, "us-west-2/web"),
+        ("web.us-east-1", EU, "web.eu-west-1"),
+        ("assets-us-east-10", WEST, None),
+        ("bus-east-1", WEST, None),
+        (
+            f"cdk-hnb659fds-container-assets-{ACCOUNT}-us-east-1",
+            VAULT,
+            f"cdk-hnb659fds-container-assets-{OTHER}-us-west-2",
+        ),
+    ],
+)
+def test_what_is_named_after_its_region_has_another_name_elsewhere(name, standby, expected):
+    assert counterpart_name(name, EAST, standby) == expected
 
 
 def template(prefix, *applied):

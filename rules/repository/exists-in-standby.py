@@ -54,6 +54,8 @@ examples:
         web: {Type: AWS::ECR::Repository, Properties: {RepositoryName: shop/web}}
       Images: [{Repository: shop/web, Digest: first, Tags: ["1"], PushedAt: "2026-10-31T23:50:00Z"}]
   not_applicable:
+    - primary: {RepositoryName: assets-us-east-1}  # named after its Region: another rule looks for assets-us-west-2
+      standby: null
     - Resources:  # nothing was pushed, so replication has had no reason to create it
         web: {Type: AWS::ECR::Repository, Properties: {RepositoryName: shop/web}}
       Images: [{Repository: shop/web}]
@@ -62,6 +64,7 @@ examples:
 """
 
 from scanner.images import RepositoryKey
+from scanner.replication import counterpart_name
 from scanner.rule import NotApplicable, Undecided, Violation
 
 
@@ -69,6 +72,9 @@ def check(twin, model, parameters):
     if twin.standby is not None:
         return
     name, standby = twin.primary.name, twin.pair.standby
+    if counterpart_name(name, twin.primary.place, standby) is not None:
+        yield NotApplicable("The repository is named after its Region, so its counterpart has another name.")
+        return
     absent = Violation(f"Repository '{name}' does not exist in '{standby}'; one of the same name was expected.")
     primary = RepositoryKey.of(twin.primary.place, name)
     if twin.primary.locations and primary not in model.images:
