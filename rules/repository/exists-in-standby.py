@@ -39,6 +39,9 @@ examples:
     - Resources:
         web: {Type: AWS::ECR::Repository, Properties: {RepositoryName: shop/web}}
       Images: [{Repository: shop/web, Digest: first, Tags: ["1"], PushedAt: "2026-10-30T00:00:00Z"}]
+    - Resources:  # at the grace time exactly
+        web: {Type: AWS::ECR::Repository, Properties: {RepositoryName: shop/web}}
+      Images: [{Repository: shop/web, Digest: first, Tags: ["1"], PushedAt: "2026-10-31T23:30:00Z"}]
   unknown:
     - Resources:
         web: {Type: AWS::ECR::Repository, Properties: {RepositoryName: shop/web}}
