@@ -2,7 +2,7 @@
 title: The standby does not cache images out of the primary Region's registry
 severity: high
 resource: AWS::ECR::Registry
-needs: [AWS::ECR::Repository, AWS::ECR::Image, AWS::ECS::Service, AWS::ECS::Task, AWS::ECS::TaskDefinition]
+needs: [AWS::ECR::Image, AWS::ECS::Service, AWS::ECS::Task, AWS::ECS::TaskDefinition]
 across: standby
 rationale: |
   A pull through cache rule can have another ECR registry as its upstream. Images then come to the standby when they are

@@ -2,7 +2,7 @@
 title: A pull through cache that workloads use works in the standby as well
 severity: medium
 resource: AWS::ECR::Registry
-needs: [AWS::ECR::Repository, AWS::ECR::Image, AWS::ECS::Service, AWS::ECS::Task, AWS::ECS::TaskDefinition]
+needs: [AWS::ECR::Image, AWS::ECS::Service, AWS::ECS::Task, AWS::ECS::TaskDefinition]
 across: standby
 rationale: |
   A pull through cache rule belongs to the registry of one Region. A task definition that names an image under its prefix
