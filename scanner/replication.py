@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from scanner.model import InsufficientData, Model, Place, Resource
 
@@ -101,13 +102,23 @@ def replicated(registry: Resource, standby: Place, model: Model) -> list[str]:
 
 def repositories_in(place: Place, model: Model) -> list[str]:
     """Return the names of the repositories of a place, sorted; raise `InsufficientData` if that of one is not known."""
-    names = []
-    for repository in model.of_type("AWS::ECR::Repository"):
-        if (repository.account, repository.region) == place:
-            if repository.name is None:
-                raise InsufficientData(f"the name of '{repository.id}' is not known, nor whether it is replicated")
-            names.append(repository.name)
-    return sorted(names)
+    found = repositories_of(place, model)
+    if unnamed := next((repository for repository in found if repository.name is None), None):
+        raise InsufficientData(f"the name of '{unnamed.id}' is not known, nor whether it is replicated")
+    return sorted(str(repository.name) for repository in found)
+
+
+_by_place: WeakKeyDictionary[Model, dict[Place, list[Resource]]] = WeakKeyDictionary()
+
+
+def repositories_of(place: Place, model: Model) -> Sequence[Resource]:
+    """Return the repositories of a place that were seen; `Model.hidden` says whether there may be others."""
+    if model not in _by_place:
+        grouped: dict[Place, list[Resource]] = {}
+        for repository in model.of_type("AWS::ECR::Repository"):
+            grouped.setdefault(Place(repository.account, repository.region or ""), []).append(repository)
+        _by_place[model] = grouped
+    return _by_place[model].get(place, ())
 
 
 def counterpart_name(repository: str, primary: Place, standby: Place) -> str | None:

@@ -115,7 +115,7 @@ examples:
 
 from scanner.images import RepositoryKey
 from scanner.model import InsufficientData
-from scanner.replication import destinations_of, filters_of, repositories_in, rules_of
+from scanner.replication import destinations_of, filters_of, repositories_in, repositories_of, rules_of
 from scanner.rule import Evidence, Undecided, Violation
 
 # Not adjustable: https://docs.aws.amazon.com/AmazonECR/latest/userguide/service-quotas.html
@@ -172,9 +172,9 @@ def images(twin, model):
     if allowed is None:
         return []
     counts = []
-    for repository in model.of_type("AWS::ECR::Repository"):
+    for repository in repositories_of(standby, model):
         key = RepositoryKey.of(standby, repository.name or "")
-        if (repository.account, repository.region) == standby and (key in model.images or not repository.locations):
+        if key in model.images or not repository.locations:
             counts.append((len(model.images.images(key)), key.name))
     return [(f"images in repository '{name}' of '{standby}'", used, allowed) for used, name in sorted(counts)[-1:]]
 
