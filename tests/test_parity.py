@@ -32,7 +32,7 @@ LIVE_ONLY = {  # about what runs and what is in a repository, which no file says
     "repository-tag-divergence",
 }
 CODE_ONLY = {"standby-iac-present"}
-UNDECLARED = {  # about parts of a registry that these files leave out, or quotas: one door may know what the other does not
+UNDECLARED = {  # about parts of a registry, or quotas, that one door shows and the other does not
     "registry-creation-template-has-role",
     "registry-creation-templates-cover-replicas",
     "registry-no-cache-of-primary-registry",

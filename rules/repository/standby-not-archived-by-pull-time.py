@@ -101,6 +101,19 @@ examples:
                 "selection": {"tagStatus": "untagged", "countType": "sinceImagePushed", "countUnit": "days", "countNumber": 30}},
                 {"rulePriority": 2, "action": {"type": "transition", "targetStorageClass": "archive"},
                 "selection": {"tagStatus": "any", "countType": "sinceImagePulled", "countUnit": "days", "countNumber": 30}}]}
+    - Resources:  # a rule for what is in the archive already comes first
+        primary: *web
+        standby:
+          Type: AWS::ECR::Repository
+          Region: us-west-2
+          Properties:
+            RepositoryName: shop/web
+            LifecyclePolicy:
+              LifecyclePolicyText: >-
+                {"rules": [{"rulePriority": 1, "action": {"type": "expire"},
+                "selection": {"tagStatus": "any", "storageClass": "archive", "countType": "sinceImageTransitioned", "countUnit": "days", "countNumber": 365}},
+                {"rulePriority": 2, "action": {"type": "transition", "targetStorageClass": "archive"},
+                "selection": {"tagStatus": "any", "countType": "sinceImagePulled", "countUnit": "days", "countNumber": 90}}]}
     - Resources: &by-template
         primary: *web
         registry:
@@ -145,6 +158,9 @@ from scanner.lifecycle import PULLED, claims, selections
 from scanner.replication import template_for
 from scanner.rule import Evidence, NotApplicable, Undecided, Violation
 
+IN_ARCHIVE = "sinceImageTransitioned"
+"""The count type of rules for what is in the archive already."""
+
 
 def check(twin, model, parameters):
     name, standby = twin.primary.name, twin.pair.standby
@@ -156,32 +172,29 @@ def check(twin, model, parameters):
     else:
         policy = twin.standby["LifecyclePolicy"]
         text = policy["LifecyclePolicyText"] if policy else None
-    by_pull = [s for s in selections(text) if s[1] != "untagged" and s[2] == PULLED] if text else []
+    rules = [rule for rule in selections(text) if rule[1] != "untagged" and rule[2] != IN_ARCHIVE] if text else []
+    by_pull = [priority for priority, _, count_type in rules if count_type == PULLED]
     if not by_pull:
         return
-    subject = f"The lifecycle policy of repository '{name}' in '{standby}' archives what nobody pulls"
+    subject = f"The lifecycle policy of repository '{name}' in '{standby}' archives what nobody pulls: its rule"
     expected = f"no rule that counts '{PULLED}' was expected in a standby"
-    tagged = tagged_images(twin, model)
-    if tagged:
-        claimed = claims(text, tagged)
-        reached = [
-            (image, claimed[image.digest][0]) for image in tagged if claimed.get(image.digest, (0, ""))[1] == PULLED
-        ]
-        yield Evidence(tagged=len(tagged), archived_unless_pulled=len(reached))
-        if reached:
-            image, priority = reached[0]
-            yield Violation(
-                f"{subject}: its rule '{priority}' is for '{len(reached)}' of '{len(tagged)}' tagged images, such as "
-                f"'{image.tags[0]}'; {expected}."
-            )
+    if rules[0][1:] == ("any", PULLED):
+        yield Violation(f"{subject} '{by_pull[0]}' is for every image that has a tag; {expected}.")
         return
-    priority, status, count_type = next(s for s in selections(text) if s[1] != "untagged")
-    if (status, count_type) == ("any", PULLED):
-        yield Violation(f"{subject}: its rule '{priority}' is for every image; {expected}.")
-    else:
+    tagged = tagged_images(twin, model)
+    claimed = claims(text, tagged)
+    reached = [image for image in tagged if image.digest in claimed and claimed[image.digest][1] == PULLED]
+    yield Evidence(tagged=len(tagged), archived_unless_pulled=len(reached))
+    if reached:
+        image = reached[0]
+        yield Violation(
+            f"{subject} '{claimed[image.digest][0]}' is for '{len(reached)}' of '{len(tagged)}' tagged images, such as "
+            f"'{image.tags[0]}'; {expected}."
+        )
+    elif not tagged:
         yield Undecided(
-            f"Rule '{by_pull[0][0]}' of the standby's lifecycle policy counts from the last pull; whether it is "
-            "for tags that releases have cannot be told without images."
+            f"Rule '{by_pull[0]}' of the standby's lifecycle policy counts from the last pull; whether it is for tags that "
+            "releases have cannot be told without images."
         )
 
 
