@@ -117,6 +117,7 @@ def pair(entry: Mapping[str, Any]) -> Pair:
         dr_class=entry.get("dr_class"),
         rpo=_duration(entry.get("rpo")),
         rto=_duration(entry.get("rto")),
+        image_distribution=entry.get("image_distribution"),
     )
 
 

@@ -28,7 +28,13 @@ MAX_WILDCARDS = 4
 MAX_REFERRALS = 8
 """A chain of referrers (a signature of a list of parts of an image) longer than this is not followed."""
 
-_AGES = ("sinceImagePushed", "sinceImagePulled", "sinceImageTransitioned")
+MIN_DAYS_ARCHIVED = 90
+"""A lifecycle policy cannot delete an image that has been in the archive for less."""
+
+PULLED = "sinceImagePulled"
+"""The count type of rules that archive what nobody has pulled for so many days."""
+
+_AGES = ("sinceImagePushed", PULLED, "sinceImageTransitioned")
 _SELECTION = {"tagStatus", "tagPrefixList", "tagPatternList", "storageClass", "countType", "countUnit", "countNumber"}
 
 
@@ -62,6 +68,8 @@ class Outcome:
 
 @dataclass(frozen=True)
 class _Rule:
+    """A rule of a policy; `storage_class` is that of the images it is about, archive for `sinceImageTransitioned`."""
+
     priority: int
     tag_status: str
     patterns: tuple[str, ...]
@@ -111,6 +119,27 @@ def evaluate(policy_text: str, images: Sequence[Image], as_of: datetime) -> Outc
         {digest: fate for digest, fate in fates.items() if isinstance(fate, Removal)},
         {digest: fate for digest, fate in fates.items() if isinstance(fate, str)},
     )
+
+
+def claims(policy_text: str, images: Sequence[Image]) -> Mapping[str, tuple[int, str]]:
+    """Return digest -> priority and count type of the rule that an image is left to, whatever that does with it.
+
+    Only the first rule whose tag requirement an image meets may act on it.  Raises `InsufficientData` as `evaluate`.
+    """
+    found: dict[str, tuple[int, str]] = {}
+    for rule in _rules(policy_text):
+        for image in images:
+            if rule.requires(image):
+                found.setdefault(image.digest, (rule.priority, rule.count_type))
+    return found
+
+
+def selections(policy_text: str) -> list[tuple[int, str, str]]:
+    """Return priority, tag status and count type of each rule, in the order in which they claim images.
+
+    Raises `InsufficientData` as `evaluate`.
+    """
+    return [(rule.priority, rule.tag_status, rule.count_type) for rule in _rules(policy_text)]
 
 
 def _possible_children(images: Sequence[Image]) -> frozenset[str]:
@@ -163,7 +192,7 @@ def _since(count_type: str, image: Image) -> datetime | None:
     if count_type == "sinceImageTransitioned":
         return image.last_archived_at
     used = [time for time in (image.last_pulled_at, image.last_activated_at) if time is not None]
-    return max(used) if used and count_type == "sinceImagePulled" else image.pushed_at
+    return max(used) if used and count_type == PULLED else image.pushed_at
 
 
 def _by_count(rule: _Rule, matched: Sequence[Image], children: frozenset[str], as_of: datetime) -> dict[str, _Verdict]:
@@ -199,7 +228,17 @@ def _rules(text: str) -> list[_Rule]:
     parsed = sorted(map(_rule, rules), key=lambda rule: rule.priority)
     if len({rule.priority for rule in parsed}) != len(parsed):
         raise InsufficientData("two rules of the lifecycle policy have one priority")
+    for storage_class in ("standard", "archive"):
+        _check_order([rule.tag_status for rule in parsed if rule.storage_class == storage_class])
     return parsed
+
+
+def _check_order(statuses: Sequence[str]) -> None:
+    """Refuse what AWS refuses among the rules for one storage class, given in the order of their priorities."""
+    if "any" in statuses[:-1]:
+        raise InsufficientData("a rule of the lifecycle policy comes after one for any tag status")
+    if statuses.count("untagged") > 1:
+        raise InsufficientData("two rules of the lifecycle policy are for untagged images")
 
 
 def _rule(value: Any) -> _Rule:
@@ -210,15 +249,18 @@ def _rule(value: Any) -> _Rule:
     count_type = _choice(selection, "countType", ("imageCountMoreThan", *_AGES))
     if count_type in _AGES:
         _choice(selection, "countUnit", ("days",))
+    # Only `sinceImageTransitioned` is about the archive, where it deletes; `sinceImagePulled` does nothing but archive.
+    transitioned = count_type == "sinceImageTransitioned"
+    actions = ("expire",) if transitioned else ("transition",) if count_type == PULLED else ("expire", "transition")
     tag_status = _choice(selection, "tagStatus", ("tagged", "untagged", "any"))
     return _Rule(
         priority=_number(given, "rulePriority"),
         tag_status=tag_status,
         patterns=_patterns(selection, tag_status),
-        storage_class=_choice(selection, "storageClass", ("standard", "archive"), "standard"),
+        storage_class=_choice(selection, "storageClass", ("archive" if transitioned else "standard",), "standard"),
         count_type=count_type,
-        count=_number(selection, "countNumber"),
-        action=_choice(action, "type", ("expire", "transition")),
+        count=_number(selection, "countNumber", MIN_DAYS_ARCHIVED if transitioned else 1),
+        action=_choice(action, "type", actions),
     )
 
 
@@ -257,8 +299,8 @@ def _choice(value: Mapping[str, Any], name: str, known: Sequence[str], default: 
     return str(given)
 
 
-def _number(value: Mapping[str, Any], name: str) -> int:
+def _number(value: Mapping[str, Any], name: str, least: int = 1) -> int:
     given = value.get(name)
-    if type(given) is not int or given < 1:
-        raise InsufficientData(f"'{name}' of the lifecycle policy is not a positive number")
+    if type(given) is not int or given < least:
+        raise InsufficientData(f"'{name}' of the lifecycle policy is not a number of at least {least}")
     return given

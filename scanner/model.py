@@ -148,13 +148,18 @@ class Gap:
 
 @dataclass(frozen=True, order=True)
 class Pair:
-    """A primary place and the standby that takes over.  `rpo` and `rto` are objectives, None when not declared."""
+    """A primary place and the standby that takes over.
+
+    `rpo` and `rto` are objectives, None when not declared.  `image_distribution` says how images get to the standby:
+    by the `replication` of ECR, which is also meant when nothing is declared, or by a `dual-push` of every pipeline.
+    """
 
     primary: Place
     standby: Place
     dr_class: str | None = None
     rpo: timedelta | None = None
     rto: timedelta | None = None
+    image_distribution: str | None = None
 
     def __str__(self) -> str:
         return f"{self.primary} -> {self.standby}"

@@ -10,14 +10,18 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from fnmatch import fnmatchcase
 from typing import Any
 
 from scanner.model import InsufficientData
+from scanner.patterns import OPERATORS, compare, glob, is_pattern, matches_arn
 
 _STATEMENT = frozenset(
     ("Sid", "Effect", "Principal", "NotPrincipal", "Action", "NotAction", "Resource", "NotResource", "Condition")
 )
+
+
+ANYONE = "*"
+"""The principal of a statement that names nobody in particular."""
 
 
 class Decision(StrEnum):
@@ -34,6 +38,19 @@ class Answer:
 
     decision: Decision
     reasons: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Grant:
+    """Somebody whom a policy lets do something, or may.
+
+    `principal` is an account id, an IAM ARN, a service name or `ANYONE`.  `context` has one value for each condition
+    key on which that hangs, as written: a pattern stands for what it matches.
+    """
+
+    principal: str
+    context: Mapping[str, str]
+    answer: Answer
 
 
 class _Malformed(Exception):
@@ -61,9 +78,10 @@ def decide(policy: Any, principal: str, action: str, resource: str, context: Map
     """Return whether a resource policy lets `principal` perform `action` on `resource`.
 
     `policy` is the policy object, its JSON text, or None for no policy.  `principal` is an account id (any identity
-    of the account), an IAM ARN, or a service name such as `lambda.amazonaws.com`; `resource` is an ARN; `context`
-    holds the condition keys whose values are known (`aws:PrincipalAccount`).  A policy that AWS would not accept, and
-    a question that hangs on something unseen, is UNDECIDED.
+    of the account), an IAM ARN, a service name such as `lambda.amazonaws.com`, or `ANYONE`; `resource` is an ARN;
+    `context` holds the condition keys whose values are known (`aws:PrincipalAccount`), where `*` and `?` in a value
+    mean that the question is about everything it matches.  A policy that AWS would not accept, and a question that
+    hangs on something unseen, is UNDECIDED.
     """
     keys = {key.lower(): value for key, value in (context or {}).items()}
     request = _Request(principal, action, resource, keys)
@@ -72,6 +90,53 @@ def decide(policy: Any, principal: str, action: str, resource: str, context: Map
     except (InsufficientData, _Malformed) as problem:
         return Answer(Decision.UNDECIDED, (str(problem),))
     return _combine(matches, request)
+
+
+def decide_all(
+    policy: Any, principal: str, actions: Iterable[str], resource: str, context: Mapping[str, str] | None = None
+) -> Answer:
+    """Return whether a resource policy lets `principal` perform every one of `actions`: the narrowest answer."""
+    answers = [decide(policy, principal, action, resource, context) for action in actions]
+    return min(answers, key=lambda answer: list(Decision).index(answer.decision))
+
+
+def grants(policy: Any, actions: Sequence[str], resource: str) -> list[Grant]:
+    """Return to whom a resource policy allows all of `actions`, or may, each once for each condition it names.
+
+    Only those that the policy itself names are found, `ANYONE` for all others.  Raises `InsufficientData` for a policy
+    that AWS would not accept, and for one of which a part was not seen.
+    """
+    found: dict[tuple[str, tuple[tuple[str, str], ...]], Grant] = {}
+    probe = _Request(ANYONE, actions[0], resource, {})
+    try:
+        for statement in _statements(policy):
+            _match(statement, probe)  # it may be malformed though it allows nothing
+            for principal, context in _named_by(statement):
+                answer = decide_all(policy, principal, actions, resource, context)
+                if answer.decision is not Decision.DENIED:
+                    found[principal, tuple(sorted(context.items()))] = Grant(principal, context, answer)
+    except _Malformed as problem:
+        raise InsufficientData(str(problem)) from problem
+    return list(found.values())
+
+
+def _named_by(statement: Any) -> Iterator[tuple[str, dict[str, str]]]:
+    """Yield whom an Allow statement names, with a value for each condition key that would meet its condition."""
+    if isinstance(statement, InsufficientData):
+        raise statement
+    if statement["Effect"] == "Deny":
+        return
+    value, negated = _either(statement, "Principal")
+    context = dict(_met(statement.get("Condition") or {}))
+    for kind, name in [("*", ANYONE)] if negated else _principals(value):
+        yield name.lower() if kind == "Service" else _account(name) if _is_whole_account(name) else name, context
+
+
+def _met(operators: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    for name, keys in operators.items():
+        for key, wanted in keys.items():
+            if name.lower() in OPERATORS and not isinstance(wanted, bool | int):
+                yield key.lower(), _strings(wanted, "Condition")[0]
 
 
 def _combine(matches: Sequence[_Match], request: _Request) -> Answer:
@@ -196,6 +261,8 @@ def _principals(value: Any) -> Iterator[tuple[str, str]]:
 def _is_principal(kind: str, name: str, asked: str) -> bool | None:
     if kind == "*":
         return True
+    if asked == ANYONE:
+        return True if (kind, name) == ("AWS", ANYONE) else None  # the named are some of all
     service = not (asked.startswith("arn:") or _is_account(asked))
     if kind == "Service":
         return service and name.lower() == asked.lower()
@@ -213,7 +280,7 @@ def _is_identity(name: str, asked: str) -> bool | None:
     if _is_whole_account(name):
         return True  # the account stands for all its identities
     # An identity is only some of what an account may be; a session belongs to a role; a bare id is a deleted identity.
-    unclear = _is_whole_account(asked) or not named or ":sts:" in name or "*" in name or "?" in name
+    unclear = _is_whole_account(asked) or not named or ":sts:" in name or is_pattern(name)
     return None if unclear else False
 
 
@@ -236,7 +303,7 @@ def _action(statement: Mapping[str, Any], request: _Request) -> bool:
     value, negated = _either(statement, "Action")
     if value is None:
         raise _Malformed("a statement of the policy names no action")
-    found = any(_glob(pattern.lower(), request.action.lower()) for pattern in _strings(value, "Action"))
+    found = any(glob(pattern.lower(), request.action.lower()) for pattern in _strings(value, "Action"))
     return found is not negated
 
 
@@ -244,20 +311,8 @@ def _resource(statement: Mapping[str, Any], request: _Request) -> bool | None:
     value, negated = _either(statement, "Resource")
     if value is None:
         return True  # a repository policy names no resource: it is the repository
-    found = _any(_is_resource(pattern, request.resource) for pattern in _strings(value, "Resource"))
+    found = _any(matches_arn(pattern, request.resource) for pattern in _strings(value, "Resource"))
     return None if found is None else found is not negated
-
-
-def _is_resource(pattern: str, arn: str) -> bool | None:
-    if pattern == "*":
-        return True
-    if "${" in pattern:
-        return None
-    whole = _glob(pattern, arn)
-    parts, asked = pattern.split(":", 5), arn.split(":", 5)
-    # AWS documents that a wildcard stays within its segment; where that makes a difference nobody should rely on it.
-    apart = len(parts) == len(asked) and all(map(_glob, parts, asked))
-    return whole if whole is apart else None
 
 
 def _condition(statement: Mapping[str, Any], request: _Request) -> bool | None:
@@ -270,7 +325,7 @@ def _condition(statement: Mapping[str, Any], request: _Request) -> bool | None:
 
 
 def _operator(name: str, operators: Mapping[str, Any], context: Mapping[str, str]) -> bool | None:
-    test = _OPERATORS.get(name.lower())
+    test = OPERATORS.get(name.lower())
     try:
         keys = operators[name]
         if not isinstance(keys, dict):
@@ -290,7 +345,7 @@ def _key(
     if test is None or key.lower() not in context:
         return None
     have = context[key.lower()]
-    return _any(None if "${" in str(value) else test(str(value), have) for value in wanted)
+    return _any(None if "${" in str(value) else compare(test, str(value), have) for value in wanted)
 
 
 def _strings(value: Any, element: str) -> list[str]:
@@ -308,23 +363,3 @@ def _any(results: Iterable[bool | None]) -> bool | None:
 def _all(results: Iterable[bool | None]) -> bool | None:
     found = set(results)
     return False if False in found else None if None in found else True
-
-
-def _glob(pattern: str, text: str) -> bool:
-    """Match `*` and `?`; unlike the shell's patterns, IAM's have no character classes."""
-    return fnmatchcase(text, pattern.replace("[", "[[]"))
-
-
-_OPERATORS: Mapping[str, Callable[[str, str], bool | None]] = {
-    "stringequals": lambda wanted, have: wanted == have,
-    "stringlike": _glob,
-    "arnequals": _is_resource,
-    "arnlike": _is_resource,
-}
-
-_ELEMENTS: Mapping[str, Callable[[Mapping[str, Any], _Request], bool | None]] = {
-    "principal": _principal,
-    "action": _action,
-    "resource": _resource,
-    "condition": _condition,
-}

@@ -1,14 +1,13 @@
 """Image references: what `111122223333.dkr.ecr.us-east-1.amazonaws.com/shop/web:1.2@sha256:...` says.
 
 The grammar is that of the container runtimes (github.com/distribution/reference) with the registry hosts of Amazon ECR
-in every partition; it needs the text alone.  Beside it stand the two ways in which ECR matches repository names, and
-which references the workloads of a model make.
+in every partition; it needs the text alone.  Beside it stands which references the workloads of a model make.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -153,55 +152,6 @@ def _registry(host: str) -> dict[str, Any]:
         "fips": match["fips"] is not None,
         "dual_stack": match["suffix"].startswith("on."),
     }
-
-
-def matches_prefix(prefix: str, repository: str) -> bool:
-    """Tell whether a PREFIX_MATCH filter of a replication rule covers a repository.
-
-    The filter is a plain prefix of the name, not a path: `prod` covers `production/web` too.
-    """
-    return repository.startswith(prefix)
-
-
-def sends_to(rule: Mapping[str, Any], destination: Place) -> bool:
-    """Tell whether a rule of a ReplicationConfiguration names a registry among its destinations."""
-    return any(
-        item.get("Region") == destination.region and item.get("RegistryId") == destination.account
-        for item in rule.get("Destinations") or ()
-    )
-
-
-def replicates(rule: Mapping[str, Any], repository: str, destination: Place) -> bool:
-    """Tell whether a rule of a ReplicationConfiguration copies a repository to a registry.
-
-    A rule without filters covers every repository.
-    """
-    if not sends_to(rule, destination):
-        return False
-    filters = rule.get("RepositoryFilters") or ()
-    return not filters or any(_covers(item, repository) for item in filters)
-
-
-def _covers(item: Mapping[str, Any], repository: str) -> bool:
-    if item.get("FilterType") not in (None, "PREFIX_MATCH"):
-        raise InsufficientData(f"replication filters of type '{item.get('FilterType')}' are not understood")
-    return matches_prefix(item.get("Filter") or "", repository)
-
-
-def template_for(templates: Iterable[Mapping[str, Any]], repository: str) -> Mapping[str, Any] | None:
-    """Return the repository creation template that ECR would use for a new repository, None if none fits.
-
-    Unlike a replication filter, a template's prefix covers whole path segments: ECR appends a slash to it.  The
-    longest prefix wins; `ROOT` stands for everything that no other template covers.
-    """
-    best: Mapping[str, Any] | None = None
-    length = -1
-    for template in templates:
-        given = template.get("Prefix")
-        prefix = "" if given == "ROOT" else f"{str(given).rstrip('/')}/"
-        if len(prefix) > length and repository.startswith(prefix):
-            best, length = template, len(prefix)
-    return best
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,16 @@ ENABLED = frozenset({"ENABLED", "ENABLED_BY_DEFAULT"})
 STATUSES = ENABLED | {"ENABLING", "DISABLING", "DISABLED"}
 """Every opt-in status of account:ListRegions."""
 
+_BY_NAME = (
+    ("cn-", "aws-cn", "amazonaws.com.cn"),
+    ("us-gov-", "aws-us-gov", "amazonaws.com"),
+    ("us-isob-", "aws-iso-b", "sc2s.sgov.gov"),
+    ("us-isof-", "aws-iso-f", "csp.hci.ic.gov"),
+    ("eu-isoe-", "aws-iso-e", "cloud.adc-e.uk"),
+    ("us-iso-", "aws-iso", "c2s.ic.gov"),
+    ("eusc-", "aws-eusc", "amazonaws.eu"),
+    ("", "aws", "amazonaws.com"),
+)
 _NAME = re.compile(r"[a-z]{2,5}(?:-[a-z]+)+-[0-9]{1,2}")
 _OF_EC2 = {"opt-in-not-required": "ENABLED_BY_DEFAULT", "opted-in": "ENABLED", "not-opted-in": "DISABLED"}
 
@@ -53,6 +63,14 @@ def partition_of(region: str, known: Iterable[Partition]) -> Partition:
         if region in partition.regions:
             return partition
     raise _unknown(region, [name for partition in known for name in partition.regions])
+
+
+def partition_by_name(region: str) -> tuple[str, str]:
+    """Return the partition of a Region and the domain of its services, for example (aws, amazonaws.com).
+
+    The name alone decides, which also works for a Region that is newer than botocore.
+    """
+    return next((id, suffix) for prefix, id, suffix in _BY_NAME if region.startswith(prefix))
 
 
 def check(regions: Iterable[str], partition: str, known: Sequence[Partition]) -> None:

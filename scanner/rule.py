@@ -228,7 +228,12 @@ def root(subject: Subject) -> Mapping[str, Any]:
         {
             "primary": subject.primary.properties,
             "standby": standby,
-            "pair": {"primary": pair.primary._asdict(), "standby": pair.standby._asdict(), "dr_class": pair.dr_class},
+            "pair": {
+                "primary": pair.primary._asdict(),
+                "standby": pair.standby._asdict(),
+                "dr_class": pair.dr_class,
+                "image_distribution": pair.image_distribution,
+            },
         }
     )
     return described

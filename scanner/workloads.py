@@ -5,14 +5,15 @@ As with a `Twin`, reading something here that nobody has seen raises `Insufficie
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
 from weakref import WeakKeyDictionary
 
 from scanner.images import Image, RepositoryKey
 from scanner.model import InsufficientData, Model, Pair, Place, Resource, Unknown
-from scanner.references import InvalidReference, Reference, parse
+from scanner.references import InvalidReference, Reference, Use, parse
 
 
 def live_only(resource: Resource, name: str) -> Any:
@@ -75,6 +76,37 @@ def find_image(model: Model, repository: RepositoryKey, digest: str) -> Image | 
         if repository not in model.images and model.find("AWS::ECR::Repository", repository.name, place) is None:
             return None
         raise
+
+
+def can_pull(model: Model, use: Use, repository: RepositoryKey) -> bool:
+    """Tell whether the image that a workload uses could be pulled from `repository`: an archived one could not.
+
+    Raises `InsufficientData` if which image it is, or whether it is there, was not seen.
+    """
+    image = find_image(model, repository, digest_of(model, use.reference, use.digest))
+    return image is not None and image.status == "ACTIVE"
+
+
+def needed_digests(
+    model: Model, running: Sequence[Use], repository: RepositoryKey, newest: int
+) -> tuple[dict[str, str], list[str]]:
+    """Return digest -> why it is needed, a clause, for the images of a repository that its standby cannot do without.
+
+    They are those that workloads run (`running`, the uses of the repository), else the `newest` tagged ones.  Also
+    return what runs under a tag that no image has any more.
+    """
+    if not running:
+        tagged = [image for image in model.images.images(repository) if image.tags and image.status == "ACTIVE"]
+        tagged.sort(key=lambda image: image.pushed_at or datetime.min.replace(tzinfo=UTC), reverse=True)
+        return {image.digest: f"one of the newest '{newest}' tagged ones" for image in tagged[:newest]}, []
+    needed: dict[str, str] = {}
+    unresolved: list[str] = []
+    for use in running:
+        try:
+            needed[digest_of(model, use.reference, use.digest)] = f"which '{use.workload.id}' runs"
+        except InsufficientData as gap:
+            unresolved.append(str(gap))
+    return needed, unresolved
 
 
 _unseen: WeakKeyDictionary[Model, str | None] = WeakKeyDictionary()

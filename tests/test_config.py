@@ -15,7 +15,8 @@ accounts: ["111122223333"]
 regions: [us-east-1, us-west-2]
 pairs:
   - {primary: us-east-1, standby: us-west-2, dr_class: warm-standby, rpo: 1h, rto: 30m}
-  - {primary: {account: "111122223333", region: eu-west-1}, standby: {account: "444455556666", region: eu-central-1}}
+  - {primary: {account: "111122223333", region: eu-west-1}, standby: {account: "444455556666", region: eu-central-1},
+     image_distribution: dual-push}
 scope: {repositories: ["prod/*"]}
 rules:
   paths: [rules]
@@ -48,12 +49,16 @@ def test_reads_everything(written, tmp_path):
         Pair(
             Place(None, "us-east-1"), Place(None, "us-west-2"), "warm-standby", timedelta(hours=1), timedelta(0, 1800)
         ),
-        Pair(Place("111122223333", "eu-west-1"), Place("444455556666", "eu-central-1")),
+        Pair(
+            Place("111122223333", "eu-west-1"),
+            Place("444455556666", "eu-central-1"),
+            image_distribution="dual-push",
+        ),
     )
     assert config.severity == {"repository-tag-mutability-parity": Severity.LOW}
     assert config.parameters == {"repository-images-replicated": {"grace": "60m"}}
     assert config.exemptions[0].expires == date(2027, 3, 1)
-    assert config.exemptions[0].location.line == 15
+    assert config.exemptions[0].location.line == 16
     assert config.rule_paths == (str(tmp_path / "rules"),)
 
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scanner.images import Image
-from scanner.lifecycle import INDEX_TYPES, evaluate
+from scanner.lifecycle import INDEX_TYPES, claims, evaluate, selections
 from scanner.model import InsufficientData
 
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
@@ -216,6 +216,33 @@ def test_a_push_time_that_is_not_known_decides_nothing():
     assert set(evaluate(policy(rule(age=1)), images, NOW).undecided) == {"a"}
 
 
+def test_one_rule_for_any_tag_status_in_each_storage_class():
+    """The acceptance tests of Terraform's provider put this policy to ECR."""
+    archive = rule(1, "transition", age=90, by="sinceImagePulled")
+    expire = rule(2, age=365, by="sinceImageTransitioned", storageClass="archive")
+    stored = image("b", age=400, status="ARCHIVED", last_archived_at=NOW - timedelta(days=365))
+    assert due([image("a", "v1", age=90), stored], archive, expire) == {"a": 1, "b": 2}
+
+
+def test_an_image_is_left_to_the_first_rule_that_it_meets():
+    text = policy(
+        rule(2, "transition", age=30, by="sinceImagePulled"),
+        rule(1, tags=["release"], count=10),
+        rule(3, age=365, by="sinceImageTransitioned", storageClass="archive"),
+    )
+    images = [image("a", "release-1"), image("b", "x"), image("c"), image("d", "y", status="ARCHIVED")]
+    pulled = (2, "sinceImagePulled")
+    assert claims(text, images) == {
+        "a": (1, "imageCountMoreThan"), "b": pulled, "c": pulled, "d": (3, "sinceImageTransitioned")
+    }  # fmt: skip
+    assert selections(text) == [
+        (1, "tagged", "imageCountMoreThan"),
+        (2, "any", "sinceImagePulled"),
+        (3, "any", "sinceImageTransitioned"),
+    ]
+    assert claims(policy(rule(tags=["v"], age=1)), images) == {}
+
+
 GOOD = rule(age=1)
 
 
@@ -252,6 +279,14 @@ BAD = [
     changed("selection", countNumber=1.5),
     changed("selection", storageClass="glacier"),
     changed("selection", exceptTags=["v"]),
+    changed("selection", storageClass="archive"),
+    changed("selection", countType="sinceImageTransitioned"),
+    changed("selection", countType="sinceImageTransitioned", storageClass="archive", countNumber=89),
+    policy(rule(1, "transition", age=90, by="sinceImageTransitioned", storageClass="archive")),
+    policy(rule(1, "expire", age=90, by="sinceImagePulled")),
+    policy(rule(1, age=1), rule(2, tags=["v"], age=1)),
+    policy(rule(1, age=1), rule(2, age=2)),
+    policy(rule(1, tagStatus="untagged", age=1), rule(2, tagStatus="untagged", count=1)),
     changed("action", type="delete"),
     changed("action", targetStorageClass="glacier"),
     policy(GOOD, GOOD),
@@ -269,15 +304,25 @@ pushes = st.one_of(st.none(), st.integers(0, 60).map(lambda days: NOW - timedelt
 images = st.lists(st.tuples(tags, pushes, st.sampled_from([MANIFEST, INDEX])), max_size=8).map(
     lambda rows: [Image(str(n), tuple(t), p, media_type=m) for n, (t, p, m) in enumerate(rows)]
 )
-rules = st.lists(
-    st.one_of(
-        st.builds(lambda n, t: rule(count=n, tags=t), st.integers(1, 5), st.sampled_from([None, ["v"], ["v", "b"]])),
-        st.builds(lambda n, t: rule(age=n, tags=t), st.integers(1, 50), st.sampled_from([None, ["v"], ["x"]])),
-        st.builds(lambda n: rule(age=n, tagStatus="untagged"), st.integers(1, 50)),
-    ),
-    min_size=1,
-    max_size=4,
-).map(lambda found: [{**r, "rulePriority": n} for n, r in enumerate(found, 1)])
+tag_lists = st.sampled_from([["v"], ["v", "b"], ["x"]])
+tagged = st.one_of(
+    st.builds(lambda n, t: rule(count=n, tags=t), st.integers(1, 5), tag_lists),
+    st.builds(lambda n, t: rule(age=n, tags=t), st.integers(1, 50), tag_lists),
+)
+untagged = st.builds(lambda n: rule(age=n, tagStatus="untagged"), st.integers(1, 50))
+last = st.one_of(
+    st.builds(lambda n: rule(count=n), st.integers(1, 5)), st.builds(lambda n: rule(age=n), st.integers(1, 50))
+)
+
+
+def numbered(rules):
+    return [{**each, "rulePriority": number} for number, each in enumerate(rules, 1)]
+
+
+some_rules = st.tuples(st.lists(tagged, max_size=3), st.lists(untagged, max_size=1)).flatmap(
+    lambda found: st.permutations([*found[0], *found[1]])
+)
+rules = st.tuples(some_rules, last).map(lambda found: numbered([*found[0], found[1]]))
 
 
 @given(images, rules, st.randoms())
@@ -289,7 +334,7 @@ def test_every_image_has_one_fate_whatever_the_order_of_the_list(images, rules, 
     assert evaluate(policy(*rules), shuffled, NOW) == outcome
 
 
-@given(images, rules)
+@given(images, some_rules.map(numbered))
 def test_a_rule_of_lower_priority_changes_nothing_for_images_that_others_match(images, rules):
     before = evaluate(policy(*rules), images, NOW)
     after = evaluate(policy(*rules, rule(99, age=1)), images, NOW)

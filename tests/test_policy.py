@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scanner.model import Unknown, guard
-from scanner.policy import Decision, decide
+from scanner.model import InsufficientData, Unknown, guard
+from scanner.patterns import OPERATORS, compare, glob, matches_arn
+from scanner.policy import ANYONE, Answer, Decision, Grant, decide, decide_all, grants
 
 ACCOUNT = "111122223333"
 ROOT = f"arn:aws:iam::{ACCOUNT}:root"
@@ -55,6 +56,11 @@ def ask(*statements, principal=ACCOUNT, context=None):
         ("lambda.amazonaws.com", {"AWS": ACCOUNT}, DENIED),
         ("lambda.amazonaws.com", {"AWS": "*"}, UNDECIDED),
         ("lambda.amazonaws.com", "*", ALLOWED),
+        (ANYONE, "*", ALLOWED),
+        (ANYONE, {"AWS": "*"}, ALLOWED),
+        (ANYONE, {"AWS": ACCOUNT}, UNDECIDED),
+        (ANYONE, {"Service": "*"}, UNDECIDED),
+        (ANYONE, {"Service": "lambda.amazonaws.com"}, UNDECIDED),
     ],
 )
 def test_principals(asked, principal, expected):
@@ -139,6 +145,44 @@ CONTEXT = {"aws:PrincipalAccount": ACCOUNT, "aws:PrincipalOrgID": "o-example", "
 )
 def test_conditions(condition, expected):
     assert ask(statement(Condition=condition), context=CONTEXT).decision is expected
+
+
+@pytest.mark.parametrize(
+    ("operator", "wanted", "have", "expected"),
+    [
+        ("stringequals", "a", "a", True),
+        ("stringequals", "a*", "a*", None),  # in the question a star is a pattern, here it is a letter
+        ("stringlike", "web-*", "web-*", True),
+        ("stringlike", "*", "web-*", True),
+        ("stringlike", "web-?", "web-*", None),
+        ("stringlike", "web-?", "web-?", None),  # it is, but a `?` is not worked out
+        ("stringlike", "web-*", "web-?", True),
+        ("stringlike", "web-a", "web-*", None),
+        ("arnlike", "arn:aws:lambda:*:1:function:*", "arn:aws:lambda:us-west-2:1:function:*", True),
+        ("arnlike", "arn:aws:lambda:us-east-1:1:function:*", "arn:aws:lambda:us-west-2:1:function:*", False),
+        ("arnlike", "arn:aws:lambda:us-west-2:1:function:a", "arn:aws:lambda:us-west-2:1:function:*", None),
+        ("arnlike", "arn:aws:lambda:us-west-2:1:function:a", "arn:aws:lambda:us-west-2:1:function:b", False),
+        ("stringlike", "arn:aws:lambda:us-east-1:1:function:*", "arn:aws:lambda:us-west-2:1:function:*", False),
+    ],
+)
+def test_a_question_about_all_that_a_pattern_matches(operator, wanted, have, expected):
+    assert compare(OPERATORS[operator], wanted, have) is expected
+
+
+letters = st.text("ab*?:", max_size=6)
+
+
+@given(letters, letters, st.text("ab:", max_size=6))
+def test_a_pattern_stands_for_each_value_that_it_matches(wanted, pattern, value):
+    found = compare(OPERATORS["stringlike"], wanted, pattern)
+    if found is not None and glob(pattern, value) and pattern.count(":") == value.count(":"):
+        assert glob(wanted, value) is found
+
+
+@given(letters, st.text("ab:", max_size=6))
+def test_an_arn_is_never_surely_matched_where_a_plain_pattern_does_not(pattern, arn):
+    found = matches_arn(pattern, arn)
+    assert found is None or found is glob(pattern, arn) or pattern == "*"
 
 
 def test_no_policy_and_no_statement_deny():
@@ -307,3 +351,158 @@ anything = st.recursive(
 @given(anything)
 def test_nonsense_is_never_allowed(value):
     assert decide(guard({"Statement": value}), ACCOUNT, ACTION, ARN).decision is UNDECIDED
+
+
+@given(st.text(max_size=30))
+def test_text_that_is_no_policy_decides_nothing(text):
+    found = decide(text, ACCOUNT, ACTION, ARN).decision
+    assert found is (DENIED if text.strip() == "null" else UNDECIDED)
+
+
+@given(policies, st.integers(0, 3))
+def test_without_one_statement_nothing_allowed_is_lost_but_by_an_allow_and_nothing_denied_but_by_a_deny(policy, at):
+    gone = policy[at % len(policy)]
+    rest = [each for each in policy if each is not gone]
+    if not rest:
+        return
+    before, after = width(policy), width(rest)
+    assert after <= before if gone["Effect"] == "Allow" else after >= before
+
+
+@given(policies, statements("Deny"), st.integers(0, 3))
+def test_what_a_deny_forbids_stays_forbidden_whatever_else_goes(policy, deny, at):
+    if width([statement(), deny]) != WIDTH.index(DENIED):
+        return
+    rest = [each for number, each in enumerate(policy) if number != at % len(policy)]
+    assert width([*policy, deny]) == width([*rest, deny]) == WIDTH.index(DENIED)
+
+
+@given(actions, principals, resources, conditions)
+def test_not_action_is_the_complement_of_action(action, principal, resource, condition):
+    rest = {"Principal": principal, "Resource": resource, "Condition": condition}
+    direct, negated = (
+        width([statement("Deny", Action=first, NotAction=second, **rest), statement()])
+        for first, second in ((action, None), (None, action))
+    )
+    # Of a statement and its complement at most one applies; the other one leaves the plain Allow as it is.
+    assert WIDTH.index(ALLOWED) in (direct, negated)
+
+
+@given(principals, st.sampled_from([ACCOUNT, ROLE, OTHER, "lambda.amazonaws.com"]))
+def test_not_principal_is_the_complement_of_principal(named, asked):
+    direct = ask(statement(Principal=named), principal=asked).decision
+    negated = ask(statement(Principal=None, NotPrincipal=named), principal=asked).decision
+    assert {direct, negated} in ({ALLOWED, DENIED}, {UNDECIDED})
+
+
+@given(
+    st.sampled_from(
+        ["NumericLessThan", "DateGreaterThan", "IpAddress", "StringNotLike", "Null", "ForAllValues:StringLike"]
+    ),
+    st.sampled_from(["aws:PrincipalAccount", "aws:SourceIp"]),
+    st.sampled_from(["Allow", "Deny"]),
+)
+def test_a_condition_that_is_not_understood_decides_nothing(operator, key, effect):
+    found = ask(
+        statement(), statement(effect, Condition={operator: {key: "x"}}), context={"aws:PrincipalAccount": ACCOUNT}
+    )
+    assert found.decision is (ALLOWED if effect == "Allow" else UNDECIDED)
+    assert ask(statement(Condition={operator: {key: "x"}}), context={key: "x"}).decision is UNDECIDED
+
+
+PULL = ("ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer")
+LAMBDA = {"Service": "Lambda.amazonaws.com"}
+
+
+def granted(*statements):
+    found = grants(guard({"Statement": list(statements)}), PULL, ARN)
+    return {(grant.principal, tuple(grant.context.items())): grant.answer.decision for grant in found}
+
+
+@pytest.mark.parametrize(
+    ("statements", "expected"),
+    [
+        ([statement()], {(ACCOUNT, ()): ALLOWED}),
+        ([statement(Principal={"AWS": [ACCOUNT, ROOT, OTHER]})], {(ACCOUNT, ()): ALLOWED, (OTHER, ()): ALLOWED}),
+        ([statement(Principal={"AWS": ROLE})], {(ROLE, ()): ALLOWED}),
+        ([statement(Principal=LAMBDA)], {("lambda.amazonaws.com", ()): ALLOWED}),
+        ([statement(Principal="*")], {(ANYONE, ()): ALLOWED}),
+        ([statement(Principal=None, NotPrincipal={"AWS": OTHER})], {(ANYONE, ()): UNDECIDED}),
+        ([statement(Action=PULL[0])], {}),
+        ([statement(Action=PULL[0]), statement(Action=PULL[1])], {(ACCOUNT, ()): ALLOWED}),
+        ([statement(), statement("Deny", Action=PULL[1])], {}),
+        ([statement(), statement("Deny", Action=PULL[1], Condition={"Bool": {"x": True}})], {(ACCOUNT, ()): UNDECIDED}),
+        ([statement(Condition={"Bool": {"x": True}})], {(ACCOUNT, ()): UNDECIDED}),
+        (
+            [statement(Principal=LAMBDA, Condition={"StringLike": {"aws:sourceArn": ["a:*", "b:*"]}})],
+            {("lambda.amazonaws.com", (("aws:sourcearn", "a:*"),)): ALLOWED},
+        ),
+        (
+            [statement(Condition={"StringEquals": {"k": "1"}}), statement(Condition={"StringEquals": {"k": "2"}})],
+            {(ACCOUNT, (("k", "1"),)): ALLOWED, (ACCOUNT, (("k", "2"),)): ALLOWED},
+        ),
+        ([statement("Deny")], {}),
+    ],
+)
+def test_who_is_let_do_all_of_it(statements, expected):
+    assert granted(*statements) == expected
+
+
+def test_no_policy_grants_nothing():
+    assert grants(None, PULL, ARN) == []
+    assert grants(json.dumps({"Statement": statement()}), PULL, ARN) == [
+        Grant(ACCOUNT, {}, Answer(ALLOWED, ("a statement applies",)))
+    ]
+
+
+@pytest.mark.parametrize("policy", MALFORMED, ids=[str(number) for number in range(len(MALFORMED))])
+def test_what_aws_would_not_accept_grants_nothing_and_says_so(policy):
+    with pytest.raises(InsufficientData):
+        grants(guard(policy), PULL, ARN)
+
+
+@pytest.mark.parametrize("hidden", ["Effect", "Principal", "Condition"])
+def test_grants_that_were_not_seen_are_not_left_out(hidden):
+    with pytest.raises(InsufficientData, match="not seen"):
+        granted(statement(), statement(**{hidden: HIDDEN}))
+    with pytest.raises(InsufficientData, match="not seen"):
+        granted(statement(), HIDDEN)
+
+
+def test_all_actions_are_as_narrow_as_the_narrowest():
+    policy = guard(
+        {"Statement": [statement(Action=PULL[0]), statement(Action="ecr:X", Condition={"Bool": {"x": True}})]}
+    )
+    for others, expected in (([], ALLOWED), (["ecr:X"], UNDECIDED), (["ecr:X", "ecr:Y"], DENIED)):
+        assert decide_all(policy, ACCOUNT, [PULL[0], *others], ARN).decision is expected
+
+
+visible = st.sampled_from(["*", ARN, None])
+
+
+def plain_statements(effect):
+    return st.builds(
+        lambda p, a, r, c: statement(effect, Principal=p, Action=a, Resource=r, Condition=c),
+        principals, st.sampled_from(["*", "ecr:*", *PULL, list(PULL)]), visible, conditions,
+    )  # fmt: skip
+
+
+plain_policies = st.lists(st.sampled_from(["Allow", "Deny"]).flatmap(plain_statements), min_size=1, max_size=4)
+
+
+@given(plain_policies, plain_statements("Deny"))
+def test_another_deny_grants_nobody_anything(policy, deny):
+    before, after = granted(*policy), granted(*policy, deny)
+    assert after.keys() <= before.keys()
+    assert all(WIDTH.index(found) <= WIDTH.index(before[who]) for who, found in after.items())
+
+
+@given(plain_policies)
+def test_a_grant_is_what_the_policy_decides(policy):
+    for (principal, context), found in granted(*policy).items():
+        asked = [ask_for(policy, principal, action, dict(context)) for action in PULL]
+        assert found is min(asked, key=WIDTH.index)
+
+
+def ask_for(policy, principal, action, context):
+    return decide(guard({"Statement": policy}), principal, action, ARN, context).decision

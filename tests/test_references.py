@@ -1,26 +1,24 @@
-"""Image references: the grammar, and who matches which repository."""
+"""Image references: the grammar, and which of them workloads make."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
 
 import pytest
+from botocore.loaders import Loader
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from scanner.images import ImageIndex, RepositoryKey
-from scanner.model import Gap, InsufficientData, Location, Model, Place, Resource, Unknown, guard
+from scanner.model import Gap, Location, Model, Place, Resource, Unknown, guard
 from scanner.references import (
     InvalidReference,
     Reference,
-    matches_prefix,
     parse,
     render,
-    replicates,
-    sends_to,
-    template_for,
     uses,
 )
+from scanner.regions import partition_by_name
 
 HEX = "0123456789abcdef" * 4
 EAST, WEST = Place("111122223333", "us-east-1"), Place("111122223333", "us-west-2")
@@ -47,6 +45,22 @@ def test_the_registry_hosts_of_every_partition(host, region, fips, dual_stack):
     assert reference.is_ecr
     assert reference.place == Place("111122223333", region)
     assert reference.key == RepositoryKey("111122223333", region, "shop/web")
+
+
+def known_regions():
+    """Every Region that botocore knows, with its partition and the domain of its services."""
+    for entry in Loader().load_data("partitions")["partitions"]:
+        for region in entry["regions"]:
+            if not region.endswith("-global"):
+                yield region, entry["id"], entry["outputs"]["dnsSuffix"]
+
+
+@pytest.mark.parametrize(("region", "partition", "suffix"), list(known_regions()))
+def test_every_region_of_botocore_has_registry_hosts_and_a_partition(region, partition, suffix):
+    for fips in ("", "-fips"):
+        reference = parse(f"111122223333.dkr.ecr{fips}.{region}.{suffix}/shop/web:1.2")
+        assert (reference.place, reference.fips) == (Place("111122223333", region), bool(fips))
+    assert partition_by_name(region) == (partition, suffix)
 
 
 @pytest.mark.parametrize(
@@ -157,75 +171,6 @@ def test_completing_a_reference_twice_changes_nothing(text):
     except InvalidReference:
         return
     assert parse(str(reference)) == reference
-
-
-@pytest.mark.parametrize(
-    ("prefix", "repository", "covered"),
-    [
-        ("prod", "prod", True),
-        ("prod", "production/web", True),
-        ("prod/", "production/web", False),
-        ("prod/", "prod/web", True),
-        ("prod/", "prod", False),
-        ("web", "prod/web", False),
-    ],
-)
-def test_replication_filters_are_raw_prefixes(prefix, repository, covered):
-    assert matches_prefix(prefix, repository) is covered
-
-
-def rule(region="us-west-2", account="111122223333", filters=None):
-    given = {"Destinations": [{"Region": region, "RegistryId": account}]}
-    if filters is not None:
-        given["RepositoryFilters"] = [{"Filter": text, "FilterType": "PREFIX_MATCH"} for text in filters]
-    return guard(given)
-
-
-@pytest.mark.parametrize(
-    ("given", "expected"),
-    [
-        (rule(), True),
-        (rule(filters=[]), True),
-        (rule(filters=["prod/", "shop/"]), True),
-        (rule(filters=["prod/"]), False),
-        (rule(region="eu-west-1"), False),
-        (rule(account="444455556666"), False),
-    ],
-)
-def test_which_rule_copies_a_repository(given, expected):
-    assert replicates(given, "shop/web", WEST) is expected
-
-
-def test_a_rule_that_was_not_seen_decides_nothing():
-    hidden = Unknown("no access")
-    with pytest.raises(InsufficientData, match="no access"):
-        sends_to(guard({"Destinations": hidden}), WEST)
-    with pytest.raises(InsufficientData, match="no access"):
-        replicates(guard({**rule(), "RepositoryFilters": hidden}), "shop/web", WEST)
-    filters = [{"Filter": "x", "FilterType": "SUFFIX_MATCH"}]
-    with pytest.raises(InsufficientData, match="SUFFIX_MATCH"):
-        replicates(guard({**rule(), "RepositoryFilters": filters}), "shop/web", WEST)
-
-
-@pytest.mark.parametrize(
-    ("repository", "expected"),
-    [
-        ("prod/web", "prod"),
-        ("prod/eu/web", "prod/eu"),
-        ("prod/europe/web", "prod"),
-        ("production/web", "ROOT"),
-        ("prod", "ROOT"),
-    ],
-)
-def test_the_longest_template_of_whole_segments_wins(repository, expected):
-    templates = guard([{"Prefix": "ROOT"}, {"Prefix": "prod/eu"}, {"Prefix": "prod"}])
-    found = template_for(templates, repository)
-    assert found is not None
-    assert found["Prefix"] == expected
-
-
-def test_without_a_root_template_a_repository_may_have_none():
-    assert template_for(guard([{"Prefix": "prod"}]), "shop/web") is None
 
 
 ECR = "111122223333.dkr.ecr.us-east-1.amazonaws.com"

@@ -157,6 +157,7 @@ def test_objectives_are_in_seconds():
         "primary": {"account_id": None, "region": "eu-west-1"},
         "standby": {"account_id": None, "region": "eu-central-1"},
         "dr_class": None,
+        "image_distribution": None,
         "rpo_seconds": None,
         "rto_seconds": None,
     }

@@ -21,7 +21,7 @@ from scanner.vocabulary import definition, types
 
 RULES = load_rules()
 FOLDER = Path(__file__).parents[1] / "rules"
-ROOMS = {"images", "lifecycle", "model", "policy", "references", "rule", "workloads"}
+ROOMS = {"images", "lifecycle", "model", "policy", "regions", "replication", "references", "rule", "workloads"}
 LIBRARY = {"__future__", "collections", "datetime", "fnmatch", "functools", "itertools", "json", "operator", "re"}
 
 SENTENCE = r"(?:['A-Z0-9]|[a-z0-9-]+:[A-Z]).*[.]"

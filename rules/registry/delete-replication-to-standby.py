@@ -51,13 +51,12 @@ examples:
             DeleteReplication: {Unknown: the installed botocore does not know deleteReplication}
 """
 
-from scanner.references import sends_to
+from scanner.replication import rules_of, sends_to
 from scanner.rule import Violation
 
 
 def check(twin, model, parameters):
-    rules = (twin.primary["ReplicationConfiguration"] or {}).get("Rules") or []
-    for number, rule in enumerate(rules):
+    for number, rule in enumerate(rules_of(twin.primary)):
         if sends_to(rule, twin.pair.standby) and (rule["DeleteReplication"] or {}).get("Enabled"):
             yield Violation(
                 f"Replication rule '{number + 1}' of registry '{twin.primary.place}' also deletes what it copied to "

@@ -4,6 +4,7 @@ severity: critical
 resource: AWS::ECR::Registry
 needs: [AWS::ECR::Repository]
 across: standby
+when: pair.image_distribution != 'dual-push'
 rationale: |
   Replication to another account needs the permission of that account: its registry policy must allow the source account
   `ecr:ReplicateImage`, and `ecr:CreateRepository` unless a repository of that name is already there. A creation template
@@ -68,6 +69,24 @@ examples:
             RepositoryCreationTemplates: [{Prefix: ROOT, AppliedFor: [REPLICATION], ResourceTags: [{Key: a, Value: b}]}]
             PolicyText:
               Statement: {Effect: Allow, Principal: {AWS: "111122223333"}, Action: "ecr:ReplicateImage", Resource: "*"}
+    - Pairs: *to-vault
+      Resources:  # the whole organization may replicate, and with scope V1 nobody asks who may set tags
+        registry: *source
+        web: *web
+        vault:
+          Type: AWS::ECR::Registry
+          Account: "444455556666"
+          Region: us-west-2
+          Properties:
+            AccountSettings: {REGISTRY_POLICY_SCOPE: V1}
+            RepositoryCreationTemplates: [{Prefix: ROOT, AppliedFor: [REPLICATION], ResourceTags: [{Key: a, Value: b}]}]
+            PolicyText:
+              Statement:
+                Effect: Allow
+                Principal: "*"
+                Action: ["ecr:ReplicateImage", "ecr:CreateRepository"]
+                Resource: "*"
+                Condition: {StringEquals: {"aws:PrincipalAccount": "111122223333"}}
   fail:
     - Pairs: *to-vault
       Resources:  # no policy
@@ -124,6 +143,23 @@ examples:
               Statement:
                 - {Effect: Allow, Principal: "*", Action: "ecr:*", Resource: "*"}
                 - {Effect: Deny, Principal: "*", Action: "ecr:ReplicateImage", Resource: "*"}
+    - Pairs: *to-vault
+      Resources:  # with scope V2 setting tags is asked for too
+        registry: *source
+        web: *web
+        vault:
+          Type: AWS::ECR::Registry
+          Account: "444455556666"
+          Region: us-west-2
+          Properties:
+            AccountSettings: {REGISTRY_POLICY_SCOPE: V2}
+            RepositoryCreationTemplates: [{Prefix: ROOT, AppliedFor: [REPLICATION], ResourceTags: [{Key: a, Value: b}]}]
+            PolicyText:
+              Statement:
+                - Effect: Allow
+                  Principal: {AWS: "111122223333"}
+                  Action: ["ecr:ReplicateImage", "ecr:CreateRepository"]
+                  Resource: "*"
   unknown:
     - Pairs: *to-vault
       Resources:
@@ -154,6 +190,11 @@ examples:
     - <<: *granted
       Gaps: [{Reason: AccessDeniedException, Type: "AWS::ECR::Repository", Operation: "ecr:DescribeRepositories"}]
   not_applicable:
+    - Pairs: [{primary: us-east-1, standby: {account: "444455556666", region: us-west-2}, image_distribution: dual-push}]
+      Resources:  # every pipeline pushes to both registries
+        registry: *source
+        web: *web
+        vault: {Type: AWS::ECR::Registry, Account: "444455556666", Region: us-west-2, Properties: {PolicyText: null}}
     - Pairs: *to-vault
       Resources:  # there is no repository to replicate
         registry: *source
@@ -163,7 +204,8 @@ examples:
 
 from scanner.model import InsufficientData
 from scanner.policy import Decision, decide
-from scanner.references import replicates, template_for
+from scanner.regions import partition_by_name
+from scanner.replication import replicated, template_for
 from scanner.rule import Evidence, NotApplicable, Undecided, Violation
 
 
@@ -175,16 +217,12 @@ def check(twin, model, parameters):
     if twin.standby is None:
         raise InsufficientData(f"the registry of '{standby}' was not seen")
     policy = twin.standby["PolicyText"]
-    rules = (twin.primary["ReplicationConfiguration"] or {}).get("Rules") or []
-    here = [r for r in model.of_type("AWS::ECR::Repository") if (r.account, r.region) == primary]
-    if unnamed := next((repository for repository in here if repository.name is None), None):
-        raise InsufficientData(f"the name of '{unnamed.id}' is not known, so whether it is replicated is not either")
-    repositories = [r for r in here if any(replicates(rule, r.name, standby) for rule in rules)]
+    names = replicated(twin.primary, standby, model)
     gap = model.hidden("AWS::ECR::Repository", primary)
-    if not repositories and not gap:
+    if not names and not gap:
         yield NotApplicable(f"No repository of '{primary}' is replicated to '{standby}'.")
         return
-    yield Evidence(repositories=len(repositories))
+    yield Evidence(repositories=len(names))
 
     for action, needed in (
         ("ecr:ReplicateImage", always),
@@ -192,17 +230,16 @@ def check(twin, model, parameters):
         ("ecr:TagResource", is_tagged),
     ):
         refused, unclear = {}, {}
-        for repository in repositories:
+        for name in names:
             known = {"aws:PrincipalAccount": primary.account}
-            answer = decide(policy, primary.account, action, replica_arn(repository, standby), known)
-            if answer.decision is not Decision.ALLOWED and needed(repository, twin, model):
-                group = refused if answer.decision is Decision.DENIED else unclear
-                group[repository.name] = answer.reasons[0]
+            answer = decide(policy, primary.account, action, replica_arn(name, standby), known)
+            if answer.decision is not Decision.ALLOWED and needed(name, twin, model):
+                (refused if answer.decision is Decision.DENIED else unclear)[name] = answer.reasons[0]
         if refused:
             some = ", ".join(f"'{name}'" for name in sorted(refused)[:5])
             yield Violation(
                 f"The registry policy of '{standby}' does not let account '{primary.account}' perform '{action}' for "
-                f"'{len(refused)}' of '{len(repositories)}' replicated repositories, among them {some}; "
+                f"'{len(refused)}' of '{len(names)}' replicated repositories, among them {some}; "
                 "an Allow for that account was expected.",
                 related=(twin.standby,),
             )
@@ -216,24 +253,23 @@ def check(twin, model, parameters):
         yield Undecided(f"Repositories that the policy would have to admit may exist unseen: {gap}.")
 
 
-def always(repository, twin, model):
+def always(name, twin, model):
     return True
 
 
-def is_new(repository, twin, model):
-    return model.find("AWS::ECR::Repository", repository.name, twin.pair.standby) is None
+def is_new(name, twin, model):
+    return model.find("AWS::ECR::Repository", name, twin.pair.standby) is None
 
 
-def is_tagged(repository, twin, model):
-    if not is_new(repository, twin, model):
+def is_tagged(name, twin, model):
+    """Tell whether ECR will set tags on the replica; with scope V1 a registry policy is not asked about that."""
+    if not is_new(name, twin, model):
         return False
-    templates = [
-        t for t in twin.standby["RepositoryCreationTemplates"] or [] if "REPLICATION" in (t["AppliedFor"] or [])
-    ]
-    template = template_for(templates, repository.name)
-    return template is not None and bool(template["ResourceTags"])
+    template = template_for(twin.standby["RepositoryCreationTemplates"], name)
+    if template is None or not template["ResourceTags"]:
+        return False
+    return (twin.standby["AccountSettings"] or {}).get("REGISTRY_POLICY_SCOPE") != "V1"
 
 
-def replica_arn(repository, standby):
-    partition = repository.id.split(":")[1] if repository.id.startswith("arn:") else "aws"
-    return f"arn:{partition}:ecr:{standby.region}:{standby.account}:repository/{repository.name}"
+def replica_arn(name, standby):
+    return f"arn:{partition_by_name(standby.region)[0]}:ecr:{standby.region}:{standby.account}:repository/{name}"

@@ -4,6 +4,7 @@ severity: critical
 resource: AWS::ECR::Registry
 needs: [AWS::ECS::Service, AWS::ECS::Task, AWS::ECS::TaskDefinition]
 across: standby
+when: pair.image_distribution != 'dual-push'
 rationale: |
   A replication rule with filters copies only repositories whose names begin with one of them; all others are left out
   without a word. A filter is a plain prefix, not a path: `prod` covers `production/web`, and `prod/` does not cover
@@ -121,6 +122,15 @@ examples:
         registry: {Type: AWS::ECR::Registry, Properties: {ReplicationConfiguration: *by-prefix}}
         web: {Type: AWS::ECS::Service, Properties: {ServiceName: web, ContainerImages: {Unknown: "ecs:DescribeTasks was throttled"}}}
   not_applicable:
+    - Resources:  # every pipeline pushes to both registries
+        registry: {Type: AWS::ECR::Registry, Properties: {ReplicationConfiguration: {Rules: []}}}
+        web:
+          Type: AWS::ECS::Service
+          Properties:
+            ServiceName: web
+            ContainerImages:
+              - {ContainerName: web, Image: 111122223333.dkr.ecr.us-east-1.amazonaws.com/shop/web:1.2}
+      Pairs: [{primary: us-east-1, standby: us-west-2, image_distribution: dual-push}]
     - Resources:  # other registries are judged by their own rules, and AWS itself serves EKS add-ons everywhere
         registry: {Type: AWS::ECR::Registry, Properties: {ReplicationConfiguration: *by-prefix}}
         web:
@@ -134,20 +144,19 @@ examples:
               - {ContainerName: d, Image: public.ecr.aws/nginx/nginx:1.27}
 """
 
-from scanner.references import replicates, uses
+from scanner.references import uses
+from scanner.replication import replicates, rules_of
 from scanner.rule import Evidence, NotApplicable, Undecided, Violation
 
 
 def check(twin, model, parameters):
     found = uses(model, twin.primary.place)
-    standby = twin.pair.standby
-    rules = (twin.primary["ReplicationConfiguration"] or {}).get("Rules") or []
-
+    rules, standby = rules_of(twin.primary), twin.pair.standby
     if not found.seen and not found.unseen:
         yield NotApplicable("No workload that was seen pulls from this registry.")
         return
     run = sorted({use.reference.repository for use in found.seen})
-    left_out = [name for name in run if not any(replicates(rule, name, standby) for rule in rules)]
+    left_out = [name for name in run if not replicates(rules, name, standby)]
     yield Evidence(repositories=len(run), left_out=left_out)
 
     if left_out:
@@ -156,9 +165,7 @@ def check(twin, model, parameters):
             f"'{len(left_out)}' of '{len(run)}' repositories that workloads run are covered by no replication rule from "
             f"'{twin.primary.place}' to '{standby}', among them {some}; a filter for each was expected.",
             "/ReplicationConfiguration/Rules",
-            tuple(
-                {use.workload.id: use.workload for use in found.seen if use.reference.repository in left_out}.values()
-            ),
+            tuple({use.workload.id: use.workload for name in left_out for use in found.of(name)}.values()),
         )
     elif found.unseen:
         yield Undecided(f"Workloads may run repositories that were not seen: {found.unseen[0]}.")

@@ -3,6 +3,7 @@ title: The primary registry replicates directly to the standby
 severity: critical
 resource: AWS::ECR::Registry
 across: standby
+when: pair.image_distribution != 'dual-push'
 rationale: |
   Amazon ECR keeps images in one Region. They reach another Region only through a rule in the replication configuration
   of the registry that they are pushed to. A replication action happens once for a push: what registry A sends to B is
@@ -16,7 +17,8 @@ remediation: |
 
   In CloudFormation: `AWS::ECR::ReplicationConfiguration`, one for each account and Region. Only images pushed from then
   on are copied; copy those that are there with `aws ecr start-replication-backfill`. Where a pipeline pushes every image
-  to both Regions itself, say so in an exemption: the rules about images judge what is there.
+  to both Regions itself, declare `image_distribution: dual-push` for the pair: the rules about images still judge what
+  is there.
 references:
   - https://docs.aws.amazon.com/AmazonECR/latest/userguide/replication.html
   - https://docs.aws.amazon.com/AmazonECR/latest/userguide/replication-backfill.html
@@ -59,18 +61,23 @@ examples:
   unknown:
     - ReplicationConfiguration: {Unknown: "ecr:DescribeRegistry was denied"}
     - ReplicationConfiguration: {Rules: [{Destinations: [{Region: us-west-2, RegistryId: {Unknown: a parameter}}]}]}
+    - Resources:
+        registry: {Type: AWS::ECR::Registry, Properties: {ReplicationConfiguration: {Unknown: "ecr:DescribeRegistry was denied"}}}
+      Pairs: [{primary: us-east-1, standby: us-west-2, image_distribution: replication}]
   not_applicable:
+    - Resources:  # every pipeline pushes to both registries
+        registry: {Type: AWS::ECR::Registry, Properties: {ReplicationConfiguration: {Rules: []}}}
+      Pairs: [{primary: us-east-1, standby: us-west-2, image_distribution: dual-push}]
     - Resources:
         registry: {Type: AWS::ECR::Registry, Region: us-west-2, Properties: {ReplicationConfiguration: {Rules: []}}}
 """
 
-from scanner.references import sends_to
+from scanner.replication import rules_of, sends_to
 from scanner.rule import Evidence, Violation
 
 
 def check(twin, model, parameters):
-    rules = (twin.primary["ReplicationConfiguration"] or {}).get("Rules") or []
-    standby = twin.pair.standby
+    rules, standby = rules_of(twin.primary), twin.pair.standby
     yield Evidence(rules=len(rules))
     if not any(sends_to(rule, standby) for rule in rules):
         yield Violation(

@@ -45,6 +45,9 @@ examples:
     - Resources:
         web: {Type: AWS::ECR::Repository, Properties: {RepositoryName: shop/web}}
       Images: [{Repository: shop/web, Digest: first, Tags: ["1"], PushedAt: "2026-10-30T00:00:00Z"}]
+    - Resources:  # at the grace time exactly
+        web: {Type: AWS::ECR::Repository, Properties: {RepositoryName: shop/web}}
+      Images: [{Repository: shop/web, Digest: first, Tags: ["1"], PushedAt: "2026-10-31T23:30:00Z"}]
   unknown:
     - Resources:
         web: {Type: AWS::ECR::Repository, Properties: {RepositoryName: shop/web}}
@@ -60,6 +63,8 @@ examples:
         web: {Type: AWS::ECR::Repository, Properties: {RepositoryName: shop/web}}
       Images: [{Repository: shop/web, Digest: first, Tags: ["1"], PushedAt: "2026-10-31T23:50:00Z"}]
   not_applicable:
+    - primary: {RepositoryName: assets-us-east-1}  # named after its Region: another rule looks for assets-us-west-2
+      standby: null
     - Resources:  # nothing was pushed, so replication has had no reason to create it
         web: {Type: AWS::ECR::Repository, Properties: {RepositoryName: shop/web}}
       Images: [{Repository: shop/web}]
@@ -68,6 +73,7 @@ examples:
 """
 
 from scanner.images import RepositoryKey
+from scanner.replication import counterpart_name
 from scanner.rule import NotApplicable, Undecided, Violation
 
 
@@ -75,6 +81,9 @@ def check(twin, model, parameters):
     if twin.standby is not None:
         return
     name, standby = twin.primary.name, twin.pair.standby
+    if counterpart_name(name, twin.primary.place, standby) is not None:
+        yield NotApplicable("The repository is named after its Region, so its counterpart has another name.")
+        return
     absent = Violation(f"Repository '{name}' does not exist in '{standby}'; one of the same name was expected.")
     primary = RepositoryKey.of(twin.primary.place, name)
     if twin.primary.locations and primary not in model.images:

@@ -158,14 +158,11 @@ examples:
     - Resources: *newest-two  # files alone
 """
 
-from datetime import UTC, datetime
-
 from scanner.images import RepositoryKey
 from scanner.lifecycle import evaluate
-from scanner.model import InsufficientData
 from scanner.references import uses
 from scanner.rule import Evidence, NotApplicable, Undecided, Violation
-from scanner.workloads import digest_of
+from scanner.workloads import needed_digests
 
 
 def check(twin, model, parameters):
@@ -185,7 +182,7 @@ def check(twin, model, parameters):
     if not running and found.unseen:
         yield Undecided(f"Workloads may need images that were not seen: {found.unseen[0]}.")
         return
-    needed, unresolved = needed_digests(running, primary, model, parameters["newest"])
+    needed, unresolved = needed_digests(model, running, primary, parameters["newest"])
     replicas = model.images.images(RepositoryKey.of(standby, name))
     outcome = evaluate(policy["LifecyclePolicyText"], replicas, model.as_of)
 
@@ -210,21 +207,3 @@ def check(twin, model, parameters):
         )
     elif unresolved or found.unseen:
         yield Undecided(f"Workloads may need images that were not seen: {(unresolved or found.unseen)[0]}.")
-
-
-def needed_digests(running, primary, model, newest):
-    """Return digest -> why it is needed, for the images that workloads run, else for the newest releases.
-
-    Also return what runs under a tag that no image has any more.
-    """
-    if not running:
-        tagged = [i for i in model.images.images(primary) if i.tags and i.status == "ACTIVE"]
-        tagged.sort(key=lambda image: image.pushed_at or datetime.min.replace(tzinfo=UTC), reverse=True)
-        return {image.digest: f"one of the newest '{newest}' tagged ones" for image in tagged[:newest]}, []
-    needed, unresolved = {}, []
-    for use in running:
-        try:
-            needed[digest_of(model, use.reference, use.digest)] = f"which '{use.workload.id}' runs"
-        except InsufficientData as gap:
-            unresolved.append(str(gap))
-    return needed, unresolved

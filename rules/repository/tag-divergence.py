@@ -57,6 +57,10 @@ examples:
         - {Repository: shop/web, Digest: built-in-the-east, Tags: ["1"]}
         - {Repository: shop/web, Digest: built-in-the-west, Tags: ["1"], Region: us-west-2}
     - Resources: *both
+      Images:  # the tag moved as long ago as the grace time
+        - {Repository: shop/web, Digest: second, Tags: [latest], PushedAt: "2026-10-31T23:30:00Z"}
+        - {Repository: shop/web, Digest: first, Tags: [latest], Region: us-west-2}
+    - Resources: *both
       Images:  # replicated without its tag
         - {Repository: shop/web, Digest: first, Tags: ["1"]}
         - {Repository: shop/web, Digest: first, Region: us-west-2}

@@ -7,8 +7,9 @@ from typing import Any
 
 from scanner.documents import Document, pointer
 from scanner.model import Gap, Location, Resource, Unknown, guard
-from scanner.parsers.intrinsics import NO_VALUE, Resolver, Trace, partition
+from scanner.parsers.intrinsics import NO_VALUE, Resolver, Trace
 from scanner.parsers.registry import REGISTRY, Piece, fold
+from scanner.regions import partition_by_name
 from scanner.vocabulary import complete, definition, types
 
 PlaceOf = Callable[[str, Mapping[str, Any]], tuple[str | None, str | None]]
@@ -307,11 +308,11 @@ class _Template:
 def _arn(type: str, account: str | None, region: str | None, name: str) -> str | None:
     if account is None or region is None or type not in _ARNS:
         return None
-    return f"arn:{partition(region)[0]}:{_ARNS[type].format(region, account, name)}"
+    return f"arn:{partition_by_name(region)[0]}:{_ARNS[type].format(region, account, name)}"
 
 
 def _uri(account: str, region: str, repository: str) -> str:
-    return f"{account}.dkr.ecr.{region}.{partition(region)[1]}/{repository}"
+    return f"{account}.dkr.ecr.{region}.{partition_by_name(region)[1]}/{repository}"
 
 
 def _properties(body: Mapping[str, Any]) -> Mapping[str, Any]:

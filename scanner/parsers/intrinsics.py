@@ -11,6 +11,7 @@ from typing import Any
 
 from scanner.documents import pointer
 from scanner.model import Unknown
+from scanner.regions import partition_by_name
 from scanner.vocabulary import text
 
 NO_VALUE = object()
@@ -25,23 +26,8 @@ MAX_STEPS = 2_000_000
 MAX_TEXT = 100_000
 """Longer texts give `Unknown`: references to references can double at every step."""
 
-_PARTITIONS = (
-    ("cn-", "aws-cn", "amazonaws.com.cn"),
-    ("us-gov-", "aws-us-gov", "amazonaws.com"),
-    ("us-isob-", "aws-iso-b", "sc2s.sgov.gov"),
-    ("us-isof-", "aws-iso-f", "csp.hci.ic.gov"),
-    ("eu-isoe-", "aws-iso-e", "cloud.adc-e.uk"),
-    ("us-iso-", "aws-iso", "c2s.ic.gov"),
-    ("eusc-", "aws-eusc", "amazonaws.eu"),
-    ("", "aws", "amazonaws.com"),
-)
 _LONGEST_DEFAULT = 4096  # CloudFormation's own limit for the value of a parameter
 _VARIABLE = re.compile(r"\$\{([^}]*)\}")
-
-
-def partition(region: str) -> tuple[str, str]:
-    """Return the partition of a Region and the domain of its services, for example (aws, amazonaws.com)."""
-    return next((name, suffix) for prefix, name, suffix in _PARTITIONS if region.startswith(prefix))
 
 
 @dataclass
@@ -169,7 +155,7 @@ class Resolver:
         if name == "AWS::AccountId" and self.account:
             return self.account
         if self.region:
-            known = dict(zip(("AWS::Partition", "AWS::URLSuffix"), partition(self.region), strict=True))
+            known = dict(zip(("AWS::Partition", "AWS::URLSuffix"), partition_by_name(self.region), strict=True))
             known["AWS::Region"] = self.region
             if name in known:
                 return known[name]

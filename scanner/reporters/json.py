@@ -79,6 +79,7 @@ def _pair(pair: Pair) -> dict[str, Any]:
         "primary": _place(pair.primary),
         "standby": _place(pair.standby),
         "dr_class": pair.dr_class,
+        "image_distribution": pair.image_distribution,
         "rpo_seconds": None if pair.rpo is None else int(pair.rpo.total_seconds()),
         "rto_seconds": None if pair.rto is None else int(pair.rto.total_seconds()),
     }

@@ -13,6 +13,7 @@ import sarif_om as om
 
 from scanner.finding import Counterpart, Finding
 from scanner.model import Location, Resource
+from scanner.regions import partition_by_name
 from scanner.reporters.text import cut, printable, sentence
 
 LIVE, SRCROOT = "LIVE", "SRCROOT"
@@ -111,10 +112,7 @@ def coverage_path(account: str, region: str, service: str) -> str:
 
 def partition_of(region: str | None) -> str:
     """Return the partition a Region is in, by its prefix; `aws` where the Region is not known."""
-    prefix = (region or "").partition("-")[0]
-    if (region or "").startswith("us-gov-"):
-        return "aws-us-gov"
-    return {"cn": "aws-cn", "eusc": "aws-eusc"}.get(prefix, "aws")
+    return partition_by_name(region or "")[0]
 
 
 def encoded(path: str) -> str:

@@ -89,6 +89,7 @@ def _extent(report: Report, page: Page) -> str:
 def _pair(pair: Pair, page: Page) -> str:
     facts = [
         pair.dr_class,
+        pair.image_distribution,
         pair.rpo and f"RPO {duration.render(pair.rpo)}",
         pair.rto and f"RTO {duration.render(pair.rto)}",
     ]

@@ -1,0 +1,74 @@
+"""
+title: The standby registry replicates back to the primary
+severity: medium
+resource: AWS::ECR::Registry
+across: standby
+when: pair.image_distribution != 'dual-push'
+rationale: |
+  After a failover, releases are pushed in the standby. Unless its registry replicates to the primary, the primary comes
+  back with the images of the day it was lost, and failing back starts what nobody runs any more. A rule in each direction
+  does not loop: ECR copies an image once, from the registry that it was pushed to.
+remediation: |
+  Add a rule from the standby to the primary; `put-replication-configuration` replaces all rules, so start from those that
+  are there.
+
+      aws ecr describe-registry --region <standby> --query replicationConfiguration > replication.json
+      # add {"destinations": [{"region": "<primary>", "registryId": "<primary account>"}]} to the rules
+      aws ecr put-replication-configuration --region <standby> --replication-configuration file://replication.json
+
+  In CloudFormation: `AWS::ECR::ReplicationConfiguration` in the standby; in Terraform:
+  `aws_ecr_replication_configuration`. For another account, its registry policy has to allow it. Where images get back in
+  another way, by a runbook for example, say so in an exemption.
+references:
+  - https://docs.aws.amazon.com/AmazonECR/latest/userguide/replication.html
+  - https://docs.aws.amazon.com/wellarchitected/latest/framework/rel_planning_for_recovery_disaster_recovery.html
+controls:
+  nist-800-53: [CP-10]
+  dora: [Art. 11]
+traps:
+  - Rules in both directions do not loop, for a replica is not replicated again, so they are what is asked for.
+  - Replication in one direction can be a decision; nothing in AWS says so, so that it fails until an exemption does.
+  - A rule of the standby for another account's registry in the primary's Region does not bring anything back.
+  - Where pipelines push to both registries, they bring new images to the primary again, and the rule does not apply.
+examples:
+  pass:
+    - primary: {ReplicationConfiguration: {Rules: [{Destinations: [{Region: us-west-2, RegistryId: "111122223333"}]}]}}
+      standby: {ReplicationConfiguration: {Rules: [{Destinations: [{Region: us-east-1, RegistryId: "111122223333"}]}]}}
+  fail:
+    - primary: {ReplicationConfiguration: {Rules: [{Destinations: [{Region: us-west-2, RegistryId: "111122223333"}]}]}}
+      standby: {ReplicationConfiguration: {Rules: []}}
+    - primary: {}
+      standby: {ReplicationConfiguration: {Rules: [{Destinations: [{Region: us-east-1, RegistryId: "444455556666"}]}]}}
+    - primary: {}
+      standby: {ReplicationConfiguration: {Rules: [{Destinations: [{Region: eu-west-1, RegistryId: "111122223333"}]}]}}
+  unknown:
+    - primary: {}
+      standby: {ReplicationConfiguration: {Unknown: "ecr:DescribeRegistry was denied"}}
+    - primary: {}
+      standby: null
+    - Resources: {registry: {Type: AWS::ECR::Registry, Properties: {}}}
+      Scanned: [us-east-1]
+  not_applicable:
+    - Resources:
+        registry: {Type: AWS::ECR::Registry, Properties: {}}
+        standby: {Type: AWS::ECR::Registry, Region: us-west-2, Properties: {ReplicationConfiguration: {Rules: []}}}
+      Pairs: [{primary: us-east-1, standby: us-west-2, image_distribution: dual-push}]
+"""
+
+from scanner.model import InsufficientData
+from scanner.replication import rules_of, sends_to
+from scanner.rule import Evidence, Violation
+
+
+def check(twin, model, parameters):
+    primary, standby = twin.primary.place, twin.pair.standby
+    if twin.standby is None:
+        raise InsufficientData(f"the registry of '{standby}' was not seen")
+    rules = rules_of(twin.standby)
+    yield Evidence(rules_of_standby=len(rules))
+    if not any(sends_to(rule, primary) for rule in rules):
+        yield Violation(
+            f"None of the '{len(rules)}' replication rules of registry '{standby}' has '{primary}' among its destinations; "
+            "one was expected, for failing back.",
+            related=(twin.standby,),
+        )
