@@ -102,7 +102,7 @@ def _logic(header: Mapping[str, Any]) -> Iterator[str]:
         ("each", "Each item of this list is judged on its own:"),
         ("assert", "This JMESPath must be true:"),
     ):
-        if key in header and not (key == "when" and "assert" not in header):
+        if key in header:
             yield what
             yield f"```\n{header[key].strip()}\n```"
 
