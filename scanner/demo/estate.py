@@ -8,13 +8,13 @@ from datetime import UTC, datetime
 from importlib.resources import files
 from typing import Any
 
-from scanner.demo import registry, workloads
+from scanner.demo import eks, registry, schedules, workloads
 from scanner.demo.words import Recorder, place
 from scanner.images import Listing, RepositoryKey
 from scanner.recorded import Call, Target
 
 ROLE = "RegionproofReadOnly"
-SERVICES = ("ecr", "ecs", "eks")
+SERVICES = ("ecr", "ecs", "eks", "events")
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,8 @@ def _calls(recorder: Recorder, contents: Mapping[str, Any], registries: registry
     return [
         *registry.calls(recorder, contents, registries),
         *workloads.ecs_calls(recorder, contents.get("ecs", {}), registries),
-        *workloads.eks_calls(recorder, contents.get("eks", {})),
+        *eks.calls(recorder, contents.get("eks", {})),
+        *schedules.calls(recorder, contents.get("schedules", {})),
     ]
 
 
