@@ -20,6 +20,7 @@ from stub_aws import (
     CLUSTER,
     DEFINITION,
     DIGEST,
+    EKS,
     HEALTHY,
     IMAGE,
     REGION,
@@ -751,7 +752,7 @@ def test_two_runs_over_the_same_answers_are_equal_but_for_their_times(stub, tmp_
 
 def answers(service: str, *answered: tuple) -> Answers:
     """Make answers of (operation, parameters beside the constant ones, response or error)."""
-    asks = {ask.operation: ask for ask in COLLECTORS[service].CALLS}
+    asks = {ask.operation: ask for ask in collectors.COLLECTORS[service].CALLS}
     calls = []
     for operation, parameters, answer in answered:
         ask = asks[operation]
