@@ -42,7 +42,9 @@ def parts(model: Model, type: str, cluster: Resource) -> Iterator[Resource]:
     if gap := model.hidden(type, cluster.place):
         raise InsufficientData(f"those of '{cluster.id}' may exist unseen: {gap}")
     for part in model.of_type(type):
-        if (part.account, part.region) == cluster.place and part["ClusterName"] == cluster.name:
+        account, region = cluster.place
+        here = part.account in (None, account) and part.region in (None, region)
+        if here and part["ClusterName"] == cluster.name and part.place == cluster.place:  # one not known raises
             yield part
 
 

@@ -16,6 +16,7 @@ from scanner.collectors.scheduler import Limits
 from scanner.collectors.session import Sessions
 from scanner.config import read
 from scanner.demo import NOBODY, estate, run
+from scanner.demo.estate import SERVICES
 from scanner.errors import UsageError
 from scanner.finding import ExemptionState, Status
 from scanner.model import Place
@@ -91,7 +92,7 @@ def problems(value, shape, where) -> list[str]:
 
 def test_every_answer_has_the_shape_that_aws_gives_it():
     session, validator = Botocore(), ParamValidator()
-    models = {name: session.get_service_model(name) for name in ("ecr", "ecs", "eks")}
+    models = {name: session.get_service_model(name) for name in SERVICES}
     asked = set()
     for call in estate().calls():
         operation = models[call.service].operation_model(call.operation)
@@ -102,7 +103,7 @@ def test_every_answer_has_the_shape_that_aws_gives_it():
         elif call.error:
             codes = {shape.name for shape in operation.error_shapes} | {"AccessDeniedException"}
             assert call.error.code in codes
-    operations = {ask.operation for service in ("ecr", "ecs", "eks") for ask in COLLECTORS[service].CALLS}
+    operations = {ask.operation for service in SERVICES for ask in COLLECTORS[service].CALLS}
     assert asked == operations
 
 
@@ -138,7 +139,7 @@ def test_every_answer_reaches_the_sdk_whole():
 def parsed(raw):
     """Return a raw answer with its times as the SDK gives them."""
     if isinstance(raw, dict):
-        times = ("createdAt", "updatedAt", "modifiedAt", "registeredAt", "startedAt")
+        times = ("createdAt", "updatedAt", "modifiedAt", "registeredAt", "startedAt", "endOfStandardSupportDate")
         return {k: datetime.fromtimestamp(v, UTC) if k in times else parsed(v) for k, v in raw.items()}
     return [parsed(item) for item in raw] if isinstance(raw, list) else raw
 
@@ -183,7 +184,12 @@ def test_what_is_unknown_is_what_was_denied(report):
     unknown = [finding for finding in report.findings if finding.status is Status.UNKNOWN]
     elsewhere = [finding for finding in unknown if "its code may be elsewhere" in finding.message]
     assert {finding.rule_id for finding in elsewhere} == {"standby-iac-present"}
-    named = {finding.resource.name for finding in unknown if finding not in elsewhere}
+    inside = [finding for finding in unknown if "was not collected; add --kubernetes-api" in finding.message]
+    assert {finding.rule_id for finding in inside} == {
+        "eks-aws-image-registry-matches-region",
+        "eks-manifests-render-for-standby",
+    }
+    named = {finding.resource.name for finding in unknown if finding not in [*elsewhere, *inside]}
     assert named == {"shop/recommender", "storefront/recommender"}
     assert not [row for row in report.coverage if row.status != "complete" and row.operation != "ecr:DescribeImages"]
 

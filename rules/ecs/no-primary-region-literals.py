@@ -153,6 +153,12 @@ examples:
           Region: us-west-2
           Properties: {Family: api, Volumes: [{Name: data, EFSVolumeConfiguration: {FilesystemId: fs-1}}]}
       Gaps: [{Reason: AccessDeniedException, Type: "AWS::ECS::TaskDefinition", Operation: "ecs:DescribeTaskDefinition"}]
+    - Resources:  # nobody looked into the primary
+        task:
+          Type: AWS::ECS::TaskDefinition
+          Region: us-west-2
+          Properties: {Family: api, Volumes: [{Name: data, EFSVolumeConfiguration: {FilesystemId: fs-1}}]}
+      Scanned: [us-west-2]
     - Resources:
         task: {Type: AWS::ECS::TaskDefinition, Region: us-west-2, Properties: {Family: api, ContainerDefinitions: {Ref: All}}}
   not_applicable:
@@ -266,6 +272,8 @@ def mounting(id, lost, model):
             for volume in other["Volumes"] or ():
                 if (volume["EFSVolumeConfiguration"] or {}).get("FilesystemId") == id:
                     yield other
+    if unseen := lost - {place.region for place in model.scanned}:
+        raise InsufficientData(f"which file systems '{min(unseen)}' mounts was not seen: it was not scanned")
     gap = next((gap for gap in model.gaps for region in lost if gap.hides(TASK_DEFINITION, None, region)), None)
     if gap:
         raise InsufficientData(f"which file systems the primary mounts was not all seen: {gap}")

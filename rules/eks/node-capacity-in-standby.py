@@ -87,6 +87,11 @@ examples:
         standby-profile: *profile
     - Resources: *nothing
       Gaps: [{Reason: AccessDeniedException, Type: "AWS::EKS::Nodegroup", Operation: "eks:ListNodegroups", Region: us-west-2}]
+    - Resources:  # node groups in a file of which nobody said where it is deployed
+        primary: *primary
+        primary-nodes: *primary-nodes
+        standby: *standby
+        nodes: {Type: AWS::EKS::Nodegroup, Region: null, Properties: {ClusterName: shop, NodegroupName: general, ScalingConfig: {MaxSize: 8}}}
     - Resources:  # sizes that nobody declared
         primary: *primary
         primary-nodes: *primary-nodes
