@@ -246,7 +246,7 @@ def test_what_only_an_account_shows_and_nobody_saw_is_unknown(id, type, primary,
 
 def test_values_of_variables_are_in_no_finding():
     (rule,) = (rule for rule in RULES if rule.id == "ecs-no-primary-region-literals")
-    secret = "postgres://admin:hunter2@db.us-east-1.rds.amazonaws.com"  # noqa: S105 - what must not be shown
+    secret = "postgres://admin:hunter2@db.us-east-1.rds.amazonaws.com"
     container = {
         "Name": "api",
         "Environment": [{"Name": "DATABASE_URL", "Value": secret}],
