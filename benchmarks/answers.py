@@ -331,6 +331,8 @@ _MAKERS: Mapping[str, Mapping[str, _Maker]] = {
         "DescribeNodegroup": lambda _, arn, __, p: _nodegroup(arn, p["name"], p["nodegroupName"]),
         "ListAddons": lambda *_: {"addons": []},
         "ListFargateProfiles": lambda *_: {"fargateProfileNames": []},
+        "ListPodIdentityAssociations": lambda *_: {"associations": []},
+        "DescribeClusterVersions": lambda *_: {"clusterVersions": []},
     },
     "lambda": {"ListFunctions": lambda e, arn, _, p: _functions(e, arn, p)},
     "organizations": {

@@ -127,6 +127,8 @@ def floor(estate: Estate, targets: int, asked: Mapping[str, int]) -> dict[str, i
         "eks:DescribeNodegroup": estate.eks_clusters * estate.nodegroups,
         "eks:ListAddons": estate.eks_clusters,
         "eks:ListFargateProfiles": estate.eks_clusters,
+        "eks:ListPodIdentityAssociations": estate.eks_clusters,
+        "eks:DescribeClusterVersions": 1 if estate.eks_clusters else 0,
     }
     services_asked = {operation.partition(":")[0] for operation in asked}
     counts = {

@@ -18,6 +18,8 @@ _PATHS = [
         (r"/clusters/(?P<name>[^/]+)/node-groups/(?P<nodegroupName>[^/]+)", "eks", "DescribeNodegroup"),
         (r"/clusters/(?P<name>[^/]+)/addons", "eks", "ListAddons"),
         (r"/clusters/(?P<name>[^/]+)/fargate-profiles", "eks", "ListFargateProfiles"),
+        (r"/clusters/(?P<name>[^/]+)/pod-identity-associations", "eks", "ListPodIdentityAssociations"),
+        (r"/cluster-versions", "eks", "DescribeClusterVersions"),
         (r"/2015-03-31/functions/?", "lambda", "ListFunctions"),
         (r"/listRegions", "account", "ListRegions"),
     )

@@ -196,7 +196,7 @@ _FIELDS: Mapping[str, Mapping[str, _Mask]] = {
         "dockerLabels": _mask,
         "driverOpts": _mask,
     },
-    "eks": {"configurationValues": _mask, "certificateAuthority": _mask},
+    "eks": {"configurationValues": _mask, "certificateAuthority": _mask, "externalId": _mask},
     "secretsmanager": {"Description": _mask, "ExternalSecretRotationMetadata": _mask},
     "ssm": {"Description": _mask, "AllowedPattern": _mask},
     "codepipeline": {

@@ -30,20 +30,49 @@ _ECR = re.compile(
     r"|c2s\.ic\.gov|sc2s\.sgov\.gov|cloud\.adc-e\.uk|csp\.hci\.ic\.gov)(?::443)?"
 )
 
-# Registries from which EKS add-ons and node components are pulled, one account per group of Regions.  From
+# Registries from which EKS add-ons and node components are pulled.  AWS fills them in every Region, so nobody
+# replicates them; the account differs between Regions.  From
 # https://docs.aws.amazon.com/eks/latest/userguide/add-ons-images.html; those of the isolated partitions from
-# get-ecr-uri.sh of github.com/awslabs/amazon-eks-ami.  AWS fills them in every Region, so nobody replicates them.
-_EKS_ADDON_ACCOUNTS = frozenset(
-    re.findall(
-        r"\d{12}",
-        """
-        602401143452 877085696533 800184023465 533267051163 900889452093 296578399912 491585149902 151610086707
-        333609536671 121268973566 761377655185 900612956339 590381155156 455263428931 066635153087 759879836304
-        558608220178 730335286997 918309763551 961992271922 151742754352 013241004608
-        725322719131 187977181151 608367168043 249663109785 676585237158
-        """,
-    )
+# get-ecr-uri.sh of github.com/awslabs/amazon-eks-ami.
+_EKS_COMMON = (
+    "ap-northeast-1 ap-northeast-2 ap-northeast-3 ap-south-1 ap-southeast-1 ap-southeast-2 ca-central-1 "
+    "eu-central-1 eu-north-1 eu-west-1 eu-west-2 eu-west-3 sa-east-1 us-east-1 us-east-2 us-west-1 us-west-2"
 )
+_EKS_REGISTRIES = {
+    **dict.fromkeys(_EKS_COMMON.split(), "602401143452"),
+    "af-south-1": "877085696533",
+    "ap-east-1": "800184023465",
+    "ap-east-2": "533267051163",
+    "ap-south-2": "900889452093",
+    "ap-southeast-3": "296578399912",
+    "ap-southeast-4": "491585149902",
+    "ap-southeast-5": "151610086707",
+    "ap-southeast-6": "333609536671",
+    "ap-southeast-7": "121268973566",
+    "ca-west-1": "761377655185",
+    "cn-north-1": "918309763551",
+    "cn-northwest-1": "961992271922",
+    "eu-central-2": "900612956339",
+    "eu-isoe-west-1": "249663109785",
+    "eu-south-1": "590381155156",
+    "eu-south-2": "455263428931",
+    "il-central-1": "066635153087",
+    "me-central-1": "759879836304",
+    "me-south-1": "558608220178",
+    "mx-central-1": "730335286997",
+    "us-gov-east-1": "151742754352",
+    "us-gov-west-1": "013241004608",
+    "us-iso-east-1": "725322719131",
+    "us-iso-west-1": "608367168043",
+    "us-isob-east-1": "187977181151",
+    "us-isof-south-1": "676585237158",
+}
+_EKS_ADDON_ACCOUNTS = frozenset(_EKS_REGISTRIES.values())
+
+
+def eks_registry_account(region: str) -> str | None:
+    """Return the account of AWS's own registry for EKS in a Region, None for one that AWS does not list."""
+    return _EKS_REGISTRIES.get(region)
 
 
 class InvalidReference(ValueError):

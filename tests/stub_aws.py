@@ -211,6 +211,28 @@ HEALTHY = {
             "selectors": [{"namespace": "shop", "labels": {"app": "x"}}],
         }
     },
+    "eks:ListPodIdentityAssociations": {"associations": [{"associationId": "a-1", "clusterName": "platform"}]},
+    "eks:DescribePodIdentityAssociation": {
+        "association": {
+            "clusterName": "platform",
+            "namespace": "shop",
+            "serviceAccount": "api",
+            "roleArn": f"arn:aws:iam::{ACCOUNT}:role/api",
+            "associationArn": f"{EKS}:podidentityassociation/platform/a-1",
+            "associationId": "a-1",
+            "externalId": SECRET,
+        }
+    },
+    "eks:DescribeClusterVersions": {
+        "clusterVersions": [
+            {
+                "clusterVersion": "1.33",
+                "clusterType": "eks",
+                "versionStatus": "STANDARD_SUPPORT",
+                "endOfStandardSupportDate": 1785283200.0,
+            }
+        ]
+    },
 }
 """Right answers for every operation that is asked, holding secrets where people keep them."""
 
@@ -274,6 +296,12 @@ _PATHS = [
     (r"/clusters/(?P<clusterName>[^/]+)/addons/(?P<addonName>[^/]+)", "DescribeAddon"),
     (r"/clusters/(?P<clusterName>[^/]+)/fargate-profiles", "ListFargateProfiles"),
     (r"/clusters/(?P<clusterName>[^/]+)/fargate-profiles/(?P<fargateProfileName>[^/]+)", "DescribeFargateProfile"),
+    (r"/clusters/(?P<clusterName>[^/]+)/pod-identity-associations", "ListPodIdentityAssociations"),
+    (
+        r"/clusters/(?P<clusterName>[^/]+)/pod-identity-associations/(?P<associationId>[^/]+)",
+        "DescribePodIdentityAssociation",
+    ),
+    (r"/cluster-versions", "DescribeClusterVersions"),
 ]
 _TARGETS = {
     "AmazonEC2ContainerRegistry_V20150921": "ecr",

@@ -313,6 +313,29 @@ def test_repository(web):
     }
 
 
+def test_a_rule_refers_to_the_task_definitions_it_starts():
+    text = f"""{HEAD}  Task: {{Type: "AWS::ECS::TaskDefinition", Properties: {{Family: nightly}}}}
+  Rule:
+    Type: AWS::Events::Rule
+    Properties:
+      Name: nightly
+      Targets:
+        - {{Id: task, Arn: a, EcsParameters: {{TaskDefinitionArn: !Ref Task, TaskCount: 2}}}}
+        - {{Id: log, Arn: b}}
+        - {{Id: other, Arn: c, EcsParameters: {{TaskDefinitionArn: !Ref Elsewhere}}}}
+        - {{Id: named, Arn: d, EcsParameters: {{TaskDefinitionArn: "arn:aws:ecs:x:y:task-definition/z:1"}}}}
+"""
+    found, _ = resources(template(text), "t.yaml", ACCOUNT, REGION)
+    targets = plain(one(found, "AWS::Events::Rule")["Targets"])
+    assert targets[0]["EcsParameters"] == {
+        "TaskDefinitionArn": one(found, "AWS::ECS::TaskDefinition").id,
+        "TaskCount": 2,
+    }
+    assert "EcsParameters" not in targets[1]
+    assert "unknown" in targets[2]["EcsParameters"]["TaskDefinitionArn"]
+    assert targets[3]["EcsParameters"]["TaskDefinitionArn"] == "arn:aws:ecs:x:y:task-definition/z:1"
+
+
 def test_service_refers_by_ids(web):
     service = one(web.resources, "AWS::ECS::Service")
     assert service.name == "apps/web"
@@ -792,8 +815,9 @@ def test_vocabulary():
         "AWS::CloudFormation::StackSet", "AWS::CodeBuild::Project", "AWS::CodePipeline::Pipeline",
         "AWS::EC2::NatGateway", "AWS::EC2::RouteTable", "AWS::EC2::Subnet", "AWS::EC2::VPCEndpoint",
         "AWS::ECR::Registry", "AWS::ECR::Repository", "AWS::ECS::Cluster", "AWS::ECS::Service", "AWS::ECS::Task",
-        "AWS::ECS::TaskDefinition", "AWS::EKS::Addon", "AWS::EKS::Cluster", "AWS::EKS::FargateProfile",
-        "AWS::EKS::Nodegroup", "AWS::Events::Rule", "AWS::InspectorV2::AccountStatus",
+        "AWS::ECS::TaskDefinition", "AWS::EKS::Addon", "AWS::EKS::Cluster", "AWS::EKS::ClusterVersion",
+        "AWS::EKS::FargateProfile", "AWS::EKS::Nodegroup", "AWS::EKS::PodIdentityAssociation", "AWS::Events::Rule",
+        "AWS::InspectorV2::AccountStatus",
         "AWS::InspectorV2::ImageInUse", "AWS::KMS::Alias", "AWS::KMS::Key", "AWS::Lambda::Function",
         "AWS::S3::Bucket", "AWS::SSM::Parameter", "AWS::SecretsManager::Secret", "AWS::ServiceQuotas::Quota",
         "Kubernetes::CronJob", "Kubernetes::DaemonSet", "Kubernetes::Deployment", "Kubernetes::Job",

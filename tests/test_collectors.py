@@ -20,6 +20,7 @@ from stub_aws import (
     CLUSTER,
     DEFINITION,
     DIGEST,
+    EKS,
     HEALTHY,
     IMAGE,
     REGION,
@@ -34,7 +35,7 @@ from stub_aws import (
 )
 
 from scanner import collectors
-from scanner.collectors import Answers, ecr, ecs
+from scanner.collectors import Answers, ecr, ecs, eks
 from scanner.collectors.discovery import find
 from scanner.collectors.live import collect, collect_targets
 from scanner.collectors.scheduler import Limits
@@ -285,6 +286,27 @@ def test_the_resources_are_cloudformation_shaped(stub, tmp_path):
             "ClusterName": "platform",
             "FargateProfileName": "default",
             "Selectors": [{"Namespace": "shop", "Labels": {"app": "x"}}],
+        },
+    )
+    assert seen["AWS::EKS::PodIdentityAssociation"] == (
+        f"{EKS}:podidentityassociation/platform/a-1",
+        "platform/shop/api",
+        {
+            "ClusterName": "platform",
+            "Namespace": "shop",
+            "ServiceAccount": "api",
+            "RoleArn": f"arn:aws:iam::{ACCOUNT}:role/api",
+            "AssociationArn": f"{EKS}:podidentityassociation/platform/a-1",
+            "AssociationId": "a-1",
+        },
+    )
+    assert seen["AWS::EKS::ClusterVersion"] == (
+        f"aws://{ACCOUNT}/{REGION}/eks/versions/1.33",
+        "1.33",
+        {
+            "ClusterVersion": "1.33",
+            "VersionStatus": "STANDARD_SUPPORT",
+            "EndOfStandardSupportDate": "2026-07-29T00:00:00Z",
         },
     )
     assert {resource.type: dict(resource.tags) for resource in resources if resource.tags} == {
@@ -730,7 +752,7 @@ def test_two_runs_over_the_same_answers_are_equal_but_for_their_times(stub, tmp_
 
 def answers(service: str, *answered: tuple) -> Answers:
     """Make answers of (operation, parameters beside the constant ones, response or error)."""
-    asks = {ask.operation: ask for ask in COLLECTORS[service].CALLS}
+    asks = {ask.operation: ask for ask in collectors.COLLECTORS[service].CALLS}
     calls = []
     for operation, parameters, answer in answered:
         ask = asks[operation]
@@ -942,6 +964,61 @@ def test_things_without_a_name_are_gaps_not_crashes():
     assert "MalformedResponse" in {gap.reason for gap in gaps_of(nothing)}
     cluster = answers("eks", ("DescribeCluster", {"name": "platform"}, {"cluster": {}}))
     assert "MalformedResponse" in {gap.reason for gap in gaps_of(cluster)}
+
+
+@pytest.mark.parametrize(
+    ("version", "seen"),
+    [
+        ({"clusterVersion": "1.29", "status": "unsupported"}, {"1.29": "UNSUPPORTED"}),
+        ({"clusterVersion": "1.31", "versionStatus": "EXTENDED_SUPPORT", "status": "x"}, {"1.31": "EXTENDED_SUPPORT"}),
+        ({"clusterVersion": "1.33", "clusterType": "eks-local-outposts", "versionStatus": "STANDARD_SUPPORT"}, {}),
+        ({"clusterVersion": "1.33"}, {"1.33": "unknown"}),
+        ({"clusterVersion": 1.33}, None),
+        ("1.33", None),
+    ],
+)
+def test_kubernetes_versions_have_the_support_that_eks_names(version, seen):
+    found = answers(
+        "eks",
+        ("ListClusters", {}, {"clusters": ["a"]}),
+        ("DescribeClusterVersions", {}, {"clusterVersions": [version]}),
+    )
+    versions = [item for item in eks.resources(found) if item.type == eks.CLUSTER_VERSION]
+    if seen is None:
+        assert [gap.reason for gap in versions] == ["MalformedResponse"]
+        return
+    shown = {one.name: plain(one.properties)["VersionStatus"] for one in versions}
+    assert {name: status if isinstance(status, str) else "unknown" for name, status in shown.items()} == seen
+
+
+def test_kubernetes_versions_are_asked_only_where_a_cluster_is():
+    (ask,) = [ask for ask in eks.CALLS if ask.operation == "DescribeClusterVersions"]
+    assert list(ask.each(answers("eks", ("ListClusters", {}, {"clusters": []})))) == []
+    assert list(ask.each(answers("eks", ("ListClusters", {}, {"clusters": ["a", "b"]})))) == [{}]
+
+
+def test_an_association_without_a_service_account_is_a_gap():
+    found = answers(
+        "eks",
+        (
+            "DescribePodIdentityAssociation",
+            {"clusterName": "a", "associationId": "a-1"},
+            {"association": {"associationArn": "arn", "namespace": "shop"}},
+        ),
+    )
+    assert "MalformedResponse" in {gap.reason for gap in gaps_of(found) if gap.type == eks.POD_IDENTITY}
+
+
+def test_task_definitions_that_rules_run_are_described():
+    (ask,) = [ask for ask in ecs.CALLS if ask.operation == "DescribeTaskDefinition"]
+    targets = [
+        {"Id": "1", "Arn": "a", "EcsParameters": {"TaskDefinitionArn": DEFINITION}},
+        {"Id": "2", "Arn": "arn:aws:lambda:x"},
+        {"Id": "3", "EcsParameters": "odd"},
+    ]
+    rules = answers("events", ("ListTargetsByRule", {"Rule": "nightly"}, {"Targets": targets}))
+    found = Answers(HERE, "ecs", [], {"events": rules})
+    assert list(ask.each(found)) == [{"taskDefinition": DEFINITION}]
 
 
 def test_a_forged_snapshot_is_an_error_that_names_the_place(tmp_path):

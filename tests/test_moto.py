@@ -157,7 +157,11 @@ def test_exactly_the_workloads_that_were_created_are_found(estate, seen, region)
 def test_what_moto_lacks_is_unseen_not_absent(seen):
     resources, gaps = seen
     gaps = [gap for gap in gaps if gap.reason != "NotCollected"]
-    assert {(gap.type, gap.operation) for gap in gaps} == {("AWS::EKS::Addon", "eks:ListAddons")}
+    assert {(gap.type, gap.operation) for gap in gaps} == {
+        ("AWS::EKS::Addon", "eks:ListAddons"),
+        ("AWS::EKS::PodIdentityAssociation", "eks:ListPodIdentityAssociations"),
+        ("AWS::EKS::ClusterVersion", "eks:DescribeClusterVersions"),
+    }
     assert {gap.region for gap in gaps} == {PRIMARY, STANDBY}
     registry = dict(resources["AWS::ECR::Registry", PRIMARY, "registry"].properties.raw())
     assert isinstance(registry["RepositoryCreationTemplates"], Unknown)

@@ -15,7 +15,7 @@ import test_collect_services
 
 from scanner import testing
 from scanner.cli import main
-from scanner.collectors import COLLECTORS, Answers, Ask, needs
+from scanner.collectors import COLLECTORS, Answers, Ask, kubernetes, needs
 from scanner.model import Resource, plain
 from scanner.recorded import Call, Target, redacted
 from scanner.rule import load_rules
@@ -136,7 +136,7 @@ def test_asks_that_follow_from_others_are_found():
     """The test above proves nothing unless it sees what is followed."""
     found = {ask.operation: sorted(other.operation for other in followed(ask)) for ask in EVERY if ask.per}
     assert found["DescribeServices"] == ["ListServices"]
-    assert found["DescribeTaskDefinition"] == ["DescribeServices", "DescribeTasks"]
+    assert found["DescribeTaskDefinition"] == ["DescribeServices", "DescribeTasks", "ListTargetsByRule"]
     assert found["DescribeKey"] == ["DescribeRepositories", "DescribeRepositoryCreationTemplates"]
     assert found["DescribeSecret"] == ["DescribeTaskDefinition", "ListSecrets"]
     assert all(found.values())
@@ -178,17 +178,21 @@ def test_a_type_that_is_asked_for_alone_is_seen_as_if_all_were(type):
     assert type == "AWS::ECR::Image" or whole[type]
 
 
-def test_the_present_rules_need_four_services():
+def test_what_one_rule_reads_is_all_that_is_asked_for_it():
+    (rule,) = (rule for rule in RULES if rule.id == "registry-replication-to-standby")
+    assert needs.services(rule.needs) == ("ecr",)
+    assert "DescribeImages" not in [ask.operation for ask in needs.asks("ecr", rule.needs)]
+    assert needs.asks("kms", rule.needs) == ()
+
+
+def test_all_rules_need_all_of_ecr():
     needed = frozenset().union(*(rule.needs for rule in RULES))
-    assert needs.services(needed) == ("ecs", "eks", "service-quotas", "ecr")
-    assert [ask.operation for ask in needs.asks("eks", needed)] == ["ListClusters", "DescribeCluster"]
-    assert needs.asks("kms", needed) == ()
     assert needs.asks("ecr", needed) == COLLECTORS["ecr"].CALLS
 
 
 @every_rule
 def test_somebody_tells_of_every_type_that_a_rule_needs(rule):
-    assert rule.needs <= {*TYPES, "AWS::Account::Region"}
+    assert rule.needs <= {*TYPES, *kubernetes.TYPES, "AWS::Account::Region"}
 
 
 def test_one_rule_alone_needs_little():
@@ -200,6 +204,7 @@ def test_one_rule_alone_needs_little():
 
 def test_services_come_with_those_whose_answers_they_read():
     assert needs.services(["AWS::KMS::Key"]) == ("ecr", "kms")
-    assert needs.services(["AWS::SecretsManager::Secret"]) == ("ecs", "secretsmanager")
+    assert needs.services(["AWS::SecretsManager::Secret"]) == ("events", "ecs", "secretsmanager")
+    assert needs.services(["Kubernetes::Deployment"]) == ("eks",)
     assert needs.services([]) == ()
     assert needs.services(None) == tuple(COLLECTORS)

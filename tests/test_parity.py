@@ -23,13 +23,18 @@ CONFIG = Config(
     pairs=(pair({"primary": "us-east-1", "standby": "us-west-2", "dr_class": "warm-standby"}),),
     iac=(IacMapping("east.yaml", None, "us-east-1"), IacMapping("west.json", None, "us-west-2")),
 )
-LIVE_ONLY = {  # about what runs and what is in a repository, which no file says
+LIVE_ONLY = {  # about what runs, what is in a repository and what EKS supports, which no file says
+    "ecs-idle-service-pinned-by-digest",
+    "ecs-revision-digest-exists",
+    "eks-aws-image-registry-matches-region",
+    "eks-manifests-render-for-standby",
     "image-replica-not-archived",
     "image-running-digest-in-standby",
     "registry-backfill-completed",
     "registry-standby-region-enabled",
     "repository-images-replicated",
     "repository-tag-divergence",
+    "security-eks-supported-version",
 }
 CODE_ONLY = {"standby-iac-present"}
 UNDECLARED = {  # about parts of a registry, or quotas, that one door shows and the other does not

@@ -21,7 +21,19 @@ from scanner.vocabulary import definition, types
 
 RULES = load_rules()
 FOLDER = Path(__file__).parents[1] / "rules"
-ROOMS = {"images", "lifecycle", "model", "policy", "regions", "replication", "references", "rule", "workloads"}
+ROOMS = {
+    "clusters",
+    "images",
+    "lifecycle",
+    "model",
+    "policy",
+    "references",
+    "regions",
+    "releases",
+    "replication",
+    "rule",
+    "workloads",
+}
 LIBRARY = {"__future__", "collections", "datetime", "fnmatch", "functools", "itertools", "json", "operator", "re"}
 
 SENTENCE = r"(?:['A-Z0-9]|[a-z0-9-]+:[A-Z]).*[.]"
@@ -185,8 +197,77 @@ def test_what_a_live_service_runs_but_nobody_saw_is_unknown():
         "ContainerImages": {"Unknown": "ecs:DescribeTasks was denied"},
     }
     for rule in (
-        rule for rule in RULES if rule.id in ("image-running-digest-in-standby", "image-replica-not-archived")
+        rule
+        for rule in RULES
+        if rule.id in ("image-running-digest-in-standby", "image-replica-not-archived", "ecs-revision-digest-exists")
     ):
         whole = testing.model(rule, example)
         live = [replace(resource, locations={}) for resource in whole.of_type("AWS::ECS::Service")]
         assert [f.status for f in evaluate(like(whole, live), [rule], Config())] == [Status.UNKNOWN]
+
+
+SERVICE = {"Cluster": "payments", "ServiceName": "api", "DesiredCount": 1, "Deployments": []}
+UNSEEN = {"Unknown": "ecs:DescribeServices was throttled"}
+
+
+@pytest.mark.parametrize(
+    ("id", "type", "primary", "standby"),
+    [
+        ("ecs-cluster-in-standby", "AWS::ECS::Cluster", {"ClusterName": "a"}, {"ClusterName": "a", "Status": UNSEEN}),
+        ("ecs-warm-standby-runs-tasks", "AWS::ECS::Service", SERVICE, {**SERVICE, "RunningCount": UNSEEN}),
+        (
+            "ecs-warm-standby-runs-tasks",
+            "AWS::ECS::Service",
+            SERVICE,
+            {**SERVICE, "RunningCount": 1, "Deployments": UNSEEN},
+        ),
+        (
+            "ecs-idle-service-pinned-by-digest",
+            "AWS::ECS::Service",
+            SERVICE,
+            {**SERVICE, "DesiredCount": 0, "ContainerImages": UNSEEN},
+        ),
+        (
+            "eks-addon-parity",
+            "AWS::EKS::Addon",
+            {"ClusterName": "a", "AddonName": "x", "AddonVersion": "v1.2.3"},
+            {"ClusterName": "a", "AddonName": "x", "AddonVersion": "v1.2.3", "Status": UNSEEN},
+        ),
+        (
+            "eks-cluster-version-parity",
+            "AWS::EKS::Cluster",
+            {"Name": "a", "Version": "1.33"},
+            {"Name": "a", "Version": "1.33", "Status": UNSEEN},
+        ),
+    ],
+)
+def test_what_only_an_account_shows_and_nobody_saw_is_unknown(id, type, primary, standby):
+    (rule,) = (rule for rule in RULES if rule.id == id)
+    pairs = [{"primary": "us-east-1", "standby": "us-west-2", "dr_class": "warm-standby"}]
+    sides = {"us-east-1": primary, "us-west-2": standby}
+    template = {
+        "Resources": {r: {"Type": type, "Region": r, "Properties": p} for r, p in sides.items()},
+        "Pairs": pairs,
+    }
+    whole = testing.model(rule, template)
+    live = [replace(resource, locations={}) for resource in whole.of_type(type)]
+    findings = evaluate(like(whole, live), [rule], Config())
+    assert Status.UNKNOWN in {finding.status for finding in findings}
+    assert not {Status.PASS, Status.FAIL} & {finding.status for finding in findings}
+
+
+def test_values_of_variables_are_in_no_finding():
+    (rule,) = (rule for rule in RULES if rule.id == "ecs-no-primary-region-literals")
+    secret = "postgres://admin:hunter2@db.us-east-1.rds.amazonaws.com"
+    container = {
+        "Name": "api",
+        "Environment": [{"Name": "DATABASE_URL", "Value": secret}],
+        "Command": ["--password=hunter2-us-east-1"],
+        "LogConfiguration": {"LogDriver": "splunk", "Options": {"splunk-url": secret}},
+    }
+    task = {"Type": "AWS::ECS::TaskDefinition", "Region": "us-west-2"}
+    task["Properties"] = {"Family": "api", "ContainerDefinitions": [container]}
+    findings = testing.run(rule, {"Resources": {"task": task}})
+    assert [finding.status for finding in findings] == [Status.FAIL] * 3
+    assert all("us-east-1" in finding.message for finding in findings)
+    assert not any("hunter2" in f"{finding.message} {dict(finding.evidence)}" for finding in findings)

@@ -191,6 +191,8 @@ def eks_calls() -> list[Call]:
         ),
         call(EAST, "eks", "ListAddons", {**most, **scope}, CallError("AccessDeniedException", "no", 403)),
         call(EAST, "eks", "ListFargateProfiles", {**most, **scope}, {"fargateProfileNames": []}),
+        call(EAST, "eks", "ListPodIdentityAssociations", {**most, **scope}, {"associations": []}),
+        call(EAST, "eks", "DescribeClusterVersions", {**most, "includeAll": True}, {"clusterVersions": []}),
     ]
 
 

@@ -7,7 +7,7 @@ across: standby
 rationale: |
   A replicated image starts nothing. In every strategy above backup and restore the standby holds the service
   beforehand, with a task definition of the same release: with pilot light at a desired count of 0, with warm standby
-  and active-active with tasks that run. A service that is missing, draining or left at an older release is found out
+  and active-active with tasks that run (ecs-warm-standby-runs-tasks). A service that is missing, draining or left at an older release is found out
   during the failover.
 remediation: |
   Deploy the service to the standby from the same release as the primary, with its own registry in the image names:
@@ -23,15 +23,16 @@ remediation: |
 references:
   - https://docs.aws.amazon.com/wellarchitected/latest/framework/rel_planning_for_recovery_disaster_recovery.html
   - https://docs.aws.amazon.com/AmazonECS/latest/developerguide/deployment-type-ecs.html
-traps:
-  - In a pilot light a desired count of 0 is right; only a standby that serves needs tasks.
-  - Tags may differ while the digest is one, and a tag may be compared with the digest it means.
-  - A service of the same name in another cluster is another service.
-  - While a deployment is under way two releases run, so nothing is compared.
 controls:
   aws-well-architected: [REL13-BP02, REL13-BP04]
   nist-800-53: [CP-10]
   soc-2: [A1.2]
+traps:
+  - A desired count of 0 is right in a pilot light; whether a warm standby runs tasks is for ecs-warm-standby-runs-tasks.
+  - Services are compared by the names of cluster and service; one that is named after its Region has no counterpart.
+  - A service of the same name in another cluster is another service.
+  - While a deployment is under way two releases run, so nothing is compared.
+  - The standby may name by digest what the primary names by tag, so the digests that run are compared where they are known.
 examples:
   pass:
     - Resources: &both
@@ -113,6 +114,16 @@ examples:
         standby-task: *standby-task
       Pairs: [{primary: us-east-1, standby: us-west-2, dr_class: warm-standby}]
   fail:
+    - Resources:  # it is named after its Region, so no name says that it is the same
+        primary:
+          Type: AWS::ECS::Service
+          Properties: {Cluster: payments, ServiceName: api-us-east-1, TaskDefinition: {Ref: primary-task}}
+        primary-task: *primary-task
+        standby:
+          Type: AWS::ECS::Service
+          Region: us-west-2
+          Properties: {Cluster: payments, ServiceName: api-us-west-2, TaskDefinition: {Ref: standby-task}}
+        standby-task: *standby-task
     - Resources: &alone
         primary: *primary
         primary-task: *primary-task
@@ -171,18 +182,6 @@ examples:
               - {Name: log, Image: "111122223333.dkr.ecr.us-east-1.amazonaws.com/shop/log:9"}
         standby: *waiting
         standby-task: *standby-task
-    - Resources: *both  # a desired count of 0 is no warm standby
-      Pairs: [{primary: us-east-1, standby: us-west-2, dr_class: warm-standby}]
-    - Resources:  # tasks are wanted, none runs
-        primary: *primary
-        primary-task: *primary-task
-        standby:
-          Type: AWS::ECS::Service
-          Region: us-west-2
-          Properties:
-            {Cluster: payments, ServiceName: api, TaskDefinition: {Ref: standby-task}, DesiredCount: 1, RunningCount: 0, Status: ACTIVE}
-        standby-task: *standby-task
-      Pairs: [{primary: us-east-1, standby: us-west-2, dr_class: warm-standby}]
   unknown:
     - Resources: *alone
       Gaps: [{Reason: AccessDeniedException, Type: "AWS::ECS::Service", Operation: "ecs:ListServices", Region: us-west-2}]
@@ -216,15 +215,6 @@ examples:
         primary-task: *primary-task
         standby: *waiting
         standby-task: *standby-task
-    - Resources:
-        primary: *primary
-        primary-task: *primary-task
-        standby:
-          Type: AWS::ECS::Service
-          Region: us-west-2
-          Properties: {Cluster: payments, ServiceName: api, TaskDefinition: {Ref: standby-task}, DesiredCount: {Ref: Count}}
-        standby-task: *standby-task
-      Pairs: [{primary: us-east-1, standby: us-west-2, dr_class: warm-standby}]
   not_applicable:
     - Resources: *alone  # with backup and restore the service is created when it is needed
       Pairs: [{primary: us-east-1, standby: us-west-2, dr_class: backup-restore}]
@@ -232,10 +222,9 @@ examples:
 """
 
 from scanner.model import InsufficientData
+from scanner.releases import by_name, differences
 from scanner.rule import Evidence, NotApplicable, Undecided, Violation
-from scanner.workloads import digest_of, live_only, reference_of
-
-SERVES = ("warm-standby", "active-active")
+from scanner.workloads import live_only
 
 
 def check(twin, model, parameters):
@@ -250,7 +239,6 @@ def check(twin, model, parameters):
         )
     else:
         yield from unless_unseen(judge_status, standby)
-        yield from unless_unseen(judge_counts, primary, standby, pair)
         yield from unless_unseen(judge_containers, primary, standby, model)
 
 
@@ -269,37 +257,16 @@ def judge_status(standby):
         yield Violation(f"The status of '{standby.id}' is '{status}'; 'ACTIVE' was expected.", "", (standby,))
 
 
-def judge_counts(primary, standby, pair):
-    """Require tasks of a standby that serves, unless the primary itself has none."""
-    if pair.dr_class not in SERVES or primary["DesiredCount"] == 0:
-        return
-    counts = {"DesiredCount": standby["DesiredCount"], "RunningCount": live_only(standby, "RunningCount")}
-    yield Evidence(standby_counts=counts)
-    for name, count in counts.items():
-        if count == 0:
-            yield Violation(
-                f"The {name} of '{standby.id}' is '0'; in a pair of class '{pair.dr_class}' at least '1' was expected.",
-                "/DesiredCount",
-                (standby,),
-            )
-            break
-
-
 def judge_containers(primary, standby, model):
     """Require the same containers, and of each the same image apart from the registry."""
     here, there = containers(primary, model), containers(standby, model)
     yield Evidence(containers=sorted(here), standby_containers=sorted(there))
-    wrong = [f"only the primary has container '{name}'" for name in sorted(here.keys() - there.keys())]
-    wrong += [f"only the standby has container '{name}'" for name in sorted(there.keys() - here.keys())]
-    for name in sorted(here.keys() & there.keys()):
-        try:
-            image, other = image_of(name, here[name]), image_of(name, there[name])
-            if not same(image, other, model):
-                wrong.append(f"container '{name}' is {shown(*image)} in the primary and {shown(*other)} in the standby")
-        except InsufficientData as gap:
-            yield Undecided(
-                f"The images of container '{name}' could not be compared: {str(gap).rstrip('.')}.", "/TaskDefinition"
-            )
+    wrong = []
+    for difference in differences(here, there, model):
+        if isinstance(difference, InsufficientData):
+            yield Undecided(f"{str(difference)[:1].upper()}{str(difference)[1:]}.", "/TaskDefinition")
+        else:
+            wrong.append(difference)
     if wrong:
         yield Violation(f"'{standby.id}' would run another release: {'; '.join(wrong)}.", "/TaskDefinition", (standby,))
 
@@ -309,36 +276,9 @@ def containers(service, model):
     definition = service["TaskDefinition"] and model.get("AWS::ECS::TaskDefinition", service["TaskDefinition"])
     if not definition:
         raise InsufficientData(f"the task definition '{service['TaskDefinition']}' of '{service.id}' was not seen")
-    running = live_only(service, "ContainerImages") or ()
+    running = by_name(live_only(service, "ContainerImages") or ())
     named = {}
     for container in definition["ContainerDefinitions"] or ():
         name = container["Name"]
-        named[name] = [image for image in running if image["ContainerName"] == name] or [container]
+        named[name] = running.get(name) or [container]
     return named
-
-
-def image_of(name, found):
-    """Return (reference, digest) of a container's only image; digest is None if nothing says which it is."""
-    if len(found) > 1:
-        raise InsufficientData(f"container '{name}' runs more than one image, so a deployment is under way")
-    reference = reference_of(found[0]["Image"])
-    return reference, (found[0]["ImageDigest"] if reference.is_ecr else None) or reference.digest
-
-
-def shown(reference, digest):
-    return f"'{reference}'" if not digest or reference.digest else f"'{reference}' ('{digest[:19]}')"
-
-
-def same(image, other, model):
-    """Tell whether two images are one release: the same digest, or, where one has none yet, the same tag.
-
-    Whether a tag means the same image in both Regions is for repository-tag-divergence to say.
-    """
-    (reference, digest), (other_reference, other_digest) = image, other
-    if reference.repository != other_reference.repository:
-        return False
-    if digest and other_digest:
-        return digest == other_digest
-    if reference.tag and reference.tag == other_reference.tag:
-        return True
-    return digest_of(model, reference, digest) == digest_of(model, other_reference, other_digest)

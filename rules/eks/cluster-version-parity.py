@@ -1,12 +1,14 @@
 """
-title: The standby has each EKS cluster, at a Kubernetes version close to the primary's
+title: The standby has each EKS cluster, at a supported version near the primary's
 severity: high
 resource: AWS::EKS::Cluster
+needs: [AWS::EKS::ClusterVersion]
 across: standby
 rationale: |
   Manifests that work on one minor version of Kubernetes can be refused by another, since each release removes APIs;
   EKS upgrades a control plane one minor version at a time, and that takes longer than a failover may. A standby
-  cluster that is not there, or that is several versions behind, turns the failover into a migration.
+  cluster that is not there, or that is several versions behind, turns the failover into a migration. When standard
+  support ends EKS charges for extended support, and in the end upgrades the cluster at a time of its own choice.
 remediation: |
   Create the cluster in the standby from the code of the primary's, or upgrade it, the standby first:
 
@@ -18,19 +20,25 @@ references:
   - https://docs.aws.amazon.com/eks/latest/userguide/update-cluster.html
   - https://docs.aws.amazon.com/eks/latest/userguide/kubernetes-versions.html
   - https://docs.aws.amazon.com/wellarchitected/latest/framework/rel_planning_for_recovery_config_drift.html
-traps:
-  - During an upgrade the standby may be one minor version ahead, and a cluster that is being updated is unknown.
-  - >-
-    Versions are numbers: '1.9' is two minor versions below '1.11'.
-  - Only clusters of one name are compared; a name with the Region in it has no counterpart.
 controls:
   aws-well-architected: [REL13-BP04]
+  nist-800-53: [CM-2]
+  security-hub: [EKS.2]
 parameters:
   max_skew:
     type: integer
     minimum: 0
     default: 1
     description: How many minor versions the two clusters may be apart, in either direction.
+  extended_support:
+    type: boolean
+    default: false
+    description: Whether a version that EKS supports only in extended support is good enough for the standby.
+traps:
+  - While clusters are upgraded one after the other they differ by a minor version; `max_skew` allows for that.
+  - Extended support may be what an organization decided on; `extended_support` accepts it, and never a version without support.
+  - Files do not say what EKS supports, so a cluster that only a file declares is judged by its version alone.
+  - Versions are compared as numbers, since 1.9 is older than 1.11.
 
 examples:
   pass:
@@ -41,7 +49,24 @@ examples:
         primary: {Type: AWS::EKS::Cluster, Properties: {Name: shop, Version: "1.33"}}
         standby: {Type: AWS::EKS::Cluster, Region: us-west-2, Properties: {Name: shop, Version: "1.31"}}
       Parameters: {max_skew: 2}
+    - Resources: &supported
+        primary: {Type: AWS::EKS::Cluster, Properties: {Name: shop, Version: "1.33"}}
+        standby: {Type: AWS::EKS::Cluster, Region: us-west-2, Properties: {Name: shop, Version: "1.33"}}
+        version: {Type: AWS::EKS::ClusterVersion, Region: us-west-2, Properties: {ClusterVersion: "1.33", VersionStatus: STANDARD_SUPPORT}}
+        old: {Type: AWS::EKS::ClusterVersion, Region: us-west-2, Properties: {ClusterVersion: "1.29", VersionStatus: UNSUPPORTED}}
+    - Resources: &extended
+        primary: {Type: AWS::EKS::Cluster, Properties: {Name: shop, Version: "1.31"}}
+        standby: {Type: AWS::EKS::Cluster, Region: us-west-2, Properties: {Name: shop, Version: "1.31"}}
+        version: {Type: AWS::EKS::ClusterVersion, Region: us-west-2, Properties: {ClusterVersion: "1.31", VersionStatus: EXTENDED_SUPPORT}}
+      Parameters: {extended_support: true}
   fail:
+    - Resources: *extended
+    - Resources: &unsupported
+        primary: {Type: AWS::EKS::Cluster, Properties: {Name: shop, Version: "1.29"}}
+        standby: {Type: AWS::EKS::Cluster, Region: us-west-2, Properties: {Name: shop, Version: "1.29"}}
+        version: {Type: AWS::EKS::ClusterVersion, Region: us-west-2, Properties: {ClusterVersion: "1.29", VersionStatus: UNSUPPORTED}}
+    - Resources: *unsupported
+      Parameters: {extended_support: true}
     - {primary: {Version: "1.33"}, standby: {Version: "1.31"}}
     - {primary: {Version: "1.9"}, standby: {Version: "1.11"}}  # numbers, not text
     - {primary: {Version: "1.33"}, standby: {Version: "2.33"}}
@@ -54,6 +79,18 @@ examples:
     - {primary: {Version: "1.33"}, standby: {Status: ACTIVE}}  # no version is declared, so EKS takes its newest
     - {primary: {Version: "1.33"}, standby: {Version: newest}}
     - {primary: {Version: "1.33", Status: ACTIVE}, standby: {Version: "1.33", Status: UPDATING}}
+    - Resources:  # EKS lists versions, and not this one
+        primary: {Type: AWS::EKS::Cluster, Properties: {Name: shop, Version: "1.33"}}
+        standby: {Type: AWS::EKS::Cluster, Region: us-west-2, Properties: {Name: shop, Version: "1.33"}}
+        version: {Type: AWS::EKS::ClusterVersion, Region: us-west-2, Properties: {ClusterVersion: "1.34", VersionStatus: STANDARD_SUPPORT}}
+    - Resources:  # a word for its support that is not known here
+        primary: {Type: AWS::EKS::Cluster, Properties: {Name: shop, Version: "1.33"}}
+        standby: {Type: AWS::EKS::Cluster, Region: us-west-2, Properties: {Name: shop, Version: "1.33"}}
+        version: {Type: AWS::EKS::ClusterVersion, Region: us-west-2, Properties: {ClusterVersion: "1.33", VersionStatus: PREVIEW}}
+    - Resources:  # what EKS supports was not seen
+        primary: {Type: AWS::EKS::Cluster, Properties: {Name: shop, Version: "1.33"}}
+        standby: {Type: AWS::EKS::Cluster, Region: us-west-2, Properties: {Name: shop, Version: "1.33"}}
+      Gaps: [{Reason: AccessDeniedException, Type: "AWS::EKS::ClusterVersion", Operation: "eks:DescribeClusterVersions", Region: us-west-2}]
     - Resources: &alone
         primary: {Type: AWS::EKS::Cluster, Properties: {Name: shop, Version: "1.33"}}
       Gaps: [{Reason: AccessDeniedException, Type: "AWS::EKS::Cluster", Operation: "eks:ListClusters", Region: us-west-2}]
@@ -62,10 +99,13 @@ examples:
       Pairs: [{primary: us-east-1, standby: us-west-2, dr_class: backup-restore}]
 """
 
-import re
-
+from scanner.clusters import apart, support, version
+from scanner.model import InsufficientData
 from scanner.rule import Evidence, NotApplicable, Undecided, Violation
 from scanner.workloads import live_only
+
+SUPPORTED = "STANDARD_SUPPORT"
+KNOWN = (SUPPORTED, "EXTENDED_SUPPORT", "UNSUPPORTED")
 
 
 def check(twin, model, parameters):
@@ -81,6 +121,7 @@ def check(twin, model, parameters):
     yield from judge_status(standby)
     yield Evidence(primary_version=primary["Version"], standby_version=standby["Version"])
     yield from judge_versions(primary, standby, parameters["max_skew"])
+    yield from judge_support(standby, model, parameters["extended_support"])
 
 
 def judge_status(standby):
@@ -93,11 +134,11 @@ def judge_status(standby):
 
 
 def judge_versions(primary, standby, max_skew):
-    here, there = version(primary), version(standby)
+    here, there = version(primary["Version"]), version(standby["Version"])
     if here is None or there is None:
         unread = primary if here is None else standby
         yield Undecided(f"'{unread['Version']}' is not a Kubernetes version such as '1.33'.", "/Version")
-    elif here[0] != there[0] or abs(here[1] - there[1]) > max_skew:
+    elif apart(here, there, max_skew):
         yield Violation(
             f"'{primary.name}' runs Kubernetes '{primary['Version']}' and its standby '{standby['Version']}'; "
             f"at most '{max_skew}' minor versions between them were expected.",
@@ -106,7 +147,23 @@ def judge_versions(primary, standby, max_skew):
         )
 
 
-def version(cluster):
-    """Return (major, minor), None if the version is not written so."""
-    match = re.fullmatch(r"(\d{1,4})\.(\d{1,4})", cluster["Version"] or "")
-    return match and (int(match[1]), int(match[2]))
+def judge_support(standby, model, extended):
+    """Require that EKS supports the standby's version, where an account says what it supports."""
+    try:
+        found = support(model, standby.place, standby["Version"])
+        status = found and found["VersionStatus"]
+    except InsufficientData as gap:
+        yield Undecided(f"Whether EKS supports the standby's version was not seen: {str(gap).rstrip('.')}.", "/Version")
+        return
+    yield Evidence(standby_support=status, standard_support_ends=found and found["EndOfStandardSupportDate"])
+    accepted = (None, SUPPORTED, "EXTENDED_SUPPORT") if extended else (None, SUPPORTED)
+    if status in accepted:
+        return
+    if status in KNOWN:
+        yield Violation(
+            f"EKS gives Kubernetes '{standby['Version']}' of '{standby.id}' '{status}'; '{accepted[-1]}' was expected.",
+            "/Version",
+            (standby,),
+        )
+    else:
+        yield Undecided(f"The support of the standby's version is '{status}', which is not known here.", "/Version")

@@ -36,6 +36,7 @@ from scanner.snapshot import Snapshot
 __all__ = ["ASSUME_ROLE", "COLLECTORS", "Answers", "Ask", "Collector", "read"]
 
 COLLECTORS: Mapping[str, Collector] = {
+    "events": events,
     "ecs": ecs,
     "eks": eks,
     "lambda": awslambda,
@@ -46,14 +47,14 @@ COLLECTORS: Mapping[str, Collector] = {
     "codepipeline": codepipeline,
     "codebuild": codebuild,
     "s3": s3,
-    "events": events,
     "service-quotas": servicequotas,
     "arc-region-switch": arcregionswitch,
     "inspector2": inspector2,
     "ecr": ecr,
     "kms": kms,
 }
-"""By service, as botocore names it, in the order they are asked: workloads, then images, then what those need."""
+"""By service, as botocore names it, in the order they are asked: workloads after what starts them, then images, then
+what those need."""
 ASSUME_ROLE = ("sts", "AssumeRole")
 """The call whose failure keeps us out of an account."""
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from scanner.collectors import events
 from scanner.collectors.ask import MALFORMED, Answer, Answers, Ask, Rate, chunks, items, pick, structures, tags
 from scanner.collectors.ask import cloudformation as _cloudformation
 from scanner.model import Gap, Resource, Unknown
@@ -53,6 +54,7 @@ def _revisions(answers: Answers) -> Iterable[dict[str, Any]]:
 def _definitions(answers: Answers) -> Iterable[dict[str, Any]]:
     arns = [service.get("taskDefinition") for _, service in answers.items(_DESCRIBE_SERVICES)]
     arns += [task.get("taskDefinitionArn") for _, task in answers.items(_DESCRIBE_TASKS)]
+    arns += events.task_definitions(answers.others.get("events"))
     return [{"taskDefinition": arn} for arn in sorted({arn for arn in arns if isinstance(arn, str) and arn})]
 
 
@@ -132,6 +134,7 @@ _DESCRIBE_DEFINITION = Ask(
     rate=_DEFINITION_READ,
     immutable=_is_revision,
     per="task definition",
+    reads=(events.RULE,),
 )
 CALLS = (
     _LIST_CLUSTERS,
@@ -220,6 +223,12 @@ def _cluster(answers: Answers, cluster: Mapping[str, Any], answer: Answer) -> Re
     )
 
 
+_SERVICE_MEMBERS = (
+    "taskDefinition desiredCount launchType schedulingStrategy capacityProviderStrategy platformVersion "
+    "platformFamily networkConfiguration loadBalancers status runningCount deployments"
+)
+
+
 def _service(
     answers: Answers, service: Mapping[str, Any], answer: Answer, revisions: _Revisions, tasks: _Tasks
 ) -> Resource | Gap:
@@ -231,19 +240,7 @@ def _service(
         "ServiceName": name,
         "Cluster": cluster,
         "ContainerImages": revisions.images(known) if known else tasks.images(cluster, name, service),
-        **pick(
-            service,
-            "taskDefinition",
-            "desiredCount",
-            "launchType",
-            "schedulingStrategy",
-            "capacityProviderStrategy",
-            "platformVersion",
-            "networkConfiguration",
-            "loadBalancers",
-            "status",
-            "runningCount",
-        ),
+        **pick(service, *_SERVICE_MEMBERS.split()),
     }
     return _identified(answers, _DESCRIBE_SERVICES, SERVICE, id) or answers.resource(
         SERVICE,
@@ -293,6 +290,8 @@ def _definition(answers: Answers, page: Mapping[str, Any], answer: Answer) -> Re
             "taskRoleArn",
             "requiresCompatibilities",
             "networkMode",
+            "pidMode",
+            "ipcMode",
             "cpu",
             "memory",
             "ephemeralStorage",

@@ -22,10 +22,17 @@ def _rules(answers: Answers) -> Iterable[dict[str, Any]]:
 
 _PAGE, _TOKENS = {"Limit": 100}, ("NextToken", "NextToken")
 _LIST_RULES = Ask("ListRules", "Rules", (RULE,), _PAGE, paged=True, tokens=_TOKENS)
-_LIST_TARGETS = Ask(
+LIST_TARGETS = Ask(
     "ListTargetsByRule", "Targets", (), _PAGE, _rules, paged=True, tokens=_TOKENS, fills=(RULE,), per="rule"
 )
-CALLS = (_LIST_RULES, _LIST_TARGETS)
+CALLS = (_LIST_RULES, LIST_TARGETS)
+
+
+def task_definitions(answers: Answers | None) -> list[Any]:
+    """Return the ARNs of the task definitions that rules run, as they name them; none if nobody asked."""
+    targets = structures([target for _, target in answers.items(LIST_TARGETS)]) if answers else []
+    parameters = structures([target.get("EcsParameters") for target in targets])
+    return [each.get("TaskDefinitionArn") for each in parameters]
 
 
 def resources(answers: Answers) -> Iterator[Resource | Gap]:
@@ -48,7 +55,7 @@ def _rule(answers: Answers, rule: dict[str, Any], answer: Answer) -> Resource | 
             for key in ("Name", "EventBusName", "ScheduleExpression", "State", "RoleArn", "ManagedBy")
         },
         "EventPattern": None if pattern is None else document(pattern, f"the event pattern of '{name}'"),
-        "Targets": answers.value(_LIST_TARGETS, {"Rule": name}, _targets),
+        "Targets": answers.value(LIST_TARGETS, {"Rule": name}, _targets),
     }
     return answers.resource(RULE, id, name, properties, asks=CALLS, at=answer.at)
 

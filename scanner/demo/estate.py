@@ -9,7 +9,7 @@ from importlib.resources import files
 from typing import Any
 
 from scanner.collectors import COLLECTORS
-from scanner.demo import operations, registry, surroundings, workloads
+from scanner.demo import eks, operations, registry, surroundings, workloads
 from scanner.demo.words import Recorder, place
 from scanner.images import Listing, RepositoryKey
 from scanner.recorded import Call, Target
@@ -60,7 +60,7 @@ def _calls(recorder: Recorder, contents: Mapping[str, Any], registries: registry
     return [
         *registry.calls(recorder, contents, registries),
         *workloads.ecs_calls(recorder, contents.get("ecs", {}), registries),
-        *workloads.eks_calls(recorder, contents.get("eks", {})),
+        *eks.calls(recorder, contents.get("eks", {})),
         *operations.calls(recorder, contents, registries),
         *surroundings.calls(recorder, contents),
     ]

@@ -167,6 +167,8 @@ class _Template:
         properties = dict(given) if isinstance(given, dict) else {}
         tags = _tags(properties.pop("Tags", None))
         properties |= self._references(logical, type)
+        if type == "AWS::Events::Rule" and isinstance(properties.get("Targets"), list):
+            properties["Targets"] = self._tasks_started(logical, properties["Targets"])
         name = self._name(logical)
         account, region = self._place(logical)
         if type == "AWS::Account::Region":
@@ -194,6 +196,22 @@ class _Template:
                 made["TaskDefinition"] = self._target(
                     logical, properties["TaskDefinition"], "AWS::ECS::TaskDefinition"
                 )[1]
+        return made
+
+    def _tasks_started(self, logical: str, targets: list[Any]) -> list[Any]:
+        """Return the targets of a rule, in which references to task definitions of this template are their ids."""
+        written = _properties(self.resources[logical]).get("Targets")
+        if not isinstance(written, list) or len(written) != len(targets):  # made by a function, or one is left out
+            return targets
+        made = []
+        for given, target in zip(written, targets, strict=True):
+            parameters = given.get("EcsParameters") if isinstance(given, dict) else None
+            found = None
+            if isinstance(parameters, dict):
+                found, id = self._target(logical, parameters.get("TaskDefinitionArn"), "AWS::ECS::TaskDefinition")
+            if found is not None and isinstance(target, dict) and isinstance(target.get("EcsParameters"), dict):
+                target = {**target, "EcsParameters": {**target["EcsParameters"], "TaskDefinitionArn": id}}
+            made.append(target)
         return made
 
     def _target(self, logical: str, value: Any, type: str) -> tuple[str | None, Any]:

@@ -1,0 +1,170 @@
+r"""
+title: Something can run the pods of each EKS cluster in the standby
+severity: high
+resource: AWS::EKS::Cluster
+needs: [AWS::EKS::Nodegroup, AWS::EKS::FargateProfile]
+across: standby
+rationale: |
+  A control plane runs no pods. A standby cluster may well have no nodes while it waits, but it needs a way to get them:
+  a node group that may grow, EKS Auto Mode, or Fargate profiles for the namespaces of the workloads. Without one every
+  pod stays Pending, and the failover begins with designing node groups.
+remediation: |
+  Define the capacity beforehand; it may wait at size 0:
+
+      aws eks create-nodegroup --region <standby> --cluster-name <cluster> --nodegroup-name general \
+          --scaling-config minSize=0,desiredSize=0,maxSize=12 --subnets <subnets> --node-role <role>
+
+  In CloudFormation: `ScalingConfig` of `AWS::EKS::Nodegroup`, `ComputeConfig` of `AWS::EKS::Cluster`, or
+  `AWS::EKS::FargateProfile`; in Terraform: `aws_eks_node_group`, `compute_config` of `aws_eks_cluster`, or
+  `aws_eks_fargate_profile`.
+references:
+  - https://docs.aws.amazon.com/wellarchitected/latest/framework/rel_planning_for_recovery_disaster_recovery.html
+  - https://docs.aws.amazon.com/eks/latest/userguide/managed-node-groups.html
+  - https://docs.aws.amazon.com/eks/latest/userguide/automode.html
+controls:
+  aws-well-architected: [REL13-BP02]
+traps:
+  - Node groups at a desired size of 0 are right for a cluster that waits; what counts is how far they may grow.
+  - Karpenter's node pools, and nodes that manage themselves, are visible only inside the cluster; where the primary has nothing else either, the verdict is unknown.
+  - Fargate runs only the namespaces that its profiles select; profiles alone have to select all that the primary's do.
+  - Auto Mode without its built-in node pools runs what node pools inside the cluster say, which is not seen here.
+examples:
+  pass:
+    - Resources: &nodes
+        primary: &primary {Type: AWS::EKS::Cluster, Properties: {Name: shop}}
+        primary-nodes: &primary-nodes {Type: AWS::EKS::Nodegroup, Properties: {ClusterName: shop, NodegroupName: general, ScalingConfig: {MaxSize: 8}}}
+        standby: &standby {Type: AWS::EKS::Cluster, Region: us-west-2, Properties: {Name: shop}}
+        standby-nodes:  # it waits at 0
+          Type: AWS::EKS::Nodegroup
+          Region: us-west-2
+          Properties: {ClusterName: shop, NodegroupName: general, Status: ACTIVE, ScalingConfig: {MinSize: 0, DesiredSize: 0, MaxSize: 1}}
+    - Resources:
+        primary: *primary
+        primary-nodes: *primary-nodes
+        standby: {Type: AWS::EKS::Cluster, Region: us-west-2, Properties: {Name: shop, ComputeConfig: {Enabled: true, NodePools: [general-purpose]}}}
+    - Resources: &fargate
+        primary: *primary
+        primary-profile: {Type: AWS::EKS::FargateProfile, Properties: {ClusterName: shop, FargateProfileName: f, Selectors: [{Namespace: web}, {Namespace: jobs}]}}
+        standby: *standby
+        standby-profile: &profile
+          Type: AWS::EKS::FargateProfile
+          Region: us-west-2
+          Properties: {ClusterName: shop, FargateProfileName: f, Status: ACTIVE, Selectors: [{Namespace: jobs}, {Namespace: web}, {Namespace: kube-system}]}
+  fail:
+    - Resources: &nothing {primary: *primary, primary-nodes: *primary-nodes, standby: *standby}
+    - Resources:  # the only node group cannot have a node
+        primary: *primary
+        primary-nodes: *primary-nodes
+        standby: *standby
+        standby-nodes: {Type: AWS::EKS::Nodegroup, Region: us-west-2, Properties: {ClusterName: shop, NodegroupName: general, ScalingConfig: {MaxSize: 0}}}
+    - Resources:  # it was never made
+        primary: *primary
+        primary-nodes: *primary-nodes
+        standby: *standby
+        standby-nodes: {Type: AWS::EKS::Nodegroup, Region: us-west-2, Properties: {ClusterName: shop, NodegroupName: general, Status: CREATE_FAILED, ScalingConfig: {MaxSize: 8}}}
+    - Resources:  # the nodes are another cluster's
+        primary: *primary
+        primary-nodes: *primary-nodes
+        standby: *standby
+        standby-nodes: {Type: AWS::EKS::Nodegroup, Region: us-west-2, Properties: {ClusterName: tools, NodegroupName: general, ScalingConfig: {MaxSize: 8}}}
+    - Resources:  # a namespace of the primary's profiles is left out
+        primary: *primary
+        primary-profile: {Type: AWS::EKS::FargateProfile, Properties: {ClusterName: shop, FargateProfileName: f, Selectors: [{Namespace: web}, {Namespace: jobs}]}}
+        standby: *standby
+        standby-profile: {Type: AWS::EKS::FargateProfile, Region: us-west-2, Properties: {ClusterName: shop, FargateProfileName: f, Selectors: [{Namespace: web}]}}
+    - Resources:  # the primary is in Auto Mode
+        primary: &auto {Type: AWS::EKS::Cluster, Properties: {Name: shop, ComputeConfig: {Enabled: true, NodePools: [general-purpose]}}}
+        standby: *standby
+  unknown:
+    - Resources: {primary: *primary, standby: *standby}  # Karpenter, or nodes that manage themselves
+    - Resources:  # node pools inside the cluster
+        primary: *auto
+        standby: {Type: AWS::EKS::Cluster, Region: us-west-2, Properties: {Name: shop, ComputeConfig: {Enabled: true, NodePools: []}}}
+    - Resources:  # which namespaces the primary's nodes run was not seen
+        primary: *primary
+        primary-nodes: *primary-nodes
+        standby: *standby
+        standby-profile: *profile
+    - Resources: *nothing
+      Gaps: [{Reason: AccessDeniedException, Type: "AWS::EKS::Nodegroup", Operation: "eks:ListNodegroups", Region: us-west-2}]
+    - Resources:  # node groups in a file of which nobody said where it is deployed
+        primary: *primary
+        primary-nodes: *primary-nodes
+        standby: *standby
+        nodes: {Type: AWS::EKS::Nodegroup, Region: null, Properties: {ClusterName: shop, NodegroupName: general, ScalingConfig: {MaxSize: 8}}}
+    - Resources:  # sizes that nobody declared
+        primary: *primary
+        primary-nodes: *primary-nodes
+        standby: *standby
+        standby-nodes: {Type: AWS::EKS::Nodegroup, Region: us-west-2, Properties: {ClusterName: shop, NodegroupName: general}}
+  not_applicable:
+    - Resources: {primary: *primary, primary-nodes: *primary-nodes}  # eks-cluster-version-parity says that it is missing
+    - Resources: *nothing
+      Pairs: [{primary: us-east-1, standby: us-west-2, dr_class: backup-restore}]
+"""
+
+from scanner.clusters import is_active, parts
+from scanner.rule import Evidence, NotApplicable, Undecided, Violation
+
+NODEGROUP, PROFILE = "AWS::EKS::Nodegroup", "AWS::EKS::FargateProfile"
+
+
+def check(twin, model, parameters):
+    primary, standby, pair = twin.primary, twin.standby, twin.pair
+    if pair.dr_class == "backup-restore":
+        yield NotApplicable("With backup and restore the cluster is created when it is needed.")
+    elif standby is None:
+        yield NotApplicable("The standby has no such cluster; eks-cluster-version-parity judges that.")
+    elif auto_mode(standby):
+        yield from judge_auto_mode(standby)
+    elif not growing(standby, model):
+        yield from judge_profiles(primary, standby, model)
+
+
+def auto_mode(cluster):
+    return bool((cluster["ComputeConfig"] or {}).get("Enabled"))
+
+
+def judge_auto_mode(standby):
+    pools = standby["ComputeConfig"]["NodePools"] or ()
+    yield Evidence(auto_mode_node_pools=sorted(pools))
+    if not pools:
+        yield Undecided(
+            f"'{standby.id}' is in Auto Mode without built-in node pools; those inside the cluster were not seen."
+        )
+
+
+def growing(cluster, model):
+    """Return the node groups of a cluster that may have a node."""
+    groups = [group for group in parts(model, NODEGROUP, cluster) if is_active(group)]
+    return [group for group in groups if (group["ScalingConfig"] or {}).get("MaxSize", 0) > 0]
+
+
+def namespaces(cluster, model):
+    """Return the namespaces that the Fargate profiles of a cluster select."""
+    profiles = [profile for profile in parts(model, PROFILE, cluster) if is_active(profile)]
+    return {selector["Namespace"] for profile in profiles for selector in profile["Selectors"] or ()}
+
+
+def judge_profiles(primary, standby, model):
+    """Judge a standby whose pods only Fargate can run, if anything can."""
+    here, there = namespaces(primary, model), namespaces(standby, model)
+    managed = auto_mode(primary) or bool(growing(primary, model))
+    yield Evidence(fargate_namespaces=sorted(there), primary_fargate_namespaces=sorted(here))
+    if here - there:
+        yield Violation(
+            f"No Fargate profile of '{standby.id}' selects namespace '{min(here - there)}', and no node group may grow; "
+            "a way to run its pods was expected.",
+            "",
+            (standby,),
+        )
+    elif there and managed:
+        yield Undecided(f"'{standby.id}' has Fargate alone; which namespaces the primary's nodes run was not seen.")
+    elif managed:
+        yield Violation(
+            f"'{standby.id}' has no node group that may grow, no Auto Mode and no Fargate profile; one was expected.",
+            "",
+            (standby,),
+        )
+    elif not there:
+        yield Undecided("What gives both clusters their nodes, Karpenter perhaps, is not shown by the EKS API.")
