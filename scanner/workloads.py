@@ -5,14 +5,26 @@ As with a `Twin`, reading something here that nobody has seen raises `Insufficie
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from functools import cached_property
+from collections.abc import Callable, Iterator, Mapping
+from functools import cached_property, partial
 from typing import Any
 from weakref import WeakKeyDictionary
 
 from scanner.images import Image, RepositoryKey
 from scanner.model import InsufficientData, Model, Pair, Place, Resource, Unknown
 from scanner.references import InvalidReference, Reference, parse
+
+TASK_DEFINITION, FUNCTION = "AWS::ECS::TaskDefinition", "AWS::Lambda::Function"
+KUBERNETES = (
+    "Kubernetes::CronJob",
+    "Kubernetes::DaemonSet",
+    "Kubernetes::Deployment",
+    "Kubernetes::Job",
+    "Kubernetes::Pod",
+    "Kubernetes::StatefulSet",
+)
+WORKLOADS = ("AWS::ECS::Service", "AWS::ECS::Task", FUNCTION, *KUBERNETES)
+"""Whatever runs containers; `ContainerImages` of each says which images a live one runs."""
 
 
 def live_only(resource: Resource, name: str) -> Any:
@@ -30,6 +42,47 @@ def reference_of(image: Any) -> Reference:
         return parse(image or "")
     except InvalidReference as error:
         raise InsufficientData(str(error)) from error
+
+
+class Container:
+    """One container that a definition names: reading what was not seen of it raises `InsufficientData`.
+
+    `pointer` leads to its image in the properties of the definition.
+    """
+
+    def __init__(self, described: Callable[[], Mapping[str, Any]], pointer: str, label: str) -> None:
+        self._described, self.pointer, self._label = described, pointer, label
+
+    @property
+    def name(self) -> str:
+        """Return its name, or its number among the containers if it has none or it was not seen."""
+        try:
+            described = self._described()
+            return str(described.get("ContainerName") or described.get("Name") or self._label)
+        except InsufficientData:
+            return self._label
+
+    @property
+    def reference(self) -> Reference:
+        """Return where its image is pulled from."""
+        return reference_of(self._described().get("Image"))
+
+
+def containers(definition: Resource) -> list[Container]:
+    """Return the containers that a task definition, a function, or a Kubernetes workload names.
+
+    A function that is an archive has none.  Raises `InsufficientData` if the list itself was not seen.
+    """
+    if definition.type == FUNCTION:
+        if definition["PackageType"] != "Image":
+            return []
+        return [Container(lambda: {"Image": (definition["Code"] or {}).get("ImageUri")}, "/Code/ImageUri", "0")]
+    key, image = ("ContainerDefinitions", "/Image") if definition.type == TASK_DEFINITION else ("ContainerImages", "")
+    listed = definition[key] or ()
+    return [
+        Container(partial(listed.__getitem__, number), f"/{key}/{number}{image}", str(number))
+        for number in range(len(listed))
+    ]
 
 
 def digest_of(model: Model, reference: Reference, established: str | None) -> str:
@@ -80,13 +133,15 @@ def find_image(model: Model, repository: RepositoryKey, digest: str) -> Image | 
 _unseen: WeakKeyDictionary[Model, str | None] = WeakKeyDictionary()
 
 
-def regions_that_fail_over_to(model: Model, place: Place) -> frozenset[str]:
+def regions_that_fail_over_to(model: Model, place: Place, *, deployed: bool = False) -> frozenset[str]:
     """Return the Regions of the primaries whose standby `place` is; empty if it is known to be no standby.
 
-    `Model.pairs_of` gives the other side.  An active-active pair counts in both directions.  Raises
+    `Model.pairs_of` gives the other side.  An active-active pair counts in both directions; with `deployed`, pairs of
+    the class backup-restore are left out, which have nothing in the standby that could start.  Raises
     `InsufficientData` if nothing was found but pairs follow from replication rules, some of which were not seen.
     """
-    found = frozenset(region for pair in model.pairs for region in _primary_regions(pair, place))
+    pairs = [pair for pair in model.pairs if not (deployed and pair.dr_class == "backup-restore")]
+    found = frozenset(region for pair in pairs for region in _primary_regions(pair, place))
     if not found and model.pairs_derived:
         if model not in _unseen:
             _unseen[model] = _unseen_replication(model)
@@ -175,7 +230,7 @@ class Replica:
 def replicas(workload: Resource, pair: Pair, model: Model) -> list[Replica]:
     """Return the image of each container that a workload of the pair's primary runs now, with its copy.
 
-    `ContainerImages` of a live service or task is read; an empty list of them raises `InsufficientData`.
+    `ContainerImages` of any live workload is read; an empty list of them raises `InsufficientData`.
     """
     images = workload["ContainerImages"]
     if not images:

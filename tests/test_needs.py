@@ -15,7 +15,7 @@ import test_collect_services
 
 from scanner import testing
 from scanner.cli import main
-from scanner.collectors import COLLECTORS, Answers, Ask, needs
+from scanner.collectors import COLLECTORS, Answers, Ask, kubernetes, needs
 from scanner.model import Resource, plain
 from scanner.recorded import Call, Target, redacted
 from scanner.rule import load_rules
@@ -188,7 +188,7 @@ def test_the_present_rules_need_three_services():
 
 @every_rule
 def test_somebody_tells_of_every_type_that_a_rule_needs(rule):
-    assert rule.needs <= {*TYPES, "AWS::Account::Region"}
+    assert rule.needs <= {*TYPES, *kubernetes.TYPES, "AWS::Account::Region"}
 
 
 def test_one_rule_alone_needs_little():
@@ -201,5 +201,6 @@ def test_one_rule_alone_needs_little():
 def test_services_come_with_those_whose_answers_they_read():
     assert needs.services(["AWS::KMS::Key"]) == ("ecr", "kms")
     assert needs.services(["AWS::SecretsManager::Secret"]) == ("ecs", "secretsmanager")
+    assert needs.services(["Kubernetes::Pod"]) == ("eks",)
     assert needs.services([]) == ()
     assert needs.services(None) == tuple(COLLECTORS)

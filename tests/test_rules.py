@@ -17,11 +17,12 @@ from scanner.finding import Status
 from scanner.model import InsufficientData, Items, Model, Properties, Unknown
 from scanner.rule import load_rules
 from scanner.vocabulary import definition, types
+from scanner.workloads import WORKLOADS
 
 RULES = load_rules()
 FOLDER = Path(__file__).parents[1] / "rules"
 FRAMEWORKS = {"nist-800-53", "aws-well-architected", "iso-27001-2022", "soc-2", "dora", "nis2", "security-hub"}
-ROOMS = {"images", "lifecycle", "model", "policy", "references", "rule", "workloads"}
+ROOMS = {"images", "lifecycle", "model", "platforms", "policy", "references", "rule", "workloads"}
 LIBRARY = {"__future__", "collections", "datetime", "fnmatch", "functools", "itertools", "json", "operator", "re"}
 
 SENTENCE = r"(?:['A-Z0-9]|[a-z0-9-]+:[A-Z]).*[.]"
@@ -190,3 +191,10 @@ def test_what_a_live_service_runs_but_nobody_saw_is_unknown():
         whole = testing.model(rule, example)
         live = [replace(resource, locations={}) for resource in whole.of_type("AWS::ECS::Service")]
         assert [f.status for f in evaluate(like(whole, live), [rule], Config())] == [Status.UNKNOWN]
+
+
+def test_rules_about_what_runs_are_about_every_kind_of_workload():
+    """A service, a task, a function and a pod are judged alike: no rule of images names some of them only."""
+    for rule in RULES:
+        if "AWS::ECS::Task" in rule.resource:
+            assert set(WORKLOADS) <= set(rule.resource), rule.id
