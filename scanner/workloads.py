@@ -130,6 +130,20 @@ def find_image(model: Model, repository: RepositoryKey, digest: str) -> Image | 
         raise
 
 
+def cache_upstream(model: Model, repository: RepositoryKey) -> str | None:
+    """Return the registry from which a pull-through cache fills a repository on demand, None if there is none.
+
+    Raises `InsufficientData` if the rules of the registry were not seen.
+    """
+    registry = model.find("AWS::ECR::Registry", "registry", Place(repository.account, repository.region))
+    for rule in (registry and registry["PullThroughCacheRules"]) or ():
+        prefix = rule["EcrRepositoryPrefix"]
+        if prefix == "ROOT" or repository.name.startswith(f"{prefix}/"):
+            upstream: str = rule["UpstreamRegistryUrl"] or rule["UpstreamRegistry"]
+            return upstream
+    return None
+
+
 _unseen: WeakKeyDictionary[Model, str | None] = WeakKeyDictionary()
 
 

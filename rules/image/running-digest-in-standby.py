@@ -293,9 +293,9 @@ examples:
 """
 
 from scanner.images import SAMPLE
-from scanner.model import InsufficientData, Place
+from scanner.model import InsufficientData
 from scanner.rule import Evidence, NotApplicable, Undecided, Violation
-from scanner.workloads import FUNCTION, live_only, replicas
+from scanner.workloads import FUNCTION, cache_upstream, live_only, replicas
 
 
 def check(twin, model, parameters):
@@ -349,16 +349,6 @@ def absent(replica, twin, model, grace):
             replica.pointer,
         )
     return Violation(f"{what}, which {where} does not hold; no task could pull it there.", replica.pointer)
-
-
-def cache_upstream(model, repository):
-    """Return the registry from which the standby fills a repository on demand, None if there is none."""
-    registry = model.find("AWS::ECR::Registry", "registry", Place(repository.account, repository.region))
-    for rule in (registry and registry["PullThroughCacheRules"]) or []:
-        prefix = rule["EcrRepositoryPrefix"]
-        if prefix == "ROOT" or repository.name.startswith(f"{prefix}/"):
-            return rule["UpstreamRegistryUrl"] or rule["UpstreamRegistry"]
-    return None
 
 
 def evidence(rows, missing):
