@@ -7,7 +7,7 @@ from typing import Any
 
 from scanner.images import RepositoryKey
 from scanner.model import InsufficientData, Model, Place, Resource
-from scanner.workloads import FUNCTION, TASK_DEFINITION
+from scanner.workloads import FUNCTION, definition_of
 
 MANIFEST = "AWS::ECR::ImageManifest"
 _PROCESSORS = {"X86_64": "amd64", "x86_64": "amd64", "ARM64": "arm64", "arm64": "arm64"}
@@ -23,7 +23,7 @@ def processor(workload: Resource, model: Model) -> str | None:
         return _processor(architecture)
     if workload.type.startswith("Kubernetes::"):
         return None
-    definition = workload if workload.type == TASK_DEFINITION else _definition(workload, model)
+    definition = definition_of(workload, model)
     architecture = (definition["RuntimePlatform"] or {}).get("CpuArchitecture")
     if architecture is None:
         # https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_RuntimePlatform.html: Fargate's default
@@ -35,14 +35,6 @@ def _processor(architecture: Any) -> str:
     if architecture not in _PROCESSORS:
         raise InsufficientData(f"the architecture '{architecture}' is not known here")
     return _PROCESSORS[architecture]
-
-
-def _definition(workload: Resource, model: Model) -> Resource:
-    id = workload["TaskDefinition"]
-    definition = model.get(TASK_DEFINITION, id) if id else None
-    if definition is None:
-        raise InsufficientData(f"the task definition '{id}' of '{workload.id}' was not seen")
-    return definition
 
 
 def _on_fargate(workload: Resource, definition: Resource) -> bool:

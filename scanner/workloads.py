@@ -50,39 +50,60 @@ class Container:
     `pointer` leads to its image in the properties of the definition.
     """
 
-    def __init__(self, described: Callable[[], Mapping[str, Any]], pointer: str, label: str) -> None:
-        self._described, self.pointer, self._label = described, pointer, label
+    def __init__(self, described: Callable[[], Mapping[str, Any]], pointer: str, number: int) -> None:
+        self._described, self.pointer, self._number = described, pointer, str(number)
 
     @property
-    def name(self) -> str:
-        """Return its name, or its number among the containers if it has none or it was not seen."""
+    def name(self) -> str | None:
+        """Return its name, None if it has none."""
+        described = self._described()
+        return described.get("ContainerName") or described.get("Name")
+
+    def __str__(self) -> str:
+        """Return what messages call it: its name, or its number in the list if that was not seen."""
         try:
-            described = self._described()
-            return str(described.get("ContainerName") or described.get("Name") or self._label)
+            return self.name or self._number
         except InsufficientData:
-            return self._label
+            return self._number
 
     @property
     def reference(self) -> Reference:
         """Return where its image is pulled from."""
         return reference_of(self._described().get("Image"))
 
+    @property
+    def digest(self) -> str | None:
+        """Return the digest that AWS established when it started the container, None if it did not."""
+        return self._described().get("ImageDigest")
 
-def containers(definition: Resource) -> list[Container]:
-    """Return the containers that a task definition, a function, or a Kubernetes workload names.
 
-    A function that is an archive has none.  Raises `InsufficientData` if the list itself was not seen.
+def containers(workload: Resource) -> list[Container]:
+    """Return the containers that a task definition names, or that any other workload runs.
+
+    Of a function in a file that is the image it would be made of; one that is an archive has none.  Raises
+    `InsufficientData` if the list itself was not seen.
     """
-    if definition.type == FUNCTION:
-        if definition["PackageType"] != "Image":
+    if workload.type == FUNCTION and workload.locations and live_only(workload, "ContainerImages") is None:
+        if workload["PackageType"] != "Image":
             return []
-        return [Container(lambda: {"Image": (definition["Code"] or {}).get("ImageUri")}, "/Code/ImageUri", "0")]
-    key, image = ("ContainerDefinitions", "/Image") if definition.type == TASK_DEFINITION else ("ContainerImages", "")
-    listed = definition[key] or ()
+        return [Container(lambda: {"Image": (workload["Code"] or {}).get("ImageUri")}, "/Code/ImageUri", 0)]
+    key, image = ("ContainerDefinitions", "/Image") if workload.type == TASK_DEFINITION else ("ContainerImages", "")
+    listed = workload[key] or ()
     return [
-        Container(partial(listed.__getitem__, number), f"/{key}/{number}{image}", str(number))
+        Container(partial(listed.__getitem__, number), f"/{key}/{number}{image}", number)
         for number in range(len(listed))
     ]
+
+
+def definition_of(workload: Resource, model: Model) -> Resource:
+    """Return what names the containers of a workload: the task definition of a service or task, else itself."""
+    if workload.type not in ("AWS::ECS::Service", "AWS::ECS::Task"):
+        return workload
+    id = workload["TaskDefinition"]
+    definition = model.get(TASK_DEFINITION, id) if id else None
+    if definition is None:
+        raise InsufficientData(f"its task definition '{id}' was not seen" if id else "it names no task definition")
+    return definition
 
 
 def digest_of(model: Model, reference: Reference, established: str | None) -> str:
@@ -162,6 +183,17 @@ def regions_that_fail_over_to(model: Model, place: Place, *, deployed: bool = Fa
         if reason := _unseen[model]:
             raise InsufficientData(f"which Regions are standbys follows from replication rules not all seen: {reason}")
     return found
+
+
+def standbys_for(model: Model, place: Place) -> list[Place]:
+    """Return where what is in `place` is to start when a Region is lost: its standbys, and itself if it is one.
+
+    Pairs of the class backup-restore are left out.  Raises `InsufficientData` as `Model.pairs_of` does.
+    """
+    found = {pair.standby for pair in model.pairs_of(place) if pair.dr_class != "backup-restore"}
+    if regions_that_fail_over_to(model, place, deployed=True):
+        found.add(place)
+    return sorted(found)
 
 
 def _primary_regions(pair: Pair, place: Place) -> Iterator[str]:
