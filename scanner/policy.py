@@ -30,10 +30,14 @@ class Decision(StrEnum):
 
 @dataclass(frozen=True)
 class Answer:
-    """A decision and the reasons for it, each a clause; UNDECIDED always has one."""
+    """A decision and the reasons for it, each a clause; UNDECIDED always has one.
+
+    `explicit` tells a denial by a statement from one that follows from there being no permission.
+    """
 
     decision: Decision
     reasons: tuple[str, ...]
+    explicit: bool = False
 
 
 class _Malformed(Exception):
@@ -81,7 +85,7 @@ def _combine(matches: Sequence[_Match], request: _Request) -> Answer:
     allows, may_allow = reasons("Allow", True), reasons("Allow", None)
     denies, may_deny = reasons("Deny", True), reasons("Deny", None)
     if denies:
-        return Answer(Decision.DENIED, denies)
+        return Answer(Decision.DENIED, denies, explicit=True)
     if not allows and not may_allow:
         return Answer(Decision.DENIED, (f"no statement allows '{request.action}' to '{request.principal}'",))
     if may_deny:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property, partial
-from typing import Any
+from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
 from scanner.images import Image, RepositoryKey
@@ -140,6 +140,18 @@ def standby_registry(model: Model, registry: Place, pair: Pair) -> Place:
     return found.pop()
 
 
+def repository_there(model: Model, reference: Reference, pair: Pair) -> RepositoryKey:
+    """Return the repository from which the standby would pull an image: replication never renames one."""
+    source = _own(reference)
+    return RepositoryKey.of(standby_registry(model, Place(source.account, source.region), pair), source.name)
+
+
+def _own(reference: Reference) -> RepositoryKey:
+    if reference.key is None:
+        raise InsufficientData(f"'{reference}' is in no private ECR registry")
+    return reference.key
+
+
 def find_image(model: Model, repository: RepositoryKey, digest: str) -> Image | None:
     """Return an image, None if it, or its whole repository, is known not to exist; else raise `InsufficientData`."""
     try:
@@ -151,18 +163,26 @@ def find_image(model: Model, repository: RepositoryKey, digest: str) -> Image | 
         raise
 
 
-def cache_upstream(model: Model, repository: RepositoryKey) -> str | None:
-    """Return the registry from which a pull-through cache fills a repository on demand, None if there is none.
+class Cache(NamedTuple):
+    """The rule by which a pull-through cache fills a repository: its prefix, `ROOT` for all others, and from where."""
 
-    Raises `InsufficientData` if the rules of the registry were not seen.
+    prefix: str
+    upstream: str
+
+
+def cache_of(model: Model, repository: RepositoryKey) -> Cache | None:
+    """Return how a pull-through cache fills a repository on demand, None if none does.
+
+    The longest prefix wins, and covers whole path segments.  Raises `InsufficientData` if the rules of the registry
+    were not seen.
     """
     registry = model.find("AWS::ECR::Registry", "registry", Place(repository.account, repository.region))
-    for rule in (registry and registry["PullThroughCacheRules"]) or ():
-        prefix = rule["EcrRepositoryPrefix"]
-        if prefix == "ROOT" or repository.name.startswith(f"{prefix}/"):
-            upstream: str = rule["UpstreamRegistryUrl"] or rule["UpstreamRegistry"]
-            return upstream
-    return None
+    rules = (registry and registry["PullThroughCacheRules"]) or ()
+    found = [
+        Cache(rule["EcrRepositoryPrefix"], rule["UpstreamRegistryUrl"] or rule["UpstreamRegistry"]) for rule in rules
+    ]
+    fitting = [cache for cache in found if cache.prefix == "ROOT" or repository.name.startswith(f"{cache.prefix}/")]
+    return max(fitting, key=lambda cache: (cache.prefix != "ROOT", len(cache.prefix)), default=None)
 
 
 _unseen: WeakKeyDictionary[Model, str | None] = WeakKeyDictionary()
@@ -252,15 +272,12 @@ class Replica:
     @cached_property
     def source(self) -> RepositoryKey:
         """Return the repository the image is pulled from today."""
-        if self.reference.key is None:
-            raise InsufficientData(f"'{self.reference}' is in no private ECR registry")
-        return self.reference.key
+        return _own(self.reference)
 
     @cached_property
     def repository(self) -> RepositoryKey:
-        """Return the repository the standby would pull from: replication never renames one."""
-        registry = standby_registry(self._model, Place(self.source.account, self.source.region), self._pair)
-        return RepositoryKey.of(registry, self.source.name)
+        """Return the repository the standby would pull from."""
+        return repository_there(self._model, self.reference, self._pair)
 
     @cached_property
     def original(self) -> Image | None:

@@ -112,7 +112,7 @@ examples:
 
 from scanner.model import InsufficientData
 from scanner.rule import Evidence, NotApplicable, Undecided, Violation
-from scanner.workloads import FUNCTION, cache_upstream, live_only, replicas
+from scanner.workloads import FUNCTION, cache_of, live_only, replicas
 
 
 def check(twin, model, parameters):
@@ -126,12 +126,14 @@ def check(twin, model, parameters):
     rows, outcomes = [], []
     for replica in replicas(workload, twin.pair, model):
         try:
-            upstream = None if replica.external else cache_upstream(model, replica.repository)
-            if upstream is None:
+            cache = None if replica.external else cache_of(model, replica.repository)
+            if cache is None:
                 continue
-            rows.append({"container": replica.container, "repository": str(replica.repository), "upstream": upstream})
+            rows.append(
+                {"container": replica.container, "repository": str(replica.repository), "upstream": cache.upstream}
+            )
             if not warm(replica, model):
-                outcomes.append(cold(replica, upstream))
+                outcomes.append(cold(replica, cache.upstream))
         except InsufficientData as gap:
             reason = str(gap).rstrip(".")
             outcomes.append(Undecided(f"Whether an image is in a cache is not known: {reason}.", replica.pointer))

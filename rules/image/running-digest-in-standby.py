@@ -295,7 +295,7 @@ examples:
 from scanner.images import SAMPLE
 from scanner.model import InsufficientData
 from scanner.rule import Evidence, NotApplicable, Undecided, Violation
-from scanner.workloads import FUNCTION, cache_upstream, live_only, replicas
+from scanner.workloads import FUNCTION, cache_of, live_only, replicas
 
 
 def check(twin, model, parameters):
@@ -334,10 +334,10 @@ def absent(replica, twin, model, grace):
     """Judge a digest that is known not to be in the standby."""
     what = f"Container '{replica.container}' runs '{replica.source.name}@{replica.digest}'"
     where = f"the registry of '{replica.repository.account}/{replica.repository.region}'"
-    upstream = cache_upstream(model, replica.repository)
-    cached = upstream and f".{twin.pair.primary.region}." not in upstream
-    if cached and twin.primary.type != FUNCTION:  # Lambda cannot pull through a cache
-        return Undecided(f"{what}, which {where} does not hold but may fetch from '{upstream}'.", replica.pointer)
+    cache = cache_of(model, replica.repository)
+    fetched = cache and f".{twin.pair.primary.region}." not in cache.upstream
+    if fetched and twin.primary.type != FUNCTION:  # Lambda cannot pull through a cache
+        return Undecided(f"{what}, which {where} does not hold but may fetch from '{cache.upstream}'.", replica.pointer)
     if replica.repository == replica.source:
         return Violation(f"{what}, which {where} does not hold any more; no new task can pull it.", replica.pointer)
     if replica.original is None:
