@@ -75,6 +75,8 @@ examples:
     - Resources: *functions  # the image is not there, so nothing says what it is
       Images: [{Repository: shop/resize, Region: us-west-2}]
     - Resources: *arm-there  # nobody listed the images
+    - Resources: *functions
+      Gaps: [{Reason: AccessDeniedException, Type: "AWS::ECR::Repository", Operation: "ecr:DescribeRepositories", Region: us-west-2}]
     - primary: {Family: api, RequiresCompatibilities: [EC2]}
       standby: {Family: api, RuntimePlatform: {CpuArchitecture: X86_64}}
     - primary: {Family: api, RuntimePlatform: {CpuArchitecture: X86_64}}
