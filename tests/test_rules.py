@@ -22,7 +22,7 @@ from scanner.workloads import WORKLOADS
 RULES = load_rules()
 FOLDER = Path(__file__).parents[1] / "rules"
 FRAMEWORKS = {"nist-800-53", "aws-well-architected", "iso-27001-2022", "soc-2", "dora", "nis2", "security-hub"}
-ROOMS = {"images", "lifecycle", "model", "platforms", "policy", "references", "rule", "workloads"}
+ROOMS = {"images", "lifecycle", "model", "platforms", "policy", "references", "roles", "rule", "workloads"}
 LIBRARY = {"__future__", "collections", "datetime", "fnmatch", "functools", "itertools", "json", "operator", "re"}
 
 SENTENCE = r"(?:['A-Z0-9]|[a-z0-9-]+:[A-Z]).*[.]"

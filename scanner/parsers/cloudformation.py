@@ -7,6 +7,7 @@ from typing import Any
 
 from scanner.documents import Document, pointer
 from scanner.model import Gap, Location, Resource, Unknown, guard
+from scanner.parsers import roles
 from scanner.parsers.intrinsics import NO_VALUE, Resolver, Trace, partition
 from scanner.parsers.registry import REGISTRY, Piece, fold
 from scanner.vocabulary import complete, definition, types
@@ -193,6 +194,13 @@ class _Template:
                 made["TaskDefinition"] = self._target(
                     logical, properties["TaskDefinition"], "AWS::ECS::TaskDefinition"
                 )[1]
+        for name in roles.NAMED.get(type, ()):
+            if name in properties:
+                made[name] = self._target(logical, properties[name], roles.ROLE)[1]
+        if type == roles.ROLE:
+            made["Policies"] = roles.policies(
+                logical, self._name(logical), self.resources, self._resolver, lambda at, v: self._target(at, v, type)
+            )
         return made
 
     def _target(self, logical: str, value: Any, type: str) -> tuple[str | None, Any]:
