@@ -12,19 +12,29 @@ from weakref import WeakKeyDictionary
 
 from scanner.images import Image, RepositoryKey
 from scanner.model import InsufficientData, Model, Pair, Place, Resource, Unknown
-from scanner.references import InvalidReference, Reference, parse
+from scanner.references import FUNCTION, KUBERNETES, TASK_DEFINITION, WORKLOADS, InvalidReference, Reference, parse
 
-TASK_DEFINITION, FUNCTION = "AWS::ECS::TaskDefinition", "AWS::Lambda::Function"
-KUBERNETES = (
-    "Kubernetes::CronJob",
-    "Kubernetes::DaemonSet",
-    "Kubernetes::Deployment",
-    "Kubernetes::Job",
-    "Kubernetes::Pod",
-    "Kubernetes::StatefulSet",
-)
-WORKLOADS = ("AWS::ECS::Service", "AWS::ECS::Task", FUNCTION, *KUBERNETES)
-"""Whatever runs containers; `ContainerImages` of each says which images a live one runs."""
+__all__ = [
+    "FUNCTION",
+    "KUBERNETES",
+    "TASK_DEFINITION",
+    "WORKLOADS",
+    "Cache",
+    "Container",
+    "Replica",
+    "cache_of",
+    "containers",
+    "definition_of",
+    "digest_of",
+    "find_image",
+    "live_only",
+    "reference_of",
+    "regions_that_fail_over_to",
+    "replicas",
+    "repository_there",
+    "standby_registry",
+    "standbys_for",
+]
 
 
 def live_only(resource: Resource, name: str) -> Any:
