@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from scanner.model import InsufficientData, Resource
+from scanner.model import InsufficientData, Model, Place, Resource
+
+ROLE = "AWS::IAM::Role"
 
 # Each of them allows the actions of a pull on all resources, and denies nothing:
 # https://docs.aws.amazon.com/aws-managed-policy/latest/reference/policy-list.html
@@ -27,6 +29,18 @@ _PULL_POLICY = {
         "Resource": "*",
     }
 }
+
+
+def role_of(model: Model, id: str, place: Place) -> Resource:
+    """Return the role that something in `place` names; raise `InsufficientData` if it was not seen."""
+    try:
+        found = model.get(ROLE, id)
+    except InsufficientData:  # the ARN of a role names no Region, so nothing more can be said of it
+        found = None
+    if found is None:
+        gap = model.hidden(ROLE, place)
+        raise InsufficientData(f"the role '{id}' was not seen{f': {gap}' if gap else ''}")
+    return found
 
 
 def policies_of(role: Resource) -> list[Any]:

@@ -152,6 +152,10 @@ examples:
     - Resources:  # the role is elsewhere
         task: {Type: AWS::ECS::TaskDefinition, Properties: {Family: api, RequiresCompatibilities: [FARGATE], ExecutionRoleArn: "arn:aws:iam::111122223333:role/pull", ContainerDefinitions: [{Name: api, Image: "111122223333.dkr.ecr.us-east-1.amazonaws.com/shop/api:1.2"}]}}
         api: *api
+    - Resources:  # nobody may read roles
+        task: {Type: AWS::ECS::TaskDefinition, Properties: {Family: api, RequiresCompatibilities: [FARGATE], ExecutionRoleArn: "arn:aws:iam::111122223333:role/pull", ContainerDefinitions: [{Name: api, Image: "111122223333.dkr.ecr.us-east-1.amazonaws.com/shop/api:1.2"}]}}
+        api: *api
+      Gaps: [{Reason: AccessDenied, Type: "AWS::IAM::Role", Operation: "iam:GetRole"}]
     - Resources: {task: *task, role: *pinned, api: *api}  # another account has its own roles
       Pairs: [{primary: us-east-1, standby: {account: "444455556666", region: us-west-2}}]
     - Resources: {nodes: *group, web: *web, role: *pinned, api: *api}  # what else runs in the cluster was not seen
@@ -182,7 +186,7 @@ examples:
 
 from scanner.model import InsufficientData, Place
 from scanner.policy import Decision, permits
-from scanner.roles import policies_of
+from scanner.roles import policies_of, role_of
 from scanner.rule import Evidence, NotApplicable, Undecided, Violation
 from scanner.workloads import KUBERNETES, containers, regions_that_fail_over_to, repository_there
 
@@ -211,10 +215,7 @@ def check(puller, model, parameters):
     if not arn:
         yield Violation(f"'{puller.name}' names no role to pull with; one was expected.", f"/{name}")
         return
-    role = model.get("AWS::IAM::Role", arn)
-    if role is None:
-        raise InsufficientData(f"the role '{arn}' was not seen")
-    yield from judge(puller, role, repositories, whole=not doubts)
+    yield from judge(puller, role_of(model, arn, puller.place), repositories, whole=not doubts)
 
 
 def needed(puller, model):
