@@ -24,10 +24,16 @@ CONFIG = Config(
     iac=(IacMapping("east.yaml", None, "us-east-1"), IacMapping("west.json", None, "us-west-2")),
 )
 LIVE_ONLY = {  # about what runs and what is in a repository, which no file says
+    "image-cached-image-warm-in-standby",
+    "image-index-children-in-standby",
+    "image-missing-age-within-rpo",
+    "image-referrers-replicated",
     "image-replica-not-archived",
+    "image-replication-not-failed",
     "image-running-digest-in-standby",
     "repository-images-replicated",
     "repository-tag-divergence",
+    "workload-image-pinned-by-digest",
 }
 CODE_ONLY = {"standby-iac-present"}
 
@@ -49,8 +55,10 @@ def verdicts(report, leave_out):
     """Return (rule, type, name, place, standby) -> status; a task definition's name is its family in both doors."""
     found = {}
     for finding in report.findings:
+        resource, there = finding.resource, finding.counterpart
+        if resource.name is None:
+            continue  # what was not collected: functions, and what runs in clusters
         if finding.rule_id not in leave_out and finding.status is not Status.NOT_APPLICABLE:
-            resource, there = finding.resource, finding.counterpart
             key = (finding.rule_id, resource.type, resource.name, resource.region, there and there.region)
             found.setdefault(key, set()).add(finding.status)
     return found
