@@ -27,7 +27,7 @@ def evaluate(model: Model, rules: Iterable[Rule], config: Config) -> tuple[Findi
         for type in rule.resource:
             for resource in model.of_type(type):
                 found += judge(rule, resource, model, config)
-            found += _unseen(rule, type, model)
+        found += _unseen(rule, model)
     return tuple(_numbered(sorted(found, key=_sort_key)))
 
 
@@ -143,16 +143,21 @@ def _counterpart(twin: Twin) -> Counterpart:
     return Counterpart(place.account, place.region, standby.id if standby else None, standby is not None, dr_class)
 
 
-def _unseen(rule: Rule, type: str, model: Model) -> Iterator[Finding]:
-    """Return one `unknown` for each gap that may hide subjects of the rule."""
-    for gap in model.gaps:
-        if gap.type == type and _concerns(rule, gap, model):
-            place = "/".join(part for part in (gap.account, gap.region) if part)
-            id = f"aws://{place}" if place else gap.path or type
-            resource = Resource(type, id, None, gap.account, gap.region, Properties())
-            pointer = f"/{gap.operation or gap.path or ''}"  # keeps gaps of one place apart
-            message = _sentence(f"resources of type {type} may exist unseen: {gap}")
-            yield replace(_finding(rule, Status.UNKNOWN, resource, message, pointer), pointer="")
+def _unseen(rule: Rule, model: Model) -> Iterator[Finding]:
+    """Return one `unknown` for each gap that may hide subjects of the rule, however many types of them it hides."""
+    hidden: dict[Gap, list[Gap]] = {}
+    for type in rule.resource:
+        for gap in model.gaps:
+            if gap.type == type and _concerns(rule, gap, model):
+                hidden.setdefault(replace(gap, type=None), []).append(gap)
+    for gaps in hidden.values():
+        gap, types = gaps[0], [str(gap.type) for gap in gaps]
+        place = "/".join(part for part in (gap.account, gap.region) if part)
+        id = f"aws://{place}" if place else gap.path or types[0]
+        resource = Resource(types[0], id, None, gap.account, gap.region, Properties())
+        pointer = f"/{gap.operation or gap.path or ''}"  # keeps gaps of one place apart
+        message = _sentence(f"resources of type {', '.join(types)} may exist unseen: {gap}")
+        yield replace(_finding(rule, Status.UNKNOWN, resource, message, pointer), pointer="")
 
 
 def _concerns(rule: Rule, gap: Gap, model: Model) -> bool:

@@ -16,6 +16,11 @@ from scanner.model import InsufficientData, Place
 SAMPLE = 5
 """How many missing digests a finding names; the counts are always exact."""
 
+INDEXES = frozenset(
+    ("application/vnd.oci.image.index.v1+json", "application/vnd.docker.distribution.manifest.list.v2+json")
+)
+"""The media types of an image index."""
+
 
 class RepositoryKey(NamedTuple):
     """One repository of one registry."""
@@ -52,6 +57,13 @@ class Image:
     last_pulled_at: datetime | None = None
     last_archived_at: datetime | None = None
     last_activated_at: datetime | None = None
+
+    @property
+    def is_index(self) -> bool:
+        """Tell whether it names an image for each of several platforms; raise `InsufficientData` if nothing says so."""
+        if self.media_type is None:
+            raise InsufficientData(f"what kind of image '{self.digest}' is was not seen")
+        return self.media_type in INDEXES
 
 
 @dataclass(frozen=True)
@@ -112,6 +124,13 @@ class ImageIndex:
     def tags(self, key: RepositoryKey) -> Mapping[str, Image]:
         """Return tag -> image of a repository; raise `InsufficientData` if it was not listed to the end."""
         return {tag: image for image in self.images(key) for tag in image.tags}
+
+    def referrers(self, key: RepositoryKey, digest: str) -> tuple[Image, ...]:
+        """Return the images of a repository whose subject is `digest`: its signatures, SBOMs, attestations.
+
+        Raises `InsufficientData` if the repository was not listed to the end.
+        """
+        return tuple(image for image in self.images(key) if image.subject == digest)
 
     def missing(self, primary: RepositoryKey, standby: RepositoryKey, older_than: datetime) -> Missing:
         """Compare a repository with its replica, digest by digest.

@@ -1,6 +1,7 @@
-"""Does a resource policy let a principal do something?  Allowed, denied, or not decidable from what was seen.
+"""Do policies let a principal do something?  Allowed, denied, or not decidable from what was seen.
 
-The answer is about the policy alone: identity policies, service control policies and session policies can still deny.
+`decide` asks the policy of a resource, `permits` the policies of an identity.  The answer is about those alone:
+service control policies, permissions boundaries, session policies, and the other kind, can still deny.
 Semantics: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html
 """
 
@@ -34,10 +35,14 @@ class Decision(StrEnum):
 
 @dataclass(frozen=True)
 class Answer:
-    """A decision and the reasons for it, each a clause; UNDECIDED always has one."""
+    """A decision and the reasons for it, each a clause; UNDECIDED always has one.
+
+    `explicit` tells a denial by a statement from one that follows from there being no permission.
+    """
 
     decision: Decision
     reasons: tuple[str, ...]
+    explicit: bool = False
 
 
 @dataclass(frozen=True)
@@ -59,7 +64,7 @@ class _Malformed(Exception):
 
 @dataclass(frozen=True)
 class _Request:
-    principal: str
+    principal: str | None  # None: the policies are the principal's own
     action: str
     resource: str
     context: Mapping[str, str]
@@ -139,6 +144,25 @@ def _met(operators: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
                 yield key.lower(), _strings(wanted, "Condition")[0]
 
 
+def permits(policies: Iterable[Any], action: str, resource: str, context: Mapping[str, str] | None = None) -> Answer:
+    """Return whether the policies of an identity let it perform `action` on `resource`, an ARN or `*`.
+
+    Each policy is as in `decide`, or an `InsufficientData` in place of one that was not seen: it may allow anything,
+    and deny it, and so may one that AWS would not accept.
+    """
+    request = _Request(None, action, resource, {key.lower(): value for key, value in (context or {}).items()})
+    return _combine([match for policy in policies for match in _matches(policy, request)], request)
+
+
+def _matches(policy: Any, request: _Request) -> list[_Match]:
+    try:
+        if isinstance(policy, InsufficientData):
+            raise policy
+        return [_match(statement, request) for statement in _statements(policy)]
+    except (InsufficientData, _Malformed) as problem:
+        return [_Match(("Allow", "Deny"), None, str(problem))]
+
+
 def _combine(matches: Sequence[_Match], request: _Request) -> Answer:
     def reasons(effect: str, applies: bool | None) -> tuple[str, ...]:
         return tuple(m.reason for m in matches if effect in m.effects and m.applies is applies)
@@ -146,9 +170,10 @@ def _combine(matches: Sequence[_Match], request: _Request) -> Answer:
     allows, may_allow = reasons("Allow", True), reasons("Allow", None)
     denies, may_deny = reasons("Deny", True), reasons("Deny", None)
     if denies:
-        return Answer(Decision.DENIED, denies)
+        return Answer(Decision.DENIED, denies, explicit=True)
     if not allows and not may_allow:
-        return Answer(Decision.DENIED, (f"no statement allows '{request.action}' to '{request.principal}'",))
+        to = f"to '{request.principal}'" if request.principal else f"on '{request.resource}'"
+        return Answer(Decision.DENIED, (f"no statement allows '{request.action}' {to}",))
     if may_deny:
         return Answer(Decision.UNDECIDED, may_deny)
     return Answer(Decision.ALLOWED, allows) if allows else Answer(Decision.UNDECIDED, may_allow)
@@ -235,6 +260,10 @@ def _either(statement: Mapping[str, Any], name: str) -> tuple[Any, bool]:
 
 def _principal(statement: Mapping[str, Any], request: _Request) -> bool | None:
     value, negated = _either(statement, "Principal")
+    if request.principal is None:
+        if value is not None:
+            raise _Malformed("a statement of an identity's policy names a principal")
+        return True
     if value is None:
         raise _Malformed("a statement of the policy names no principal")
     found = [_is_principal(kind, name, request.principal) for kind, name in _principals(value)]
@@ -309,6 +338,8 @@ def _action(statement: Mapping[str, Any], request: _Request) -> bool:
 
 def _resource(statement: Mapping[str, Any], request: _Request) -> bool | None:
     value, negated = _either(statement, "Resource")
+    if value is None and request.principal is None:
+        raise _Malformed("a statement of an identity's policy names no resource")
     if value is None:
         return True  # a repository policy names no resource: it is the repository
     found = _any(matches_arn(pattern, request.resource) for pattern in _strings(value, "Resource"))

@@ -230,6 +230,7 @@ _FIELDS: Mapping[str, Mapping[str, _Mask]] = {
         "Sqls": _mask,
         "GraphQLOperation": _mask,
     },
+    "iam": {"Description": _mask, "sts:ExternalId": _mask},
     "arc-region-switch": {"externalId": _mask, "comment": _mask, "parameters": _mask},
     "cloudformation": {
         "TemplateBody": _template,

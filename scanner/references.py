@@ -208,12 +208,24 @@ class Uses:
         return [use for use in self.seen if use.reference.repository == repository]
 
 
-_WORKLOADS = ("AWS::ECS::Service", "AWS::ECS::Task", "AWS::ECS::TaskDefinition")
+TASK_DEFINITION, FUNCTION = "AWS::ECS::TaskDefinition", "AWS::Lambda::Function"
+KUBERNETES = (
+    "Kubernetes::CronJob",
+    "Kubernetes::DaemonSet",
+    "Kubernetes::Deployment",
+    "Kubernetes::Job",
+    "Kubernetes::Pod",
+    "Kubernetes::StatefulSet",
+)
+WORKLOADS = ("AWS::ECS::Service", "AWS::ECS::Task", FUNCTION, *KUBERNETES)
+"""Whatever runs containers; `ContainerImages` of each says which images a live one runs."""
+
+_WORKLOADS = (*WORKLOADS, TASK_DEFINITION)
 _all_uses: WeakKeyDictionary[Model, tuple[tuple[Use, ...], tuple[tuple[Resource, str], ...]]] = WeakKeyDictionary()
 
 
 def uses(model: Model, registry: Place) -> Uses:
-    """Return which ECS workloads, in any place that was scanned, pull from the private registry of a place.
+    """Return which workloads, in any place that was scanned, pull from the private registry of a place.
 
     `unseen` speaks of workloads in the registry's own account and Region: what other accounts might pull can never
     be known to the end.  A task definition counts as a workload where a template declares it.
@@ -233,7 +245,7 @@ def _find_uses(model: Model) -> tuple[tuple[Use, ...], tuple[tuple[Resource, str
     unread: list[tuple[Resource, str]] = []
     for type in _WORKLOADS:
         for workload in model.of_type(type):
-            if type != "AWS::ECS::TaskDefinition" or workload.locations:
+            if type != TASK_DEFINITION or workload.locations:
                 _read_uses(workload, model, seen, unread)
     return tuple(seen), tuple(unread)
 
@@ -255,18 +267,21 @@ def _read_uses(workload: Resource, model: Model, seen: list[Use], unread: list[t
 
 
 def _containers(workload: Resource, model: Model) -> Sequence[Mapping[str, Any]]:
-    if workload.type == "AWS::ECS::TaskDefinition":
+    if workload.type == TASK_DEFINITION:
         return workload["ContainerDefinitions"] or ()
     try:
         running: Sequence[Mapping[str, Any]] | None = workload["ContainerImages"]
     except InsufficientData:
-        if not workload.locations:
+        if not workload.locations or workload.type in KUBERNETES:
             raise
         running = None  # a template cannot say what runs, only what would
-    if running:
-        return running
+    if running or workload.type in KUBERNETES:
+        return running or ()
+    if workload.type == FUNCTION:
+        image = (workload["Code"] or {}).get("ImageUri") if workload["PackageType"] == "Image" else None
+        return [{"ContainerName": workload.name, "Image": image}] if image else ()
     id = workload["TaskDefinition"]
-    definition = model.get("AWS::ECS::TaskDefinition", id) if id else None
+    definition = model.get(TASK_DEFINITION, id) if id else None
     if definition is None:
         raise InsufficientData(f"its task definition '{id}' was not seen" if id else "it names no task definition")
     return definition["ContainerDefinitions"] or ()

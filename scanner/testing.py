@@ -5,8 +5,9 @@ An example is one of
 - `{primary: {...}, standby: {...}}` in an `across` rule: the properties on both sides, `standby: null` for none;
 - a template: `Resources` as in CloudFormation, each with optional `Region` and `Account` beside `Type`, and beside
   `Resources` optionally
-  `Images`  list of {Repository, Digest (a word is hashed into a digest), Tags, PushedAt, Status, MediaType, Subject,
-            LastPulledAt, Region, Account}; listed repositories without images are given by `{Repository}` alone,
+  `Images`  list of {Repository, Digest (a word is hashed into a digest), Tags, PushedAt (null for none), Status,
+            MediaType, ArtifactMediaType, Subject, LastPulledAt, Region, Account}; listed repositories without images
+            are given by `{Repository}` alone,
   `Pairs`   as in regionproof.yaml, `derived` for none declared,
   `Gaps`    list of {Reason, Type, Operation, Path, Message, Region, Account},
   `Scanned` list of Regions (default: every Region the example or its pairs name),
@@ -225,9 +226,10 @@ def _image(row: Mapping[str, Any]) -> Image:
     return Image(
         digest=digest(row["Digest"]),
         tags=tuple(row.get("Tags", ())),
-        pushed_at=_time(row.get("PushedAt", "2026-10-01T00:00:00Z")),
+        pushed_at=_time(pushed) if (pushed := row.get("PushedAt", "2026-10-01T00:00:00Z")) else None,
         status=row.get("Status", "ACTIVE"),
         media_type=row.get("MediaType", "application/vnd.oci.image.manifest.v1+json"),
+        artifact_media_type=row.get("ArtifactMediaType"),
         subject=digest(row["Subject"]) if "Subject" in row else None,
         last_pulled_at=_time(row["LastPulledAt"]) if "LastPulledAt" in row else None,
     )

@@ -5,15 +5,39 @@ As with a `Twin`, reading something here that nobody has seen raises `Insufficie
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from functools import cached_property
-from typing import Any
+from functools import cached_property, partial
+from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
 from scanner.images import Image, RepositoryKey
 from scanner.model import InsufficientData, Model, Pair, Place, Resource, Unknown
-from scanner.references import InvalidReference, Reference, Use, parse
+from scanner.references import FUNCTION, KUBERNETES, TASK_DEFINITION, WORKLOADS, InvalidReference, Reference, Use, parse
+
+__all__ = [
+    "FUNCTION",
+    "KUBERNETES",
+    "TASK_DEFINITION",
+    "WORKLOADS",
+    "Cache",
+    "Container",
+    "Replica",
+    "cache_of",
+    "can_pull",
+    "containers",
+    "definition_of",
+    "digest_of",
+    "find_image",
+    "live_only",
+    "needed_digests",
+    "reference_of",
+    "regions_that_fail_over_to",
+    "replicas",
+    "repository_there",
+    "standby_registry",
+    "standbys_for",
+]
 
 
 def live_only(resource: Resource, name: str) -> Any:
@@ -31,6 +55,68 @@ def reference_of(image: Any) -> Reference:
         return parse(image or "")
     except InvalidReference as error:
         raise InsufficientData(str(error)) from error
+
+
+class Container:
+    """One container that a definition names: reading what was not seen of it raises `InsufficientData`.
+
+    `pointer` leads to its image in the properties of the definition.
+    """
+
+    def __init__(self, described: Callable[[], Mapping[str, Any]], pointer: str, number: int) -> None:
+        self._described, self.pointer, self._number = described, pointer, str(number)
+
+    @property
+    def name(self) -> str | None:
+        """Return its name, None if it has none."""
+        described = self._described()
+        return described.get("ContainerName") or described.get("Name")
+
+    def __str__(self) -> str:
+        """Return what messages call it: its name, or its number in the list if that was not seen."""
+        try:
+            return self.name or self._number
+        except InsufficientData:
+            return self._number
+
+    @property
+    def reference(self) -> Reference:
+        """Return where its image is pulled from."""
+        return reference_of(self._described().get("Image"))
+
+    @property
+    def digest(self) -> str | None:
+        """Return the digest that AWS established when it started the container, None if it did not."""
+        return self._described().get("ImageDigest")
+
+
+def containers(workload: Resource) -> list[Container]:
+    """Return the containers that a task definition names, or that any other workload runs.
+
+    Of a function in a file that is the image it would be made of; one that is an archive has none.  Raises
+    `InsufficientData` if the list itself was not seen.
+    """
+    if workload.type == FUNCTION and workload.locations and live_only(workload, "ContainerImages") is None:
+        if workload["PackageType"] != "Image":
+            return []
+        return [Container(lambda: {"Image": (workload["Code"] or {}).get("ImageUri")}, "/Code/ImageUri", 0)]
+    key, image = ("ContainerDefinitions", "/Image") if workload.type == TASK_DEFINITION else ("ContainerImages", "")
+    listed = workload[key] or ()
+    return [
+        Container(partial(listed.__getitem__, number), f"/{key}/{number}{image}", number)
+        for number in range(len(listed))
+    ]
+
+
+def definition_of(workload: Resource, model: Model) -> Resource:
+    """Return what names the containers of a workload: the task definition of a service or task, else itself."""
+    if workload.type not in ("AWS::ECS::Service", "AWS::ECS::Task"):
+        return workload
+    id = workload["TaskDefinition"]
+    definition = model.get(TASK_DEFINITION, id) if id else None
+    if definition is None:
+        raise InsufficientData(f"its task definition '{id}' was not seen" if id else "it names no task definition")
+    return definition
 
 
 def digest_of(model: Model, reference: Reference, established: str | None) -> str:
@@ -65,6 +151,18 @@ def standby_registry(model: Model, registry: Place, pair: Pair) -> Place:
         which = "no standby" if not found else "more than one standby"
         raise InsufficientData(f"the registry {registry} has {which} in {pair.standby.region}; declare one in `pairs`")
     return found.pop()
+
+
+def repository_there(model: Model, reference: Reference, pair: Pair) -> RepositoryKey:
+    """Return the repository from which the standby would pull an image: replication never renames one."""
+    source = _own(reference)
+    return RepositoryKey.of(standby_registry(model, Place(source.account, source.region), pair), source.name)
+
+
+def _own(reference: Reference) -> RepositoryKey:
+    if reference.key is None:
+        raise InsufficientData(f"'{reference}' is in no private ECR registry")
+    return reference.key
 
 
 def find_image(model: Model, repository: RepositoryKey, digest: str) -> Image | None:
@@ -109,22 +207,57 @@ def needed_digests(
     return needed, unresolved
 
 
+class Cache(NamedTuple):
+    """The rule by which a pull-through cache fills a repository: its prefix, `ROOT` for all others, and from where."""
+
+    prefix: str
+    upstream: str
+
+
+def cache_of(model: Model, repository: RepositoryKey) -> Cache | None:
+    """Return how a pull-through cache fills a repository on demand, None if none does.
+
+    The longest prefix wins, and covers whole path segments.  Raises `InsufficientData` if the rules of the registry
+    were not seen.
+    """
+    registry = model.find("AWS::ECR::Registry", "registry", Place(repository.account, repository.region))
+    rules = (registry and registry["PullThroughCacheRules"]) or ()
+    found = [
+        Cache(rule["EcrRepositoryPrefix"], rule["UpstreamRegistryUrl"] or rule["UpstreamRegistry"]) for rule in rules
+    ]
+    fitting = [cache for cache in found if cache.prefix == "ROOT" or repository.name.startswith(f"{cache.prefix}/")]
+    return max(fitting, key=lambda cache: (cache.prefix != "ROOT", len(cache.prefix)), default=None)
+
+
 _unseen: WeakKeyDictionary[Model, str | None] = WeakKeyDictionary()
 
 
-def regions_that_fail_over_to(model: Model, place: Place) -> frozenset[str]:
+def regions_that_fail_over_to(model: Model, place: Place, *, deployed: bool = False) -> frozenset[str]:
     """Return the Regions of the primaries whose standby `place` is; empty if it is known to be no standby.
 
-    `Model.pairs_of` gives the other side.  An active-active pair counts in both directions.  Raises
+    `Model.pairs_of` gives the other side.  An active-active pair counts in both directions; with `deployed`, pairs of
+    the class backup-restore are left out, which have nothing in the standby that could start.  Raises
     `InsufficientData` if nothing was found but pairs follow from replication rules, some of which were not seen.
     """
-    found = frozenset(region for pair in model.pairs for region in _primary_regions(pair, place))
+    pairs = [pair for pair in model.pairs if not (deployed and pair.dr_class == "backup-restore")]
+    found = frozenset(region for pair in pairs for region in _primary_regions(pair, place))
     if not found and model.pairs_derived:
         if model not in _unseen:
             _unseen[model] = _unseen_replication(model)
         if reason := _unseen[model]:
             raise InsufficientData(f"which Regions are standbys follows from replication rules not all seen: {reason}")
     return found
+
+
+def standbys_for(model: Model, place: Place) -> list[Place]:
+    """Return where what is in `place` is to start when a Region is lost: its standbys, and itself if it is one.
+
+    Pairs of the class backup-restore are left out.  Raises `InsufficientData` as `Model.pairs_of` does.
+    """
+    found = {pair.standby for pair in model.pairs_of(place) if pair.dr_class != "backup-restore"}
+    if regions_that_fail_over_to(model, place, deployed=True):
+        found.add(place)
+    return sorted(found)
 
 
 def _primary_regions(pair: Pair, place: Place) -> Iterator[str]:
@@ -183,15 +316,12 @@ class Replica:
     @cached_property
     def source(self) -> RepositoryKey:
         """Return the repository the image is pulled from today."""
-        if self.reference.key is None:
-            raise InsufficientData(f"'{self.reference}' is in no private ECR registry")
-        return self.reference.key
+        return _own(self.reference)
 
     @cached_property
     def repository(self) -> RepositoryKey:
-        """Return the repository the standby would pull from: replication never renames one."""
-        registry = standby_registry(self._model, Place(self.source.account, self.source.region), self._pair)
-        return RepositoryKey.of(registry, self.source.name)
+        """Return the repository the standby would pull from."""
+        return repository_there(self._model, self.reference, self._pair)
 
     @cached_property
     def original(self) -> Image | None:
@@ -207,7 +337,7 @@ class Replica:
 def replicas(workload: Resource, pair: Pair, model: Model) -> list[Replica]:
     """Return the image of each container that a workload of the pair's primary runs now, with its copy.
 
-    `ContainerImages` of a live service or task is read; an empty list of them raises `InsufficientData`.
+    `ContainerImages` of any live workload is read; an empty list of them raises `InsufficientData`.
     """
     images = workload["ContainerImages"]
     if not images:

@@ -814,10 +814,12 @@ def test_vocabulary():
         "AWS::ARCRegionSwitch::Plan", "AWS::Account::Region", "AWS::CloudFormation::Stack",
         "AWS::CloudFormation::StackSet", "AWS::CodeBuild::Project", "AWS::CodePipeline::Pipeline",
         "AWS::EC2::NatGateway", "AWS::EC2::RouteTable", "AWS::EC2::Subnet", "AWS::EC2::VPCEndpoint",
+        "AWS::ECR::ImageManifest",
         "AWS::ECR::Registry", "AWS::ECR::Repository", "AWS::ECS::Cluster", "AWS::ECS::Service", "AWS::ECS::Task",
         "AWS::ECS::TaskDefinition", "AWS::EKS::Addon", "AWS::EKS::Cluster", "AWS::EKS::ClusterVersion",
         "AWS::EKS::FargateProfile", "AWS::EKS::Nodegroup", "AWS::EKS::PodIdentityAssociation", "AWS::Events::Rule",
         "AWS::InspectorV2::AccountStatus",
+        "AWS::IAM::Role",
         "AWS::InspectorV2::ImageInUse", "AWS::KMS::Alias", "AWS::KMS::Key", "AWS::Lambda::Function",
         "AWS::S3::Bucket", "AWS::SSM::Parameter", "AWS::SecretsManager::Secret", "AWS::ServiceQuotas::Quota",
         "Kubernetes::CronJob", "Kubernetes::DaemonSet", "Kubernetes::Deployment", "Kubernetes::Job",
@@ -899,3 +901,61 @@ def test_any_template_gives_resources_and_gaps(body, place):
         json.dumps(plain(resource.properties))
         assert resource.name is None or isinstance(resource.name, str)
         assert resource.locations[""].path == "t.yaml"
+
+
+# --- roles and their policies ------------------------------------------------------------------------------------
+
+ROLES = """
+Parameters: {Somebody: {Type: String}, Prod: {Type: String}}
+Conditions: {Prod: !Equals [!Ref Prod, "yes"], Never: !Equals [a, b]}
+Resources:
+  Role:
+    Type: AWS::IAM::Role
+    Properties:
+      RoleName: pull
+      Policies: [{PolicyName: own, PolicyDocument: {Statement: []}}]
+  Other: {Type: AWS::IAM::Role, Properties: {}}
+  Task:
+    Type: AWS::ECS::TaskDefinition
+    Properties: {Family: api, ExecutionRoleArn: !GetAtt Role.Arn, TaskRoleArn: "arn:aws:iam::111122223333:role/app"}
+  Named: %s
+"""
+
+
+@pytest.mark.parametrize(
+    ("policy", "expected"),
+    [
+        (
+            "{Type: AWS::IAM::Policy, Properties: {Roles: [!Ref Role], PolicyDocument: {Statement: [1]}}}",
+            ["own", "Named"],
+        ),
+        (
+            "{Type: AWS::IAM::ManagedPolicy, Properties: {Roles: [!Ref Other, pull], PolicyDocument: {}}}",
+            ["own", "Named"],
+        ),
+        ("{Type: AWS::IAM::RolePolicy, Properties: {RoleName: !Ref Role, PolicyDocument: {}}}", ["own", "Named"]),
+        ("{Type: AWS::IAM::Policy, Properties: {Roles: [!Ref Other, somebody], PolicyDocument: {}}}", ["own"]),
+        ("{Type: AWS::IAM::Policy, Properties: {Users: [somebody], PolicyDocument: {}}}", ["own"]),
+        ("{Type: AWS::IAM::Policy, Condition: Never, Properties: {Roles: [!Ref Role], PolicyDocument: {}}}", ["own"]),
+        (
+            "{Type: AWS::IAM::Policy, Condition: Prod, Properties: {Roles: [!Ref Role], PolicyDocument: {}}}",
+            ["own", UNKNOWN],
+        ),
+        ("{Type: AWS::IAM::Policy, Properties: {Roles: [!Ref Somebody], PolicyDocument: {}}}", ["own", UNKNOWN]),
+        ("{Type: AWS::IAM::Policy, Properties: {Roles: !Ref Somebody, PolicyDocument: {}}}", ["own", UNKNOWN]),
+        ("{Type: AWS::S3::Bucket}", ["own"]),
+    ],
+)
+def test_a_role_has_the_policies_that_name_it(policy, expected):
+    found, _ = resources(template(ROLES % policy), "t.yaml", ACCOUNT, REGION)
+    (role,) = (each for each in by_type(found, "AWS::IAM::Role") if each.name == "pull")
+    assert [UNKNOWN if isinstance(each, Unknown) else each["PolicyName"] for each in role["Policies"].raw()] == expected
+    task = one(found, "AWS::ECS::TaskDefinition")
+    assert (task["ExecutionRoleArn"], task["TaskRoleArn"]) == (role.id, "arn:aws:iam::111122223333:role/app")
+
+
+def test_a_role_whose_name_is_not_known_may_have_the_policies_of_any_name():
+    policy = "{Type: AWS::IAM::Policy, Properties: {Roles: [somebody], PolicyDocument: {}}}"
+    found, _ = resources(template(ROLES % policy), "t.yaml", ACCOUNT, REGION)
+    (other,) = (each for each in by_type(found, "AWS::IAM::Role") if each.name is None)
+    assert [type(each) for each in other["Policies"].raw()] == [Unknown]

@@ -36,6 +36,8 @@ STEP = {
 }
 QUOTA = {"QuotaName": "n", "Value": 10.0, "Adjustable": True, "Unit": "None"}
 IMAGE = f"arn:aws:ecr:{REGION}:{ACCOUNT}:repository/team/api/{DIGEST}"
+POLICY = "arn:aws:iam::aws:policy/AmazonEC2ContainerRegistryPullOnly"
+DOCUMENT = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "ecr:*", "Resource": "*"}]}
 
 HEALTHY = {
     "secretsmanager": {
@@ -176,6 +178,30 @@ HEALTHY = {
             ]
         },
     },
+    "iam": {
+        "GetRole": {
+            "Role": {
+                "Path": "/",
+                "RoleName": "pull",
+                "RoleId": "AROA1",
+                "Arn": f"arn:aws:iam::{ACCOUNT}:role/pull",
+                "CreateDate": "2026-01-02T03:04:05Z",
+                "Description": SECRET,
+                "AssumeRolePolicyDocument": {
+                    "Statement": {"Effect": "Allow", "Condition": {"StringEquals": {"sts:ExternalId": SECRET}}}
+                },
+                "PermissionsBoundary": {"PermissionsBoundaryType": "Policy", "PermissionsBoundaryArn": POLICY},
+            }
+        },
+        "ListAttachedRolePolicies": {
+            "AttachedPolicies": [{"PolicyName": "p", "PolicyArn": POLICY}],
+            "IsTruncated": False,
+        },
+        "GetPolicy": {"Policy": {"Arn": POLICY, "DefaultVersionId": "v3", "Description": SECRET}},
+        "GetPolicyVersion": {"PolicyVersion": {"Document": DOCUMENT, "VersionId": "v3", "IsDefaultVersion": True}},
+        "ListRolePolicies": {"PolicyNames": ["own"]},
+        "GetRolePolicy": {"RoleName": "pull", "PolicyName": "own", "PolicyDocument": DOCUMENT},
+    },
     "inspector2": {
         "BatchGetAccountStatus": {
             "accounts": [{"accountId": ACCOUNT, "state": STATE, "resourceState": {"ecr": STATE, "ec2": STATE}}]
@@ -195,13 +221,36 @@ HEALTHY = {
 }
 """One right answer for every operation, with secrets where people keep them."""
 
+
+def told(service: str, operation: str, answer: dict) -> Answers:
+    """Return the answers of another service of the target, of which there is one."""
+    target = Target(ACCOUNT, REGION, "aws", None, (service,))
+    return Answers(target, service, [Call(service, operation, {}, ACCOUNT, REGION, 0, answer, None, None, AT)])
+
+
+OTHERS = {
+    "iam": {
+        "ecs": told(
+            "ecs",
+            "DescribeTaskDefinition",
+            {
+                "taskDefinition": {
+                    "executionRoleArn": f"arn:aws:iam::{ACCOUNT}:role/service/pull",
+                    "taskRoleArn": "arn:aws:iam::999988887777:role/foreign",
+                }
+            },
+        )
+    }
+}
+"""What was asked of other services before, by service."""
+
 ASKS = [(service, ask) for service in HEALTHY for ask in COLLECTORS[service].CALLS]
 each_ask = pytest.mark.parametrize(("service", "ask"), ASKS, ids=[f"{s}:{a.operation}" for s, a in ASKS])
 
 
 def asked(service: str, given: dict | None = None, others: dict[str, Answers] | None = None) -> Answers:
     """Return the answers of a service, collected stage by stage, as the live collector does, and redacted."""
-    given = {**HEALTHY[service], **(given or {})}
+    given, others = {**HEALTHY[service], **(given or {})}, others or OTHERS.get(service)
     target = Target(ACCOUNT, REGION, "aws", None, tuple(HEALTHY))
     calls: list[Call] = []
     for ask in COLLECTORS[service].CALLS:
@@ -230,7 +279,7 @@ def strangers(value, shape) -> list[str]:
     """Return the members of an answer that the SDK's model does not have."""
     if isinstance(value, list):
         return [name for item in value for name in strangers(item, shape.member)]
-    if not isinstance(value, dict):
+    if not isinstance(value, dict) or shape.type_name == "string":  # the SDK has decoded the JSON of a policy
         return []
     if shape.type_name == "map":
         return [name for item in value.values() for name in strangers(item, shape.value)]
@@ -457,3 +506,48 @@ def test_images_in_use_are_known_only_where_inspector_is_clearly_on_or_off(answe
     assert bool(images) == bool(gap)
     assert all(gap in g.message for g in images)
     assert (f"team/api@{DIGEST}" in resources) == (answer != status("DISABLED"))
+
+
+def test_a_role_shows_its_policies_with_what_they_say():
+    role = see("iam")[0]["pull"]
+    assert (role.id, role.place) == (f"arn:aws:iam::{ACCOUNT}:role/pull", (ACCOUNT, REGION))
+    assert plain(role["ManagedPolicies"]) == [{"PolicyArn": POLICY, "PolicyDocument": DOCUMENT}]
+    assert plain(role["Policies"]) == [{"PolicyName": "own", "PolicyDocument": DOCUMENT}]
+    assert role["PermissionsBoundary"] == POLICY
+    assert "[redacted]" in repr(plain(role["AssumeRolePolicyDocument"]))
+
+
+@pytest.mark.parametrize(
+    ("service", "operation", "answer"),
+    [
+        ("ecs", "DescribeTaskDefinition", {"taskDefinition": {"taskRoleArn": f"arn:aws:iam::{ACCOUNT}:role/a/b/r"}}),
+        ("eks", "DescribeNodegroup", {"nodegroup": {"nodeRole": f"arn:aws:iam::{ACCOUNT}:role/r"}}),
+        (
+            "eks",
+            "DescribeFargateProfile",
+            {"fargateProfile": {"podExecutionRoleArn": f"arn:aws:iam::{ACCOUNT}:role/r"}},
+        ),
+        ("lambda", "ListFunctions", {"Functions": [{"Role": 7}, {"Role": f"arn:aws:iam::{ACCOUNT}:role/r"}]}),
+        (
+            "ecr",
+            "DescribeRepositoryCreationTemplates",
+            {"repositoryCreationTemplates": [{"customRoleArn": f"arn:aws:iam::{ACCOUNT}:role/r"}]},
+        ),
+    ],
+)
+def test_whatever_names_a_role_of_the_account_has_it_asked_for(service, operation, answer):
+    given = asked("iam", None, {service: told(service, operation, answer)})
+    (ask,) = (ask for ask in COLLECTORS["iam"].CALLS if ask.operation == "GetRole")
+    assert [answer.parameters for answer in given.of(ask)] == [{"RoleName": "r"}]
+
+
+def test_a_role_that_does_not_exist_is_a_fact():
+    gone = CallError("NoSuchEntity", "no such role", 404, 1)
+    assert see("iam", GetRole=gone) == ({}, [])
+
+
+def test_a_policy_that_the_sdk_did_not_decode_is_decoded():
+    role = see("iam", GetRolePolicy={"PolicyName": "own", "PolicyDocument": "%7B%22Statement%22%3A%20%5B%5D%7D"})[0][
+        "pull"
+    ]
+    assert plain(role["Policies"])[0]["PolicyDocument"] == {"Statement": []}

@@ -96,8 +96,8 @@ def test_a_dry_run_prints_the_plan_and_asks_for_nothing_else(stub, run, tmp_path
     assert rows["ecr:GetAccountSetting"] == "3 every enabled rule"
     assert rows["ecr:GetRepositoryPolicy"].startswith("1 per repository ")
     assert rows["ecr:DescribeImages"].startswith("1 per repository, paged ")
-    assert "eks:ListNodegroups" not in rows
-    assert "14 x 2 = 28 requests are known beforehand" in out
+    assert "eks:ListAddons" not in rows
+    assert "17 x 2 = 34 requests are known beforehand" in out
     assert {operation for operation, _ in stub.asked} <= ASKED_FIRST
     assert list(tmp_path.iterdir()) == []
 
@@ -114,7 +114,7 @@ def test_collecting_asks_for_what_the_rules_need(stub, run):
     code, _, _ = run("collect", "-o", "s", "--regions", "us-east-1")
     assert code == 0
     assert stub.count("eks:DescribeCluster") == 1
-    assert stub.count("eks:ListNodegroups") == 0
+    assert stub.count("eks:ListAddons") == 0
     allowed = actions(frozenset().union(*(rule.needs for rule in load_rules())))
     assert {operation for operation, _ in stub.asked} - {"sts:GetCallerIdentity"} <= set(allowed)  # that needs no leave
     assert {operation.partition(":")[0] for operation, _ in stub.asked} <= {

@@ -206,5 +206,6 @@ def test_services_come_with_those_whose_answers_they_read():
     assert needs.services(["AWS::KMS::Key"]) == ("ecr", "kms")
     assert needs.services(["AWS::SecretsManager::Secret"]) == ("events", "ecs", "secretsmanager")
     assert needs.services(["Kubernetes::Deployment"]) == ("eks",)
+    assert needs.services(["Kubernetes::Pod"]) == ("eks",)
     assert needs.services([]) == ()
     assert needs.services(None) == tuple(COLLECTORS)

@@ -28,22 +28,29 @@ LIVE_ONLY = {  # about what runs, what is in a repository and what EKS supports,
     "ecs-revision-digest-exists",
     "eks-aws-image-registry-matches-region",
     "eks-manifests-render-for-standby",
+    "image-cached-image-warm-in-standby",
+    "image-index-children-in-standby",
+    "image-missing-age-within-rpo",
+    "image-referrers-replicated",
     "image-replica-not-archived",
+    "image-replication-not-failed",
     "image-running-digest-in-standby",
     "registry-backfill-completed",
     "registry-standby-region-enabled",
     "repository-images-replicated",
     "repository-tag-divergence",
     "security-eks-supported-version",
+    "workload-image-pinned-by-digest",
 }
 CODE_ONLY = {"standby-iac-present"}
-UNDECLARED = {  # about parts of a registry, or quotas, that one door shows and the other does not
+UNDECLARED = {  # about parts of a registry, quotas, or roles, that one door shows and the other does not
     "registry-creation-template-has-role",
     "registry-creation-templates-cover-replicas",
     "registry-no-cache-of-primary-registry",
     "registry-pull-through-cache-parity",
     "registry-quota-headroom",
     "repository-standby-not-archived-by-pull-time",
+    "workload-puller-role-not-region-pinned",
 }
 
 
@@ -64,8 +71,10 @@ def verdicts(report, leave_out):
     """Return (rule, type, name, place, standby) -> status; a task definition's name is its family in both doors."""
     found = {}
     for finding in report.findings:
+        resource, there = finding.resource, finding.counterpart
+        if resource.name is None:
+            continue  # what was not collected: functions, and what runs in clusters
         if finding.rule_id not in leave_out and finding.status is not Status.NOT_APPLICABLE:
-            resource, there = finding.resource, finding.counterpart
             key = (finding.rule_id, resource.type, resource.name, resource.region, there and there.region)
             found.setdefault(key, set()).add(finding.status)
     return found

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from scanner.model import InsufficientData, Unknown, guard
 from scanner.patterns import OPERATORS, compare, glob, matches_arn
-from scanner.policy import ANYONE, Answer, Decision, Grant, decide, decide_all, grants
+from scanner.policy import ANYONE, Answer, Decision, Grant, decide, decide_all, grants, permits
 
 ACCOUNT = "111122223333"
 ROOT = f"arn:aws:iam::{ACCOUNT}:root"
@@ -506,3 +506,86 @@ def test_a_grant_is_what_the_policy_decides(policy):
 
 def ask_for(policy, principal, action, context):
     return decide(guard({"Statement": policy}), principal, action, ARN, context).decision
+
+
+# --- the policies of an identity ---------------------------------------------------------------------------------
+
+
+GET_IMAGE = "ecr:BatchGetImage"
+UNSEEN = InsufficientData("iam:GetPolicyVersion was denied")
+
+
+def own(*statements):
+    return guard({"Version": "2012-10-17", "Statement": list(statements)})
+
+
+def grant(effect="Allow", **changes):
+    base = {"Effect": effect, "Action": "ecr:*", "Resource": "*", **changes}
+    return {name: value for name, value in base.items() if value is not None}
+
+
+@pytest.mark.parametrize(
+    ("policies", "expected"),
+    [
+        ([], DENIED),
+        ([None], DENIED),
+        ([own(grant())], ALLOWED),
+        ([own(grant(Action="ecr:Batch*"))], ALLOWED),
+        ([own(grant(Action=["s3:*", "ECR:batchgetimage"]))], ALLOWED),
+        ([own(grant(Action="ecr:GetAuthorizationToken"))], DENIED),
+        ([own(grant(Action=None, NotAction="iam:*"))], ALLOWED),
+        ([own(grant(Action=None, NotAction="ecr:*"))], DENIED),
+        ([own(grant(Resource=ARN))], ALLOWED),
+        ([own(grant(Resource=ARN.replace("us-west-2", "us-east-1")))], DENIED),
+        ([own(grant(Resource=ARN.replace("us-west-2", "*")))], ALLOWED),
+        ([own(grant(Resource=["arn:aws:s3:::a", ARN]))], ALLOWED),
+        ([own(grant(Resource=None, NotResource=ARN))], DENIED),
+        ([own(grant(Resource=None, NotResource="arn:aws:s3:::a"))], ALLOWED),
+        ([own(grant(Resource="arn:aws:ecr:${aws:RequestedRegion}:*:repository/*"))], UNDECIDED),
+        ([own(grant(Condition={"StringEquals": {"aws:RequestedRegion": "us-west-2"}}))], UNDECIDED),
+        ([own(grant(Condition={"StringEquals": {"aws:RequestedRegion": "us-east-1"}}, Action="s3:*"))], DENIED),
+        ([own(grant()), own(grant("Deny"))], DENIED),
+        ([own(grant()), own(grant("Deny", Resource="arn:aws:s3:::a"))], ALLOWED),
+        ([own(grant()), own(grant("Deny", Condition={"Bool": {"aws:SecureTransport": "false"}}))], UNDECIDED),
+        ([own(grant()), UNSEEN], UNDECIDED),
+        ([UNSEEN], UNDECIDED),
+        ([UNSEEN, own(grant("Deny"))], DENIED),
+        ([own(grant(Principal="*"))], UNDECIDED),
+        ([own(grant(NotPrincipal={"AWS": ROLE}))], UNDECIDED),
+        ([own(grant(Resource=None))], UNDECIDED),
+        ([own(grant(Action=None))], UNDECIDED),
+        ([own(grant()), "no policy"], UNDECIDED),
+        ([own(grant()), own(Unknown("not resolved"))], UNDECIDED),
+        ([own(grant(Action=Unknown("not resolved")))], UNDECIDED),
+    ],
+)
+def test_the_policies_of_an_identity(policies, expected):
+    answer = permits(policies, GET_IMAGE, ARN)
+    assert answer.decision is expected
+    assert answer.reasons
+
+
+def test_what_is_of_no_resource_is_only_allowed_on_all():
+    token = "ecr:GetAuthorizationToken"
+    assert permits([own(grant())], token, "*").decision is ALLOWED
+    assert permits([own(grant(Resource="arn:aws:ecr:*:*:repository/*"))], token, "*").decision is DENIED
+
+
+def test_a_condition_whose_key_is_known_is_evaluated():
+    region = {"StringEquals": {"aws:RequestedRegion": "us-east-1"}}
+    for known, expected in (("us-east-1", ALLOWED), ("us-west-2", DENIED)):
+        answer = permits([own(grant(Condition=region))], GET_IMAGE, ARN, {"aws:RequestedRegion": known})
+        assert answer.decision is expected
+
+
+def test_a_denial_by_a_statement_is_told_from_no_permission():
+    assert permits([own(grant("Deny"))], GET_IMAGE, ARN).explicit
+    assert not permits([], GET_IMAGE, ARN).explicit
+    assert "on" in permits([], GET_IMAGE, ARN).reasons[0]
+
+
+@given(st.lists(st.sampled_from([own(grant()), own(grant("Deny")), own(grant(Action="s3:*")), None]), max_size=5))
+def test_what_was_not_seen_never_allows(policies):
+    seen, more = permits(policies, GET_IMAGE, ARN).decision, permits([*policies, UNSEEN], GET_IMAGE, ARN)
+    assert more.decision is (DENIED if more.explicit else UNDECIDED)
+    assert not more.explicit or seen is DENIED

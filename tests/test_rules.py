@@ -18,6 +18,7 @@ from scanner.finding import Status
 from scanner.model import InsufficientData, Items, Model, Properties, Unknown
 from scanner.rule import load_rules
 from scanner.vocabulary import definition, types
+from scanner.workloads import WORKLOADS
 
 RULES = load_rules()
 FOLDER = Path(__file__).parents[1] / "rules"
@@ -26,11 +27,13 @@ ROOMS = {
     "images",
     "lifecycle",
     "model",
+    "platforms",
     "policy",
     "references",
     "regions",
     "releases",
     "replication",
+    "roles",
     "rule",
     "workloads",
 }
@@ -271,3 +274,10 @@ def test_values_of_variables_are_in_no_finding():
     assert [finding.status for finding in findings] == [Status.FAIL] * 3
     assert all("us-east-1" in finding.message for finding in findings)
     assert not any("hunter2" in f"{finding.message} {dict(finding.evidence)}" for finding in findings)
+
+
+def test_rules_about_what_runs_are_about_every_kind_of_workload():
+    """A service, a task, a function and a pod are judged alike: no rule of images names some of them only."""
+    for rule in RULES:
+        if "AWS::ECS::Task" in rule.resource:
+            assert set(WORKLOADS) <= set(rule.resource), rule.id

@@ -788,3 +788,13 @@ def test_services_are_found_by_the_name_that_requests_are_signed_for():
     assert catalogue().signed("ec2").protocols == ("ec2",)
     assert set(catalogue().signed("codebuild").protocols) == {CBOR, "json"}
     assert catalogue().signed("nonesuch") is None
+
+
+@pytest.mark.parametrize("region", ["us-east-1", "us-west-2"])
+def test_a_policy_of_iam_reads_as_it_was_wherever_it_is_asked_for(region):
+    document = {"Statement": [{"Effect": "Allow", "Action": "*", "Resource": f"100%25 + {HOSTILE[:8]}"}]}
+    parameters = {"RoleName": "r", "PolicyName": "p"}
+    told = calls("iam", "GetRolePolicy", parameters, {**parameters, "PolicyDocument": document})
+    with serve(Told(told)) as endpoint:
+        answer = client(endpoint, "iam", region).get_role_policy(**parameters)
+    assert answer["PolicyDocument"] == document

@@ -1,7 +1,16 @@
 r"""
 title: No image that runs in the primary is archived in the standby
 severity: critical
-resource: [AWS::ECS::Service, AWS::ECS::Task]
+resource:
+  - AWS::ECS::Service
+  - AWS::ECS::Task
+  - AWS::Lambda::Function
+  - Kubernetes::CronJob
+  - Kubernetes::DaemonSet
+  - Kubernetes::Deployment
+  - Kubernetes::Job
+  - Kubernetes::Pod
+  - Kubernetes::StatefulSet
 needs: [AWS::ECR::Repository, AWS::ECR::Image]
 across: standby
 rationale: |
@@ -20,10 +29,11 @@ references:
   - https://docs.aws.amazon.com/AmazonECR/latest/userguide/archive_restore_image.html
   - https://docs.aws.amazon.com/AmazonECR/latest/userguide/archive-image.html
 traps:
-  - An image that is being restored is listed, and cannot be pulled until it is ACTIVE.
-  - >-
-    Archiving is per Region: the primary's copy may be archived and the standby's not.
-  - A digest that is not in the standby at all is a finding of image-running-digest-in-standby alone.
+  - A copy that is being restored is listed as ACTIVATING; a pull of it still fails, so the rule does too.
+  - Archiving is per Region, so the state of the primary's copy says nothing and is not looked at.
+  - Images that nothing runs may rest in the archive, so only what runs is judged.
+  - An image that is missing altogether is for image-running-digest-in-standby to judge.
+  - A list that leaves archived images out, as that of ECR does by default, would call them missing; all are listed.
 controls:
   aws-well-architected: [REL13-BP02]
   nist-800-53: [CP-10]
@@ -62,7 +72,32 @@ examples:
       Images:
         - {Repository: shop/api, Digest: api-12, Region: us-west-2}
         - {Repository: shop/log, Region: us-west-2}
+    - Resources:  # a function and a Deployment
+        resize:
+          Type: AWS::Lambda::Function
+          Properties: &function
+            FunctionName: resize
+            PackageType: Image
+            ContainerImages:
+              - ContainerName: resize
+                Image: 111122223333.dkr.ecr.us-east-1.amazonaws.com/shop/resize:3
+                ImageDigest: resize-3
+        web:
+          Type: Kubernetes::Deployment
+          Properties: &deployment
+            Cluster: arn:aws:eks:us-east-1:111122223333:cluster/shop
+            Namespace: shop
+            Name: web
+            ContainerImages:
+              - {ContainerName: web, Image: "111122223333.dkr.ecr.us-east-1.amazonaws.com/shop/web:3", ImageDigest: web-3}
+      Images:
+        - {Repository: shop/resize, Digest: resize-3, Region: us-west-2}
+        - {Repository: shop/web, Digest: web-3, Region: us-west-2}
   fail:
+    - Resources: {resize: {Type: AWS::Lambda::Function, Properties: *function}}
+      Images: [{Repository: shop/resize, Digest: resize-3, Region: us-west-2, Status: ARCHIVED}]
+    - Resources: {web: {Type: Kubernetes::Deployment, Properties: *deployment}}
+      Images: [{Repository: shop/web, Digest: web-3, Region: us-west-2, Status: ARCHIVED}]
     - Resources: *api
       Images:
         - {Repository: shop/api, Digest: api-12}

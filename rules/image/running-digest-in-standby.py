@@ -1,14 +1,23 @@
 r"""
 title: Every image that runs in the primary is in the standby, by digest
 severity: critical
-resource: [AWS::ECS::Service, AWS::ECS::Task]
+resource:
+  - AWS::ECS::Service
+  - AWS::ECS::Task
+  - AWS::Lambda::Function
+  - Kubernetes::CronJob
+  - Kubernetes::DaemonSet
+  - Kubernetes::Deployment
+  - Kubernetes::Job
+  - Kubernetes::Pod
+  - Kubernetes::StatefulSet
 needs: [AWS::ECR::Repository, AWS::ECR::Image]
 across: standby
 rationale: |
   ECR replicates what is pushed after replication was switched on, makes one hop, promises no time, and reports a
   failure only as an event. A rule that says "replicate" therefore proves nothing about the image that runs. If its
   digest is not in the standby's registry, the first task that starts there after a failover stops with
-  CannotPullContainerError.
+  CannotPullContainerError, a pod stays in ImagePullBackOff, and a Lambda function cannot be created.
 remediation: |
   Copy the exact bytes; a rebuilt image has another digest. For images older than the replication rule, backfill:
 
@@ -28,14 +37,15 @@ references:
   - https://docs.aws.amazon.com/AmazonECR/latest/userguide/replication-backfill.html
   - https://docs.aws.amazon.com/AmazonECS/latest/developerguide/deployment-type-ecs.html
 traps:
-  - The tag may be in the standby on other bytes; digests are compared, never tags.
-  - >-
-    An image that was pushed minutes ago may still be on its way: unknown until the grace time is over.
-  - Images live in the registry of whichever account the name says, and that account's standby is asked.
-  - >-
-    A repository that the standby fills from an upstream on demand may still serve what it does not hold yet: unknown,
-    unless the upstream is in the Region that is lost.
-  - Public registries and those that AWS owns are not replicated by anybody, so they are left out.
+  - A tag can be in the standby on other bytes, so digests are compared and tags never are.
+  - An image that was pushed less than the grace time ago may still be on its way, so it is undecided.
+  - Archived copies are listed too, so they count as being there; image-replica-not-archived judges them.
+  - Registries that AWS fills in every Region, those of EKS add-ons, have no replica that could be missing.
+  - An image from another vendor's registry is for workload-no-unmirrored-external-image to judge.
+  - A registry in another account has its own pair, which says where its images go.
+  - A pull-through cache may fetch the image on demand, so it is undecided; Lambda cannot pull through one.
+  - A place that was not scanned, or a list that ended early, proves nothing about an absent image.
+  - An index and the manifest of one platform are separate images; whichever of them a node says it runs is looked up.
 controls:
   aws-well-architected: [REL13-BP02, REL13-BP04]
   nist-800-53: [CP-6, CP-9, CP-10]
@@ -118,7 +128,50 @@ examples:
       Images:
         - {Repository: shop/web, Digest: web-3}
         - {Repository: shop/web, Digest: web-3, Region: us-west-2}
+    - Resources:  # a function: Lambda resolved its tag to a digest when it was deployed
+        resize: &function
+          Type: AWS::Lambda::Function
+          Properties:
+            FunctionName: resize
+            PackageType: Image
+            ContainerImages:
+              - ContainerName: resize
+                Image: 111122223333.dkr.ecr.us-east-1.amazonaws.com/shop/resize:3
+                ImageDigest: resize-3
+      Images:
+        - {Repository: shop/resize, Digest: resize-3}
+        - {Repository: shop/resize, Digest: resize-3, Region: us-west-2}
+    - Resources:  # a Deployment: its node names the index of all platforms, which was pushed under that tag
+        web: &deployment
+          Type: Kubernetes::Deployment
+          Properties:
+            Cluster: arn:aws:eks:us-east-1:111122223333:cluster/shop
+            Namespace: shop
+            Name: web
+            ContainerImages:
+              - {ContainerName: web, Image: "111122223333.dkr.ecr.us-east-1.amazonaws.com/shop/web:3", ImageDigest: web-3}
+      Images:
+        - {Repository: shop/web, Digest: web-3, Tags: ["3"], MediaType: application/vnd.oci.image.index.v1+json}
+        - {Repository: shop/web, Digest: web-3-arm}
+        - {Repository: shop/web, Digest: web-3, Region: us-west-2, Status: ARCHIVED}
   fail:
+    - Resources: {resize: *function}
+      Images: [{Repository: shop/resize, Digest: resize-3}, {Repository: shop/resize, Region: us-west-2}]
+    - Resources:  # the standby has a cache of another vendor's registry, and Lambda cannot pull through it
+        resize: *function
+        cache:
+          Type: AWS::ECR::PullThroughCacheRule
+          Region: us-west-2
+          Properties: {EcrRepositoryPrefix: shop, UpstreamRegistryUrl: registry-1.docker.io}
+      Images: [{Repository: shop/resize, Digest: resize-3}, {Repository: shop/resize, Region: us-west-2}]
+    - Resources: {web: *deployment}  # the manifest of one platform is there, the index that runs is not
+      Images:
+        - {Repository: shop/web, Digest: web-3}
+        - {Repository: shop/web, Digest: web-3-arm, Region: us-west-2}
+    - Resources: *api  # exactly as old as the grace time
+      Images:
+        - {Repository: shop/api, Digest: api-12, PushedAt: "2026-10-31T23:30:00Z"}
+        - {Repository: shop/api, Region: us-west-2}
     - Resources: *api  # the repository is there, the digest is not, although the tag is
       Images:
         - {Repository: shop/api, Digest: api-12, Tags: ["1.2"]}
@@ -172,6 +225,21 @@ examples:
       Images:
         - {Repository: shop/api, Digest: api-12}
         - {Repository: shop/api, Region: us-west-2, Incomplete: ThrottlingException}
+    - Resources:  # a node that has not pulled yet shows no digest
+        web:
+          Type: Kubernetes::Deployment
+          Properties:
+            Cluster: arn:aws:eks:us-east-1:111122223333:cluster/shop
+            Namespace: shop
+            Name: web
+            ContainerImages:
+              - ContainerName: web
+                Image: 111122223333.dkr.ecr.us-east-1.amazonaws.com/shop/web:3
+                ImageDigest: {Unknown: the container is waiting}
+      Images: [{Repository: shop/web, Digest: web-3, Tags: ["3"]}, {Repository: shop/web, Region: us-west-2}]
+    - Resources: {web: *deployment}  # the clusters of the Region were not asked, so others may run there
+      Images:
+        - {Repository: shop/web, Region: us-west-2, Incomplete: ThrottlingException}
     - Resources: *api  # nobody may look into the standby
       Images: [{Repository: shop/api, Digest: api-12}]
       Gaps: [{Reason: AccessDeniedException, Type: "AWS::ECR::Repository", Operation: "ecr:DescribeRepositories", Region: us-west-2}]
@@ -225,9 +293,9 @@ examples:
 """
 
 from scanner.images import SAMPLE
-from scanner.model import InsufficientData, Place
+from scanner.model import InsufficientData
 from scanner.rule import Evidence, NotApplicable, Undecided, Violation
-from scanner.workloads import live_only, replicas
+from scanner.workloads import FUNCTION, cache_of, live_only, replicas
 
 
 def check(twin, model, parameters):
@@ -248,7 +316,7 @@ def check(twin, model, parameters):
             row["digest"] = replica.digest
             row["exists"] = replica.image is not None
             if replica.image is None:
-                outcome = absent(replica, twin.pair, model, parameters["grace"])
+                outcome = absent(replica, twin, model, parameters["grace"])
                 outcomes.append(outcome)
                 if isinstance(outcome, Violation):
                     missing.append(replica)
@@ -262,13 +330,14 @@ def check(twin, model, parameters):
     yield from outcomes
 
 
-def absent(replica, pair, model, grace):
+def absent(replica, twin, model, grace):
     """Judge a digest that is known not to be in the standby."""
     what = f"Container '{replica.container}' runs '{replica.source.name}@{replica.digest}'"
     where = f"the registry of '{replica.repository.account}/{replica.repository.region}'"
-    upstream = cache_upstream(model, replica.repository)
-    if upstream and f".{pair.primary.region}." not in upstream:
-        return Undecided(f"{what}, which {where} does not hold but may fetch from '{upstream}'.", replica.pointer)
+    cache = cache_of(model, replica.repository)
+    fetched = cache and f".{twin.pair.primary.region}." not in cache.upstream
+    if fetched and twin.primary.type != FUNCTION:  # Lambda cannot pull through a cache
+        return Undecided(f"{what}, which {where} does not hold but may fetch from '{cache.upstream}'.", replica.pointer)
     if replica.repository == replica.source:
         return Violation(f"{what}, which {where} does not hold any more; no new task can pull it.", replica.pointer)
     if replica.original is None:
@@ -280,16 +349,6 @@ def absent(replica, pair, model, grace):
             replica.pointer,
         )
     return Violation(f"{what}, which {where} does not hold; no task could pull it there.", replica.pointer)
-
-
-def cache_upstream(model, repository):
-    """Return the registry from which the standby fills a repository on demand, None if there is none."""
-    registry = model.find("AWS::ECR::Registry", "registry", Place(repository.account, repository.region))
-    for rule in (registry and registry["PullThroughCacheRules"]) or []:
-        prefix = rule["EcrRepositoryPrefix"]
-        if prefix == "ROOT" or repository.name.startswith(f"{prefix}/"):
-            return rule["UpstreamRegistryUrl"] or rule["UpstreamRegistry"]
-    return None
 
 
 def evidence(rows, missing):

@@ -2,7 +2,17 @@
 title: Replication covers every repository that a workload runs
 severity: critical
 resource: AWS::ECR::Registry
-needs: [AWS::ECS::Service, AWS::ECS::Task, AWS::ECS::TaskDefinition]
+needs:
+  - AWS::ECS::Service
+  - AWS::ECS::Task
+  - AWS::ECS::TaskDefinition
+  - AWS::Lambda::Function
+  - Kubernetes::CronJob
+  - Kubernetes::DaemonSet
+  - Kubernetes::Deployment
+  - Kubernetes::Job
+  - Kubernetes::Pod
+  - Kubernetes::StatefulSet
 across: standby
 when: pair.image_distribution != 'dual-push'
 rationale: |
@@ -76,6 +86,20 @@ examples:
             ContainerImages:
               - {ContainerName: web, Image: 111122223333.dkr.ecr.us-east-1.amazonaws.com/shopping/web:1.2}
   fail:
+    - Resources:  # a function
+        registry: {Type: AWS::ECR::Registry, Properties: {ReplicationConfiguration: *by-prefix}}
+        resize:
+          Type: AWS::Lambda::Function
+          Properties: {FunctionName: resize, PackageType: Image, Code: {ImageUri: "111122223333.dkr.ecr.us-east-1.amazonaws.com/images/resize:3"}}
+    - Resources:  # a pod
+        registry: {Type: AWS::ECR::Registry, Properties: {ReplicationConfiguration: *by-prefix}}
+        web:
+          Type: Kubernetes::Deployment
+          Properties:
+            Cluster: arn:aws:eks:us-east-1:111122223333:cluster/shop
+            Namespace: shop
+            Name: web
+            ContainerImages: [{ContainerName: web, Image: "111122223333.dkr.ecr.us-east-1.amazonaws.com/web:1", ImageDigest: web-1}]
     - Resources:  # the prefix is that of a path that the name does not begin with
         registry: {Type: AWS::ECR::Registry, Properties: {ReplicationConfiguration: *by-prefix}}
         web:

@@ -2,7 +2,18 @@
 title: The standby does not cache images out of the primary Region's registry
 severity: high
 resource: AWS::ECR::Registry
-needs: [AWS::ECR::Image, AWS::ECS::Service, AWS::ECS::Task, AWS::ECS::TaskDefinition]
+needs:
+  - AWS::ECR::Image
+  - AWS::ECS::Service
+  - AWS::ECS::Task
+  - AWS::ECS::TaskDefinition
+  - AWS::Lambda::Function
+  - Kubernetes::CronJob
+  - Kubernetes::DaemonSet
+  - Kubernetes::Deployment
+  - Kubernetes::Job
+  - Kubernetes::Pod
+  - Kubernetes::StatefulSet
 across: standby
 rationale: |
   A pull through cache rule can have another ECR registry as its upstream. Images then come to the standby when they are

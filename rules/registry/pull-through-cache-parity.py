@@ -2,7 +2,18 @@
 title: A pull through cache that workloads use works in the standby as well
 severity: medium
 resource: AWS::ECR::Registry
-needs: [AWS::ECR::Image, AWS::ECS::Service, AWS::ECS::Task, AWS::ECS::TaskDefinition]
+needs:
+  - AWS::ECR::Image
+  - AWS::ECS::Service
+  - AWS::ECS::Task
+  - AWS::ECS::TaskDefinition
+  - AWS::Lambda::Function
+  - Kubernetes::CronJob
+  - Kubernetes::DaemonSet
+  - Kubernetes::Deployment
+  - Kubernetes::Job
+  - Kubernetes::Pod
+  - Kubernetes::StatefulSet
 across: standby
 rationale: |
   A pull through cache rule belongs to the registry of one Region. A task definition that names an image under its prefix

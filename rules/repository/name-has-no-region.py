@@ -2,7 +2,18 @@
 title: A repository named after the primary Region has a counterpart in the standby
 severity: high
 resource: AWS::ECR::Repository
-needs: [AWS::ECS::Service, AWS::ECS::Task, AWS::ECS::TaskDefinition, AWS::ECR::Image]
+needs:
+  - AWS::ECR::Image
+  - AWS::ECS::Service
+  - AWS::ECS::Task
+  - AWS::ECS::TaskDefinition
+  - AWS::Lambda::Function
+  - Kubernetes::CronJob
+  - Kubernetes::DaemonSet
+  - Kubernetes::Deployment
+  - Kubernetes::Job
+  - Kubernetes::Pod
+  - Kubernetes::StatefulSet
 across: standby
 parameters:
   newest:

@@ -2,7 +2,18 @@
 title: The standby's lifecycle policy keeps the images that are needed
 severity: high
 resource: AWS::ECR::Repository
-needs: [AWS::ECS::Service, AWS::ECS::Task, AWS::ECS::TaskDefinition, AWS::ECR::Image]
+needs:
+  - AWS::ECS::Service
+  - AWS::ECS::Task
+  - AWS::ECS::TaskDefinition
+  - AWS::Lambda::Function
+  - Kubernetes::CronJob
+  - Kubernetes::DaemonSet
+  - Kubernetes::Deployment
+  - Kubernetes::Job
+  - Kubernetes::Pod
+  - Kubernetes::StatefulSet
+  - AWS::ECR::Image
 across: standby
 parameters:
   within:

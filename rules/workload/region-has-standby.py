@@ -56,6 +56,9 @@ examples:
         region: {Type: AWS::Account::Region, Region: eu-west-1, Properties: {RegionName: eu-west-1}}
         shop: {Type: AWS::EKS::Cluster, Region: eu-west-1, Properties: {Name: shop, Version: "1.33"}}
       Gaps: [{Reason: AccessDeniedException, Type: "AWS::ECS::Service", Operation: "ecs:ListServices", Region: eu-west-1}]
+    - Resources:  # scaled to zero, and the last tasks have not stopped
+        region: {Type: AWS::Account::Region, Region: eu-west-1, Properties: {RegionName: eu-west-1}}
+        api: {Type: AWS::ECS::Service, Region: eu-west-1, Properties: {Cluster: payments, ServiceName: api, DesiredCount: 0, RunningCount: 1}}
     - Resources:  # the pair is another account's
         region: {Type: AWS::Account::Region, Properties: {RegionName: us-east-1}}
         api: {Type: AWS::ECS::Service, Properties: {Cluster: payments, ServiceName: api, DesiredCount: 2}}
@@ -73,6 +76,9 @@ examples:
     - Resources: *primary  # pairs follow from replication rules, which nobody may read
       Pairs: derived
       Gaps: [{Reason: AccessDeniedException, Type: "AWS::ECR::Registry", Operation: "ecr:DescribeRegistry"}]
+    - Resources:  # nor whose it is
+        region: {Type: AWS::Account::Region, Region: eu-west-1, Properties: {RegionName: eu-west-1}}
+        api: {Type: AWS::ECS::Service, Account: null, Region: eu-west-1, Properties: {Cluster: payments, ServiceName: api}}
     - Resources:  # a file does not say where it would run
         region: {Type: AWS::Account::Region, Region: eu-west-1, Properties: {RegionName: eu-west-1}}
         api: {Type: AWS::ECS::Service, Region: null, Properties: {Cluster: payments, ServiceName: api}}

@@ -19,6 +19,7 @@ from scanner.collectors import (
     ecs,
     eks,
     events,
+    iam,
     inspector2,
     kms,
     kubernetes,
@@ -52,6 +53,7 @@ COLLECTORS: Mapping[str, Collector] = {
     "inspector2": inspector2,
     "ecr": ecr,
     "kms": kms,
+    "iam": iam,
 }
 """By service, as botocore names it, in the order they are asked: workloads after what starts them, then images, then
 what those need."""

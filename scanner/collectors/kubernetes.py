@@ -54,6 +54,7 @@ def _ask(kind: Kind) -> Ask:
         tokens=("continue", "continue"),
         fills=filled.get(kind.name, ()),
         actions=("eks:DescribeCluster",),
+        reads=(eks.CLUSTER,),
     )
 
 

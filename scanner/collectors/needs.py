@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from functools import lru_cache
 
-from scanner.collectors import COLLECTORS
+from scanner.collectors import COLLECTORS, kubernetes
 from scanner.collectors.ask import Ask
 
 
@@ -31,9 +31,7 @@ def asks(service: str, needed: Collection[str] | None) -> tuple[Ask, ...]:
 @lru_cache
 def _with_others(needed: frozenset[str]) -> frozenset[str]:
     """Return the types, and those of other services that have to be seen before one can ask for them."""
-    if any(type.startswith("Kubernetes::") for type in needed):
-        needed |= {"AWS::EKS::Cluster"}  # whose workloads they are
-    every = [ask for collector in COLLECTORS.values() for ask in collector.CALLS]
+    every = [ask for collector in (*COLLECTORS.values(), kubernetes) for ask in collector.CALLS]
     more = needed.union(*(ask.reads for ask in every if _tells(ask, needed)))
     return needed if more == needed else _with_others(more)
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from scanner.documents import Document, pointer
 from scanner.model import Gap, Location, Resource, Unknown, guard
+from scanner.parsers import roles
 from scanner.parsers.intrinsics import NO_VALUE, Resolver, Trace
 from scanner.parsers.registry import REGISTRY, Piece, fold
 from scanner.regions import partition_by_name
@@ -196,6 +197,13 @@ class _Template:
                 made["TaskDefinition"] = self._target(
                     logical, properties["TaskDefinition"], "AWS::ECS::TaskDefinition"
                 )[1]
+        for name in roles.NAMED.get(type, ()):
+            if name in properties:
+                made[name] = self._target(logical, properties[name], roles.ROLE)[1]
+        if type == roles.ROLE:
+            made["Policies"] = roles.policies(
+                logical, self._name(logical), self.resources, self._resolver, lambda at, v: self._target(at, v, type)
+            )
         return made
 
     def _tasks_started(self, logical: str, targets: list[Any]) -> list[Any]:

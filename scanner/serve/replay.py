@@ -17,7 +17,7 @@ from scanner.serve.record import Answer, Record
 from scanner.serve.shelf import Shelf
 
 _GLOBAL = frozenset({("ec2", "DescribeRegions"), ("s3", "ListBuckets")})
-_GLOBAL_SERVICES = frozenset({"account", "organizations"})
+_GLOBAL_SERVICES = frozenset({"account", "iam", "organizations"})
 """What answers the same in every Region, so that what was asked in one of them answers in all."""
 _RECORDS, _LISTINGS = 64, 16
 """How many targets are kept in memory: their calls, and the images of their registries."""

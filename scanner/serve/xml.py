@@ -6,12 +6,14 @@ import json
 import re
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import quote
 from xml.etree import ElementTree
 
 from scanner.serve.models import Operation
 from scanner.serve.query import Refused
 
 _S3 = "http://s3.amazonaws.com/doc/2006-03-01/"
+_POLICY = "policyDocumentType"
 _ROOTS = {
     "ListBuckets": "ListAllMyBucketsResult",
     "ListObjectsV2": "ListBucketResult",
@@ -120,6 +122,8 @@ def _fill(node: ElementTree.Element, shape: Any, value: Any) -> None:
             _entry(ElementTree.SubElement(node, "entry"), shape, key, item)
     elif kind == "timestamp":
         node.text = time(value, shape.serialization.get("timestampFormat") or "iso8601")
+    elif shape.name == _POLICY:
+        node.text = quote(_text(value))  # IAM's own way, in which botocore reads it
     else:
         node.text = _text(value)
 
