@@ -328,3 +328,93 @@ _ELEMENTS: Mapping[str, Callable[[Mapping[str, Any], _Request], bool | None]] = 
     "resource": _resource,
     "condition": _condition,
 }
+
+
+def forbids(policy: Any, principal: str, action: str, resource: str) -> bool | None:
+    """Return whether a statement of a policy denies this explicitly; None where that cannot be decided.
+
+    Unlike `decide`, what no statement allows is not denied: within an account, identity policies may allow it.
+    """
+    request = _Request(principal, action, resource, {})
+    try:
+        matches = [_match(statement, request) for statement in _statements(policy)]
+    except (InsufficientData, _Malformed):
+        return None
+    return _any(match.applies for match in matches if "Deny" in match.effects)
+
+
+RESTRICTING = frozenset(
+    (
+        "aws:principalaccount",
+        "aws:principalarn",
+        "aws:principalorgid",
+        "aws:principalorgpaths",
+        "aws:sourceaccount",
+        "aws:sourcearn",
+        "aws:sourceorgid",
+        "aws:sourceorgpaths",
+        "aws:sourceowner",
+        "aws:sourcevpc",
+        "aws:sourcevpce",
+        "aws:vpceaccount",
+        "aws:vpceorgid",
+    )
+)
+"""Condition keys that leave over only principals, or networks, that somebody chose."""
+_POSITIVE = frozenset(("stringequals", "stringlike", "arnequals", "arnlike", "stringequalsignorecase"))
+
+
+def public(policy: Any) -> tuple[bool | None, str]:
+    """Return whether a resource policy lets everybody in, and which statement, or why that cannot be decided.
+
+    A statement that allows all principals lets everybody in unless a condition leaves over some that were chosen. A
+    denial beside it may do so too: then it is not decided.
+    """
+    try:
+        statements = [_opening(statement) for statement in _statements(policy)]
+    except (InsufficientData, _Malformed) as problem:
+        return None, str(problem)
+    opens = [named for effect, is_open, named in statements if effect == "Allow" and is_open]
+    if opens and any(effect == "Deny" for effect, _, _ in statements):
+        return None, f"{opens[0]} allows everybody, and another statement denies some of that"
+    if opens:
+        return True, opens[0]
+    unclear = [named for _, is_open, named in statements if is_open is None]
+    return (None, f"whether {unclear[0]} lets everybody in hangs on its condition") if unclear else (False, "")
+
+
+def _opening(statement: Any) -> tuple[str, bool | None, str]:
+    """Return the effect of a statement, whether it is about everybody, and what it is called."""
+    if isinstance(statement, InsufficientData):
+        raise statement
+    if not isinstance(statement, dict):
+        raise _Malformed("a statement of the policy is not an object")
+    effect = statement.get("Effect")
+    if effect not in ("Allow", "Deny"):
+        raise _Malformed(f"a statement of the policy has the effect '{effect}'")
+    value, negated = _either(statement, "Principal")
+    if value is None:
+        raise _Malformed("a statement of the policy names no principal")
+    everybody = negated or any(name == "*" for _, name in _principals(value))
+    return effect, _narrowed(statement.get("Condition")) if everybody else False, _named(statement)
+
+
+def _narrowed(condition: Any) -> bool | None:
+    """Return False if a condition leaves over chosen principals, True if it leaves everybody, None if nobody knows."""
+    if condition is None:
+        return True
+    if not isinstance(condition, dict):
+        raise _Malformed("a condition of the policy is not an object")
+    for operator in condition:
+        keys = condition[operator]
+        if operator.lower().rpartition(":")[2] not in _POSITIVE or not isinstance(keys, dict):
+            continue
+        for key in keys:
+            chosen = _strings(keys[key], "Condition")
+            if key.lower() in RESTRICTING and not operator.lower().startswith("forallvalues") and _chosen(chosen):
+                return False
+    return None
+
+
+def _chosen(values: Sequence[str]) -> bool:
+    return not any(value.strip("*?") == "" for value in values)

@@ -13,6 +13,7 @@ from scanner.errors import DocumentError, UsageError
 from scanner.model import Gap, Location, Resource, Unknown, guard, plain
 from scanner.parsers import cloudformation
 from scanner.parsers.registry import REGISTRY, Piece, fold, undeclared
+from scanner.recovery import DECLARED
 from scanner.vocabulary import TAGS
 
 PARSERS = {"cloudformation": cloudformation}
@@ -107,7 +108,8 @@ class _Reading:
             for one in cloudformation.declarations(document, path, account, region, suffix=suffix):
                 match one:
                     case Resource():
-                        self.resources.append(one)
+                        if not one.type.startswith(DECLARED):  # evidence is not for a template to give
+                            self.resources.append(one)
                     case Piece():
                         self.pieces.append(one)
                     case Gap():
