@@ -150,3 +150,55 @@ def _towards(pair: Pair, place: Place) -> Iterator[Pair]:
 def prepared(model: Model, place: Place) -> list[Pair]:
     """Return the pairs whose standby, here, is kept ready: all but those of class backup-restore."""
     return [pair for pair in pairs_to(model, place) if pair.dr_class != "backup-restore"]
+
+
+def names_cluster_of(workflows: Any, tier: Resource) -> bool:
+    """Tell whether a plan of ARC Region switch scales something in a cluster that a tier names."""
+    arns = [arn for workflow in workflows or () for step in workflow["Steps"] or () for arn in _cluster_arns(step)]
+    names = {arn.rpartition("/")[2] for arn in arns}
+    globs = [*(tier["Clusters"] or ()), *(glob.partition("/")[0] for glob in tier["Services"] or () if "/" in glob)]
+    return any(fnmatchcase(name, glob) for name in names for glob in globs)
+
+
+def _cluster_arns(step: Any) -> Iterator[str]:
+    for name in step["ExecutionBlockConfiguration"] or ():
+        block = step["ExecutionBlockConfiguration"][name]
+        for one in [*(block["Services"] or ()), *(block["EksClusters"] or ())]:
+            yield str(one["ClusterArn"])
+        for inner in block["Steps"] or ():
+            yield from _cluster_arns(inner)
+
+
+def plans_of(model: Model, tier: Resource) -> tuple[list[Resource], list[str]]:
+    """Return the plans of ARC Region switch that scale something of a tier, and why there may be more."""
+    found, doubts = [], []
+    for plan in model.of_type("AWS::ARCRegionSwitch::Plan"):
+        try:
+            if names_cluster_of(plan["Workflows"], tier):
+                found.append(plan)
+        except InsufficientData as gap:
+            doubts.append(f"which clusters plan '{plan.name}' scales was not seen: {gap}")
+    return found, doubts
+
+
+def is_failover(drill: Resource) -> bool:
+    """Tell whether a drill was a failover that succeeded."""
+    return bool(drill["Scenario"] == "failover" and drill["Outcome"] == "success")
+
+
+def is_recovery(execution: Any) -> bool:
+    """Tell whether an execution of a plan activated a Region and completed."""
+    done = ("completed", "completedMonitoringApplicationHealth")
+    return execution["ExecutionAction"] == "activate" and execution["ExecutionState"] in done
+
+
+def waits(workflows: Any) -> bool:
+    """Tell whether a plan has a step in which somebody has to approve."""
+    steps = [step for workflow in workflows or () for step in workflow["Steps"] or ()]
+    return any(_waits(step) for step in steps)
+
+
+def _waits(step: Any) -> bool:
+    blocks = step["ExecutionBlockConfiguration"] or {}
+    inner = [one for name in blocks for one in blocks[name]["Steps"] or ()]
+    return step["ExecutionBlockType"] == "ManualApproval" or any(_waits(one) for one in inner)

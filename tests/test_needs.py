@@ -188,7 +188,8 @@ def test_the_present_rules_need_three_services():
 
 @every_rule
 def test_somebody_tells_of_every_type_that_a_rule_needs(rule):
-    assert rule.needs <= {*TYPES, "AWS::Account::Region"}
+    declared = {type for type in rule.needs if type.startswith("Regionproof::")}  # nobody asks AWS for these
+    assert rule.needs - declared <= {*TYPES, "AWS::Account::Region"}
 
 
 def test_one_rule_alone_needs_little():

@@ -21,7 +21,8 @@ from scanner.vocabulary import definition, types
 RULES = load_rules()
 FOLDER = Path(__file__).parents[1] / "rules"
 FRAMEWORKS = {"nist-800-53", "aws-well-architected", "iso-27001-2022", "soc-2", "dora", "nis2", "security-hub"}
-ROOMS = {"images", "lifecycle", "model", "policy", "references", "rule", "workloads"}
+ROOMS = {"events", "exposure", "images", "lifecycle", "model", "network", "policy", "recovery", "references", "rule"}
+ROOMS |= {"scanning", "workloads"}
 LIBRARY = {"__future__", "collections", "datetime", "fnmatch", "functools", "itertools", "json", "operator", "re"}
 
 SENTENCE = r"(?:['A-Z0-9]|[a-z0-9-]+:[A-Z]).*[.]"
