@@ -11,7 +11,7 @@ remediation: |
   Make a signing profile in the standby's Region and a signing configuration that names it:
 
       aws signer put-signing-profile --region <standby> --profile-name <name> --platform-id Notation-OCI-SHA384-ECDSA
-      aws ecr put-signing-configuration --region <standby> --signing-configuration \\
+      aws ecr put-signing-configuration --region <standby> --signing-configuration \
         '{"rules":[{"signingProfileArn":"<profile of the standby>"}]}'
 
   In CloudFormation `AWS::ECR::SigningConfiguration`.

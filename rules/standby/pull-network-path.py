@@ -11,9 +11,9 @@ rationale: |
 remediation: |
   Give the subnets a way to the registry:
 
-      aws ec2 create-vpc-endpoint --region <standby> --vpc-id <vpc> --vpc-endpoint-type Interface --private-dns-enabled \\
+      aws ec2 create-vpc-endpoint --region <standby> --vpc-id <vpc> --vpc-endpoint-type Interface --private-dns-enabled \
         --service-name com.amazonaws.<standby>.ecr.dkr --subnet-ids <subnets> --security-group-ids <group>   # and ecr.api
-      aws ec2 create-vpc-endpoint --region <standby> --vpc-id <vpc> --vpc-endpoint-type Gateway \\
+      aws ec2 create-vpc-endpoint --region <standby> --vpc-id <vpc> --vpc-endpoint-type Gateway \
         --service-name com.amazonaws.<standby>.s3 --route-table-ids <route tables>
 
   In Terraform `aws_vpc_endpoint`, in CloudFormation `AWS::EC2::VPCEndpoint`. In an endpoint's policy allow the standby's
@@ -296,8 +296,8 @@ def subnets(workload):
 
 def on_fargate(service):
     providers = [one["CapacityProvider"] for one in service["CapacityProviderStrategy"] or ()]
-    return (
-        service["LaunchType"] == "FARGATE" or bool(providers) and all(str(p).startswith("FARGATE") for p in providers)
+    return service["LaunchType"] == "FARGATE" or (
+        bool(providers) and all(str(p).startswith("FARGATE") for p in providers)
     )
 
 
