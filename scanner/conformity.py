@@ -21,9 +21,14 @@ def validate(document: Document, name: str, path: str) -> None:
     checker.checks("duration", raises=ValueError)(lambda v: not isinstance(v, str) or duration.parse(v) is not None)
     checker.checks("date", raises=ValueError)(lambda v: not isinstance(v, str) or date.fromisoformat(v) is not None)
     validator = Draft202012Validator(schema(name), format_checker=checker)
-    errors = sorted(validator.iter_errors(document.value), key=lambda error: list(map(str, error.absolute_path)))
+    errors = sorted(validator.iter_errors(document.value), key=_order)
     if errors:
         raise _explained(errors[0], document, name, path)
+
+
+def _order(error: Any) -> tuple[list[str], bool]:
+    """Put a key that nobody knows before one that is missing: it is the reason."""
+    return list(map(str, error.absolute_path)), error.validator != "additionalProperties"
 
 
 def at(document: Document, path: str, parts: Sequence[str | int]) -> str:

@@ -21,8 +21,8 @@ from scanner.vocabulary import definition, types
 RULES = load_rules()
 FOLDER = Path(__file__).parents[1] / "rules"
 FRAMEWORKS = {"nist-800-53", "aws-well-architected", "iso-27001-2022", "soc-2", "dora", "nis2", "security-hub"}
-ROOMS = {"events", "exposure", "images", "lifecycle", "model", "network", "policy", "recovery", "references", "rule"}
-ROOMS |= {"scanning", "workloads"}
+ROOMS = {"events", "exposure", "images", "keys", "lifecycle", "model", "network", "policy", "recovery"}
+ROOMS |= {"references", "rule", "scanning", "workloads"}
 LIBRARY = {"__future__", "collections", "datetime", "fnmatch", "functools", "itertools", "json", "operator", "re"}
 
 SENTENCE = r"(?:['A-Z0-9]|[a-z0-9-]+:[A-Z]).*[.]"

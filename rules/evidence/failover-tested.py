@@ -51,6 +51,9 @@ examples:
     - Resources:  # the day itself is within the interval
         tier: {Type: Regionproof::Recovery::Tier, Properties: {Name: tier-1, Clusters: ["shop"]}}
         drill: {Type: Regionproof::Recovery::Drill, Properties: {Date: "2025-11-01", Tiers: [tier-1], Scenario: failover, Outcome: success, Link: "https://wiki.example.com/1"}}
+    - Resources:  # on the day of the data
+        tier: *tier
+        drill: {Type: Regionproof::Recovery::Drill, Properties: {Date: "2026-11-01", Tiers: [tier-0], Scenario: failover, Outcome: success, Link: "https://wiki.example.com/1"}}
     - Resources:  # all that the only pair has
         tier: *tier
         drill: {Type: Regionproof::Recovery::Drill, Properties: {Date: "2026-10-01", Pair: {Primary: us-east-1, Standby: us-west-2}, Scenario: failover, Outcome: success, Link: "https://wiki.example.com/1"}}
@@ -182,10 +185,11 @@ def check(tier, model, parameters):
     unread, later = [], False
     for when, what in held(tier, model, plans, unread):
         before = age(model, when)
-        if timedelta(0) <= before <= interval:
+        if before < timedelta(0):
+            later = True
+        elif before <= interval:
             yield Evidence(last=what)
             break
-        later = later or before < timedelta(0)
     else:
         unseen = [*hidden, *doubts, *unread]
         if later:

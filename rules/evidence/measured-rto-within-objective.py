@@ -46,7 +46,23 @@ examples:
                     ExecutionBlockConfiguration:
                       EcsCapacityIncreaseConfig: {Services: [{ClusterArn: "arn:aws:ecs:us-west-2:111122223333:cluster/payments"}]}
             Executions: [{ExecutionAction: activate, ExecutionState: completed, EndTime: "2026-09-01T10:00:00Z", ActualRecoveryTime: PT15M0S}]
+    - Resources:  # an approval was waited for, and all the same it took no longer
+        tier: *tier
+        plan:
+          Type: AWS::ARCRegionSwitch::Plan
+          Properties:
+            Name: payments
+            Workflows: &waits
+              - Steps:
+                  - {ExecutionBlockType: ManualApproval, ExecutionBlockConfiguration: {}}
+                  - ExecutionBlockType: ECSServiceScaling
+                    ExecutionBlockConfiguration:
+                      EcsCapacityIncreaseConfig: {Services: [{ClusterArn: "arn:aws:ecs:us-west-2:111122223333:cluster/payments"}]}
+            Executions: [{ExecutionAction: activate, ExecutionState: completed, EndTime: "2026-09-01T10:00:00Z", ActualRecoveryTime: PT15M}]
   fail:
+    - Resources:  # on the day of the data
+        tier: *tier
+        drill: {Type: Regionproof::Recovery::Drill, Properties: {Date: "2026-11-01", Tiers: [tier-0], Scenario: failover, Outcome: success, Rto: 1h}}
     - Resources:
         tier: *tier
         drill: {Type: Regionproof::Recovery::Drill, Properties: {Date: "2026-05-02", Tiers: [tier-0], Scenario: failover, Outcome: success, Rto: 15m1s}}
@@ -77,12 +93,7 @@ examples:
           Type: AWS::ARCRegionSwitch::Plan
           Properties:
             Name: payments
-            Workflows:
-              - Steps:
-                  - {ExecutionBlockType: ManualApproval, ExecutionBlockConfiguration: {}}
-                  - ExecutionBlockType: ECSServiceScaling
-                    ExecutionBlockConfiguration:
-                      EcsCapacityIncreaseConfig: {Services: [{ClusterArn: "arn:aws:ecs:us-west-2:111122223333:cluster/payments"}]}
+            Workflows: *waits
             Executions: [{ExecutionAction: activate, ExecutionState: completed, EndTime: "2026-09-01T10:00:00Z", ActualRecoveryTime: PT1H}]
     - Resources:  # how long it took was not shown
         tier: *tier

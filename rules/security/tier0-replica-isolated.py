@@ -135,6 +135,12 @@ examples:
         repository: *repository
         replica: {Type: AWS::ECR::Repository, Region: us-west-2, Properties: {RepositoryName: payments/api}}
         registry: *registry
+    - Resources:  # a service without a tier pulls it
+        tier: {Type: Regionproof::Recovery::Tier, Properties: {Name: tier-0, Clusters: ["shop"]}}
+        api: *api
+        repository: *repository
+        replica: {Type: AWS::ECR::Repository, Region: us-west-2, Properties: {RepositoryName: payments/api}}
+        registry: *registry
     - Resources: {repository: *repository}
 """
 

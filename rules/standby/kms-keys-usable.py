@@ -24,6 +24,7 @@ controls:
 traps:
   - A repository without a key of its own uses AES256 or the key that AWS manages, which nobody can disable.
   - A key of another account that may not be described may be fine, so it is undecided.
+  - A file may name a key that other code makes, so a key that is not declared beside it is undecided; one that an account does not show is missing.
   - A key is also named by its id or by an alias, which leads to the key of this Region.
   - The copy of a multi-Region key in another Region does not open what is here.
 examples:
@@ -58,7 +59,6 @@ examples:
     - Resources:
         web: *web
         key: {Type: AWS::KMS::Key, Region: us-west-2, Properties: {KeyId: west, KeyState: PendingDeletion, KeyPolicy: null}}
-    - Resources: {web: *web}
     - Resources:  # the policy is that of the primary
         web: *web
         key:
@@ -71,8 +71,6 @@ examples:
               Statement: [{Effect: Allow, Principal: {AWS: "111122223333"}, Action: ["kms:Decrypt"], Resource: "*", Condition: {StringEquals: {"kms:ViaService": ecr.us-east-1.amazonaws.com}}}]
     - Resources:  # the key of another Region
         web: {Type: AWS::ECR::Repository, Region: us-west-2, Properties: {RepositoryName: shop/web, EncryptionConfiguration: {EncryptionType: KMS, KmsKey: "arn:aws:kms:us-east-1:111122223333:key/mrk-1"}}}
-    - Resources:  # the alias leads nowhere
-        web: {Type: AWS::ECR::Repository, Region: us-west-2, Properties: {RepositoryName: shop/web, EncryptionConfiguration: {EncryptionType: KMS, KmsKey: "arn:aws:kms:us-west-2:111122223333:alias/images"}}}
   unknown:
     - Resources:  # how the service is called in China is not documented
         web: {Type: AWS::ECR::Repository, Region: cn-northwest-1, Properties: {RepositoryName: shop/web, EncryptionConfiguration: {EncryptionType: KMS, KmsKey: west}}}
@@ -87,6 +85,9 @@ examples:
     - Resources:
         web: *web
         key: {Type: AWS::KMS::Key, Region: us-west-2, Properties: {KeyId: west, KeyState: Enabled, KeyPolicy: {Unknown: "kms:GetKeyPolicy was denied"}}}
+    - Resources: {web: *web}  # a file may name a key that other code makes
+    - Resources:  # so it may an alias
+        web: {Type: AWS::ECR::Repository, Region: us-west-2, Properties: {RepositoryName: shop/web, EncryptionConfiguration: {EncryptionType: KMS, KmsKey: "arn:aws:kms:us-west-2:111122223333:alias/images"}}}
     - Resources: {web: *web}
       Gaps: [{Reason: AccessDeniedException, Type: "AWS::KMS::Key", Operation: "kms:ListKeys", Region: us-west-2}]
     - Resources:  # another account's key
@@ -113,12 +114,11 @@ examples:
       Pairs: [{primary: us-east-1, standby: us-west-2, dr_class: backup-restore}]
 """
 
-from scanner.model import InsufficientData
+from scanner.keys import key_of, named_key
 from scanner.policy import Decision, decide
 from scanner.recovery import prepared
 from scanner.rule import Evidence, NotApplicable, Undecided, Violation
 
-KEY, ALIAS = "AWS::KMS::Key", "AWS::KMS::Alias"
 POINTER = "/EncryptionConfiguration"
 
 
@@ -126,8 +126,7 @@ def check(repository, model, parameters):
     if not prepared(model, repository.place):
         yield NotApplicable("No pair has its prepared standby here.")
         return
-    encryption = repository["EncryptionConfiguration"] or {}
-    named = encryption.get("KmsKey") if encryption.get("EncryptionType") != "AES256" else None
+    named = named_key(repository)
     if named is None or named.endswith("alias/aws/ecr"):
         yield NotApplicable("The repository uses no key that somebody could disable.")
         return
@@ -135,7 +134,7 @@ def check(repository, model, parameters):
     if named.startswith("arn:") and named.split(":")[3] != repository.region:
         yield Violation(f"{whose}, a key of another Region; one of its own was expected.", POINTER)
         return
-    key = key_of(named, repository, model)
+    key = key_of(model, repository, named)
     if key is None:
         yield Violation(f"{whose}, which does not exist; an enabled key was expected.", POINTER)
         return
@@ -160,21 +159,3 @@ def check(repository, model, parameters):
 
 def partition_of(repository):
     return repository.id.split(":")[1] if repository.id.startswith("arn:") else "aws"
-
-
-def key_of(named, repository, model):
-    """Return the key that an ARN, an id or an alias names, None if there is none."""
-    place, id = repository.place, named.rpartition("/")[2]
-    if "alias/" in named:
-        alias = model.find(ALIAS, f"alias/{named.partition('alias/')[2]}", place)
-        if alias is None or alias["TargetKeyId"] is None:
-            return None
-        id = alias["TargetKeyId"]
-    for key in model.of_type(KEY):
-        if key.region == place.region and key["KeyId"] == id:
-            return key
-    if gap := model.hidden(KEY, place):
-        raise InsufficientData(f"key '{named}' may exist unseen: {gap}")
-    if named.startswith("arn:") and named.split(":")[4] != place.account:
-        raise InsufficientData(f"key '{named}' of another account was not seen")
-    return None

@@ -53,6 +53,9 @@ examples:
         build: {Type: AWS::CodeBuild::Project, Properties: {Name: payments, Artifacts: {Type: S3, Location: artifacts-west}, Source: {Type: GITHUB}}}
         copy: *copy
   fail:
+    - Resources:  # the standby has none of its own
+        pipeline: {Type: AWS::CodePipeline::Pipeline, Properties: {Name: payments, ArtifactStore: {Type: S3, Location: cdk-hnb659fds-assets-111122223333-us-east-1}}}
+        bucket: {Type: AWS::S3::Bucket, Properties: {BucketName: cdk-hnb659fds-assets-111122223333-us-east-1}}
     - Resources: {pipeline: *pipeline, bucket: {Type: AWS::S3::Bucket, Properties: {BucketName: artifacts, VersioningConfiguration: {Status: Enabled}}}}
     - Resources:
         pipeline: *pipeline

@@ -1,7 +1,9 @@
+"""
 title: Every repository is encrypted with a key of the customer
 severity: medium
 optional: true
 resource: AWS::ECR::Repository
+needs: [AWS::KMS::Key]
 rationale: |
   With a key of one's own one decides who may decrypt, sees each use in CloudTrail, and can take the images out of use.
   The encryption of a repository is fixed when it is created.
@@ -18,17 +20,13 @@ controls:
   security-hub: [ECR.5]
   nist-800-53: [SC-28]
 traps:
-  - Encryption of type KMS without a key, or with the alias aws/ecr, uses the key that AWS manages, which is not the customer's.
-assert: >-
-  EncryptionConfiguration.EncryptionType != 'AES256' && EncryptionConfiguration.KmsKey &&
-  !ends_with(EncryptionConfiguration.KmsKey, 'alias/aws/ecr')
-property: EncryptionConfiguration
-message: >-
-  Repository '{RepositoryName}' is encrypted with '{EncryptionConfiguration.EncryptionType}' and the key
-  '{EncryptionConfiguration.KmsKey}'; a key of the customer was expected.
+  - Encryption of type KMS without a key uses the key that AWS manages, of which an account shows the ARN as of any other; what manages the key decides.
+  - A file may name a key that other code makes, so whose it is is undecided.
 examples:
   pass:
-    - {EncryptionConfiguration: {EncryptionType: KMS, KmsKey: "arn:aws:kms:us-east-1:111122223333:key/east"}}
+    - Resources:
+        web: &web {Type: AWS::ECR::Repository, Properties: {RepositoryName: web, EncryptionConfiguration: {EncryptionType: KMS, KmsKey: "arn:aws:kms:us-east-1:111122223333:key/east"}}}
+        key: {Type: AWS::KMS::Key, Properties: {KeyId: east, KeyManager: CUSTOMER}}
     - {EncryptionConfiguration: {EncryptionType: KMS_DSSE, KmsKey: alias/images}}
   fail:
     - {}
@@ -38,3 +36,17 @@ examples:
   unknown:
     - {EncryptionConfiguration: {Unknown: "a parameter without a value"}}
     - {EncryptionConfiguration: {EncryptionType: KMS, KmsKey: {Unknown: "known only after deployment"}}}
+    - Resources: {web: *web}
+"""
+
+from scanner.keys import is_customers
+from scanner.rule import Violation
+
+
+def check(repository, model, parameters):
+    if not is_customers(model, repository):
+        kind = (repository["EncryptionConfiguration"] or {}).get("EncryptionType")
+        yield Violation(
+            f"Repository '{repository.name}' is encrypted with '{kind}' and no key of the customer; one was expected.",
+            "/EncryptionConfiguration",
+        )
