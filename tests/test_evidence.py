@@ -301,3 +301,22 @@ def test_pairs_to_a_place():
         "2/us-west-2 -> 2/us-east-1"
     ]
     assert recovery.pairs_to(model(pairs=[both]), Place("2", "eu-west-1")) == []
+
+
+def step(kind, *inner):
+    blocks = {"ParallelConfig": {"Steps": list(inner)}} if inner else {}
+    return {"ExecutionBlockType": kind, "ExecutionBlockConfiguration": blocks}
+
+
+@pytest.mark.parametrize(
+    ("steps", "expected"),
+    [
+        ([], False),
+        ([step("ECSServiceScaling")], False),
+        ([step("ECSServiceScaling"), step("ManualApproval")], True),
+        ([step("Parallel", step("ECSServiceScaling"), step("ManualApproval"))], True),
+        ([step("Parallel", step("ECSServiceScaling"))], False),
+    ],
+)
+def test_a_plan_waits_where_somebody_has_to_approve(steps, expected):
+    assert recovery.waits(guard([{"Steps": steps}])) is expected

@@ -1,6 +1,7 @@
 """Every rule in rules/: complete, true to its own examples, and never sure of what nobody saw."""
 
 import ast
+import json
 import re
 from collections import Counter
 from dataclasses import replace
@@ -191,3 +192,21 @@ def test_what_a_live_service_runs_but_nobody_saw_is_unknown():
         whole = testing.model(rule, example)
         live = [replace(resource, locations={}) for resource in whole.of_type("AWS::ECS::Service")]
         assert [f.status for f in evaluate(like(whole, live), [rule], Config())] == [Status.UNKNOWN]
+
+
+def test_a_key_that_an_account_does_not_show_is_missing():
+    (rule,) = (rule for rule in RULES if rule.id == "standby-kms-keys-usable")
+    named = {"EncryptionType": "KMS", "KmsKey": "arn:aws:kms:us-west-2:111122223333:key/west"}
+    properties = {"RepositoryName": "web", "EncryptionConfiguration": named}
+    web = {"Type": "AWS::ECR::Repository", "Region": "us-west-2", "Properties": properties}
+    whole = testing.model(rule, {"Resources": {"web": web}})
+    live = [replace(resource, locations={}) for resource in whole.of_type("AWS::ECR::Repository")]
+    (finding,) = evaluate(like(whole, live), [rule], Config())
+    assert (finding.status, "does not exist" in finding.message) == (Status.FAIL, True)
+
+
+def test_evidence_is_plain_json():
+    for rule in RULES:
+        for _, example in testing.examples(rule):
+            for finding in testing.run(rule, example):
+                json.dumps(finding.evidence)

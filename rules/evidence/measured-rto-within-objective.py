@@ -28,6 +28,9 @@ examples:
     - Resources:  # exactly the objectives
         tier: &tier {Type: Regionproof::Recovery::Tier, Properties: {Name: tier-0, Clusters: ["payments"], Rto: 15m, Rpo: 1m}}
         drill: {Type: Regionproof::Recovery::Drill, Properties: {Date: "2026-05-02", Tiers: [tier-0], Scenario: failover, Outcome: success, Rto: 15m, Rpo: 60s}}
+    - Resources:  # nothing was lost
+        tier: *tier
+        drill: {Type: Regionproof::Recovery::Drill, Properties: {Date: "2026-05-02", Tiers: [tier-0], Scenario: failover, Outcome: success, Rto: 0s, Rpo: 0s}}
     - Resources:  # a loss of data is not always measured
         tier: *tier
         drill: &good {Type: Regionproof::Recovery::Drill, Properties: {Date: "2026-05-02", Tiers: [tier-0], Scenario: failover, Outcome: success, Rto: 12m}}
@@ -143,7 +146,7 @@ def check(tier, model, parameters):
         return
     last = min(test[0] for test in tests)
     for _, name, took, lost, waited in (test for test in tests if test[0] == last):
-        yield Evidence(test=name, rto_seconds=took and took.total_seconds(), rpo_seconds=lost and lost.total_seconds())
+        yield Evidence(test=name, rto_seconds=seconds(took), rpo_seconds=seconds(lost))
         if took is None:
             yield Violation(f"The {name} of tier '{tier['Name']}' records no measured rto; one was expected.", "/Rto")
         elif took > rto and waited:
@@ -161,6 +164,10 @@ def check(tier, model, parameters):
                 f"The {name} of tier '{tier['Name']}' lost data of '{lost}'; at most its rpo '{rpo}' was expected.",
                 "/Rpo",
             )
+
+
+def seconds(measured):
+    return None if measured is None else measured.total_seconds()
 
 
 def of_tier(tier, model):
