@@ -8,13 +8,13 @@ from datetime import UTC, datetime
 from importlib.resources import files
 from typing import Any
 
-from scanner.demo import registry, workloads
+from scanner.demo import platform, registry, workloads
 from scanner.demo.words import Recorder, place
 from scanner.images import Listing, RepositoryKey
 from scanner.recorded import Call, Target
 
 ROLE = "RegionproofReadOnly"
-SERVICES = ("ecr", "ecs", "eks")
+SERVICES = ("ecr", "ecs", "eks", *platform.SERVICES)
 
 
 @dataclass(frozen=True)
@@ -61,6 +61,7 @@ def _calls(recorder: Recorder, contents: Mapping[str, Any], registries: registry
         *registry.calls(recorder, contents, registries),
         *workloads.ecs_calls(recorder, contents.get("ecs", {}), registries),
         *workloads.eks_calls(recorder, contents.get("eks", {})),
+        *platform.calls(recorder, contents),
     ]
 
 
