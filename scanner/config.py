@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from fnmatch import fnmatchcase
@@ -13,11 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from scanner import duration
-from scanner.assets import schema
+from scanner.conformity import at, validate
 from scanner.documents import Document, load, pointer
 from scanner.errors import ConfigError, DocumentError
 from scanner.finding import Exemption, Severity
-from scanner.model import Location, Pair, Place, Resource
+from scanner.model import Location, Pair, Place, Resource, guard
+from scanner.recovery import TIER
+from scanner.vocabulary import complete
 
 NAMES = ("regionproof.yaml", ".regionproof.yaml")
 """Looked for in the working directory when `--config` is not given."""
@@ -52,7 +53,12 @@ class Organization:
 
 @dataclass(frozen=True)
 class Config:
-    """What `regionproof.yaml` says.  `pairs` None means: derive them from the registries' replication rules."""
+    """What `regionproof.yaml` says.
+
+    `pairs` None means: derive them from the registries' replication rules.  `tiers` are `Regionproof::Recovery::Tier`.
+    `evidence` are globs relative to the file and where each is written; None means that nobody named any, which is
+    not the same as none.
+    """
 
     accounts: tuple[str, ...] = ()
     regions: tuple[str, ...] = ()
@@ -66,7 +72,8 @@ class Config:
     parameters: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     exemptions: tuple[Exemption, ...] = ()
     iac: tuple[IacMapping, ...] = ()
-    unused: tuple[str, ...] = ()
+    tiers: tuple[Resource, ...] = ()
+    evidence: tuple[tuple[str, Location | None], ...] | None = None
     path: str | None = None
     sha256: str | None = None
 
@@ -105,7 +112,7 @@ def read(path: Path) -> Config:
         document = load(text, str(path))
     except DocumentError as error:
         raise ConfigError(str(error), error.hint) from error
-    _validate(document, str(path))
+    validate(document, "config", str(path))
     return _config(document, str(path), hashlib.sha256(text.encode()).hexdigest())
 
 
@@ -148,8 +155,8 @@ def _config(document: Document, path: str, sha256: str) -> Config:
             for number, entry in enumerate(value.get("exemptions", ()))
         ),
         iac=tuple(IacMapping(e["path"], e.get("account"), e.get("region")) for e in value.get("iac", ())),
-        unused=tuple(key for key in ("evidence",) if key in value)
-        + tuple(f"scope.{key}" for key in ("workloads",) if key in scope),
+        tiers=tuple(_tiers(scope.get("workloads", {}), document, path)),
+        evidence=_evidence(document, value["evidence"]) if "evidence" in value else None,
         path=path,
         sha256=sha256,
     )
@@ -159,7 +166,7 @@ def _organization(document: Document, path: str) -> Organization:
     entry = document.value["organization"]
     policy = json.dumps(entry["session_policy"], separators=(",", ":")) if "session_policy" in entry else None
     if policy and len(policy) > _LONGEST_POLICY:
-        where = _at(document, path, ["organization", "session_policy"])
+        where = at(document, path, ["organization", "session_policy"])
         raise ConfigError(
             f"{where}: organization.session_policy: it has {len(policy)} characters, STS takes {_LONGEST_POLICY}",
             "Let the role itself be narrow, or use wildcards.",
@@ -180,34 +187,26 @@ def _exemption(entry: Mapping[str, str], location: Location | None) -> Exemption
     return Exemption(entry["rule"], entry["resource"], entry["reason"], entry["owner"], expires, location)
 
 
-def _validate(document: Document, path: str) -> None:
-    from jsonschema import Draft202012Validator, FormatChecker
-
-    checker = FormatChecker(formats=())
-    checker.checks("duration", raises=ValueError)(lambda v: not isinstance(v, str) or duration.parse(v) is not None)
-    checker.checks("date", raises=ValueError)(lambda v: not isinstance(v, str) or date.fromisoformat(v) is not None)
-    validator = Draft202012Validator(schema("config"), format_checker=checker)
-    errors = sorted(validator.iter_errors(document.value), key=lambda error: list(map(str, error.absolute_path)))
-    if errors:
-        raise _explained(errors[0], document, path)
+def _evidence(document: Document, globs: list[str]) -> tuple[tuple[str, Location | None], ...]:
+    return tuple((glob, document.locations.get(pointer("evidence", number))) for number, glob in enumerate(globs))
 
 
-def _explained(error: Any, document: Document, path: str) -> ConfigError:
-    parts = list(error.absolute_path)
-    if error.validator == "oneOf" and error.context:
-        error = max(error.context, key=lambda e: len(e.absolute_path))
-    if error.validator == "additionalProperties":
-        known = sorted(error.schema.get("properties", {}))
-        key = next(key for key in error.instance if key not in known)
-        near = difflib.get_close_matches(str(key), known, n=1)
-        hint = f"Did you mean '{near[0]}'?" if near else f"Known keys here: {', '.join(known)}."
-        return ConfigError(f"{_at(document, path, [*parts, key])}: unknown key '{key}'", hint)
-    where = ".".join(map(str, parts))
-    message = f"'{error.instance}' is not a {error.schema['format']}" if error.validator == "format" else error.message
-    hint = error.schema.get("description", "") or "`regionproof schema config` describes the file."
-    return ConfigError(f"{_at(document, path, parts)}: {where + ': ' if where else ''}{message}", hint)
+_TIER_KEYS = {
+    "clusters": "Clusters",
+    "services": "Services",
+    "functions": "Functions",
+    "rpo": "Rpo",
+    "rto": "Rto",
+    "owner": "Owner",
+    "dr_class": "DrClass",
+}
 
 
-def _at(document: Document, path: str, parts: Sequence[str | int]) -> str:
-    location = document.locations.get(pointer(*parts))
-    return f"{path}:{location.line}" if location else path
+def _tiers(declared: Mapping[str, Any], document: Document, path: str) -> Iterator[Resource]:
+    """Yield `scope.workloads` as resources, which rules judge like any other."""
+    for name, entry in declared.items():
+        whole = pointer("scope", "workloads", name)
+        written = {"": whole, **{f"/{_TIER_KEYS[key]}": f"{whole}/{key}" for key in entry}}
+        locations = {to: place for to, at_ in written.items() if (place := document.locations.get(at_))}
+        properties = complete(TIER, {"Name": name, **{_TIER_KEYS[key]: value for key, value in entry.items()}})
+        yield Resource(TIER, f"{path}#{name}", name, None, None, guard(properties), locations=locations)

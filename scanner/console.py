@@ -35,7 +35,7 @@ def rules_options(command: Callable[..., Any]) -> Callable[..., Any]:
 def read_config(path: str | None) -> Config:
     """Return the configuration of a file, or of the one in the working directory, or an empty one.
 
-    Says on stderr which keys are not used.  Raises `ConfigError`.
+    Raises `ConfigError`.
     """
     from scanner.config import NAMES, Config, read
 
@@ -43,10 +43,7 @@ def read_config(path: str | None) -> Config:
         path = next((name for name in NAMES if Path(name).is_file()), None)
     if path is None:
         return Config()
-    config = read(Path(path))
-    for key in config.unused:
-        click.echo(f"{path}: note: '{key}' is accepted but not used by this version.", err=True)
-    return config
+    return read(Path(path))
 
 
 def load_rules(folders: Sequence[str], *, python: bool = True) -> list[Rule]:

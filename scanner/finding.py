@@ -158,7 +158,7 @@ class RuleSummary:
 
 @dataclass(frozen=True)
 class Input:
-    """Something that was scanned: a snapshot (kind `snapshot`) or a file or folder (`iac`); `sha256` of its content."""
+    """What was scanned: a `snapshot`, a file or folder (`iac`), or `evidence` files; `sha256` is of its content."""
 
     kind: str
     path: str

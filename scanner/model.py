@@ -274,7 +274,9 @@ class Model:
         """
         found = self._declared.get((type, name, place))
         if found is None:
-            vague = (resource for resources in self._vague.values() for resource in resources)
+            vague = (
+                one for other, ones in self._vague.items() if not other.startswith("Regionproof::") for one in ones
+            )
             if not self._declared and not any(resource.locations for resource in vague):
                 raise InsufficientData("no infrastructure code was scanned; give its folder to `regionproof scan`")
             unread = (gap for gap in self.gaps if gap.path and gap.hides(type, place.account, place.region))

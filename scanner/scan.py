@@ -55,6 +55,7 @@ def scan(paths: Sequence[Path], rules: Sequence[Rule], config: Config, now: date
             f"{names}: nothing to scan: no snapshot and no CloudFormation template",
             "`regionproof collect -o snapshot` makes a snapshot; `regionproof demo` shows one.",
         )
+    _add_evidence(estate, config)
     model = Model(
         estate.resources,
         gaps=estate.gaps,
@@ -111,3 +112,16 @@ def _add_code(estate: _Estate, path: Path, config: Config) -> None:
     estate.coverage += [Coverage("", "", "file", name, status, 1, message=text) for name, status, text in parsed.files]
     estate.exemptions += parsed.exemptions
     estate.inputs.append(Input("iac", path.as_posix(), parsed.sha256))
+
+
+def _add_evidence(estate: _Estate, config: Config) -> None:
+    from scanner.evidence import read
+
+    evidence = read(config)
+    estate.resources += [*config.tiers, *evidence.resources]
+    estate.gaps += evidence.gaps
+    estate.coverage += [
+        Coverage("", "", "file", name, status, 1, message=text) for name, status, text in evidence.files
+    ]
+    if evidence.files:
+        estate.inputs.append(Input("evidence", config.path or "", evidence.sha256))

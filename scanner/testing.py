@@ -34,6 +34,7 @@ from scanner.finding import Finding, Status
 from scanner.images import Image, ImageIndex, Listing, RepositoryKey
 from scanner.model import Gap, Model, Pair, Place, Resource, Unknown, guard
 from scanner.parsers.cloudformation import resources
+from scanner.recovery import DECLARED
 from scanner.rule import Rule
 
 ACCOUNT, PRIMARY, STANDBY = "111122223333", "us-east-1", "us-west-2"
@@ -171,6 +172,8 @@ def _named(type: str, properties: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _place_of(_: str, body: Mapping[str, Any]) -> tuple[str | None, str | None]:
+    if str(body.get("Type")).startswith(DECLARED):
+        return None, None
     return body.get("Account", ACCOUNT), body.get("Region", PRIMARY)
 
 

@@ -823,7 +823,8 @@ def test_vocabulary():
         "AWS::InspectorV2::ImageInUse", "AWS::KMS::Alias", "AWS::KMS::Key", "AWS::Lambda::Function",
         "AWS::S3::Bucket", "AWS::SSM::Parameter", "AWS::SecretsManager::Secret", "AWS::ServiceQuotas::Quota",
         "Kubernetes::CronJob", "Kubernetes::DaemonSet", "Kubernetes::Deployment", "Kubernetes::Job",
-        "Kubernetes::Pod", "Kubernetes::StatefulSet",
+        "Kubernetes::Pod", "Kubernetes::StatefulSet", "Regionproof::Recovery::Drill",
+        "Regionproof::Recovery::Runbook", "Regionproof::Recovery::Tier",
     }  # fmt: skip
 
 

@@ -192,7 +192,8 @@ def test_all_rules_need_all_of_ecr():
 
 @every_rule
 def test_somebody_tells_of_every_type_that_a_rule_needs(rule):
-    assert rule.needs <= {*TYPES, *kubernetes.TYPES, "AWS::Account::Region"}
+    declared = {type for type in rule.needs if type.startswith("Regionproof::")}  # nobody asks AWS for these
+    assert rule.needs - declared <= {*TYPES, *kubernetes.TYPES, "AWS::Account::Region"}
 
 
 def test_one_rule_alone_needs_little():

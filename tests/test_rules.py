@@ -1,6 +1,7 @@
 """Every rule in rules/: complete, true to its own examples, and never sure of what nobody saw."""
 
 import ast
+import json
 import re
 from collections import Counter
 from dataclasses import replace
@@ -24,17 +25,23 @@ RULES = load_rules()
 FOLDER = Path(__file__).parents[1] / "rules"
 ROOMS = {
     "clusters",
+    "events",
+    "exposure",
     "images",
+    "keys",
     "lifecycle",
     "model",
+    "network",
     "platforms",
     "policy",
+    "recovery",
     "references",
     "regions",
     "releases",
     "replication",
     "roles",
     "rule",
+    "scanning",
     "workloads",
 }
 LIBRARY = {"__future__", "collections", "datetime", "fnmatch", "functools", "itertools", "json", "operator", "re"}
@@ -281,3 +288,21 @@ def test_rules_about_what_runs_are_about_every_kind_of_workload():
     for rule in RULES:
         if "AWS::ECS::Task" in rule.resource:
             assert set(WORKLOADS) <= set(rule.resource), rule.id
+
+
+def test_a_key_that_an_account_does_not_show_is_missing():
+    (rule,) = (rule for rule in RULES if rule.id == "standby-kms-keys-usable")
+    named = {"EncryptionType": "KMS", "KmsKey": "arn:aws:kms:us-west-2:111122223333:key/west"}
+    properties = {"RepositoryName": "web", "EncryptionConfiguration": named}
+    web = {"Type": "AWS::ECR::Repository", "Region": "us-west-2", "Properties": properties}
+    whole = testing.model(rule, {"Resources": {"web": web}})
+    live = [replace(resource, locations={}) for resource in whole.of_type("AWS::ECR::Repository")]
+    (finding,) = evaluate(like(whole, live), [rule], Config())
+    assert (finding.status, "does not exist" in finding.message) == (Status.FAIL, True)
+
+
+def test_evidence_is_plain_json():
+    for rule in RULES:
+        for _, example in testing.examples(rule):
+            for finding in testing.run(rule, example):
+                json.dumps(finding.evidence)

@@ -20,18 +20,19 @@ remediation: |
 references:
   - https://docs.aws.amazon.com/wellarchitected/latest/framework/rel_planning_for_recovery_config_drift.html
   - https://docs.aws.amazon.com/wellarchitected/latest/framework/rel_planning_for_recovery_disaster_recovery.html
-traps:
-  - >-
-    A Region that is a parameter of the deployment proves nothing by itself: unknown until `iac:` in regionproof.yaml
-    says where the code is deployed.
-  - >-
-    A name that AWS will choose may be that of the counterpart: unknown.
 controls:
   aws-well-architected: [REL13-BP04]
   iso-27001-2022: [A.5.30]
   dora: [Art. 11]
+traps:
+  - Code that takes its Region from the deployment names none; where `regionproof.yaml` does not say where it goes it is undecided and not missing.
+  - What a stack or a stack set made in the standby needs no folder of code; a tag that only CloudFormation can set names the stack.
+  - A service of the same name in another cluster, and code for another Region, are not this one.
 examples:
   pass:
+    - Resources:  # a stack of the standby made it
+        primary: {Type: AWS::ECS::Cluster, Properties: {ClusterName: payments}}
+        standby: {Type: AWS::ECS::Cluster, Region: us-west-2, Properties: {ClusterName: payments, Tags: [{Key: "aws:cloudformation:stack-name", Value: StackSet-platform}]}}
     - Resources:
         primary: {Type: AWS::ECS::Cluster, Properties: {ClusterName: payments}}
         standby: {Type: AWS::ECS::Cluster, Region: us-west-2, Properties: {ClusterName: payments}}
@@ -75,6 +76,9 @@ def check(twin, model, parameters):
     primary, standby = twin.primary, twin.pair.standby
     if primary.name is None:
         raise InsufficientData(f"the name of '{primary.id}' is not known, so its counterpart is not either")
+    if stack := stack_of(twin):
+        yield Evidence(stack=stack)
+        return
     found = model.declared(primary.type, primary.name, standby)
     location = found.locate("") if found else None
     yield Evidence(declared=found is not None, file=location.path if location else None)
@@ -84,3 +88,11 @@ def check(twin, model, parameters):
             yield Undecided(f"{none}, in the primary neither; its code may be elsewhere.")
         else:
             yield Violation(f"{none} in '{standby}'.")
+
+
+def stack_of(twin):
+    """Return the stack that made the counterpart, None if none did or the counterpart was not seen."""
+    try:
+        return twin.standby.tags.get("aws:cloudformation:stack-name") if twin.standby else None
+    except InsufficientData:
+        return None

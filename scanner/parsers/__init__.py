@@ -15,6 +15,7 @@ from scanner.model import Gap, Location, Resource, Unknown, guard, plain
 from scanner.parsers import cloudformation, cloudformation_exemptions
 from scanner.parsers.exemptions import MARK, Problem
 from scanner.parsers.registry import REGISTRY, Piece, fold, undeclared
+from scanner.recovery import DECLARED
 from scanner.vocabulary import TAGS
 
 PARSERS = {"cloudformation": cloudformation}
@@ -118,7 +119,8 @@ class _Reading:
             for one in cloudformation.declarations(document, path, account, region, suffix=suffix):
                 match one:
                     case Resource():
-                        self.resources.append(one)
+                        if not one.type.startswith(DECLARED):  # evidence is not for a template to give
+                            self.resources.append(one)
                     case Piece():
                         self.pieces.append(one)
                     case Gap():

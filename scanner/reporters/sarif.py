@@ -60,7 +60,11 @@ def write(
 
 def _sources(report: Report) -> list[Source]:
     live = any(finding.source == "live" for finding in report.findings)
-    live = live or any(row.service != "file" for row in report.coverage) or any(i.kind != "iac" for i in report.inputs)
+    live = (
+        live
+        or any(row.service != "file" for row in report.coverage)
+        or any(i.kind == "snapshot" for i in report.inputs)
+    )
     iac = any(finding.source == "iac" for finding in report.findings)
     iac = iac or any(row.service == "file" for row in report.coverage) or any(i.kind == "iac" for i in report.inputs)
     sources: list[Source] = ["live"] if live or not iac else []

@@ -1,0 +1,63 @@
+"""The KMS key that encrypts a repository, and whose it is.
+
+Reading something that nobody has seen raises `InsufficientData`.
+"""
+
+from __future__ import annotations
+
+from scanner.model import InsufficientData, Model, Resource
+
+KEY, ALIAS = "AWS::KMS::Key", "AWS::KMS::Alias"
+
+
+def named_key(repository: Resource) -> str | None:
+    """Return the ARN, id or alias of a repository's key, None if it names none or uses no KMS."""
+    encryption = repository["EncryptionConfiguration"] or {}
+    key: str | None = encryption.get("KmsKey") if encryption.get("EncryptionType") != "AES256" else None
+    return key
+
+
+def key_of(model: Model, repository: Resource, named: str) -> Resource | None:
+    """Return the key that an ARN, an id or an alias names in a repository's Region, None if there is none.
+
+    A key that a file names need not be declared in the same files, so only an account shows that there is none.
+    """
+    place, id = repository.place, named.rpartition("/")[2]
+    if "alias/" in named:
+        alias = model.find(ALIAS, f"alias/{named.partition('alias/')[2]}", place)
+        if alias is None or alias["TargetKeyId"] is None:
+            _require_account(repository, named)
+            return None
+        id = str(alias["TargetKeyId"]).rpartition("/")[2]
+    for key in model.of_type(KEY):
+        if key.region == place.region and key["KeyId"] == id:
+            return key
+    if gap := model.hidden(KEY, place):
+        raise InsufficientData(f"key '{named}' may exist unseen: {gap}")
+    if named.startswith("arn:") and named.split(":")[4] != place.account:
+        raise InsufficientData(f"key '{named}' of another account was not seen")
+    _require_account(repository, named)
+    return None
+
+
+def _require_account(repository: Resource, named: str) -> None:
+    if repository.locations:
+        raise InsufficientData(f"key '{named}' is not declared in the scanned files and may exist all the same")
+
+
+def is_customers(model: Model, repository: Resource) -> bool:
+    """Tell whether a repository is encrypted with a key of the customer and not with one that AWS manages.
+
+    An account shows the ARN of the key also where nobody chose one, so what manages the key has to be seen.
+    """
+    named = named_key(repository)
+    if named is None:
+        return False
+    if "alias/" in named:
+        return "alias/aws/" not in named
+    key = key_of(model, repository, named)
+    if key is None:
+        raise InsufficientData(f"key '{named}' does not exist, so whose it was is not known")
+    if key.locations:  # a template makes keys of customers only
+        return True
+    return bool(key["KeyManager"] == "CUSTOMER")

@@ -1,0 +1,179 @@
+"""The way from a subnet to the registry of its Region: a NAT gateway, an internet gateway, or VPC endpoints.
+
+Semantics: https://docs.aws.amazon.com/AmazonECR/latest/userguide/vpc-endpoints.html
+Reading something that nobody has seen raises `InsufficientData`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from scanner.model import InsufficientData, Model, Place, Resource
+from scanner.policy import Decision, decide
+
+SUBNET, ROUTE_TABLE = "AWS::EC2::Subnet", "AWS::EC2::RouteTable"
+ENDPOINT, NAT_GATEWAY = "AWS::EC2::VPCEndpoint", "AWS::EC2::NatGateway"
+TYPES = (SUBNET, ROUTE_TABLE, ENDPOINT, NAT_GATEWAY)
+
+
+@dataclass(frozen=True)
+class Path:
+    """How a subnet reaches the registry; `missing` says what lacks, empty if nothing does."""
+
+    via: str
+    missing: tuple[str, ...] = ()
+
+
+_tables: WeakKeyDictionary[Model, dict[tuple[str, Place], list[Resource]]] = WeakKeyDictionary()
+
+
+Images = Callable[[], tuple[str, ...]]
+"""Gives the ARNs of the repositories that are pulled from; none where nobody can tell."""
+
+
+def path(model: Model, place: Place, subnet_id: str, *, public_ip: bool, images: Images) -> Path:
+    """Return how what runs in a subnet pulls images.
+
+    `public_ip` tells whether it has an address of its own, without which an internet gateway is no way out.  For
+    `images` is asked where the policy of an endpoint does not allow everything.
+    """
+    subnet = _subnet(model, place, subnet_id)
+    way = _way_out(model, place, subnet, public_ip=public_ip)
+    if way:
+        return Path(way)
+    missing = tuple(_missing_endpoints(model, place, subnet, images))
+    return Path("VPC endpoints", missing)
+
+
+def _all(model: Model, type: str, place: Place) -> list[Resource]:
+    """Return the resources of a type in a place; raise `InsufficientData` where there may be more."""
+    if gap := model.hidden(type, place):
+        raise InsufficientData(f"the network of {place} was not seen: {gap}")
+    if place not in model.scanned:
+        raise InsufficientData(f"the network of {place} was not scanned")
+    found = _tables.setdefault(model, {})
+    if (type, place) not in found:
+        found[type, place] = [one for one in model.of_type(type) if (one.account, one.region) == place]
+    return found[type, place]
+
+
+def _subnet(model: Model, place: Place, id: str) -> Resource:
+    found = next((one for one in _all(model, SUBNET, place) if one["SubnetId"] == id), None)
+    if found is None:  # of another account, which shares it
+        raise InsufficientData(f"the subnet '{id}' was not seen in {place}")
+    return found
+
+
+def _table(model: Model, place: Place, subnet: Resource) -> Resource:
+    """Return the route table of a subnet: the one it is associated with, else the main one of its VPC."""
+    main = None
+    for table in _all(model, ROUTE_TABLE, place):
+        for association in table["Associations"] or ():
+            if association["SubnetId"] == subnet["SubnetId"]:
+                return table
+            if association["Main"] and table["VpcId"] == subnet["VpcId"]:
+                main = table
+    if main is None:
+        raise InsufficientData(f"the route table of '{subnet['SubnetId']}' was not seen")
+    return main
+
+
+def _default_routes(table: Resource) -> Iterator[Mapping[str, Any]]:
+    for route in table["Routes"] or ():
+        if route["DestinationCidrBlock"] == "0.0.0.0/0" and route["State"] != "blackhole":
+            yield route
+
+
+def _way_out(model: Model, place: Place, subnet: Resource, *, public_ip: bool) -> str | None:
+    """Return the gateway that leads to the internet, None if there is none; raise where nobody can tell."""
+    for route in _default_routes(_table(model, place, subnet)):
+        if str(route["GatewayId"] or "").startswith("igw-"):
+            return f"internet gateway '{route['GatewayId']}'" if public_ip else None
+        if route["NatGatewayId"]:
+            return _nat(model, place, route["NatGatewayId"])
+        if any(route[key] for key in ("EgressOnlyInternetGatewayId", "CarrierGatewayId")):
+            continue
+        other = next((value for key, value in route.items() if key.endswith("Id") and value), "something else")
+        raise InsufficientData(f"what is behind '{other}', the default route of '{subnet['SubnetId']}', was not seen")
+    return None
+
+
+def _nat(model: Model, place: Place, id: str) -> str | None:
+    gateway = next((one for one in _all(model, NAT_GATEWAY, place) if one["NatGatewayId"] == id), None)
+    if gateway is None:
+        raise InsufficientData(f"the NAT gateway '{id}' was not seen in {place}")
+    if gateway["ConnectivityType"] == "private":
+        raise InsufficientData(f"where the private NAT gateway '{id}' leads was not seen")
+    if gateway["State"] != "available":
+        return None
+    outward = _default_routes(_table(model, place, _subnet(model, place, gateway["SubnetId"])))
+    if any(str(route["GatewayId"] or "").startswith("igw-") for route in outward):
+        return f"NAT gateway '{id}'"
+    return None
+
+
+def _missing_endpoints(model: Model, place: Place, subnet: Resource, images: Images) -> Iterator[str]:
+    here = [one for one in _all(model, ENDPOINT, place) if one["VpcId"] == subnet["VpcId"]]
+    usable = [one for one in here if str(one["State"]).lower() == "available"]
+    for service, actions in (
+        ("ecr.api", ("ecr:GetAuthorizationToken",)),
+        ("ecr.dkr", ("ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer")),
+    ):
+        found = [one for one in usable if _is(one, service, place) and one["PrivateDnsEnabled"]]
+        if found:
+            yield from _refused(found, actions, images if service == "ecr.dkr" else lambda: ("*",), place, service)
+        else:
+            yield f"an endpoint of {service} with private DNS"
+    yield from _missing_storage(model, place, subnet, usable)
+
+
+def _missing_storage(model: Model, place: Place, subnet: Resource, usable: list[Resource]) -> Iterator[str]:
+    """Layers are downloaded from a bucket of ECR, so a way to S3 has to be there too."""
+    table = _table(model, place, subnet)["RouteTableId"]
+    storage = [one for one in usable if _is(one, "s3", place)]
+    gateways = [one for one in storage if one["VpcEndpointType"] == "Gateway" and table in (one["RouteTableIds"] or ())]
+    if gateways:
+        layer = f"arn:{_partition(gateways[0])}:s3:::prod-{place.region}-starport-layer-bucket/layer"
+        yield from _refused(gateways, ("s3:GetObject",), lambda: (layer,), place, "s3")
+    elif any(one["VpcEndpointType"] == "Interface" for one in storage):
+        raise InsufficientData("whether the interface endpoint of S3 serves the layers of images cannot be told")
+    else:
+        yield "a gateway endpoint of S3 in the route table"
+
+
+def _is(endpoint: Resource, service: str, place: Place) -> bool:
+    return str(endpoint["ServiceName"]).endswith(f".{place.region}.{service}")
+
+
+def _partition(endpoint: Resource) -> str:
+    return endpoint.id.split(":")[1] if endpoint.id.startswith("arn:") else "aws"
+
+
+def _refused(
+    endpoints: list[Resource], actions: tuple[str, ...], resources: Images, place: Place, service: str
+) -> Iterator[str]:
+    """Yield what the policies of all endpoints of a service refuse; where there is none, everything is allowed."""
+    policies = [one["PolicyDocument"] for one in endpoints]
+    if None in policies:
+        return
+    for action in actions:
+        answers = [_answer(policy, action, resources, place) for policy in policies]
+        if Decision.UNDECIDED in answers and Decision.ALLOWED not in answers:
+            raise InsufficientData(f"whether the policy of the endpoint of {service} allows {action} cannot be told")
+        if Decision.ALLOWED not in answers:
+            yield f"{action} in the policy of the endpoint of {service}"
+
+
+def _answer(policy: Any, action: str, resources: Images, place: Place) -> Decision:
+    account = str(place.account)
+    known = {"aws:PrincipalAccount": account}
+    # What allows this may allow everything; only else it matters what is pulled.
+    if decide(policy, account, action, "*", known).decision is Decision.ALLOWED:
+        return Decision.ALLOWED
+    answers = {decide(policy, account, action, resource, known).decision for resource in resources()}
+    if Decision.DENIED in answers:
+        return Decision.DENIED
+    return Decision.UNDECIDED if Decision.UNDECIDED in answers or not answers else Decision.ALLOWED
