@@ -944,20 +944,40 @@ def test_things_without_a_name_are_gaps_not_crashes():
     assert "MalformedResponse" in {gap.reason for gap in gaps_of(cluster)}
 
 
-def test_a_forged_snapshot_is_an_error_that_names_the_place(tmp_path):
+def test_answers_that_are_none_cost_what_their_service_tells_and_nothing_else(tmp_path):
+    at = "2026-11-20T08:00:00Z"
+    forged = {
+        ("ecr", "DescribeRegistry"): {"replicationConfiguration": 1},
+        ("eks", "ListClusters"): HEALTHY["eks:ListClusters"],
+        ("eks", "DescribeCluster"): HEALTHY["eks:DescribeCluster"],
+    }
+    parameters = {"ListClusters": {"maxResults": 100}, "DescribeCluster": {"name": "platform"}}
+    calls = [
+        Call(service, operation, parameters.get(operation, {}), ACCOUNT, REGION, 0, answer, None, None, at)
+        for (service, operation), answer in forged.items()
+    ]
     writer = SnapshotWriter(tmp_path / "s")
-    forged = Call(
-        "ecr",
-        "DescribeRegistry",
-        {},
-        ACCOUNT,
-        REGION,
-        0,
-        {"replicationConfiguration": 1},
-        None,
-        None,
-        "2026-11-20T08:00:00Z",
-    )
-    writer.write(HERE, [forged], {}, started_at="2026-11-20T08:00:00Z", finished_at="2026-11-20T08:00:00Z")
-    with pytest.raises(SnapshotError, match=f"{ACCOUNT}/{REGION}"):
-        read(writer.finish([HERE]))
+    writer.write(HERE, calls, {}, started_at=at, finished_at=at)
+    resources, gaps = read(writer.finish([HERE]))
+    hidden = {gap.type for gap in gaps if gap.reason == "MalformedResponse"}
+    assert hidden == set(ecr.TYPES)
+    assert {resource.type for resource in resources} == {"AWS::Account::Region", "AWS::EKS::Cluster"}
+
+
+@pytest.mark.parametrize("kind", [AttributeError, KeyError, IndexError, TypeError, ValueError, RecursionError])
+def test_an_answer_that_nothing_can_follow_from_fails_the_call_and_not_the_run(stub, tmp_path, monkeypatch, kind):
+    def odd(answers):
+        raise kind("correct-horse-battery-staple")
+
+    (ask,) = [ask for ask in ecs.CALLS if ask.operation == "DescribeServices"]
+    monkeypatch.setattr(ecs, "CALLS", tuple(replace(a, each=odd) if a is ask else a for a in ecs.CALLS))
+    snapshot = run(stub, tmp_path)
+    assert {name: error.code for name, error in errors_of(snapshot).items()} == {
+        "ecs:DescribeServices": "MalformedResponse"
+    }
+    resources, gaps = read(snapshot)
+    assert {(gap.type, gap.reason) for gap in gaps} == {(type, "MalformedResponse") for type in ask.types}
+    assert "AWS::ECS::Task" in {resource.type for resource in resources}
+    assert SECRET not in written(tmp_path)
+    (row,) = [row for row in snapshot.coverage() if row.missed]
+    assert (row.operation, row.status) == ("ecs:DescribeServices", "failed")

@@ -14,6 +14,7 @@ import pytest
 
 from scanner.demo.estate import tell
 from scanner.errors import SnapshotError
+from scanner.recorded import Stage
 from scanner.serve import serve
 from scanner.serve.faults import Faults
 from scanner.snapshot import Snapshot, SnapshotWriter
@@ -177,7 +178,8 @@ def resumed(begun, url, path, **settings):
     assert "Traceback" not in said
     assert not (path / "snapshot.json").exists()
     writer = SnapshotWriter(path, resume=True)
-    assert [target.region for target in targets if writer.done(target)] == ["eu-west-1", "us-east-1"]
+    assert [target.region for target in targets if writer.done(target, Stage.IMAGES)] == ["eu-west-1", "us-east-1"]
+    assert all(writer.done(target, Stage.CALLS) for target in targets)  # what there was room for stays, too
 
 
 def test_a_full_disk_ends_a_run_in_good_order(begun, large, disk):

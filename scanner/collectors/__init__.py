@@ -27,8 +27,7 @@ from scanner.collectors import (
     servicequotas,
     ssm,
 )
-from scanner.collectors.ask import NOT_COLLECTED, Answers, Ask, Collector
-from scanner.errors import SnapshotError
+from scanner.collectors.ask import MALFORMED, NOT_COLLECTED, UNREADABLE, Answers, Ask, Collector
 from scanner.model import Gap, Resource
 from scanner.recorded import Call, Target
 from scanner.snapshot import Snapshot
@@ -64,13 +63,7 @@ def read(snapshot: Snapshot) -> tuple[list[Resource], list[Gap]]:
     gaps: list[Gap] = []
     told = {target.place for target in snapshot.targets}  # each target tells of its Region, the first of all others
     for target in snapshot.targets:
-        try:
-            found = list(_read_target(target, list(snapshot.calls_of(target))))
-        except (AttributeError, IndexError, KeyError, RecursionError, TypeError, ValueError) as error:
-            raise SnapshotError(
-                f"the answers of {target.place} in {snapshot.path} are none that AWS gives: {error!r}",
-                "Collect the snapshot again.",
-            ) from error
+        found = list(_read_target(target, list(snapshot.calls_of(target))))
         gaps += [item for item in found if isinstance(item, Gap)]
         there = [item for item in found if isinstance(item, Resource)]
         resources += [one for one in there if one.place == target.place or one.place not in told]
@@ -87,15 +80,26 @@ def _read_target(target: Target, calls: list[Call]) -> Iterator[Resource | Gap]:
             yield from _unseen(target, collector, refused.code, refused.message, ":".join(ASSUME_ROLE))
         elif service in target.services:
             answers = Answers(target, service, calls, dict(asked))
-            yield from collector.resources(answers)
+            yield from _told(collector, answers)
             asked[service] = answers
         else:
             message = f"{service} was not among the services that were collected"
             yield from _unseen(target, collector, NOT_COLLECTED, message, None)
     if "eks" in asked:
-        yield from kubernetes.resources(Answers(target, "kubernetes", calls, asked))
+        yield from _told(kubernetes, Answers(target, "kubernetes", calls, asked))
     else:
         yield from _unseen(target, kubernetes, NOT_COLLECTED, "the EKS clusters were not collected", None)
+
+
+def _told(collector: Collector, answers: Answers) -> Iterator[Resource | Gap]:
+    """Yield what answers say.  Some that are none that AWS gives cost what their service tells, and nothing else."""
+    try:
+        found = list(collector.resources(answers))
+    except UNREADABLE as error:
+        message = f"the answers of {answers.service} are none that AWS gives: {type(error).__name__}"
+        yield from _unseen(answers.target, collector, MALFORMED, message, None)
+    else:
+        yield from found
 
 
 def _unseen(target: Target, collector: Collector, reason: str, message: str, operation: str | None) -> Iterator[Gap]:

@@ -11,6 +11,7 @@ from scanner.collectors.ask import UNPUBLISHED, Answers, Ask, chunks, document, 
 from scanner.collectors.ecr_images import rows
 from scanner.collectors.ecr_registry import AFTERWARDS, DESCRIBE_TEMPLATES, REGISTRY, registry, with_exclusions
 from scanner.model import Gap, Resource, Unknown
+from scanner.recorded import Stage
 
 __all__ = ["AFTERWARDS", "CALLS", "IMAGE", "REGISTRY", "REPOSITORY", "TYPES", "keys", "resources"]
 
@@ -80,6 +81,7 @@ _DESCRIBE_IMAGES = Ask(
     rate=_LISTINGS,
     rows=rows,
     per="repository",
+    stage=Stage.IMAGES,
 )
 CALLS = (
     *ecr_registry.CALLS,
