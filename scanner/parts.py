@@ -14,7 +14,7 @@ import json
 import os
 import shutil
 import zlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from heapq import merge
 from pathlib import Path
@@ -77,9 +77,17 @@ def read_record(final: Path) -> TargetRecord:
     return record_of(entry)
 
 
-def calls(final: Path, record: TargetRecord) -> Iterator[Call]:
-    """Yield the calls of a target, sorted by service, operation, parameters and page; raise `SnapshotError`."""
-    found = [_calls(final / name, record.target) for name in CALLS.values() if name in record.parts]
+def before(stage: Stage) -> list[Stage]:
+    """Return the stages before one."""
+    return list(Stage)[: list(Stage).index(stage)]
+
+
+def calls(final: Path, record: TargetRecord, stages: Iterable[Stage] = Stage) -> Iterator[Call]:
+    """Yield the calls of (stages of) a target, sorted by service, operation, parameters and page.
+
+    Raises `SnapshotError` for a part that cannot be read.
+    """
+    found = [_calls(final / CALLS[stage], record.target) for stage in stages if CALLS[stage] in record.parts]
     # Each stage has operations of its own, in the same order: so no parameters need to be compared.
     return found[0] if len(found) == 1 else merge(*found, key=lambda call: (call.service, call.operation))
 
@@ -122,7 +130,7 @@ class TargetWriter:
         self._spool.add(lines)
 
     def finish(self, *, started_at: str, finished_at: str, left_out: Sequence[LeftOut] = ()) -> None:
-        """Put the stage in its place; the first one replaces whatever stands there.  Raises `OSError`."""
+        """Put the stage in its place; what stands there of it, and of the stages after it, goes.  Raises `OSError`."""
         partial = self._partial
         with (
             (partial / CALLS[self._stage]).open("wb") as raw,
@@ -138,22 +146,22 @@ class TargetWriter:
         (partial / TARGET).write_text(pretty(entry), encoding="utf-8")
         for part in partial.iterdir():
             fsync(part)
-        self._put(parts)
+        self._put(record.parts, parts)
 
     def _with_those_before(self, record: TargetRecord) -> TargetRecord:
-        before = read_record(self._final)
-        kept = {name: value for name, value in before.parts.items() if name not in before.of(self._stage)}
+        there = read_record(self._final)
+        parts = {name: value for stage in before(self._stage) for name, value in there.of(stage).items()}
         operations = {item.operation for item in record.left_out}
-        left_out = [item for item in before.left_out if item.operation not in operations]
+        left_out = [item for item in there.left_out if item.operation not in operations]
         return TargetRecord(
             self._target,
-            before.started_at,
-            max(before.finished_at, record.finished_at),
-            {**kept, **record.parts},
+            there.started_at,
+            max(there.finished_at, record.finished_at),
+            {**parts, **record.parts},
             (*left_out, *record.left_out),
         )
 
-    def _put(self, parts: Iterable[str]) -> None:
+    def _put(self, counted: Container[str], parts: Iterable[str]) -> None:
         partial, final = self._partial, self._final
         fsync(partial)
         if self._stage is Stage.CALLS:
@@ -162,6 +170,9 @@ class TargetWriter:
         else:
             for name in (*parts, TARGET):  # the record last: until it stands there, the rest does not count
                 (partial / name).replace(final / name)
+            for part in final.iterdir():
+                if part.name != TARGET and part.name not in counted:  # of a try before, which does not count
+                    part.unlink()
             fsync(final)
             partial.rmdir()
         fsync(final.parent)

@@ -185,10 +185,10 @@ class SnapshotWriter:
         """Begin a stage of a target; nothing of it counts until its writer has finished."""
         return TargetWriter(directory(self.path, target), target, stage)
 
-    def calls_of(self, target: Target) -> Iterator[Call]:
-        """Yield the calls of the stages of a target that are done, sorted as those of a snapshot."""
+    def calls_before(self, target: Target, stage: Stage) -> Iterator[Call]:
+        """Yield the calls of the stages of a target before one, sorted as those of a snapshot."""
         final = directory(self.path, target)
-        return calls(final, read_record(final))
+        return calls(final, read_record(final), parts.before(stage))
 
     def lines_of(self, target: Target, stage: Stage) -> Iterator[bytes]:
         """Yield the calls of a stage that is done, as lines of JSON."""

@@ -157,7 +157,7 @@ def collect_targets(
     roles = roles or Roles(Entry(), sessions.client, home=targets[0].region, clock=clock)
     scope = scope or Scope()
     asks = by_stage({service: needs.asks(service, needed) for service in COLLECTORS})
-    todo = {target: [s for s in stages_of(target, asks) if not writer.done(target, s)] for target in targets}
+    todo = {target: stages_of(target, asks, writer) for target in targets}
     scheduler = Scheduler(sessions.limits, max_rate=max_rate)
     transport = Transport(sessions, roles.credentials)
     choice = Choice(scope, writer, targets)
@@ -240,7 +240,7 @@ def _first(run: _Run, part: Part, target: Target, deadline: float) -> dict[str, 
 def _before(run: _Run, writer: SnapshotWriter, target: Target, stage: Stage) -> dict[str, Answers]:
     """Return what the services of a stage answered in the stages before."""
     calls: dict[str, list[Call]] = {service: [] for service in run.asks[stage]}
-    for call in writer.calls_of(target):
+    for call in writer.calls_before(target, stage):
         if call.service in calls:
             calls[call.service].append(call)
     return {service: Answers(target, service, found) for service, found in calls.items()}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import dropwhile
 from typing import Any
 
 from scanner.collectors.ask import Answers, Ask
@@ -27,9 +28,10 @@ def by_stage(asks: Mapping[str, Sequence[Ask]]) -> Asks:
     }
 
 
-def stages_of(target: Target, asks: Asks) -> list[Stage]:
-    """Return the stages in which something may be asked of a target; there is always a first one."""
-    return [stage for stage in Stage if stage is Stage.CALLS or not asks[stage].keys().isdisjoint(target.services)]
+def stages_of(target: Target, asks: Asks, writer: SnapshotWriter) -> list[Stage]:
+    """Return the stages of a target that are not done: the first that is not, and all after it."""
+    stages = [s for s in Stage if s is Stage.CALLS or not asks[s].keys().isdisjoint(target.services)]
+    return list(dropwhile(lambda stage: writer.done(target, stage), stages))
 
 
 def rounds(scope: Scope) -> tuple[tuple[Stage, ...], ...]:
