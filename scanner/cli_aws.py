@@ -84,6 +84,7 @@ def collect(
         Path(output),
         **asked,
         scope=scope,
+        pairs=config.pairs,
         profile=profile,
         endpoint_url=endpoint_url,
         resume=resume,

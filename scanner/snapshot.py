@@ -110,6 +110,10 @@ class Snapshot:
         """Return the images of one target's repositories."""
         return self._images_of(self._record(target))
 
+    def left_out(self, target: Target) -> tuple[LeftOut, ...]:
+        """Return what was not asked of a target on purpose."""
+        return self._record(target).left_out
+
     def coverage(self) -> tuple[Coverage, ...]:
         """Return how each operation was answered in each account and Region, and which Regions are not enabled."""
         rows = [row for record in self.records for row in self._coverage_of(record)]

@@ -5,7 +5,7 @@ One module a service; `live` makes the calls.  Nothing here imports boto3 before
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from scanner.collectors import (
     account,
@@ -29,10 +29,10 @@ from scanner.collectors import (
 )
 from scanner.collectors.ask import MALFORMED, NOT_COLLECTED, UNREADABLE, Answers, Ask, Collector
 from scanner.model import Gap, Resource
-from scanner.recorded import Call, Target
+from scanner.recorded import Call, LeftOut, Target
 from scanner.snapshot import Snapshot
 
-__all__ = ["ASSUME_ROLE", "COLLECTORS", "Answers", "Ask", "Collector", "read"]
+__all__ = ["AFTERWARDS", "ASSUME_ROLE", "COLLECTORS", "Answers", "Ask", "Collector", "read"]
 
 COLLECTORS: Mapping[str, Collector] = {
     "ecs": ecs,
@@ -53,6 +53,8 @@ COLLECTORS: Mapping[str, Collector] = {
     "kms": kms,
 }
 """By service, as botocore names it, in the order they are asked: workloads, then images, then what those need."""
+AFTERWARDS: Mapping[str, Sequence[Ask]] = {"ecr": ecr.AFTERWARDS}
+"""What is asked of a service only for a rule that names what it tells of: by itself, nobody needs it."""
 ASSUME_ROLE = ("sts", "AssumeRole")
 """The call whose failure keeps us out of an account."""
 
@@ -63,7 +65,7 @@ def read(snapshot: Snapshot) -> tuple[list[Resource], list[Gap]]:
     gaps: list[Gap] = []
     told = {target.place for target in snapshot.targets}  # each target tells of its Region, the first of all others
     for target in snapshot.targets:
-        found = list(_read_target(target, list(snapshot.calls_of(target))))
+        found = list(_read_target(target, list(snapshot.calls_of(target)), snapshot.left_out(target)))
         gaps += [item for item in found if isinstance(item, Gap)]
         there = [item for item in found if isinstance(item, Resource)]
         resources += [one for one in there if one.place == target.place or one.place not in told]
@@ -71,7 +73,7 @@ def read(snapshot: Snapshot) -> tuple[list[Resource], list[Gap]]:
     return resources, gaps
 
 
-def _read_target(target: Target, calls: list[Call]) -> Iterator[Resource | Gap]:
+def _read_target(target: Target, calls: list[Call], left_out: Iterable[LeftOut]) -> Iterator[Resource | Gap]:
     yield from account.resources(Answers(target, "account", calls, {"ec2": Answers(target, "ec2", calls)}))
     refused = next((c.error for c in calls if (c.service, c.operation) == ASSUME_ROLE and c.error), None)
     asked: dict[str, Answers] = {}
@@ -79,7 +81,7 @@ def _read_target(target: Target, calls: list[Call]) -> Iterator[Resource | Gap]:
         if refused:
             yield from _unseen(target, collector, refused.code, refused.message, ":".join(ASSUME_ROLE))
         elif service in target.services:
-            answers = Answers(target, service, calls, dict(asked))
+            answers = Answers(target, service, calls, dict(asked), left_out)
             yield from _told(collector, answers)
             asked[service] = answers
         else:

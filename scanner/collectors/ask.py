@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from scanner.model import Gap, Properties, Resource, Unknown, guard
-from scanner.recorded import Call, CallError, Stage, Target, canonical
+from scanner.recorded import Call, CallError, LeftOut, Stage, Target, canonical
 
 NOT_COLLECTED = "NotCollected"
 """The reason of a gap where nobody asked."""
@@ -58,6 +58,18 @@ class Rows:
     error: str | None = None
 
 
+@dataclass(frozen=True)
+class Batch:
+    """How AWS takes many questions in one: as items of the list `member`, at most so many.
+
+    `of_one` returns what an answer says of one item, None if it says nothing.
+    """
+
+    member: str
+    most: int
+    of_one: Callable[[Mapping[str, Any], Any], dict[str, Any] | None]
+
+
 def once(answers: Answers) -> Iterable[dict[str, Any]]:  # noqa: ARG001 - the signature of `Ask.each`
     """Return one empty set of parameters: the call is made once."""
     return [{}]
@@ -75,7 +87,7 @@ class Ask:
     `actions` are the IAM actions it needs, if they are not the operation's own.  `immutable` tells, from its
     parameters, whether a call is answered the same for ever.  With `rows`, the items of all pages become rows of the
     image index: it reads the body of a page that was asked with these parameters.  `stage` is when it is asked: no
-    stage needs the answers of a later one.
+    stage needs the answers of a later one.  With `batch`, each question has one item, and many are asked at a time.
     """
 
     operation: str
@@ -94,6 +106,7 @@ class Ask:
     per: str = ""
     reads: tuple[str, ...] = ()
     stage: Stage = Stage.CALLS
+    batch: Batch | None = None
 
     def parameters_of(self, answers: Answers) -> list[dict[str, Any]]:
         """Return all parameters it is made with; raise `UnreadableError` if earlier answers are none that AWS gives."""
@@ -129,11 +142,20 @@ class Answer:
 
 
 class Answers:
-    """What one service of one target answered; `others` are the services of the target that were asked before it."""
+    """What one service of one target answered; `others` are the services of the target that were asked before it.
+
+    `left_out` is what was not asked of the target on purpose.
+    """
 
     def __init__(
-        self, target: Target, service: str, calls: Iterable[Call], others: Mapping[str, Answers] | None = None
+        self,
+        target: Target,
+        service: str,
+        calls: Iterable[Call],
+        others: Mapping[str, Answers] | None = None,
+        left_out: Iterable[LeftOut] = (),
     ) -> None:
+        self.left_out = {item.operation: item for item in left_out}
         self.target, self.service, self.others = target, service, others or {}
         self.calls = tuple(call for call in calls if call.service == service)
         pages: dict[tuple[str, str], list[Call]] = {}

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from scanner import shards
-from scanner.collectors import ASSUME_ROLE, COLLECTORS, eks, kubernetes_api, kubernetes_file, needs, since
+from scanner.collectors import ASSUME_ROLE, COLLECTORS, batches, eks, kubernetes_api, kubernetes_file, needs, since
 from scanner.collectors.ask import MALFORMED, Answers, Ask, Rows, UnreadableError
 from scanner.collectors.discovery import find
 from scanner.collectors.organization import Account
@@ -26,7 +26,7 @@ from scanner.collectors.wanted import Scope
 from scanner.collectors.watch import Watch
 from scanner.config import Organization
 from scanner.errors import UsageError
-from scanner.model import Place
+from scanner.model import Pair, Place
 from scanner.parts import TargetWriter
 from scanner.progress import Finished, Progress, Silent, State
 from scanner.recorded import Call, CallError, Stage, Target, timestamp
@@ -51,6 +51,7 @@ def collect(
     services: Sequence[str] = (),
     needed: Collection[str] | None = None,
     scope: Scope | None = None,
+    pairs: Sequence[Pair] | None = None,
     profile: str | None = None,
     endpoint_url: str | None = None,
     resume: bool = False,
@@ -66,7 +67,7 @@ def collect(
 
     `needed` are the resource types that somebody will read: nothing else is asked; None means all types.  No services
     means those that tell of the types.  `scope` says whose images are listed although no workload names them, None:
-    everybody's.
+    everybody's.  `pairs` are the declared ones, None derives them from the replication rules.
     No accounts means one's own, and no Regions every enabled one.  With `whole`, all accounts of the organization are
     asked; `organization` says how they, and other accounts, are entered.  Answers that can never change are taken
     from the snapshot `earlier`, if it has them.  What runs in EKS clusters is read from what kubectl wrote to
@@ -102,6 +103,7 @@ def collect(
         ask_clusters=ask_clusters,
         needed=needed,
         scope=scope,
+        pairs=pairs,
         max_rate=max_rate,
         reusable=reusable,
         not_enabled=found.plan.not_enabled,
@@ -140,6 +142,7 @@ def collect_targets(
     known: Callable[[Target], Sequence[Call]] = lambda _: (),
     needed: Collection[str] | None = None,
     scope: Scope | None = None,
+    pairs: Sequence[Pair] | None = None,
     ask_clusters: bool = False,
     max_rate: float | None = None,
     reusable: since.Known = since.nothing,
@@ -160,7 +163,7 @@ def collect_targets(
     todo = {target: stages_of(target, asks, writer) for target in targets}
     scheduler = Scheduler(sessions.limits, max_rate=max_rate)
     transport = Transport(sessions, roles.credentials)
-    choice = Choice(scope, writer, targets)
+    choice = Choice(scope, pairs, writer, targets)
     run = _Run(roles, known, reusable, asks, choice, transport, scheduler, clock, sessions if ask_clusters else None)
     progress = progress or Silent()
     done = sum(not stages for stages in todo.values())
@@ -282,14 +285,17 @@ def _collect_service(
             continue
         if chosen.left_out:
             part.left_out.append(chosen.left_out)
-        tasks: list[_Task] = []
+        new: list[dict[str, Any]] = []
         for given in chosen.parameters:
             if ask.immutable and (reused := part.reusable.get(since.key(service, ask.operation, given))):
                 calls += reused
             else:
-                tasks.append(_Task(run, part.writer, target, service, ask, given))
+                new.append(given)
+        questions = batches.together(ask.batch, new) if ask.batch else new
+        tasks = [_Task(run, part.writer, target, service, ask, given) for given in questions]
         run.scheduler.run(tasks, deadline)
-        calls += [call for task in tasks for call in task.calls()]
+        answered = [call for task in tasks for call in task.calls()]
+        calls += [one for call in answered for one in batches.apart(ask.batch, call)] if ask.batch else answered
     part.add(calls)
     return Answers(target, service, [*before, *calls], dict(others))
 

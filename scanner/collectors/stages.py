@@ -12,7 +12,9 @@ from itertools import dropwhile
 from typing import Any
 
 from scanner.collectors.ask import Answers, Ask
+from scanner.collectors.digests import Digests
 from scanner.collectors.wanted import Mentioned, Scope
+from scanner.model import Pair
 from scanner.recorded import LeftOut, Stage, Target
 from scanner.snapshot import SnapshotWriter
 
@@ -52,19 +54,28 @@ class Chosen:
 class Choice:
     """Chooses what is asked."""
 
-    def __init__(self, scope: Scope, writer: SnapshotWriter, targets: Collection[Target]) -> None:
-        self._scope, self._writer, self._targets = scope, writer, targets
+    def __init__(
+        self, scope: Scope, pairs: Sequence[Pair] | None, writer: SnapshotWriter, targets: Collection[Target]
+    ) -> None:
+        self._scope, self._pairs, self._writer, self._targets = scope, pairs, writer, targets
         self._mentioned: Mentioned | None = None
+        self._digests: Digests | None = None
 
     def begin(self, stages: Collection[Stage]) -> None:
-        """Make ready for a round; what was before it is done in every target."""
-        if self._mentioned is None and not self._scope.whole and Stage.IMAGES in stages:
+        """Make ready for a round; what was before it is done in every target.  Raises `OSError`."""
+        if Stage.CALLS in stages:
+            return
+        if self._mentioned is None:
             self._mentioned = Mentioned()
             for target in self._targets:
                 self._mentioned.read(self._writer.lines_of(target, Stage.CALLS))
+        if Stage.DIGESTS in stages:
+            self._digests = Digests(self._writer, self._targets, self._pairs, self._mentioned)
 
     def of(self, ask: Ask, answers: Answers) -> Chosen:
-        """Return what to ask; raise `UnreadableError`.  Any thread may ask."""
+        """Return what to ask; raise `UnreadableError` and `OSError`.  Any thread may ask."""
+        if self._digests is not None:
+            return Chosen(*self._digests.of(ask, answers))
         parameters = ask.parameters_of(answers)
         if ask.stage is not Stage.IMAGES or self._mentioned is None:
             return Chosen(parameters)
