@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from scanner.collectors import ecr
-from scanner.collectors.ask import Answers, Ask
+from scanner.collectors.ask import Answers, Ask, UnreadableError
 from scanner.collectors.wanted import Mentioned
 from scanner.images import ImageIndex
 from scanner.model import InsufficientData, Model, Pair, Place, Resource
@@ -106,6 +106,7 @@ class Digests:
 
         settings: dict[str, str | bool | int | float | list[str]] = {
             "threads": 1,
+            "enable_progress_bar": False,
             "memory_limit": _MEMORY,
             "temp_directory": str(self._folder),
             "autoload_known_extensions": False,
@@ -116,6 +117,8 @@ class Digests:
                 database.execute(_TABLES)
                 database.execute("INSERT INTO running SELECT unhex(substr(unnest(?), 8))", [sorted(self._running)])
                 yield database
+        except duckdb.OutOfMemoryException:
+            raise UnreadableError("there was not enough memory or disk to compare the images") from None
         except duckdb.IOException as error:  # a full disk is one
             raise OSError(f"{self._folder}: {str(error).partition(': {')[0]}") from error
         finally:
