@@ -150,4 +150,5 @@ def test_the_api_that_pulls_has_a_statement_that_says_what_it_is_for():
     assert (pull["Sid"], pull["Action"]) == ("ManifestsOfIndexesNoLayers", ["ecr:BatchGetImage"])
     assert "ecr:DescribeImages" in read["Action"]
     assert all(len(each["Statement"]) == 1 for each in member(actions(None)))
-    assert "ManifestsOfIndexesNoLayers" in terraform.configuration(Role(), [document])
+    text = json.dumps(hcl2.loads(terraform.configuration(Role(), [document])))
+    assert text.index("DescribeImages") < text.index("ManifestsOfIndexesNoLayers") < text.index("ecr:BatchGetImage")
