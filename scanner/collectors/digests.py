@@ -106,7 +106,6 @@ class Digests:
 
         settings: dict[str, str | bool | int | float | list[str]] = {
             "threads": 1,
-            "enable_progress_bar": False,
             "memory_limit": _MEMORY,
             "temp_directory": str(self._folder),
             "autoload_known_extensions": False,
@@ -136,6 +135,7 @@ def _path(shard: Path) -> str:
 
 
 _TABLES = """
+    SET enable_progress_bar = false;
     CREATE TABLE running (digest BLOB);
     CREATE TABLE tagged (repository VARCHAR, tag VARCHAR);
     CREATE TABLE copied (standby INTEGER, repository VARCHAR);
