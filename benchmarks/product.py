@@ -11,8 +11,9 @@ from unittest import mock
 
 from scanner.collectors import COLLECTORS, live
 from scanner.collectors.scheduler import IN_FLIGHT, Limits
-from scanner.recorded import Target
-from scanner.snapshot import Snapshot, SnapshotWriter, TargetWriter
+from scanner.parts import TargetWriter
+from scanner.recorded import Stage, Target
+from scanner.snapshot import Snapshot, SnapshotWriter
 
 ROLE = "RegionproofReadOnly"
 
@@ -69,8 +70,8 @@ def to_memory() -> None:
             self._lines.clear()
 
     class Nowhere(SnapshotWriter):
-        def begin(self, target: Target) -> TargetWriter:
-            return Nothing(self.path / target.account / target.region, target)
+        def begin(self, target: Target, stage: Stage = Stage.CALLS) -> TargetWriter:
+            return Nothing(self.path / target.account / target.region, target, stage)
 
         def finish(self, *_: Any, **__: Any) -> Any:
             return None

@@ -14,6 +14,7 @@ from scanner import console
 from scanner.errors import UsageError
 
 if TYPE_CHECKING:
+    from scanner.collectors.wanted import Scope
     from scanner.config import Config
     from scanner.rule import Rule
 
@@ -60,6 +61,7 @@ def collect(
 ) -> int:
     """Ask AWS, read-only, and write a snapshot.  The only command that touches the network."""
     from scanner.collectors.live import collect as collect_live
+    from scanner.collectors.wanted import Scope
     from scanner.reporters.progress import narrator
 
     if whole and accounts:
@@ -75,14 +77,17 @@ def collect(
         "services": console.listed(services),
         "needed": None if services else _needed(rules),
     }
+    scope = Scope() if services else _scope(rules, config)
     if dry_run:
-        return _dry_run(rules, profile, endpoint_url, **asked)
+        return _dry_run(rules, scope, profile, endpoint_url, **asked)
     if output is None:
         raise UsageError("no folder to write the snapshot to", "Name one: -o snapshot.")
     narrates = narrator(log_format, sys.stderr, console.now)
     collected = collect_live(
         Path(output),
         **asked,
+        scope=scope,
+        pairs=config.pairs,
         profile=profile,
         endpoint_url=endpoint_url,
         resume=resume,
@@ -188,14 +193,14 @@ def _by_cluster(options: Sequence[str]) -> dict[str, list[Path]]:
     return files
 
 
-def _dry_run(rules: Sequence[Rule], profile: str | None, endpoint_url: str | None, **asked: Any) -> int:
+def _dry_run(rules: Sequence[Rule], scope: Scope, profile: str | None, endpoint_url: str | None, **asked: Any) -> int:
     from scanner.collectors.discovery import find
     from scanner.collectors.session import Sessions
     from scanner.dry_run import text
 
     sessions = Sessions(profile=profile, endpoint_url=endpoint_url)
     found = find(sessions, console.now, **asked)
-    click.echo(text(found, asked["needed"], rules, console.width()), nl=False)
+    click.echo(text(found, asked["needed"], rules, scope, console.width()), nl=False)
     return OK
 
 
@@ -208,3 +213,13 @@ def _enabled(config: Config, rule_paths: Sequence[str], *, python: bool) -> list
 def _needed(rules: Sequence[Rule]) -> frozenset[str]:
     """Return the resource types that rules read."""
     return frozenset[str]().union(*(rule.needs for rule in rules))
+
+
+def _scope(rules: Sequence[Rule], config: Config) -> Scope:
+    """Return whose images are listed: everybody's in scope if a rule about registries or repositories reads images."""
+    from scanner.collectors import ecr
+    from scanner.collectors.wanted import Scope
+
+    whose = {ecr.REPOSITORY, ecr.REGISTRY}
+    every = any(ecr.IMAGE in rule.needs and not whose.isdisjoint(rule.resource) for rule in rules)
+    return Scope(every, config.repositories)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from fnmatch import fnmatchcase
@@ -79,9 +79,9 @@ class Config:
 
     def in_scope(self, resource: Resource) -> bool:
         """Tell whether `scope.repositories` includes a resource; only repositories can be left out."""
-        if resource.type != "AWS::ECR::Repository" or not self.repositories or resource.name is None:
+        if resource.type != "AWS::ECR::Repository" or resource.name is None:
             return True
-        return any(fnmatchcase(resource.name, pattern) for pattern in self.repositories)
+        return matches(resource.name, self.repositories)
 
     def places(self, path: str) -> list[tuple[str | None, str | None]]:
         """Return the (account, Region) instances the template at `path` is deployed to; empty if none is declared.
@@ -96,6 +96,11 @@ class Config:
                 fnmatchcase(f"/{path}", f"*/{pattern}") for pattern in (mapping.path, f"{mapping.path.rstrip('/')}/*")
             )
         ]
+
+
+def matches(repository: str, patterns: Sequence[str]) -> bool:
+    """Tell whether one of the globs of `scope.repositories` matches a name; none of them means every name."""
+    return not patterns or any(fnmatchcase(repository, pattern) for pattern in patterns)
 
 
 def read(path: Path) -> Config:

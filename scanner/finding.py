@@ -114,7 +114,9 @@ class Coverage:
     then `message` is the opt-in status, and `service` is `account`.  `calls` counts answers, `not_configured` those of
     them that were "there is none", `errors` maps an error code to how often it came.  `operation` is
     `ecr:DescribeImages`; for a file it is the path, and `service` is `file`.  `reused` counts the answers that were
-    taken from an earlier snapshot, `reused_from` is when the oldest of them was made (RFC 3339 in UTC).
+    taken from an earlier snapshot, `reused_from` is when the oldest of them was made (RFC 3339 in UTC).  `left_out`
+    counts the questions that were not asked on purpose, `left_out_reason` says why: nothing is known of what they
+    would have shown.
     """
 
     account: str
@@ -128,6 +130,8 @@ class Coverage:
     message: str = ""
     reused: int = 0
     reused_from: str = ""
+    left_out: int = 0
+    left_out_reason: str = ""
 
     @property
     def asked(self) -> bool:

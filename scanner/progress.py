@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -28,7 +29,8 @@ class State:
 class Finished:
     """A target that was finished: how many `calls` its part of the snapshot holds, and the `errors` among them by code.
 
-    `reused` of the calls were taken from an earlier snapshot; `seconds` went by since it was begun.
+    `reused` of the calls were taken from an earlier snapshot; `seconds` were spent on it, without those in which it
+    waited for others.
     """
 
     place: Place
@@ -38,6 +40,18 @@ class Finished:
     reused: int
     seconds: float
     errors: Mapping[str, int] = field(default_factory=dict)
+
+    def and_then(self, later: Finished) -> Finished:
+        """Return what there is to tell after a later stage of the same target."""
+        return Finished(
+            self.place,
+            self.services,
+            self.calls + later.calls,
+            self.images + later.images,
+            self.reused + later.reused,
+            self.seconds + later.seconds,
+            Counter(self.errors) + Counter(later.errors),
+        )
 
 
 class Progress(Protocol):

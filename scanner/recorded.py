@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
+from enum import StrEnum
 from typing import Any
 
 from scanner.model import Place
@@ -55,6 +56,27 @@ class Target:
     def place(self) -> Place:
         """Return the account and Region."""
         return Place(self.account, self.region)
+
+
+class Stage(StrEnum):
+    """When something is asked.  Each stage of a target is a part of the snapshot by itself, and none waits in memory.
+
+    First what there is, in all targets; then the images of the repositories that matter; then what is asked of single
+    digests, once it is known which are where.
+    """
+
+    CALLS = "calls"
+    IMAGES = "images"
+    DIGESTS = "digests"
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """What was not asked on purpose: so many questions of an operation (`ecr:DescribeImages`), and why."""
+
+    operation: str
+    count: int
+    reason: str
 
 
 @dataclass(frozen=True)
@@ -136,6 +158,11 @@ def to_line(call: Call) -> str:
         "reused": call.reused,
     }
     return canonical({key: value for key, value in line.items() if value is not None})
+
+
+def service_of(line: bytes) -> bytes:
+    """Return the service of a call from its line of JSON, whose last member it is."""
+    return line[line.rindex(b'"service":"') + 11 :].partition(b'"')[0]
 
 
 def from_line(line: Mapping[str, Any], target: Target) -> Call:

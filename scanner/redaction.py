@@ -8,6 +8,7 @@ redacted changes nothing.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -186,6 +187,48 @@ def _typed(resource: Any) -> Any:
     return {**_mask(resource), "Type": scrub(type)} if isinstance(type, str) else _mask(resource)
 
 
+_LONGEST_MANIFEST, _LONGEST_WORD = 1 << 20, 255
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+_REFERENCE = "vnd.docker.reference.type"
+
+
+def _manifest(value: Any) -> Any:
+    """Keep of the manifest of an image index what its children are; all else, annotations above all, may say anything.
+
+    What is none, or has more than a mebibyte, is masked as a whole: half a list would read as a whole one.
+    """
+    if not isinstance(value, str) or len(value) > _LONGEST_MANIFEST:
+        return _mask(value)
+    try:
+        index = json.loads(value)
+        kept = {
+            **_words(index, "mediaType", "artifactType"),
+            "manifests": [_child(each) for each in index["manifests"]],
+        }
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        return _mask(value)
+    return json.dumps(kept, sort_keys=True, separators=(",", ":"))
+
+
+def _child(child: Any) -> dict[str, Any]:
+    if not _DIGEST.fullmatch(child["digest"]):
+        raise ValueError("a digest is none")
+    kept: dict[str, Any] = {"digest": child["digest"], **_words(child, "mediaType", "artifactType")}
+    if child.get("platform") is not None:
+        kept["platform"] = _words(child["platform"], "architecture", "os", "variant")
+    if (annotations := child.get("annotations")) is not None and _REFERENCE in annotations:
+        kept["annotations"] = _words(annotations, _REFERENCE)
+    return kept
+
+
+def _words(structure: Any, *members: str) -> dict[str, str]:
+    """Return members that are short texts, without those that are absent; raise for any that is something else."""
+    found = {member: structure[member] for member in members if structure.get(member) is not None}
+    if not all(isinstance(word, str) and len(word) <= _LONGEST_WORD for word in found.values()):
+        raise TypeError("a member is no short text")
+    return {member: scrub(word) for member, word in found.items()}
+
+
 _Mask = Callable[[Any], Any]
 
 _FIELDS: Mapping[str, Mapping[str, _Mask]] = {
@@ -196,6 +239,7 @@ _FIELDS: Mapping[str, Mapping[str, _Mask]] = {
         "dockerLabels": _mask,
         "driverOpts": _mask,
     },
+    "ecr": {"imageManifest": _manifest},
     "eks": {"configurationValues": _mask, "certificateAuthority": _mask, "externalId": _mask},
     "secretsmanager": {"Description": _mask, "ExternalSecretRotationMetadata": _mask},
     "ssm": {"Description": _mask, "AllowedPattern": _mask},

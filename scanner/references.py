@@ -7,7 +7,7 @@ in every partition; it needs the text alone.  Beside it stands which references 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -28,6 +28,11 @@ _ECR = re.compile(
     r"(?P<account>\d{12})\.dkr[.-]ecr(?P<fips>-fips)?\.(?P<region>[a-z0-9]+(?:-[a-z0-9]+)+)\."
     r"(?P<suffix>amazonaws\.com(?:\.cn)?|amazonaws\.eu|on\.aws|on\.amazonwebservices\.com\.cn"
     r"|c2s\.ic\.gov|sc2s\.sgov\.gov|cloud\.adc-e\.uk|csp\.hci\.ic\.gov)(?::443)?"
+)
+
+_MENTION = re.compile(rf"{_ECR.pattern}/(?P<name>{_REPOSITORY.pattern})(?::(?P<tag>{_TAG.pattern}))?(?P<at>@sha256:)?")
+_MENTION_ARN = re.compile(
+    rf"arn:[a-z-]+:ecr:[a-z0-9-]+:\d{{12}}:repository/(?P<name>{_REPOSITORY.pattern})(:[0-9a-f]{{64}})?"
 )
 
 # Registries from which EKS add-ons and node components are pulled.  AWS fills them in every Region, so nobody
@@ -149,6 +154,27 @@ def parse(image: str) -> Reference:
         digest=digest if at else None,
         **_registry(host),
     )
+
+
+@dataclass(frozen=True)
+class Mention:
+    """A repository of a private ECR registry that a text names, and the tag if it names that and no digest."""
+
+    repository: str
+    tag: str | None = None
+
+
+def mentions(text: str) -> Iterator[Mention]:
+    """Yield the repositories of private ECR registries that a text names, whatever else it says.
+
+    Image references are found, and ARNs of repositories and images.
+    """
+    if ".dkr" in text:
+        for match in _MENTION.finditer(text):
+            yield Mention(match["name"], None if match["at"] else match["tag"] or "latest")
+    if ":repository/" in text:
+        for match in _MENTION_ARN.finditer(text):
+            yield Mention(match["name"].removesuffix("/sha256") if match[2] else match["name"])
 
 
 def render(reference: Reference) -> str:

@@ -3,51 +3,49 @@
 A directory of one shard a target (account x Region), and a manifest with the SHA-256 of every part, written last:
 
     snapshot.json
-    targets/<account>/<region>/target.json  calls.jsonl.gz  [images.parquet]
+    targets/<account>/<region>/  (see `scanner.parts`)
 
 schemas/snapshot.json says what stands in them.
 """
 
 from __future__ import annotations
 
-import gzip
 import hashlib
 import json
-import os
-import shutil
-import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from scanner import __version__, shards
+from scanner import __version__, parts, shards
 from scanner.assets import schema
 from scanner.errors import SnapshotError, UsageError
 from scanner.finding import NOT_ENABLED, Coverage
 from scanner.images import Image, Listing, RepositoryKey
 from scanner.model import Place
-from scanner.recorded import IMAGES, Call, CallError, Target, from_line, redacted, sort_key, to_line
+from scanner.parts import (
+    AGAIN,
+    SCHEMA_VERSION,
+    TargetRecord,
+    TargetWriter,
+    calls,
+    directory,
+    entry_of,
+    fsync,
+    lines,
+    pretty,
+    read_record,
+    record_of,
+    sha256,
+)
+from scanner.recorded import IMAGES, Call, CallError, LeftOut, Stage, Target
 
 __all__ = ["Call", "CallError", "Snapshot", "SnapshotWriter", "Target", "TargetRecord"]
 
-SCHEMA_VERSION = "1"
-_MANIFEST, _TARGETS, _TARGET, _CALLS, _IMAGES = (
-    "snapshot.json", "targets", "target.json", "calls.jsonl.gz", "images.parquet",
-)  # fmt: skip
-
-
-@dataclass(frozen=True)
-class TargetRecord:
-    """A target that was collected: when it was begun and finished (RFC 3339), and the SHA-256 of its parts."""
-
-    target: Target
-    started_at: str
-    finished_at: str
-    parts: Mapping[str, str]
+_MANIFEST, _TARGETS = "snapshot.json", "targets"
 
 
 class Snapshot:
@@ -61,7 +59,7 @@ class Snapshot:
         self.config_sha256: str | None = manifest["config_sha256"]
         self.started_at: str = manifest["started_at"]
         self.finished_at: str = manifest["finished_at"]
-        self.records = tuple(_record(entry) for entry in manifest["targets"])
+        self.records = tuple(record_of(entry) for entry in manifest["targets"])
         self.not_enabled = {
             Place(entry["account"], entry["region"]): str(entry["status"]) for entry in manifest.get("not_enabled", ())
         }
@@ -73,13 +71,13 @@ class Snapshot:
         try:
             snapshot = cls(path, manifest, sha256)
         except ValueError as error:
-            raise SnapshotError(f"{path / _MANIFEST}: {error}", _AGAIN) from None
+            raise SnapshotError(f"{path / _MANIFEST}: {error}", AGAIN) from None
         places = [target.place for target in snapshot.targets]
         if len(set(places)) != len(places):
-            raise SnapshotError(f"{path / _MANIFEST}: a target is listed twice", _AGAIN)
+            raise SnapshotError(f"{path / _MANIFEST}: a target is listed twice", AGAIN)
         for record in snapshot.records:
             for name, expected in record.parts.items():
-                _verify(_directory(path, record.target) / name, expected)
+                _verify(directory(path, record.target) / name, expected)
         return snapshot
 
     @property
@@ -99,13 +97,7 @@ class Snapshot:
 
     def calls_of(self, target: Target) -> Iterator[Call]:
         """Yield the calls of one target, sorted by service, operation, parameters and page."""
-        part = _directory(self.path, target) / _CALLS
-        try:
-            with gzip.open(part, "rt", encoding="utf-8") as lines:
-                for line in lines:
-                    yield from_line(json.loads(line), target)
-        except (OSError, EOFError, zlib.error, ValueError, KeyError, TypeError, RecursionError) as error:
-            raise SnapshotError(f"{part} cannot be read: {type(error).__name__}: {error}", _AGAIN) from None
+        return calls(directory(self.path, target), self._record(target))
 
     def images(self) -> dict[RepositoryKey, Listing]:
         """Return the images of every repository that was asked for; a list that ended early says why."""
@@ -116,12 +108,15 @@ class Snapshot:
 
     def images_of(self, target: Target) -> dict[RepositoryKey, Listing]:
         """Return the images of one target's repositories."""
-        return self._images_of(next(record for record in self.records if record.target == target))
+        return self._images_of(self._record(target))
+
+    def left_out(self, target: Target) -> tuple[LeftOut, ...]:
+        """Return what was not asked of a target on purpose."""
+        return self._record(target).left_out
 
     def coverage(self) -> tuple[Coverage, ...]:
         """Return how each operation was answered in each account and Region, and which Regions are not enabled."""
-        groups = groupby(self.calls(), key=lambda call: (call.account, call.region, call.service, call.operation))
-        rows = [_coverage(*key, tuple(calls)) for key, calls in groups]
+        rows = [row for record in self.records for row in self._coverage_of(record)]
         for place, status in self.not_enabled.items():
             region = (place.account or "", place.region, "account", "account:ListRegions")
             rows.append(Coverage(*region, NOT_ENABLED, 0, message=status))
@@ -139,27 +134,38 @@ class Snapshot:
         versions = (self.schema_version, self.tool_version, self.botocore_version, self.config_sha256)
         return versions, self.targets, times, self.not_enabled, list(self.calls()), self.images()
 
+    def _record(self, target: Target) -> TargetRecord:
+        return next(record for record in self.records if record.target == target)
+
+    def _coverage_of(self, record: TargetRecord) -> Iterator[Coverage]:
+        place = (record.target.account, record.target.region)
+        left_out = {tuple(item.operation.split(":")): item for item in record.left_out}
+        for key, group in groupby(self.calls_of(record.target), key=lambda call: (call.service, call.operation)):
+            yield _coverage(*place, *key, tuple(group), left_out.pop(key, None))
+        for (service, operation), item in left_out.items():
+            yield _coverage(*place, service, operation, (), item)
+
     def _images_of(self, record: TargetRecord) -> dict[RepositoryKey, Listing]:
         target = record.target
-        part = _directory(self.path, target) / _IMAGES
+        part = directory(self.path, target) / parts.IMAGES
         found: dict[str, list[Image]] = {}
-        if _IMAGES in record.parts:
+        if parts.IMAGES in record.parts:
             try:
                 for repository, image in shards.read(part):
                     found.setdefault(repository, []).append(image)
             except ValueError as error:
-                raise SnapshotError(f"{part} cannot be read: {error}", _AGAIN) from None
+                raise SnapshotError(f"{part} cannot be read: {error}", AGAIN) from None
         listings = {}
         for call in self.calls_of(target):
             if (call.service, call.operation) == IMAGES:
                 name = str(call.parameters.get("repositoryName"))
                 images = tuple(found.pop(name, ()))
                 if len(images) != (call.rows or 0):
-                    raise SnapshotError(f"{part}: '{name}' should have {call.rows} images, not {len(images)}", _AGAIN)
+                    raise SnapshotError(f"{part}: '{name}' should have {call.rows} images, not {len(images)}", AGAIN)
                 reason = f"{call.error.code}: {call.error.message}" if call.error else None
                 listings[RepositoryKey(target.account, target.region, name)] = Listing(images, reason)
         if found:
-            raise SnapshotError(f"{part}: nobody asked for the images of '{min(found)}'", _AGAIN)
+            raise SnapshotError(f"{part}: nobody asked for the images of '{min(found)}'", AGAIN)
         return listings
 
 
@@ -171,17 +177,31 @@ class SnapshotWriter:
         self.path, self.config_sha256 = path, config_sha256
         _refuse(path, resume)
 
-    def done(self, target: Target) -> bool:
-        """Tell whether this target stands complete on disk, asked for the same services."""
+    def done(self, target: Target, stage: Stage | None = None) -> bool:
+        """Tell whether a stage of this target stands whole on disk, asked for the same services; None: all there is."""
         try:
-            record = self._recorded(target)
+            record = self._recorded(target, stage)
         except (OSError, ValueError, KeyError, TypeError, RecursionError):
             return False
         return _asked(record.target) == _asked(target)
 
-    def begin(self, target: Target) -> TargetWriter:
-        """Begin a target; nothing of it counts until its writer has finished."""
-        return TargetWriter(_directory(self.path, target), target)
+    def begin(self, target: Target, stage: Stage = Stage.CALLS) -> TargetWriter:
+        """Begin a stage of a target; nothing of it counts until its writer has finished."""
+        return TargetWriter(directory(self.path, target), target, stage)
+
+    def calls_before(self, target: Target, stage: Stage) -> Iterator[Call]:
+        """Yield the calls of the stages of a target before one, sorted as those of a snapshot."""
+        final = directory(self.path, target)
+        return calls(final, read_record(final), parts.before(stage))
+
+    def lines_of(self, target: Target, stage: Stage) -> Iterator[bytes]:
+        """Yield the calls of a stage that is done, as lines of JSON."""
+        return lines(directory(self.path, target) / parts.CALLS[stage])
+
+    def images_of(self, target: Target) -> Path | None:
+        """Return where the image shard of a target stands, None if it has no images."""
+        final = directory(self.path, target)
+        return final / parts.IMAGES if parts.IMAGES in read_record(final).parts else None
 
     def write(
         self,
@@ -211,7 +231,7 @@ class SnapshotWriter:
         `not_enabled` are the Regions that are no targets because the account has not opted in to them, and the status.
         """
         records = [self._recorded(target) for target in sorted(targets, key=lambda target: target.place)]
-        entries = [_target_entry(self._with_own_hash(record)) for record in records]
+        entries = [entry_of(self._with_own_hash(record)) for record in records]
         manifest = {
             "schema_version": SCHEMA_VERSION,
             "tool": {"name": "regionproof", "version": __version__},
@@ -225,67 +245,27 @@ class SnapshotWriter:
             ],
         }
         partial = self.path / f".{_MANIFEST}.partial"
-        partial.write_text(_pretty(manifest), encoding="utf-8")
-        _fsync(partial)
+        partial.write_text(pretty(manifest), encoding="utf-8")
+        fsync(partial)
         partial.replace(self.path / _MANIFEST)
-        _fsync(self.path)
+        fsync(self.path)
         return Snapshot.open(self.path)
 
-    def _recorded(self, target: Target) -> TargetRecord:
-        directory = _directory(self.path, target)
-        entry = json.loads((directory / _TARGET).read_text(encoding="utf-8"))
-        record = _record(entry)
-        if entry["schema_version"] != SCHEMA_VERSION or record.target.place != target.place:
-            raise ValueError(f"{directory} holds something else")
-        for name in (_CALLS, *record.parts):
-            if _sha256(directory / name) != record.parts[name]:
-                raise ValueError(f"{directory / name} is damaged")
+    def _recorded(self, target: Target, stage: Stage | None = None) -> TargetRecord:
+        """Return the record of a target whose parts (of a stage, or all) are whole; raise `ValueError` and others."""
+        final = directory(self.path, target)
+        record = read_record(final)
+        if record.target.place != target.place:
+            raise ValueError(f"{final} holds something else")
+        needed = {parts.CALLS[stage or Stage.CALLS], *(record.of(stage) if stage else record.parts)}
+        for name in sorted(needed):
+            if sha256(final / name) != record.parts[name]:
+                raise ValueError(f"{final / name} is damaged")
         return record
 
     def _with_own_hash(self, record: TargetRecord) -> TargetRecord:
-        own = _sha256(_directory(self.path, record.target) / _TARGET)
-        return replace(record, parts={**record.parts, _TARGET: own})
-
-
-class TargetWriter:
-    """Writes the shard of one target, beside the place where it will stand; any thread may add to it."""
-
-    def __init__(self, final: Path, target: Target) -> None:
-        self._final, self._target = final, target
-        self._partial = final.with_name(f".{target.region}.partial")
-        shutil.rmtree(self._partial, ignore_errors=True)
-        self._partial.mkdir(parents=True)
-        self._lines: list[tuple[Any, bytes]] = []
-        self._spool = shards.Spool(self._partial / "images.rows")
-
-    def add(self, calls: Iterable[Call]) -> None:
-        """Add calls; what is secret in them goes no further."""
-        for call in map(redacted, calls):
-            self._lines.append((sort_key(call), to_line(call).encode("ascii") + b"\n"))
-
-    def add_images(self, lines: bytes) -> None:
-        """Add images, as lines of a `shards.Spool`.  Raises `OSError`."""
-        self._spool.add(lines)
-
-    def finish(self, *, started_at: str, finished_at: str) -> None:
-        """Put the shard in its place.  Raises `OSError`."""
-        partial, final = self._partial, self._final
-        with (partial / _CALLS).open("wb") as raw, gzip.GzipFile(filename="", mode="wb", fileobj=raw, mtime=0) as out:
-            out.writelines(line for _, line in sorted(self._lines))
-        self._spool.write(partial / _IMAGES)
-        parts = {part.name: _sha256(part) for part in sorted(partial.iterdir())}
-        entry = _target_entry(TargetRecord(self._target, started_at, finished_at, parts))
-        entry["schema_version"] = SCHEMA_VERSION
-        (partial / _TARGET).write_text(_pretty(entry), encoding="utf-8")
-        for part in partial.iterdir():
-            _fsync(part)
-        _fsync(partial)
-        shutil.rmtree(final, ignore_errors=True)
-        partial.rename(final)
-        _fsync(final.parent)
-
-
-_AGAIN = "Restore the snapshot from a copy, or collect it again into a new directory."
+        own = sha256(directory(self.path, record.target) / parts.TARGET)
+        return replace(record, parts={**record.parts, parts.TARGET: own})
 
 
 def _refuse(path: Path, resume: bool) -> None:
@@ -323,42 +303,30 @@ def _read_manifest(path: Path) -> tuple[dict[str, Any], str]:
             )
         jsonschema.validate(manifest, schema("snapshot"))
     except jsonschema.ValidationError as error:
-        raise SnapshotError(f"{part}: {error.json_path}: {error.message}", _AGAIN) from None
+        raise SnapshotError(f"{part}: {error.json_path}: {error.message}", AGAIN) from None
     except (OSError, ValueError, RecursionError) as error:
-        raise SnapshotError(f"{part} cannot be read: {error}", _AGAIN) from None
+        raise SnapshotError(f"{part} cannot be read: {error}", AGAIN) from None
     return manifest, hashlib.sha256(text).hexdigest()
 
 
 def _verify(part: Path, expected: str) -> None:
     try:
-        actual = _sha256(part)
+        actual = sha256(part)
     except FileNotFoundError:
-        raise SnapshotError(f"{part} is missing", _AGAIN) from None
+        raise SnapshotError(f"{part} is missing", AGAIN) from None
     except OSError as error:
-        raise SnapshotError(f"{part} cannot be read: {error}", _AGAIN) from None
+        raise SnapshotError(f"{part} cannot be read: {error}", AGAIN) from None
     if actual != expected:
-        raise SnapshotError(f"{part} is damaged: its SHA-256 is {actual}, the manifest says {expected}", _AGAIN)
-
-
-def _directory(path: Path, target: Target) -> Path:
-    return path / _TARGETS / target.account / target.region
+        raise SnapshotError(f"{part} is damaged: its SHA-256 is {actual}, the manifest says {expected}", AGAIN)
 
 
 def _asked(target: Target) -> tuple[Any, ...]:
     return target.place, target.partition, target.role_arn, sorted(target.services)
 
 
-def _target_entry(record: TargetRecord) -> dict[str, Any]:
-    times = {"started_at": record.started_at, "finished_at": record.finished_at}
-    return {**asdict(record.target), **times, "parts": dict(sorted(record.parts.items()))}
-
-
-def _record(entry: Mapping[str, Any]) -> TargetRecord:
-    target = Target(entry["account"], entry["region"], entry["partition"], entry["role_arn"], tuple(entry["services"]))
-    return TargetRecord(target, entry["started_at"], entry["finished_at"], dict(entry["parts"]))
-
-
-def _coverage(account: str, region: str, service: str, operation: str, calls: Sequence[Call]) -> Coverage:
+def _coverage(
+    account: str, region: str, service: str, operation: str, calls: Sequence[Call], left_out: LeftOut | None
+) -> Coverage:
     failed = [call.error for call in calls if call.error and not call.not_configured]
     silent = sum(1 for call in calls if call.error and not call.not_configured and not call.rows)
     status = "complete" if not failed else "failed" if silent == len(calls) else "partial"
@@ -374,21 +342,6 @@ def _coverage(account: str, region: str, service: str, operation: str, calls: Se
         message=failed[0].message if failed else "",
         reused=sum(call.reused is not None for call in calls),
         reused_from=min((call.at for call in calls if call.reused is not None), default=""),
+        left_out=left_out.count if left_out else 0,
+        left_out_reason=left_out.reason if left_out else "",
     )
-
-
-def _pretty(value: Any) -> str:
-    return json.dumps(value, indent=2, sort_keys=True) + "\n"
-
-
-def _sha256(part: Path) -> str:
-    with part.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
-def _fsync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

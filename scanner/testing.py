@@ -22,7 +22,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, TypeVar
@@ -32,7 +32,7 @@ from scanner.config import Config, pair
 from scanner.engine import evaluate
 from scanner.finding import Finding, Status
 from scanner.images import Image, ImageIndex, Listing, RepositoryKey
-from scanner.model import Gap, Model, Pair, Place, Resource, Unknown, guard
+from scanner.model import Gap, Model, Pair, Place, Properties, Resource, Unknown, guard
 from scanner.parsers.cloudformation import resources
 from scanner.recovery import DECLARED
 from scanner.rule import Rule
@@ -41,6 +41,9 @@ ACCOUNT, PRIMARY, STANDBY = "111122223333", "us-east-1", "us-west-2"
 AS_OF = "2026-11-01T00:00:00Z"
 IMAGE = "AWS::ECR::Image"
 """What `needs` calls the image index."""
+
+STATUS = "AWS::ECR::ReplicationStatus"
+"""What `needs` calls the `ReplicationStatuses` of registries."""
 
 _Kind = TypeVar("_Kind", bound=Model)
 
@@ -90,12 +93,32 @@ def undeclared(rule: Rule) -> frozenset[str]:
     return read - rule.needs
 
 
+class _Noted(Properties):
+    """Properties that take note when the replication of single images is read."""
+
+    def __init__(self, resource: Resource, read: set[str]) -> None:
+        super().__init__(resource.properties.raw())
+        self._read = read
+
+    def __getitem__(self, key: str) -> Any:
+        if key == "ReplicationStatuses":
+            self._read.add(STATUS)
+        return super().__getitem__(key)
+
+    def get(self, key: str, default: Any = None) -> Any:
+        value = self[key]
+        return default if value is None else value
+
+
+_Noted.__name__ = Properties.__name__  # by which JMESPath knows what it is
+
+
 class _Watched(Model):
     """A model that takes note of the types it was asked for."""
 
-    def __init__(self, *resources: Any, **rest: Any) -> None:
+    def __init__(self, resources: Iterable[Resource], **rest: Any) -> None:
         self.read: set[str] = set()
-        super().__init__(*resources, **rest)
+        super().__init__([replace(each, properties=_Noted(each, self.read)) for each in resources], **rest)
 
     @property
     def images(self) -> ImageIndex:

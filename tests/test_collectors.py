@@ -51,7 +51,7 @@ ONCE = Limits(connect_timeout=20, read_timeout=20, max_attempts=1, max_throttles
 HASTY = Limits(connect_timeout=20, read_timeout=1, max_attempts=1, max_throttles=1, paced=False)
 HERE = Target(ACCOUNT, REGION, "aws", None, ("ecr", "ecs", "eks"))
 COLLECTORS = {service: collectors.COLLECTORS[service] for service in HERE.services}
-TYPES = {type for module in COLLECTORS.values() for type in module.TYPES}
+TYPES = {type for module in COLLECTORS.values() for type in module.TYPES} - {ecr.MANIFEST}  # nobody asks for it here
 ASKS = [(service, ask) for service in HERE.services for ask in COLLECTORS[service].CALLS]
 OPERATIONS = [f"{service}:{ask.operation}" for service, ask in ASKS]
 
@@ -145,7 +145,7 @@ def test_the_table_of_calls_agrees_with_the_sdk():
             largest = 50 if ask.operation == "ListReplicationBackfills" else 1000
             assert maximum == (largest if service == "ecr" else 100)
     for module in COLLECTORS.values():
-        assert {type for ask in module.CALLS for type in ask.types} | {ecr.REGISTRY} >= set(module.TYPES)
+        assert {type for ask in module.CALLS for type in ask.types} | {ecr.REGISTRY, ecr.MANIFEST} >= set(module.TYPES)
 
 
 def test_everything_is_asked_and_recorded_as_it_came(stub, tmp_path):
@@ -231,6 +231,9 @@ def test_the_resources_are_cloudformation_shaped(stub, tmp_path):
                 }
             ],
             "ReplicationStatuses": {
+                "unknown": f"ecr:DescribeImageReplicationStatus was not asked in {ACCOUNT}/{REGION}"
+            },
+            "ReplicationStatusesLeftOut": {
                 "unknown": f"ecr:DescribeImageReplicationStatus was not asked in {ACCOUNT}/{REGION}"
             },
             "AccountSettings": {"REGISTRY_POLICY_SCOPE": "V2", "BLOB_MOUNTING": "V2", "BASIC_SCAN_TYPE_VERSION": "V2"},
@@ -601,12 +604,11 @@ def test_an_account_that_cannot_be_entered_is_coverage(stub, tmp_path):
     snapshot = run(stub, tmp_path, accounts=(ACCOUNT, "222233334444"), role_name="R")
     resources, gaps = read(snapshot)
     hidden = [gap for gap in gaps if gap.account != ACCOUNT]
-    assert {gap.type for gap in hidden} == {type for module in COLLECTORS.values() for type in module.TYPES}
+    assert {gap.type for gap in hidden} == TYPES
     assert {(gap.account, gap.reason, gap.operation) for gap in hidden} == {
         ("222233334444", "AccessDenied", "sts:AssumeRole")
     }
-    types = {type for service in HERE.services for type in COLLECTORS[service].TYPES}
-    assert {resource.type for resource in resources if resource.account == ACCOUNT} > types
+    assert {resource.type for resource in resources if resource.account == ACCOUNT} > TYPES
     (row,) = [row for row in snapshot.coverage() if row.account != ACCOUNT]
     assert (row.service, row.operation, row.status) == ("sts", "sts:AssumeRole", "failed")
 
@@ -1021,20 +1023,40 @@ def test_task_definitions_that_rules_run_are_described():
     assert list(ask.each(found)) == [{"taskDefinition": DEFINITION}]
 
 
-def test_a_forged_snapshot_is_an_error_that_names_the_place(tmp_path):
+def test_answers_that_are_none_cost_what_their_service_tells_and_nothing_else(tmp_path):
+    at = "2026-11-20T08:00:00Z"
+    forged = {
+        ("ecr", "DescribeRegistry"): {"replicationConfiguration": 1},
+        ("eks", "ListClusters"): HEALTHY["eks:ListClusters"],
+        ("eks", "DescribeCluster"): HEALTHY["eks:DescribeCluster"],
+    }
+    parameters = {"ListClusters": {"maxResults": 100}, "DescribeCluster": {"name": "platform"}}
+    calls = [
+        Call(service, operation, parameters.get(operation, {}), ACCOUNT, REGION, 0, answer, None, None, at)
+        for (service, operation), answer in forged.items()
+    ]
     writer = SnapshotWriter(tmp_path / "s")
-    forged = Call(
-        "ecr",
-        "DescribeRegistry",
-        {},
-        ACCOUNT,
-        REGION,
-        0,
-        {"replicationConfiguration": 1},
-        None,
-        None,
-        "2026-11-20T08:00:00Z",
-    )
-    writer.write(HERE, [forged], {}, started_at="2026-11-20T08:00:00Z", finished_at="2026-11-20T08:00:00Z")
-    with pytest.raises(SnapshotError, match=f"{ACCOUNT}/{REGION}"):
-        read(writer.finish([HERE]))
+    writer.write(HERE, calls, {}, started_at=at, finished_at=at)
+    resources, gaps = read(writer.finish([HERE]))
+    hidden = {gap.type for gap in gaps if gap.reason == "MalformedResponse"}
+    assert hidden == set(ecr.TYPES) & TYPES
+    assert {resource.type for resource in resources} == {"AWS::Account::Region", "AWS::EKS::Cluster"}
+
+
+@pytest.mark.parametrize("kind", [AttributeError, KeyError, IndexError, TypeError, ValueError, RecursionError])
+def test_an_answer_that_nothing_can_follow_from_fails_the_call_and_not_the_run(stub, tmp_path, monkeypatch, kind):
+    def odd(answers):
+        raise kind("correct-horse-battery-staple")
+
+    (ask,) = [ask for ask in ecs.CALLS if ask.operation == "DescribeServices"]
+    monkeypatch.setattr(ecs, "CALLS", tuple(replace(a, each=odd) if a is ask else a for a in ecs.CALLS))
+    snapshot = run(stub, tmp_path)
+    assert {name: error.code for name, error in errors_of(snapshot).items()} == {
+        "ecs:DescribeServices": "MalformedResponse"
+    }
+    resources, gaps = read(snapshot)
+    assert {(gap.type, gap.reason) for gap in gaps} == {(type, "MalformedResponse") for type in ask.types}
+    assert "AWS::ECS::Task" in {resource.type for resource in resources}
+    assert SECRET not in written(tmp_path)
+    (row,) = [row for row in snapshot.coverage() if row.missed]
+    assert (row.operation, row.status) == ("ecs:DescribeServices", "failed")

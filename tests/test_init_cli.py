@@ -102,6 +102,28 @@ def test_a_dry_run_prints_the_plan_and_asks_for_nothing_else(stub, run, tmp_path
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    ("rules", "often", "why"),
+    [
+        (
+            "scope: {repositories: ['prod/*']}",
+            "1 per repository in scope or in use, paged ",
+            "not in scope.repositories",
+        ),
+        ("rules: {select: [image]}", "1 per repository in use, paged ", "no enabled rule reads the images of all"),
+        ("rules: {select: [eks]}", "", ""),
+    ],
+)
+def test_a_dry_run_says_whose_images_are_left_out(stub, run, tmp_path, monkeypatch, rules, often, why):
+    monkeypatch.setenv("COLUMNS", "200")
+    (tmp_path / "regionproof.yaml").write_text(f"version: 1\n{rules}\n")
+    _, out, _ = run("collect", "--dry-run", "--regions", "us-east-1")
+    rows = {line.split()[0]: " ".join(line.split()[1:]) for line in out.splitlines() if line.strip()}
+    assert rows.get("ecr:DescribeImages", "").startswith(often)
+    assert ("are left out: no workload that was seen names them" in out) == bool(why)
+    assert why in out
+
+
 def test_a_dry_run_of_named_services_says_what_no_rule_needs(stub, run, monkeypatch):
     monkeypatch.setenv("COLUMNS", "120")
     _, out, _ = run("collect", "--dry-run", "--regions", "us-east-1", "--services", "eks,kms")

@@ -12,13 +12,14 @@ import pytest
 import stub_aws
 import test_collect_compute
 import test_collect_services
+import yaml
 
 from scanner import testing
 from scanner.cli import main
-from scanner.collectors import COLLECTORS, Answers, Ask, kubernetes, needs
+from scanner.collectors import AFTERWARDS, COLLECTORS, Answers, Ask, kubernetes, needs
 from scanner.model import Resource, plain
 from scanner.recorded import Call, Target, redacted
-from scanner.rule import load_rules
+from scanner.rule import load_rule, load_rules
 
 RULES = load_rules()
 TYPE = re.compile(r"AWS::[A-Za-z0-9]+::[A-Za-z0-9]+")
@@ -68,6 +69,23 @@ def test_a_type_that_is_not_declared_is_found(forgetful):
     assert testing.undeclared(copy) == {"AWS::ECS::TaskDefinition", "AWS::ECR::Image"}
 
 
+@pytest.mark.parametrize(
+    ("expression", "read"),
+    [("ReplicationStatuses", True), ("ReplicationStatuses[?Status=='FAILED']", True), ("PolicyText", False)],
+)
+def test_whoever_reads_the_replication_of_single_images_has_to_say_so(tmp_path, expression, read):
+    text = Path(next(rule.path for rule in RULES if rule.id == "repository-tag-mutability-parity")).read_text("utf-8")
+    header = yaml.safe_load(text)
+    header |= {"resource": "AWS::ECR::Registry", "assert": f"!({expression})", "message": "It failed."}
+    header |= {"examples": {"pass": [{"ReplicationStatuses": [], "PolicyText": None}], "fail": [], "unknown": []}}
+    for key in ("across", "property", "traps", "when"):
+        header.pop(key, None)
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "r.yaml").write_text(yaml.safe_dump(header), encoding="utf-8")
+    rule = load_rule("mine-r", tmp_path / "mine" / "r.yaml", trusted=True)
+    assert testing.undeclared(rule) == ({"AWS::ECR::ReplicationStatus"} if read else set())
+
+
 def test_rules_test_says_which_type_is_missing(forgetful, capsys):
     with pytest.raises(SystemExit) as stop:
         main(["rules", "test", str(forgetful)])
@@ -78,6 +96,8 @@ def test_rules_test_says_which_type_is_missing(forgetful, capsys):
 EVERY = [ask for collector in COLLECTORS.values() for ask in collector.CALLS]
 SERVICE_OF = {id(ask): service for service, collector in COLLECTORS.items() for ask in collector.CALLS}
 TYPES = sorted({type for ask in EVERY for type in (*ask.types, *ask.fills)})
+ALONE = frozenset(type for asks in AFTERWARDS.values() for ask in asks for type in ask.fills)
+"""What is only asked for if a rule names it."""
 HERE = Target(stub_aws.ACCOUNT, stub_aws.REGION, "aws", None, tuple(COLLECTORS))
 HEALTHY = {
     f"{service}:{name}": answer
@@ -187,13 +207,13 @@ def test_what_one_rule_reads_is_all_that_is_asked_for_it():
 
 def test_all_rules_need_all_of_ecr():
     needed = frozenset().union(*(rule.needs for rule in RULES))
-    assert needs.asks("ecr", needed) == COLLECTORS["ecr"].CALLS
+    assert needs.asks("ecr", needed - ALONE) == COLLECTORS["ecr"].CALLS
 
 
 @every_rule
 def test_somebody_tells_of_every_type_that_a_rule_needs(rule):
     declared = {type for type in rule.needs if type.startswith("Regionproof::")}  # nobody asks AWS for these
-    assert rule.needs - declared <= {*TYPES, *kubernetes.TYPES, "AWS::Account::Region"}
+    assert rule.needs - declared <= {*TYPES, *ALONE, *kubernetes.TYPES, "AWS::Account::Region"}
 
 
 def test_one_rule_alone_needs_little():

@@ -137,5 +137,19 @@ def test_rules_that_are_left_out_need_nothing(run, tmp_path):
     assert run("--central", "--format", "terraform")[0] == 2
 
 
-def test_what_is_asked_of_single_images_is_no_part_of_it():
-    assert not {f"ecr:{ask.operation}" for ask in ecr.AFTERWARDS} & set(actions(None))
+def test_what_is_asked_of_single_images_is_no_part_of_it_unless_a_rule_names_it():
+    afterwards = {f"ecr:{ask.operation}" for ask in ecr.AFTERWARDS}
+    assert not afterwards & set(actions(None))
+    assert afterwards & set(actions(frozenset({ecr.STATUS}))) == {"ecr:DescribeImageReplicationStatus"}
+    assert afterwards & set(actions(frozenset({ecr.MANIFEST}))) == {"ecr:BatchGetImage"}
+    assert "ecr:GetDownloadUrlForLayer" not in actions(frozenset({ecr.STATUS, ecr.MANIFEST}))
+
+
+def test_the_api_that_pulls_has_a_statement_that_says_what_it_is_for():
+    (document,) = member(actions(frozenset({ecr.MANIFEST})))
+    read, pull = document["Statement"]
+    assert (pull["Sid"], pull["Action"]) == ("ManifestsOfIndexesNoLayers", ["ecr:BatchGetImage"])
+    assert "ecr:DescribeImages" in read["Action"]
+    assert all(len(each["Statement"]) == 1 for each in member(actions(None)))
+    text = json.dumps(hcl2.loads(terraform.configuration(Role(), [document])))
+    assert text.index("DescribeImages") < text.index("ManifestsOfIndexesNoLayers") < text.index("ecr:BatchGetImage")

@@ -14,6 +14,7 @@ import pytest
 
 from scanner.demo.estate import tell
 from scanner.errors import SnapshotError
+from scanner.recorded import Stage
 from scanner.serve import serve
 from scanner.serve.faults import Faults
 from scanner.snapshot import Snapshot, SnapshotWriter
@@ -60,19 +61,27 @@ class Counted(Faults):
         return super().due(question)
 
 
-def collecting(url, path, *options, services="ecr", **settings):
-    command = [
-        sys.executable,
-        "-m",
-        "scanner",
-        "collect",
-        "-o",
-        str(path),
-        "--endpoint-url",
-        url,
-        "--services",
-        services,
-    ]
+def in_use():
+    """Return an estate in which one of three repositories of each Region is in use, in another Region."""
+    used = dict(zip(REGIONS, (*REGIONS[1:], REGIONS[0]), strict=True))
+
+    def service(name):
+        return {"revision": 1, "desired": 1, "since": PUSHED, "containers": {name: f"{name}:1"}}
+
+    places = {
+        f"{ACCOUNT}/{region}": {
+            "repositories": {
+                name: {"releases": {"1": PUSHED, "2": PUSHED}} for name in (f"of-{region}", f"of-{other}", "x")
+            },
+            "ecs": {"shop": {"services": {"web": service(f"of-{other}")}}},
+        }
+        for region, other in used.items()
+    }
+    return tell({"at": datetime(2026, 11, 20, 6, tzinfo=UTC), "places": places})
+
+
+def collecting(url, path, *options, services=("--services", "ecr"), **settings):
+    command = [sys.executable, "-m", "scanner", "collect", "-o", str(path), "--endpoint-url", url, *services]
     return subprocess.Popen(
         [*command, "--regions", ",".join(REGIONS), *options],
         env=ENVIRONMENT,
@@ -83,20 +92,31 @@ def collecting(url, path, *options, services="ecr", **settings):
     )
 
 
-def test_a_killed_run_resumes_to_the_same_snapshot(tmp_path):
+RULES = "version: 1\nscope: {repositories: [of-us-*]}\nrules: {select: [image, repository-images-replicated]}\n"
+"""So that the images of what is in use, or in scope, are listed when everything else is known of every Region."""
+
+
+@pytest.mark.parametrize(
+    ("told", "rules"), [(estate(dict.fromkeys(REGIONS, 5)), ""), (in_use(), RULES)], ids=["all images", "those in use"]
+)
+def test_a_killed_run_resumes_to_the_same_snapshot(tmp_path, told, rules):
     choice, faults = random.Random(3), Counted()
-    with serve(estate(dict.fromkeys(REGIONS, 5)), faults=faults) as endpoint:
-        process = collecting(endpoint.url, tmp_path / "whole")
+    if rules:
+        (tmp_path / "regionproof.yaml").write_text(rules)
+    options = {"services": ()} if rules else {}
+    with serve(told, faults=faults) as endpoint:
+        process = collecting(endpoint.url, tmp_path / "whole", **options)
         _, said = process.communicate(timeout=60)
         assert process.returncode == 0, said
         whole, requests = Snapshot.open(tmp_path / "whole"), faults.requests
+        assert sum(row.left_out for row in whole.coverage()) == (3 if rules else 0)
         kills = rounds = 0
         while kills < KILLS:
             path = tmp_path / str(rounds)
             finished = False
             while not finished:
                 faults.watch(choice.randint(1, requests) if kills < KILLS else 0)
-                process = collecting(endpoint.url, path, "--resume")
+                process = collecting(endpoint.url, path, "--resume", **options)
                 finished = ended(process, faults.event, choice.random() * 0.05)
                 kills += not finished
                 if not finished:
@@ -177,7 +197,8 @@ def resumed(begun, url, path, **settings):
     assert "Traceback" not in said
     assert not (path / "snapshot.json").exists()
     writer = SnapshotWriter(path, resume=True)
-    assert [target.region for target in targets if writer.done(target)] == ["eu-west-1", "us-east-1"]
+    assert [target.region for target in targets if writer.done(target, Stage.IMAGES)] == ["eu-west-1", "us-east-1"]
+    assert all(writer.done(target, Stage.CALLS) for target in targets)  # what there was room for stays, too
 
 
 def test_a_full_disk_ends_a_run_in_good_order(begun, large, disk):

@@ -15,10 +15,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from scanner import shards
 from scanner.assets import schema
 from scanner.errors import SnapshotError, UsageError
 from scanner.images import Image, ImageIndex, Listing, RepositoryKey
 from scanner.model import InsufficientData
+from scanner.recorded import LeftOut, Stage
 from scanner.redaction import redact, scrub
 from scanner.snapshot import Call, CallError, Snapshot, SnapshotWriter, Target
 
@@ -395,6 +397,68 @@ def test_a_damaged_target_is_not_done(tmp_path, part):
     assert not writer.done(EAST) or part == "target.json"  # a flipped space in target.json changes nothing
     writer.write(EAST, [call()], {}, started_at=AT, finished_at=AT)
     assert writer.done(EAST)
+
+
+def stage(path, stage, calls, rows=(), **more):
+    writer = SnapshotWriter(path, resume=True).begin(EAST, stage)
+    writer.add(calls)
+    for name, images in dict(rows).items():
+        writer.add_images(shards.image_lines(name, images))
+    writer.finish(started_at=AT, finished_at="2026-11-20T08:02:00Z", **more)
+
+
+def staged(path):
+    """Write a target in three stages, and return its writer."""
+    stage(path, Stage.CALLS, [call(), call("DescribeRegistry", service="ecr")])
+    left_out = [LeftOut("ecr:DescribeImages", 3, "nobody reads them")]
+    stage(path, Stage.IMAGES, [images_call("r", 1)], {"r": (BARE,)}, left_out=left_out)
+    stage(path, Stage.DIGESTS, [call("DescribeImageReplicationStatus", service="ecr")])
+    return SnapshotWriter(path, resume=True)
+
+
+def test_stages_of_a_target_are_one_sorted_list_of_calls(tmp_path):
+    snapshot = staged(tmp_path / "s").finish([EAST])
+    assert [f"{one.service}:{one.operation}" for one in snapshot.calls()] == [
+        "ecr:DescribeImageReplicationStatus", "ecr:DescribeImages", "ecr:DescribeRegistry", "ecs:ListClusters",
+    ]  # fmt: skip
+    assert [len(listing.images) for listing in snapshot.images().values()] == [1]
+    (record,) = snapshot.records
+    assert (record.started_at, record.finished_at) == (AT, "2026-11-20T08:02:00Z")
+    rows = {row.operation: row for row in snapshot.coverage()}
+    assert (rows["ecr:DescribeImages"].left_out, rows["ecr:DescribeImages"].left_out_reason) == (3, "nobody reads them")
+    assert Snapshot.open(tmp_path / "s") == snapshot
+
+
+def test_a_stage_is_done_by_itself(tmp_path):
+    stage(tmp_path / "s", Stage.CALLS, [call()])
+    writer = SnapshotWriter(tmp_path / "s", resume=True)
+    assert [writer.done(EAST, each) for each in Stage] == [True, False, False]
+    assert [call.operation for call in writer.calls_before(EAST, Stage.IMAGES)] == ["ListClusters"]
+
+
+def test_a_stage_that_was_cut_off_is_not_done_and_those_before_are(tmp_path):
+    """A second try that is killed before its last step: the parts are new, and the record speaks of the old ones."""
+    writer = staged(tmp_path / "s")
+    folder = tmp_path / "s" / PART
+    record = (folder / "target.json").read_bytes()
+    stage(tmp_path / "s", Stage.IMAGES, [images_call("q", 2)], {"q": (BARE, FULL)})
+    assert [writer.done(EAST, each) for each in Stage] == [True, True, False]  # what followed from it goes
+    (folder / "target.json").write_bytes(record)
+    assert [writer.done(EAST, each) for each in Stage] == [True, False, False]
+    assert not writer.done(EAST)
+    with pytest.raises((ValueError, FileNotFoundError)):
+        writer.finish([EAST])
+    stage(tmp_path / "s", Stage.IMAGES, [images_call("r", 0)])
+    snapshot = writer.finish([EAST])
+    assert [listing.images for listing in snapshot.images().values()] == [()]
+    assert sorted(part.name for part in folder.iterdir()) == sorted(snapshot.records[0].parts)
+
+
+def test_the_first_stage_begins_a_target_anew(tmp_path):
+    writer = staged(tmp_path / "s")
+    stage(tmp_path / "s", Stage.CALLS, [call()])
+    assert [writer.done(EAST, each) for each in Stage] == [True, False, False]
+    assert [row.left_out for row in writer.finish([EAST]).coverage()] == [0]
 
 
 def test_a_target_in_the_wrong_place_is_not_done(tmp_path):

@@ -11,7 +11,7 @@ resource:
   - Kubernetes::Job
   - Kubernetes::Pod
   - Kubernetes::StatefulSet
-needs: [AWS::ECR::Repository, AWS::ECR::Image]
+needs: [AWS::ECR::Repository, AWS::ECR::Image, AWS::ECR::ReplicationStatus]
 across: standby
 rationale: |
   ECR tells of a replication that failed by an event in the destination's Region, delivered on a best effort basis, and

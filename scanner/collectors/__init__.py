@@ -5,7 +5,7 @@ One module a service; `live` makes the calls.  Nothing here imports boto3 before
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from scanner.collectors import (
     account,
@@ -28,13 +28,12 @@ from scanner.collectors import (
     servicequotas,
     ssm,
 )
-from scanner.collectors.ask import NOT_COLLECTED, Answers, Ask, Collector
-from scanner.errors import SnapshotError
+from scanner.collectors.ask import MALFORMED, NOT_COLLECTED, UNREADABLE, Answers, Ask, Collector
 from scanner.model import Gap, Resource
-from scanner.recorded import Call, Target
+from scanner.recorded import Call, LeftOut, Target
 from scanner.snapshot import Snapshot
 
-__all__ = ["ASSUME_ROLE", "COLLECTORS", "Answers", "Ask", "Collector", "read"]
+__all__ = ["AFTERWARDS", "ASSUME_ROLE", "COLLECTORS", "Answers", "Ask", "Collector", "read"]
 
 COLLECTORS: Mapping[str, Collector] = {
     "events": events,
@@ -57,6 +56,8 @@ COLLECTORS: Mapping[str, Collector] = {
 }
 """By service, as botocore names it, in the order they are asked: workloads after what starts them, then images, then
 what those need."""
+AFTERWARDS: Mapping[str, Sequence[Ask]] = {"ecr": ecr.AFTERWARDS}
+"""What is asked of a service only for a rule that names what it tells of: by itself, nobody needs it."""
 ASSUME_ROLE = ("sts", "AssumeRole")
 """The call whose failure keeps us out of an account."""
 
@@ -67,13 +68,7 @@ def read(snapshot: Snapshot) -> tuple[list[Resource], list[Gap]]:
     gaps: list[Gap] = []
     told = {target.place for target in snapshot.targets}  # each target tells of its Region, the first of all others
     for target in snapshot.targets:
-        try:
-            found = list(_read_target(target, list(snapshot.calls_of(target))))
-        except (AttributeError, IndexError, KeyError, RecursionError, TypeError, ValueError) as error:
-            raise SnapshotError(
-                f"the answers of {target.place} in {snapshot.path} are none that AWS gives: {error!r}",
-                "Collect the snapshot again.",
-            ) from error
+        found = list(_read_target(target, list(snapshot.calls_of(target)), snapshot.left_out(target)))
         gaps += [item for item in found if isinstance(item, Gap)]
         there = [item for item in found if isinstance(item, Resource)]
         resources += [one for one in there if one.place == target.place or one.place not in told]
@@ -81,7 +76,7 @@ def read(snapshot: Snapshot) -> tuple[list[Resource], list[Gap]]:
     return resources, gaps
 
 
-def _read_target(target: Target, calls: list[Call]) -> Iterator[Resource | Gap]:
+def _read_target(target: Target, calls: list[Call], left_out: Iterable[LeftOut]) -> Iterator[Resource | Gap]:
     yield from account.resources(Answers(target, "account", calls, {"ec2": Answers(target, "ec2", calls)}))
     refused = next((c.error for c in calls if (c.service, c.operation) == ASSUME_ROLE and c.error), None)
     asked: dict[str, Answers] = {}
@@ -89,16 +84,27 @@ def _read_target(target: Target, calls: list[Call]) -> Iterator[Resource | Gap]:
         if refused:
             yield from _unseen(target, collector, refused.code, refused.message, ":".join(ASSUME_ROLE))
         elif service in target.services:
-            answers = Answers(target, service, calls, dict(asked))
-            yield from collector.resources(answers)
+            answers = Answers(target, service, calls, dict(asked), left_out)
+            yield from _told(collector, answers)
             asked[service] = answers
         else:
             message = f"{service} was not among the services that were collected"
             yield from _unseen(target, collector, NOT_COLLECTED, message, None)
     if "eks" in asked:
-        yield from kubernetes.resources(Answers(target, "kubernetes", calls, asked))
+        yield from _told(kubernetes, Answers(target, "kubernetes", calls, asked))
     else:
         yield from _unseen(target, kubernetes, NOT_COLLECTED, "the EKS clusters were not collected", None)
+
+
+def _told(collector: Collector, answers: Answers) -> Iterator[Resource | Gap]:
+    """Yield what answers say.  Some that are none that AWS gives cost what their service tells, and nothing else."""
+    try:
+        found = list(collector.resources(answers))
+    except UNREADABLE as error:
+        message = f"the answers of {answers.service} are none that AWS gives: {type(error).__name__}"
+        yield from _unseen(answers.target, collector, MALFORMED, message, None)
+    else:
+        yield from found
 
 
 def _unseen(target: Target, collector: Collector, reason: str, message: str, operation: str | None) -> Iterator[Gap]:

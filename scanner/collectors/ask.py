@@ -13,12 +13,14 @@ from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from scanner.model import Gap, Properties, Resource, Unknown, guard
-from scanner.recorded import Call, CallError, Target, canonical
+from scanner.recorded import Call, CallError, LeftOut, Stage, Target, canonical
 
 NOT_COLLECTED = "NotCollected"
 """The reason of a gap where nobody asked."""
 MALFORMED = "MalformedResponse"
 """The error code of an answer that is not what the operation answers."""
+UNREADABLE = (AttributeError, IndexError, KeyError, RecursionError, TypeError, ValueError)
+"""What reading an answer raises that has another form than AWS gives it."""
 _DEEPEST_POLICY = 32
 
 
@@ -39,6 +41,10 @@ class Rate:
 UNPUBLISHED = Rate("other", 10, 10, published=False)
 
 
+class UnreadableError(Exception):
+    """Answers that are not what AWS gives.  The message is a clause, and quotes nothing of them."""
+
+
 @dataclass(frozen=True)
 class Rows:
     """One page of a list that goes to a shard: msgspec structures, and the token of the next page.
@@ -50,6 +56,18 @@ class Rows:
     token: str | None = None
     problem: str | None = None
     error: str | None = None
+
+
+@dataclass(frozen=True)
+class Batch:
+    """How AWS takes many questions in one: as items of the list `member`, at most so many.
+
+    `of_one` returns what an answer says of one item, None if it says nothing.
+    """
+
+    member: str
+    most: int
+    of_one: Callable[[Mapping[str, Any], Any], dict[str, Any] | None]
 
 
 def once(answers: Answers) -> Iterable[dict[str, Any]]:  # noqa: ARG001 - the signature of `Ask.each`
@@ -68,7 +86,8 @@ class Ask:
     none", a fact.  `tokens` are the names of the paging token in the request and in the answer of a `paged` list.
     `actions` are the IAM actions it needs, if they are not the operation's own.  `immutable` tells, from its
     parameters, whether a call is answered the same for ever.  With `rows`, the items of all pages become rows of the
-    image index: it reads the body of a page that was asked with these parameters.
+    image index: it reads the body of a page that was asked with these parameters.  `stage` is when it is asked: no
+    stage needs the answers of a later one.  With `batch`, each question has one item, and many are asked at a time.
     """
 
     operation: str
@@ -86,6 +105,15 @@ class Ask:
     rows: Callable[[bytes, Mapping[str, Any]], Rows] | None = None
     per: str = ""
     reads: tuple[str, ...] = ()
+    stage: Stage = Stage.CALLS
+    batch: Batch | None = None
+
+    def parameters_of(self, answers: Answers) -> list[dict[str, Any]]:
+        """Return all parameters it is made with; raise `UnreadableError` if earlier answers are none that AWS gives."""
+        try:
+            return [{**self.parameters, **parameters} for parameters in self.each(answers)]
+        except UNREADABLE as error:
+            raise UnreadableError(f"what it follows from is not what AWS answers: {type(error).__name__}") from error
 
 
 class Collector(Protocol):
@@ -114,16 +142,25 @@ class Answer:
 
 
 class Answers:
-    """What one service of one target answered; `others` are the services of the target that were asked before it."""
+    """What one service of one target answered; `others` are the services of the target that were asked before it.
+
+    `left_out` is what was not asked of the target on purpose.
+    """
 
     def __init__(
-        self, target: Target, service: str, calls: Iterable[Call], others: Mapping[str, Answers] | None = None
+        self,
+        target: Target,
+        service: str,
+        calls: Iterable[Call],
+        others: Mapping[str, Answers] | None = None,
+        left_out: Iterable[LeftOut] = (),
     ) -> None:
+        self.left_out = {item.operation: item for item in left_out}
         self.target, self.service, self.others = target, service, others or {}
+        self.calls = tuple(call for call in calls if call.service == service)
         pages: dict[tuple[str, str], list[Call]] = {}
-        for call in calls:
-            if call.service == service:
-                pages.setdefault((call.operation, canonical(call.parameters)), []).append(call)
+        for call in self.calls:
+            pages.setdefault((call.operation, canonical(call.parameters)), []).append(call)
         self._answers = {key: _answer(calls) for key, calls in pages.items()}
         self._by_operation: dict[str, list[Answer]] = {}
         for (operation, _), answer in sorted(self._answers.items()):
@@ -183,16 +220,26 @@ class Answers:
         """Yield what failed calls, and calls nobody made, may hide: one gap for each operation, type and reason."""
         for ask in asks:
             missed: dict[str, list[str]] = {}
-            for parameters in ask.each(self):
-                answer = self.get(ask, parameters)
-                if answer is None:
-                    missed.setdefault(NOT_COLLECTED, []).append("it was not asked")
-                elif answer.error and answer.error.code not in ask.absent:
-                    missed.setdefault(answer.error.code, []).append(answer.error.message)
+            for reason, message in self._missed(ask):
+                missed.setdefault(reason, []).append(message)
             for reason, messages in missed.items():
                 more = f" (and {len(messages) - 1} more)" if len(messages) > 1 else ""
                 for type in ask.types:
                     yield self.gap(type, self.name(ask), reason, f"{messages[0]}{more}")
+
+    def _missed(self, ask: Ask) -> Iterator[tuple[str, str]]:
+        """Yield the reason and the message of each call that was not answered, or not made."""
+        try:
+            expected = ask.parameters_of(self)
+        except UnreadableError as error:
+            yield MALFORMED, str(error)
+            return
+        for parameters in expected:
+            answer = self.get(ask, parameters)
+            if answer is None:
+                yield NOT_COLLECTED, "it was not asked"
+            elif answer.error and answer.error.code not in ask.absent:
+                yield answer.error.code, answer.error.message
 
 
 def _answer(calls: list[Call]) -> Answer:

@@ -8,16 +8,41 @@ from typing import Any
 
 from scanner.collectors import ecr_registry
 from scanner.collectors.ask import UNPUBLISHED, Answers, Ask, chunks, document, items, pick, structures
-from scanner.collectors.ecr_images import rows
-from scanner.collectors.ecr_registry import AFTERWARDS, DESCRIBE_TEMPLATES, REGISTRY, registry, with_exclusions
+from scanner.collectors.ecr_images import IMAGE, rows
+from scanner.collectors.ecr_manifests import BATCH_GET_IMAGE, INDEXES, MANIFEST, manifests
+from scanner.collectors.ecr_registry import (
+    DESCRIBE_STATUS,
+    DESCRIBE_TEMPLATES,
+    MOST_STATUSES,
+    REGISTRY,
+    STATUS,
+    registry,
+    with_exclusions,
+)
 from scanner.model import Gap, Resource, Unknown
+from scanner.recorded import Stage
 
-__all__ = ["AFTERWARDS", "CALLS", "IMAGE", "REGISTRY", "REPOSITORY", "TYPES", "keys", "resources"]
+__all__ = [
+    "AFTERWARDS",
+    "CALLS",
+    "DESCRIBE_STATUS",
+    "IMAGE",
+    "INDEXES",
+    "MANIFEST",
+    "MOST_STATUSES",
+    "REGISTRY",
+    "REPOSITORY",
+    "STATUS",
+    "TYPES",
+    "keys",
+    "listed",
+    "names",
+    "registry",
+    "resources",
+]
 
 REPOSITORY = "AWS::ECR::Repository"
-IMAGE = "AWS::ECR::Image"
-"""What the rows of the image index are; no template declares one."""
-TYPES = (REGISTRY, REPOSITORY)
+TYPES = (REGISTRY, REPOSITORY, MANIFEST)
 
 # ECR publishes quotas of what pulls and pushes only, one for each operation.  The calls that come once for each
 # repository are kept apart, so that they do not wait for one another.
@@ -27,13 +52,17 @@ _LISTINGS = replace(UNPUBLISHED, family="images")
 
 
 def _repositories(answers: Answers) -> Iterable[dict[str, Any]]:
-    names = {_name(repository) for _, repository in answers.items(_DESCRIBE_REPOSITORIES)}
-    return [{"repositoryName": name} for name in sorted(name for name in names if name)]
+    return [{"repositoryName": name} for name in names(answers)]
 
 
 def _batches(answers: Answers) -> Iterable[dict[str, Any]]:
-    names = [parameters["repositoryName"] for parameters in _repositories(answers)]
-    return [{"repositoryNames": batch} for batch in chunks(names, 25)]
+    return [{"repositoryNames": batch} for batch in chunks(names(answers), 25)]
+
+
+def names(answers: Answers) -> list[str]:
+    """Return the names of the repositories that a registry was seen to have, sorted."""
+    found = (_name(repository) for _, repository in answers.items(_DESCRIBE_REPOSITORIES))
+    return sorted({name for name in found if name})
 
 
 def _name(repository: Any) -> str | None:
@@ -80,6 +109,7 @@ _DESCRIBE_IMAGES = Ask(
     rate=_LISTINGS,
     rows=rows,
     per="repository",
+    stage=Stage.IMAGES,
 )
 CALLS = (
     *ecr_registry.CALLS,
@@ -89,6 +119,8 @@ CALLS = (
     _GET_FREQUENCIES,
     _DESCRIBE_IMAGES,
 )
+AFTERWARDS = (DESCRIBE_STATUS, BATCH_GET_IMAGE)
+"""What is asked of single digests, and only for a rule that names what it tells of."""
 
 
 def resources(answers: Answers) -> Iterator[Resource | Gap]:
@@ -97,7 +129,17 @@ def resources(answers: Answers) -> Iterator[Resource | Gap]:
     frequencies = _frequencies(answers)
     for answer, repository in answers.items(_DESCRIBE_REPOSITORIES):
         yield _repository(answers, repository, answer.at, frequencies)
+    yield from manifests(answers)
     yield from answers.gaps(CALLS)
+
+
+def listed(answers: Answers) -> tuple[dict[str, bool], bool]:
+    """Return of each repository whether its images were listed to the end, and whether no other repository exists."""
+    repositories = answers.of(_DESCRIBE_REPOSITORIES)
+    known = dict.fromkeys(names(answers), False)
+    for answer in answers.of(_DESCRIBE_IMAGES):
+        known[answer.parameters["repositoryName"]] = answer.error is None
+    return known, bool(repositories) and all(answer.error is None for answer in repositories)
 
 
 def keys(answers: Answers) -> set[str]:

@@ -16,6 +16,8 @@ import msgspec
 from scanner.collectors.ask import Rows
 from scanner.redaction import scrub, suspicious
 
+IMAGE = "AWS::ECR::Image"
+"""What the rows of the image index are; no template declares one."""
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _LAST_SECOND = 253402300799
 """Of the year 9999, the last that Python's times have."""

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from scanner.collectors.ask import Answer, Answers, Ask, cloudformation, document, items, structures
+from scanner.collectors.ask import UNPUBLISHED, Answer, Answers, Ask, cloudformation, document, items, structures
+from scanner.collectors.ecr_images import IMAGE
 from scanner.model import Resource, Unknown
+from scanner.recorded import Stage
 
 REGISTRY = "AWS::ECR::Registry"
 SETTINGS = ("REGISTRY_POLICY_SCOPE", "BLOB_MOUNTING", "BASIC_SCAN_TYPE_VERSION")
@@ -57,9 +60,20 @@ CALLS = (
     _LIST_EXCLUSIONS,
     _LIST_BACKFILLS,
 )
-_DESCRIBE_STATUS = Ask("DescribeImageReplicationStatus", "replicationStatuses", fills=_FILLS)
-AFTERWARDS = (_DESCRIBE_STATUS,)
-"""What is worth asking only of images that are missing elsewhere: `repositoryName` and `imageId.imageDigest`."""
+STATUS = "AWS::ECR::ReplicationStatus"
+"""What `needs` calls the `ReplicationStatuses` of a registry."""
+MOST_STATUSES = 50
+"""So many images of a registry are asked about: each costs a request, and shows why it is not in the standby."""
+DESCRIBE_STATUS = Ask(
+    "DescribeImageReplicationStatus",
+    "replicationStatuses",
+    each=lambda _: (),  # `digests` chooses
+    fills=(STATUS,),
+    rate=replace(UNPUBLISHED, family="replication status"),
+    per=f"image that a standby lacks, {MOST_STATUSES} a registry",
+    reads=(REGISTRY, IMAGE),
+    stage=Stage.DIGESTS,
+)
 
 
 def registry(answers: Answers) -> Resource:
@@ -82,6 +96,7 @@ def registry(answers: Answers) -> Resource:
         ),
         "ReplicationBackfills": answers.value(_LIST_BACKFILLS, {}, _backfills),
         "ReplicationStatuses": _statuses(answers),
+        "ReplicationStatusesLeftOut": _left_out(answers),
         "AccountSettings": {
             name: answers.value(_GET_SETTING, {"name": name}, lambda answer: answer.pages[0]["value"])
             for name in SETTINGS
@@ -145,10 +160,18 @@ def _time(value: Any) -> Any:
 
 def _statuses(answers: Answers) -> Any:
     """Return what ECR says of the replication of single images; nothing is known of those nobody asked about."""
-    asked = answers.of(_DESCRIBE_STATUS)
+    asked = answers.of(DESCRIBE_STATUS)
     if not asked:
-        return Unknown(f"{answers.name(_DESCRIBE_STATUS)} was not asked in {answers.target.place}")
+        return Unknown(f"{answers.name(DESCRIBE_STATUS)} was not asked in {answers.target.place}")
     return [status for answer in asked for status in _of_image(answers, answer)]
+
+
+def _left_out(answers: Answers) -> Any:
+    """Return how many images that a standby lacks were not asked about."""
+    if not answers.of(DESCRIBE_STATUS):
+        return Unknown(f"{answers.name(DESCRIBE_STATUS)} was not asked in {answers.target.place}")
+    left_out = answers.left_out.get(answers.name(DESCRIBE_STATUS))
+    return left_out.count if left_out else 0
 
 
 def _of_image(answers: Answers, answer: Answer) -> Iterator[dict[str, Any]]:
@@ -156,7 +179,7 @@ def _of_image(answers: Answers, answer: Answer) -> Iterator[dict[str, Any]]:
     image = {"RepositoryName": parameters["repositoryName"], "ImageDigest": parameters["imageId"]["imageDigest"]}
     members = ("Region", "RegistryId", "Status", "FailureCode")
     if answer.error:
-        why = f"{answers.name(_DESCRIBE_STATUS)}: {answer.error.code}: {answer.error.message}"
+        why = f"{answers.name(DESCRIBE_STATUS)}: {answer.error.code}: {answer.error.message}"
         yield {**image, **{member: Unknown(why) for member in members}}
-    for status in structures(items(answer, _DESCRIBE_STATUS.answer)):
+    for status in structures(items(answer, DESCRIBE_STATUS.answer)):
         yield {**image, **{key: value for key, value in cloudformation(status).items() if key in members}}

@@ -36,7 +36,7 @@ _DESCRIBE_KEY = Ask(
     absent=frozenset({"NotFoundException"}),
     fills=(KEY,),
     per="key in use",
-    reads=ecr.TYPES,
+    reads=(ecr.REGISTRY, ecr.REPOSITORY),
 )
 _GET_POLICY = Ask(
     "GetKeyPolicy", "Policy", parameters={"PolicyName": "default"}, each=_described, fills=(KEY,), per="key in use"

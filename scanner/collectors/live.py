@@ -4,36 +4,37 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
-from queue import Empty, Queue
 from typing import Any
 
 from scanner import shards
-from scanner.collectors import ASSUME_ROLE, COLLECTORS, eks, kubernetes_api, kubernetes_file, needs, since
-from scanner.collectors.ask import MALFORMED, Answers, Ask, Rows
+from scanner.collectors import ASSUME_ROLE, COLLECTORS, batches, eks, kubernetes_api, kubernetes_file, needs, since
+from scanner.collectors.ask import MALFORMED, Answers, Ask, Rows, UnreadableError
 from scanner.collectors.discovery import find
 from scanner.collectors.organization import Account
 from scanner.collectors.part import Count, Part
 from scanner.collectors.roles import Entry, Roles
 from scanner.collectors.scheduler import Limits, Outcome, Scheduler
 from scanner.collectors.session import Sessions
+from scanner.collectors.stages import Asks, Choice, by_stage, rounds, stages_of
 from scanner.collectors.targets import Plan
 from scanner.collectors.transport import Failed, Transport, call_error
+from scanner.collectors.wanted import Scope
+from scanner.collectors.watch import Watch
 from scanner.config import Organization
 from scanner.errors import UsageError
-from scanner.model import Place
+from scanner.model import Pair, Place
+from scanner.parts import TargetWriter
 from scanner.progress import Finished, Progress, Silent, State
-from scanner.recorded import Call, CallError, Target, timestamp
-from scanner.snapshot import Snapshot, SnapshotWriter, TargetWriter
+from scanner.recorded import Call, CallError, Stage, Target, timestamp
+from scanner.snapshot import Snapshot, SnapshotWriter
 
 MAX_PAGES = 10_000
 """A list that is longer is taken for an endpoint that never ends it."""
 _TARGETS = 48
-_TICK = 0.4
-"""Seconds between two looks at how far we are."""
 
 Clock = Callable[[], datetime]
 
@@ -49,6 +50,8 @@ def collect(
     role_name: str | None = None,
     services: Sequence[str] = (),
     needed: Collection[str] | None = None,
+    scope: Scope | None = None,
+    pairs: Sequence[Pair] | None = None,
     profile: str | None = None,
     endpoint_url: str | None = None,
     resume: bool = False,
@@ -63,7 +66,8 @@ def collect(
     """Collect a snapshot into the directory `path`.
 
     `needed` are the resource types that somebody will read: nothing else is asked; None means all types.  No services
-    means those that tell of the types.
+    means those that tell of the types.  `scope` says whose images are listed although no workload names them, None:
+    everybody's.  `pairs` are the declared ones, None derives them from the replication rules.
     No accounts means one's own, and no Regions every enabled one.  With `whole`, all accounts of the organization are
     asked; `organization` says how they, and other accounts, are entered.  Answers that can never change are taken
     from the snapshot `earlier`, if it has them.  What runs in EKS clusters is read from what kubectl wrote to
@@ -98,6 +102,8 @@ def collect(
         known=lambda target: [*found.plan.calls_of(target), *files.get(target.place, ())],
         ask_clusters=ask_clusters,
         needed=needed,
+        scope=scope,
+        pairs=pairs,
         max_rate=max_rate,
         reusable=reusable,
         not_enabled=found.plan.not_enabled,
@@ -135,6 +141,8 @@ def collect_targets(
     roles: Roles | None = None,
     known: Callable[[Target], Sequence[Call]] = lambda _: (),
     needed: Collection[str] | None = None,
+    scope: Scope | None = None,
+    pairs: Sequence[Pair] | None = None,
     ask_clusters: bool = False,
     max_rate: float | None = None,
     reusable: since.Known = since.nothing,
@@ -150,18 +158,28 @@ def collect_targets(
     requests in flight have ended; what was finished then stays, for a `SnapshotWriter` with `resume`.
     """
     roles = roles or Roles(Entry(), sessions.client, home=targets[0].region, clock=clock)
-    asked = [target for target in targets if not writer.done(target)]
+    scope = scope or Scope()
+    asks = by_stage({service: needs.asks(service, needed) for service in COLLECTORS})
+    todo = {target: stages_of(target, asks, writer) for target in targets}
     scheduler = Scheduler(sessions.limits, max_rate=max_rate)
-    asks = {service: needs.asks(service, needed) for service in COLLECTORS}
     transport = Transport(sessions, roles.credentials)
-    clusters_of = sessions if ask_clusters else None
-    run = _Run(roles, known, reusable, asks, transport, scheduler, clock, clusters_of)
+    choice = Choice(scope, pairs, writer, targets)
+    run = _Run(roles, known, reusable, asks, choice, transport, scheduler, clock, sessions if ask_clusters else None)
     progress = progress or Silent()
-    state = State(len(targets), len(targets) - len(asked), len(targets) - len(asked))
+    done = sum(not stages for stages in todo.values())
+    state = State(len(targets), done, done)
+    turns = {
+        target.place: sum(not set(stages).isdisjoint(turn) for turn in rounds(scope)) for target, stages in todo.items()
+    }
+    watch = Watch(progress, state, turns, scheduler.counts, run.images)
     workers = ThreadPoolExecutor(_TARGETS, "target")
     try:
         progress.begin(state)
-        _watch(run, [workers.submit(_collect_target, run, writer, target) for target in asked], progress, state)
+        for turn in rounds(scope):
+            due = {target: [s for s in stages if s in turn] for target, stages in todo.items()}
+            if any(due.values()):
+                choice.begin(turn)
+            watch.wait([workers.submit(_collect_target, run, writer, *each) for each in due.items() if each[1]])
     finally:
         scheduler.close()
         workers.shutdown(cancel_futures=True)
@@ -169,36 +187,13 @@ def collect_targets(
     return writer.finish(targets, botocore_version=sessions.botocore_version, not_enabled=not_enabled)
 
 
-def _watch(run: _Run, pending: Sequence[Future[Finished]], progress: Progress, state: State) -> None:
-    """Return when every target is done, and tell how far they are; raise what the first of them raises."""
-    ended: Queue[Future[Finished]] = Queue()
-    for future in pending:
-        future.add_done_callback(ended.put)
-    for _ in pending:
-        while (done := _next(ended)) is None:
-            progress.tick(_now(run, state))
-        state = _now(run, replace(state, done=state.done + 1))
-        progress.finished(done.result(), state)
-
-
-def _next(ended: Queue[Future[Finished]]) -> Future[Finished] | None:
-    try:
-        return ended.get(timeout=_TICK)
-    except Empty:
-        return None
-
-
-def _now(run: _Run, state: State) -> State:
-    counts = run.scheduler.counts
-    return replace(state, requests=counts.requests, throttled=counts.throttled, images=run.images.value)
-
-
 @dataclass(frozen=True)
 class _Run:
     roles: Roles
     known: Callable[[Target], Sequence[Call]]
     reusable: since.Known
-    asks: Mapping[str, Sequence[Ask]]
+    asks: Asks
+    choice: Choice
     transport: Transport
     scheduler: Scheduler
     clock: Clock
@@ -209,27 +204,56 @@ class _Run:
         return timestamp(self.clock())
 
 
-def _collect_target(run: _Run, writer: SnapshotWriter, target: Target) -> Finished:
-    started_at, begun = run.now(), time.monotonic()
+def _collect_target(run: _Run, writer: SnapshotWriter, target: Target, stages: Sequence[Stage]) -> Finished:
+    """Collect stages of a target, one after the other; each is on the disk before the next one begins."""
     deadline = run.scheduler.deadline()
-    part = Part(writer.begin(target), run.reusable(target))
+    answers: dict[str, Answers] | None = None
+    told = Finished(target.place, target.services, 0, 0, 0, 0.0)
+    for stage in stages:
+        started_at, begun = run.now(), time.monotonic()
+        reuses = any(ask.immutable for asks in run.asks[stage].values() for ask in asks)
+        part = Part(writer.begin(target, stage), run.reusable(target) if reuses else {})
+        if stage is Stage.CALLS:
+            answers = _first(run, part, target, deadline)
+        else:
+            before = _before(run, writer, target, stage) if answers is None else answers
+            _ask(run, part, target, stage, before, deadline)
+        part.writer.finish(started_at=started_at, finished_at=run.now(), left_out=part.left_out)
+        told = told.and_then(part.told(target, time.monotonic() - begun))
+    run.scheduler.forget(target.place)
+    return told
+
+
+def _first(run: _Run, part: Part, target: Target, deadline: float) -> dict[str, Answers]:
+    """Enter an account, and ask what there is."""
+    answers: dict[str, Answers] = {}
     part.add(run.known(target))
     try:
         run.roles.credentials(target)
     except Exception as error:  # noqa: BLE001 - whatever keeps us out of an account is coverage, not a crash
         parameters = {"RoleArn": target.role_arn} if target.role_arn else {}
         part.add([_call(target, *ASSUME_ROLE, parameters, run.now(), error=call_error(error))])
-    else:
-        asked: dict[str, Answers] = {}
-        for service in sorted(target.services, key=list(COLLECTORS).index):
-            asked[service] = _collect_service(run, part, target, service, asked, deadline)
-        if run.clusters_of and "eks" in asked:
-            part.add(_ask_clusters(run, run.clusters_of, target, asked["eks"]))
-    run.scheduler.forget(target.place)
-    part.writer.finish(started_at=started_at, finished_at=run.now())
-    return Finished(
-        target.place, target.services, part.calls, part.images, part.reused, time.monotonic() - begun, part.errors
-    )
+        return answers
+    _ask(run, part, target, Stage.CALLS, answers, deadline)
+    if run.clusters_of and "eks" in answers:
+        part.add(_ask_clusters(run, run.clusters_of, target, answers["eks"]))
+    return answers
+
+
+def _before(run: _Run, writer: SnapshotWriter, target: Target, stage: Stage) -> dict[str, Answers]:
+    """Return what the services of a stage answered in the stages before."""
+    calls: dict[str, list[Call]] = {service: [] for service in run.asks[stage]}
+    for call in writer.calls_before(target, stage):
+        if call.service in calls:
+            calls[call.service].append(call)
+    return {service: Answers(target, service, found) for service, found in calls.items()}
+
+
+def _ask(run: _Run, part: Part, target: Target, stage: Stage, answers: dict[str, Answers], deadline: float) -> None:
+    """Ask a target's services what there is to ask in a stage; their answers are added to those before."""
+    for service in sorted(target.services, key=list(COLLECTORS).index):
+        if stage is Stage.CALLS or (service in answers and service in run.asks[stage]):
+            answers[service] = _collect_service(run, part, target, service, stage, answers, deadline)
 
 
 def _ask_clusters(run: _Run, sessions: Sessions, target: Target, clusters: Answers) -> list[Call]:
@@ -246,23 +270,34 @@ def _ask_clusters(run: _Run, sessions: Sessions, target: Target, clusters: Answe
 
 
 def _collect_service(
-    run: _Run, part: Part, target: Target, service: str, others: Mapping[str, Answers], deadline: float
+    run: _Run, part: Part, target: Target, service: str, stage: Stage, others: Mapping[str, Answers], deadline: float
 ) -> Answers:
     """Ask a service, write its calls, and return its answers for the services that are asked after it."""
+    before = list(others[service].calls) if service in others else []
     calls: list[Call] = []
-    for ask in run.asks[service]:
-        answers = Answers(target, service, calls, others)
-        tasks: list[_Task] = []
-        for parameters in ask.each(answers):
-            given = {**ask.parameters, **parameters}
+    for ask in run.asks[stage].get(service, ()):
+        answers = Answers(target, service, [*before, *calls], others)
+        try:
+            chosen = run.choice.of(ask, answers)
+        except UnreadableError as error:
+            said = CallError(MALFORMED, str(error))
+            calls.append(_call(target, service, ask.operation, ask.parameters, run.now(), error=said))
+            continue
+        if chosen.left_out:
+            part.left_out.append(chosen.left_out)
+        new: list[dict[str, Any]] = []
+        for given in chosen.parameters:
             if ask.immutable and (reused := part.reusable.get(since.key(service, ask.operation, given))):
                 calls += reused
             else:
-                tasks.append(_Task(run, part.writer, target, service, ask, given))
+                new.append(given)
+        questions = batches.together(ask.batch, new) if ask.batch else new
+        tasks = [_Task(run, part.writer, target, service, ask, given) for given in questions]
         run.scheduler.run(tasks, deadline)
-        calls += [call for task in tasks for call in task.calls()]
+        answered = [call for task in tasks for call in task.calls()]
+        calls += [one for call in answered for one in batches.apart(ask.batch, call)] if ask.batch else answered
     part.add(calls)
-    return Answers(target, service, calls, dict(others))
+    return Answers(target, service, [*before, *calls], dict(others))
 
 
 class _Task:

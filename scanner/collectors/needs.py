@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from functools import lru_cache
 
-from scanner.collectors import COLLECTORS, kubernetes
+from scanner.collectors import AFTERWARDS, COLLECTORS, kubernetes
 from scanner.collectors.ask import Ask
 
 
@@ -18,21 +18,27 @@ def services(needed: Collection[str] | None) -> tuple[str, ...]:
 
 
 def asks(service: str, needed: Collection[str] | None) -> tuple[Ask, ...]:
-    """Return what to ask of a service, in order: whatever describes or fills a type that is `needed`; None means all.
+    """Return what to ask of a service, in order: whatever describes or fills a type that is `needed`.
 
+    None means all, except for what is only asked for a rule that names it.
     An ask that follows from others of its service needs no more than its types: theirs include them.
     """
     if needed is None:
         return COLLECTORS[service].CALLS
     types = _with_others(frozenset(needed))
-    return tuple(ask for ask in COLLECTORS[service].CALLS if _tells(ask, types))
+    return tuple(ask for ask in every(service) if _tells(ask, types))
+
+
+def every(service: str) -> tuple[Ask, ...]:
+    """Return whatever may be asked of a service, in order."""
+    return (*COLLECTORS[service].CALLS, *AFTERWARDS.get(service, ()))
 
 
 @lru_cache
 def _with_others(needed: frozenset[str]) -> frozenset[str]:
     """Return the types, and those of other services that have to be seen before one can ask for them."""
-    every = [ask for collector in (*COLLECTORS.values(), kubernetes) for ask in collector.CALLS]
-    more = needed.union(*(ask.reads for ask in every if _tells(ask, needed)))
+    asks = [ask for service in COLLECTORS for ask in every(service)] + list(kubernetes.CALLS)
+    more = needed.union(*(ask.reads for ask in asks if _tells(ask, needed)))
     return needed if more == needed else _with_others(more)
 
 

@@ -8,15 +8,12 @@ from itertools import groupby
 from typing import Any
 
 from scanner import __version__
-from scanner.collectors import COLLECTORS
+from scanner.collectors import COLLECTORS, needs
 from scanner.recorded import Call, Target, canonical
 from scanner.snapshot import Snapshot
 
 _IMMUTABLE = {
-    (service, ask.operation): ask.immutable
-    for service, module in COLLECTORS.items()
-    for ask in module.CALLS
-    if ask.immutable
+    (service, ask.operation): ask.immutable for service in COLLECTORS for ask in needs.every(service) if ask.immutable
 }
 _Key = tuple[str, str, str]
 Known = Callable[[Target], Mapping[_Key, Sequence[Call]]]
@@ -35,8 +32,9 @@ def nothing(target: Target) -> dict[_Key, Sequence[Call]]:  # noqa: ARG001 - the
 def answers_of(earlier: Snapshot) -> Known:
     """Return what gives the answers of an earlier snapshot for a target, of immutable calls only, marked as reused.
 
-    An answer with an error is never reused.  Nothing is, if another version of regionproof collected the snapshot: it
-    may have redacted what this one keeps.  Only the answers of the targets at hand are held in memory.
+    An answer with an error, or with a failure in it, is never reused.  Nothing is, if another version of regionproof
+    collected the snapshot: it may have redacted what this one keeps.  Only the answers of the targets at hand are held
+    in memory.
     """
     targets = {record.target.place: record.target for record in earlier.records}
     if earlier.tool_version != __version__:
@@ -54,4 +52,5 @@ def answers_of(earlier: Snapshot) -> Known:
 
 def _fit(call: Call) -> bool:
     immutable = _IMMUTABLE.get((call.service, call.operation))
-    return immutable is not None and immutable(call.parameters)
+    failures = call.response is not None and call.response.get("failures")
+    return immutable is not None and immutable(call.parameters) and not failures

@@ -18,6 +18,8 @@ ROLE_NAME = "RegionproofReadOnly"
 MOST_CHARACTERS = 6144
 """The quota of a managed policy; IAM does not count white space."""
 
+_REASONS = {"ecr:BatchGetImage": "ManifestsOfIndexesNoLayers"}
+"""Statements of their own, for actions that somebody who reads the policy would stumble over."""
 _ROLE_NAME = re.compile(r"[A-Za-z0-9+=,.@_-]{1,64}")
 _EXTERNAL_ID = re.compile(r"[A-Za-z0-9+=,.@:/_-]{2,1224}")
 _PRINCIPAL = re.compile(r"[0-9]{12}|arn:aws(?:-[a-z]+)*:(?:iam|sts)::[0-9]{12}:[A-Za-z0-9+=,.@:/_-]+")
@@ -91,8 +93,13 @@ def central(role: Role) -> dict[str, Any]:
 
 def _document(allowed: Sequence[str]) -> dict[str, Any]:
     # None of them takes a resource that is known before it is collected.
-    statement = {"Sid": "Read", "Effect": "Allow", "Action": list(allowed), "Resource": "*"}
-    return {"Version": "2012-10-17", "Statement": [statement]}
+    sids: dict[str, list[str]] = {}
+    for action in allowed:
+        sids.setdefault(_REASONS.get(action, "Read"), []).append(action)
+    statements = [
+        {"Sid": sid, "Effect": "Allow", "Action": actions, "Resource": "*"} for sid, actions in sorted(sids.items())
+    ]
+    return {"Version": "2012-10-17", "Statement": sorted(statements, key=lambda statement: statement["Sid"] != "Read")}
 
 
 def _compact(document: dict[str, Any]) -> str:

@@ -42,14 +42,16 @@ resource "aws_iam_role" "regionproof" {
   assume_role_policy = data.aws_iam_policy_document.regionproof_trust.json
 }
 """
-_POLICY = """\
-data "aws_iam_policy_document" "regionproof_%(number)d" {
+_STATEMENT = """\
   statement {
-    sid       = "Read"
+    sid       = %(sid)s
     actions   = %(actions)s
     resources = ["*"]
   }
-}
+"""
+_POLICY = """\
+data "aws_iam_policy_document" "regionproof_%(number)d" {
+%(statements)s}
 
 resource "aws_iam_policy" "regionproof_%(number)d" {
   name   = "${var.role_name}-%(number)d"
@@ -75,8 +77,11 @@ def configuration(role: Role, policies: Sequence[dict[str, Any]]) -> str:
         _ROLE,
     ]
     for number, document in enumerate(policies, 1):
-        (statement,) = document["Statement"]
-        blocks.append(_POLICY % {"number": number, "actions": _list(statement["Action"], "    ")})
+        statements = [
+            _STATEMENT % {"sid": _quoted(each["Sid"]), "actions": _list(each["Action"], "    ")}
+            for each in document["Statement"]
+        ]
+        blocks.append(_POLICY % {"number": number, "statements": "".join(statements)})
     return "\n".join(blocks)
 
 

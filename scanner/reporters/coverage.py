@@ -24,7 +24,7 @@ def table(rows: Sequence[Coverage], width: int = 100) -> str:
     text += page.columns([_line(found, page) for found in missed[:MOST_ROWS]], 2) if missed else []
     if len(missed) > MOST_ROWS:
         text.append(f"  and {len(missed) - MOST_ROWS:,} more that were not answered in full")
-    for sentence in filter(None, (not_enabled(rows), reused_answers(rows))):
+    for sentence in filter(None, (not_enabled(rows), *left_out(rows), reused_answers(rows))):
         text += page.wrapped(sentence, 2)
     targets = {(row.account, row.region) for row in asked}
     complete = len(targets) - len({(row.account, row.region) for row in asked if row.missed})
@@ -43,6 +43,15 @@ def not_enabled(rows: Sequence[Coverage]) -> str:
         for (region, status), names in sorted(accounts.items())
     ]
     return f"not enabled: {', '.join(said)}" if said else ""
+
+
+def left_out(rows: Sequence[Coverage]) -> list[str]:
+    """Return what was not asked on purpose and why, a sentence for each operation and reason."""
+    counts: Counter[tuple[str, str]] = Counter()
+    for row in rows:
+        if row.left_out:
+            counts[row.operation, row.left_out_reason] += row.left_out
+    return [f"left out: {operation} x{count:,}, since {why}" for (operation, why), count in sorted(counts.items())]
 
 
 def reused_answers(rows: Sequence[Coverage]) -> str:

@@ -134,6 +134,8 @@ def _coverage(row: Coverage) -> dict[str, Any]:
         "message": row.message or None,
         "reused": row.reused,
         "reused_from": row.reused_from or None,
+        "left_out": row.left_out,
+        "left_out_reason": row.left_out_reason or None,
     }
 
 

@@ -12,7 +12,7 @@ from scanner import controls as catalogue
 from scanner import duration
 from scanner.finding import Exemption, ExemptionState, Finding, Report, RuleSummary, Severity, Status
 from scanner.model import Pair
-from scanner.reporters.coverage import not_enabled, reused_answers
+from scanner.reporters.coverage import left_out, not_enabled, reused_answers
 from scanner.reporters.layout import NARROWEST, Page
 from scanner.reporters.text import cut
 
@@ -82,7 +82,7 @@ def _extent(report: Report, page: Page) -> str:
         parts.append(f"{accounts} {_times(page)} {regions}, {_count(len(live), 'operation')} asked")
     if files or not live:
         parts.append(f"{_count(files, 'file')} read")
-    parts += filter(None, (reused_answers(live), not_enabled(report.coverage)))
+    parts += filter(None, (reused_answers(live), *left_out(live), not_enabled(report.coverage)))
     return "; ".join(parts)
 
 

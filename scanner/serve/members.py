@@ -7,7 +7,7 @@ it.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from scanner.serve.query import Query, Refused, replayed
@@ -52,6 +52,7 @@ def compose(query: Query, record: Record) -> dict[str, Any]:
         return _batch(query, record, _BATCHES[query.operation])
     single: Callable[[Query, Record], dict[str, Any]] | None = {
         ("ecr", "DescribeRepositories"): _repositories,
+        ("ecr", "BatchGetImage"): _manifests,
         ("ecs", "DescribeTaskDefinition"): _task_definition,
     }.get((query.service, query.operation))
     if single is None:
@@ -107,6 +108,20 @@ def _repositories(query: Query, record: Record) -> dict[str, Any]:
             raise replayed(whole.error) if whole.error else _no_repository(query, name)
         found.append(by_name[name])
     return {"repositories": found}
+
+
+def _manifests(query: Query, record: Record) -> dict[str, Any]:
+    """Return the manifests of many images; each was recorded as if it had been asked for alone."""
+    found: dict[str, list[Any]] = {"images": [], "failures": []}
+    for id in query.parameters["imageIds"]:
+        one = record.find(replace(query, parameters={**query.parameters, "imageIds": [id]}))
+        if one is None:
+            raise query.not_recorded(f"{id} with these parameters")
+        if one.error:
+            raise replayed(one.error)
+        for member, items in found.items():
+            items += one.items(member)
+    return found
 
 
 def _no_repository(query: Query, name: str) -> Refused:
