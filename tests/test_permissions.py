@@ -14,7 +14,7 @@ from scanner.errors import UsageError
 from scanner.permissions import MOST_CHARACTERS, Role, actions, cloudformation, member, terraform
 from scanner.rule import load_rules
 
-NEEDED = frozenset().union(*(rule.needs for rule in load_rules()))
+NEEDED = frozenset().union(*(rule.needs for rule in load_rules() if not rule.optional))
 READS = re.compile(r"[a-z0-9-]+:(?:List|Describe|Get|BatchGet|Search)[A-Za-z]*")
 CONTENT = (
     "ecr:GetDownloadUrlForLayer",

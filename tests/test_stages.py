@@ -47,8 +47,12 @@ ESTATE = tell(
     }
 )
 CONFIG = Config(pairs=(Pair(Place(None, "us-east-1"), Place(None, "us-west-2")),))
-WORKLOADS = [rule for rule in load_rules() if rule.id.startswith(("image-", "ecs-", "workload-"))]
 EVERY = load_rules()
+WORKLOADS = [
+    rule
+    for rule in EVERY
+    if rule.id.startswith(("image-", "ecs-", "workload-")) and "AWS::ECR::Repository" not in rule.resource
+]
 
 
 class Heard(Faults):
