@@ -8,29 +8,23 @@ Python, how to decide: there `check(subject, model, parameters)` does.  The subj
 
 from __future__ import annotations
 
-import ast
 import re
-import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from importlib.resources.abc import Traversable
-from types import ModuleType
 from typing import Any
 
-import jmespath
-
-from scanner import duration
+from scanner import code, duration, header
 from scanner.assets import asset, schema
-from scanner.documents import load
-from scanner.errors import DocumentError, RuleError
+from scanner.errors import RuleError
+from scanner.expressions import Expression, ExpressionError, truth
 from scanner.finding import RuleSummary, Severity
-from scanner.model import InsufficientData, Model, Properties, Resource, Twin, Unknown, guard
+from scanner.header import Header, RuleFile
+from scanner.model import InsufficientData, Model, Resource, Twin, Unknown, guard
 
 ALWAYS_READ = frozenset({"AWS::ECR::Registry"})
 """What the engine reads for every rule: pairs that are not declared follow from the registries."""
-MAX_BYTES = 1_000_000
-"""A rule file larger than this is refused: headers are read by people."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +69,7 @@ class Rule:
     """A loaded rule.  `header` is the header as written; `parameters` its defaults, durations as timedelta.
 
     `needs` are the types it reads, those of its subjects among them; `AWS::ECR::Image` stands for the image index.
-    An `optional` rule is off unless it is selected.
+    An `optional` rule is off unless it is selected.  A `foreign` one is code that did not come with this package.
     """
 
     id: str
@@ -88,8 +82,9 @@ class Rule:
     header: Mapping[str, Any]
     parameters: Mapping[str, Any]
     check: Check
-    when: Any = None
+    when: Expression | None = None
     optional: bool = False
+    foreign: bool = False
 
     def applies_to(self, subject: Subject) -> bool:
         """Tell whether the rule is about this subject; raise `InsufficientData` if that hangs on something unseen."""
@@ -98,17 +93,15 @@ class Rule:
     def with_parameters(self, given: Mapping[str, Any], severity: Severity | None) -> Rule:
         """Return the rule with the values and the severity that `regionproof.yaml` sets; raise `RuleError`."""
         values = {**self.parameters, **{name: self._value(name, value) for name, value in given.items()}}
-        changes = {"parameters": Properties(values), "severity": severity or self.severity}
-        return Rule(**{**{f: getattr(self, f) for f in self.__dataclass_fields__}, **changes})
+        return replace(self, parameters=guard(values), severity=severity or self.severity)
 
     def _value(self, name: str, value: Any) -> Any:
         declared = self.header.get("parameters", {})
         if name not in declared:
             known = ", ".join(sorted(declared)) or "none"
             raise RuleError(f"rule {self.id} has no parameter '{name}'", f"Its parameters are: {known}.")
-        problem = _schema_problem(declared[name], value)
-        if problem:
-            raise RuleError(f"parameter '{name}' of rule {self.id}: {problem}")
+        if problem := _schema_problem(declared[name], value):
+            raise RuleError(f"parameter '{name}' of rule {self.id}: {problem[1]}")
         return _typed(declared[name], value)
 
     def summary(self) -> RuleSummary:
@@ -134,62 +127,50 @@ class Rule:
 def load_rules(folders: Sequence[Traversable] = (), *, python: bool = True) -> list[Rule]:
     """Load the built-in rules and those in `folders`, sorted by id; `python=False` refuses rules that are code.
 
-    Raises `RuleError` naming the file for a rule that cannot be used, and for two rules of one id.
+    Raises `RuleError` naming file and line for a rule that cannot be used, and for two rules of one id.
     """
     rules: dict[str, Rule] = {}
     for number, pack in enumerate([asset("rules"), *folders]):
-        for rule in _load_pack(pack, trusted=number == 0, python=python):
-            if rule.id in rules:
+        trusted = number == 0
+        for file in header.files(pack, python=python or trusted):
+            if file.id in rules:
                 raise RuleError(
-                    f"{rule.path}: rule id '{rule.id}' is taken by {rules[rule.id].path}", "Rename the file."
+                    f"{file.path}:1: rule id '{file.id}' is taken by {rules[file.id].path}", "Rename the file."
                 )
-            rules[rule.id] = rule
+            rules[file.id] = _load(file, trusted=trusted)
     return [rules[id] for id in sorted(rules)]
 
 
-def _load_pack(pack: Traversable, *, trusted: bool, python: bool) -> Iterator[Rule]:
-    for group in sorted(pack.iterdir(), key=lambda entry: entry.name):
-        if not group.is_dir() or group.name.startswith((".", "_")):
-            continue
-        for file in sorted(group.iterdir(), key=lambda entry: entry.name):
-            stem, _, suffix = file.name.rpartition(".")
-            if suffix in ("yaml", "py"):
-                if suffix == "py" and not trusted and not python:
-                    raise RuleError(
-                        f"{file}: Python rules are refused by --no-python-rules", "Remove it from the pack."
-                    )
-                yield load_rule(f"{group.name}-{stem}", file, trusted=trusted)
-
-
 def load_rule(id: str, file: Traversable, *, trusted: bool = False) -> Rule:
-    """Load one rule file; a trusted one (ours, tested) is not validated against schemas/rule.json again."""
-    path = str(file)
-    text = _text(file)
-    source = text if path.endswith(".yaml") else _docstring(text, path)
-    try:
-        header = load(source, path).value
-    except DocumentError as error:
-        raise RuleError(str(error), error.hint) from error
-    if not trusted and (problem := _schema_problem(schema("rule"), header)):
-        raise RuleError(f"{path}: {problem}", "schemas/rule.json describes the header of a rule.")
-    check = _expression_check(header, path) if path.endswith(".yaml") else _python_check(id, text, path)
-    resource = header["resource"]
+    """Load the rule of one file; raise `RuleError`.
+
+    One that is trusted (ours, tested) is not validated again, and its code is not run before somebody asks it.
+    """
+    return _load(RuleFile(id, file, str(file)), trusted=trusted)
+
+
+def _load(file: RuleFile, *, trusted: bool) -> Rule:
+    read = header.read(file)
+    value = read.value
+    if not trusted and (problem := _schema_problem(schema("rule"), value)):
+        at, message = problem
+        raise RuleError(f"{read.at(*at)}: {message}", "schemas/rule.json describes the header of a rule.")
+    resource = value["resource"]
     subjects = (resource,) if isinstance(resource, str) else tuple(resource)
     return Rule(
-        id=id,
-        path=path,
-        title=header["title"],
-        severity=Severity(header["severity"]),
+        id=file.id,
+        path=file.path,
+        title=value["title"],
+        severity=Severity(value["severity"]),
         resource=subjects,
-        needs=ALWAYS_READ.union(subjects, header.get("needs", ())),
-        across=header.get("across") == "standby",
-        header=header,
-        parameters=Properties(
-            {name: _typed(spec, spec["default"]) for name, spec in header.get("parameters", {}).items()}
-        ),
-        check=check,
-        when=_compile(header["when"], path) if "when" in header else None,
-        optional=header.get("optional", False),
+        needs=ALWAYS_READ.union(subjects, value.get("needs", ())),
+        across=value.get("across") == "standby",
+        header=value,
+        parameters=guard({name: _typed(spec, spec["default"]) for name, spec in value.get("parameters", {}).items()}),
+        check=code.check_of(file, read, lazy=trusted) if file.is_python else _expression_check(read),
+        when=_expression(value["when"], read, "when") if "when" in value else None,
+        optional=value.get("optional", False),
+        foreign=file.is_python and not trusted,
     )
 
 
@@ -213,18 +194,14 @@ def root(subject: Subject) -> Mapping[str, Any]:
     return described
 
 
-def truth(value: Any) -> bool:
-    """Return JMESPath's truth of a value: false for null, false, and empty strings, lists and objects."""
-    if isinstance(value, Unknown):
-        raise InsufficientData(value.reason)
-    return not (value is None or value is False or (isinstance(value, (str, list, dict)) and len(value) == 0))
-
-
-def _expression_check(header: Mapping[str, Any], path: str) -> Check:
-    test = _compile(header["assert"], path)
-    each = _compile(header["each"], path) if "each" in header else None
-    at = "/" + header["property"].replace(".", "/") if "property" in header else ""
-    message = _message(header["message"], path)
+def _expression_check(read: Header) -> Check:
+    value = read.value
+    if "assert" not in value:
+        raise RuleError(f"{read.at()}: a YAML rule says under `assert` what must be true")
+    test = _expression(value["assert"], read, "assert")
+    each = _expression(value["each"], read, "each") if "each" in value else None
+    at = "/" + value["property"].replace(".", "/") if "property" in value else ""
+    message = _message(read)
 
     def check(subject: Subject, _: Model, __: Mapping[str, Any]) -> Iterator[Outcome]:
         seen = root(subject)
@@ -234,14 +211,14 @@ def _expression_check(header: Mapping[str, Any], path: str) -> Check:
             return
         for number, item in enumerate(each.search(seen) or []):
             if not truth(test.search(item)):
-                yield Violation(message(item), f"/{header['each']}/{number}{at}")
+                yield Violation(message(item), f"/{each.text}/{number}{at}")
 
     return check
 
 
-def _message(template: str, path: str) -> Callable[[Any], str]:
-    parts = re.split(r"\{([^{}]+)\}", template)
-    compiled = [_compile(part, path) if odd % 2 else part for odd, part in enumerate(parts)]
+def _message(read: Header) -> Callable[[Any], str]:
+    parts = re.split(r"\{([^{}]+)\}", read.value["message"])
+    compiled = [_expression(part, read, "message") if odd % 2 else part for odd, part in enumerate(parts)]
 
     def fill(seen: Any) -> str:
         return "".join(part if isinstance(part, str) else _shown(part.search(seen)) for part in compiled)
@@ -253,54 +230,20 @@ def _shown(value: Any) -> str:
     return "nothing" if value is None else str(value)
 
 
-def _python_check(id: str, text: str, path: str) -> Check:
-    module = ModuleType(f"regionproof_rule_{id.replace('-', '_')}")
-    module.__file__ = path
-    sys.modules[module.__name__] = module  # dataclasses look their module up here
+def _expression(text: str, read: Header, key: str) -> Expression:
     try:
-        exec(compile(text, path, "exec"), module.__dict__)  # noqa: S102 - a Python rule is code its owner trusts
-        check: Check = module.check
-    except Exception as error:
-        raise RuleError(f"{path}: the rule does not load: {type(error).__name__}: {error}") from error
-    return check
-
-
-def _text(file: Traversable) -> str:
-    data = file.read_bytes()
-    if len(data) > MAX_BYTES:
-        raise RuleError(f"{file}: {len(data)} bytes is too large for a rule (at most {MAX_BYTES})")
-    try:
-        return data.decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise RuleError(f"{file}: not UTF-8 text") from error
-
-
-def _docstring(text: str, path: str) -> str:
-    try:
-        first = ast.parse(text, path).body[0]
-    except (SyntaxError, ValueError, IndexError, RecursionError, MemoryError) as error:
-        raise RuleError(f"{path}:{getattr(error, 'lineno', None) or 1}: not Python: {error}") from error
-    if not (
-        isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant) and isinstance(first.value.value, str)
-    ):
-        raise RuleError(f"{path}:1: a Python rule begins with a docstring that holds its header")
-    return "\n" * (first.lineno - 1) + first.value.value  # so that line numbers are those of the file
-
-
-def _compile(expression: str, path: str) -> Any:
-    try:
-        return jmespath.compile(expression)
-    except jmespath.exceptions.JMESPathError as error:
-        reason = " ".join(str(error).split())
-        raise RuleError(f"{path}: '{expression}' is not JMESPath: {reason}") from error
+        return Expression(text)
+    except ExpressionError as error:
+        shown = text if len(text) <= 80 else f"{text[:76]} ..."
+        raise RuleError(f"{read.at(key)}: '{shown}' is not JMESPath that a rule may use: {error}") from error
 
 
 def _typed(spec: Mapping[str, Any], value: Any) -> Any:
     return duration.parse(value) if spec.get("format") == "duration" else value
 
 
-def _schema_problem(definition: Mapping[str, Any], value: Any) -> str | None:
-    """Return the first thing `value` breaks in a JSON Schema, None if it is valid."""
+def _schema_problem(definition: Mapping[str, Any], value: Any) -> tuple[list[str | int], str] | None:
+    """Return where and how `value` first breaks a JSON Schema, None if it is valid."""
     from jsonschema import Draft202012Validator, FormatChecker
 
     checker = FormatChecker(formats=())
@@ -311,5 +254,6 @@ def _schema_problem(definition: Mapping[str, Any], value: Any) -> str | None:
     worst = min(errors, key=lambda error: (list(map(str, error.absolute_path)), error.message), default=None)
     if worst is None:
         return None
-    place = "/".join(map(str, worst.absolute_path))
-    return f"{place}: {worst.message}" if place else worst.message
+    at = list(worst.absolute_path)
+    place = "/".join(map(str, at))
+    return at, f"{place}: {worst.message}" if place else worst.message
