@@ -17,7 +17,7 @@ from typing import Any
 
 import jmespath
 from jmespath.exceptions import JMESPathError
-from jmespath.functions import Functions
+from jmespath.functions import REVERSE_TYPES_MAP, Functions
 
 from scanner.guarded import InsufficientData, Unknown
 
@@ -377,26 +377,43 @@ _functions = Functions()
 
 def _call(node: _Node) -> Run:
     name, runs = node["value"], [_compiled(child) for child in node["children"]]
-    call = _functions.call_function
-    if name == "length":
-        inner = runs[0]
-        return lambda value: _length(inner(value))
-    if name == "join":
-        return lambda value: call(name, _joinable([run(value) for run in runs]))
-    return lambda value: call(name, [run(value) for run in runs])
+    spec = Functions.FUNCTION_TABLE[name]
+    function, fits = spec["function"], _fits(spec["signature"])
+
+    def call(value: Any) -> Any:
+        arguments = [run(value) for run in runs]
+        if not fits(arguments):
+            return _functions.call_function(name, arguments)  # which says what is wrong with them
+        if name == "join":
+            _must_be_short(*arguments)
+        return function(_functions, *arguments)
+
+    return call
 
 
-def _length(value: Any) -> Any:
-    return len(value) if isinstance(value, (str, list, dict)) else _functions.call_function("length", [value])
+def _fits(signature: Sequence[Mapping[str, Any]]) -> Callable[[list[Any]], bool]:
+    """Return whether arguments have the types of a signature; jmespath.py works out what that means for each call."""
+    kinds = []
+    for argument in signature:
+        outer = {name for type in argument["types"] for name in REVERSE_TYPES_MAP[type.partition("-")[0]]}
+        inner = [REVERSE_TYPES_MAP[type.partition("-")[2]] for type in argument["types"] if "-" in type]
+        kinds.append((outer, inner))
+
+    def fits(arguments: list[Any]) -> bool:
+        for argument, (outer, inner) in zip(arguments, kinds, strict=False):
+            if outer and type(argument).__name__ not in outer:
+                return False
+            if inner and not any(all(type(item).__name__ in names for item in argument) for names in inner):
+                return False
+        return True
+
+    return fits
 
 
-def _joinable(arguments: list[Any]) -> list[Any]:
-    separator, texts = arguments
-    if isinstance(separator, str) and isinstance(texts, list):
-        size = len(separator) * len(texts) + sum(len(text) for text in texts if isinstance(text, str))
-        if size > MAX_TEXT:
-            raise ExpressionError(f"join() would make a text of {size} characters (at most {MAX_TEXT})")
-    return arguments
+def _must_be_short(separator: str, texts: Sequence[str]) -> None:
+    size = len(separator) * len(texts) + sum(map(len, texts))
+    if size > MAX_TEXT:
+        raise ExpressionError(f"join() would make a text of {size} characters (at most {MAX_TEXT})")
 
 
 _COMPILERS: Mapping[str, Callable[[_Node], Run]] = {

@@ -85,13 +85,13 @@ class _Watched(Model):
         self.read.add(IMAGE)
         return self._images
 
-    @images.setter
-    def images(self, images: ImageIndex) -> None:
-        self._images = images
-
     def of_type(self, type: str) -> Iterator[Resource]:
         self.read.add(type)
         return super().of_type(type)
+
+    def in_place(self, type: str, place: Place) -> Iterator[Resource]:
+        self.read.add(type)
+        return super().in_place(type, place)
 
     def get(self, type: str, id: str) -> Resource | None:
         self.read.add(type)
