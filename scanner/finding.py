@@ -35,7 +35,7 @@ class Severity(StrEnum):
         return list(Severity).index(self)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Counterpart:
     """The place in the standby that a finding compares with; `exists` is None when that could not be seen."""
 
@@ -66,7 +66,7 @@ class ExemptionState(StrEnum):
     EXPIRED = "expired"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Finding:
     """The verdict of one rule on one subject (and, in an `across` rule, one standby).
 
@@ -151,6 +151,15 @@ class RuleSummary:
     across: bool = False
 
 
+@dataclass(frozen=True, order=True)
+class BrokenRule:
+    """A rule that failed, so that its verdicts about `subjects` subjects are unknown; `reason` is a clause."""
+
+    rule_id: str
+    reason: str
+    subjects: int
+
+
 @dataclass(frozen=True)
 class Input:
     """Something that was scanned: a snapshot (kind `snapshot`) or a file or folder (`iac`); `sha256` of its content."""
@@ -178,6 +187,7 @@ class Report:
     coverage: tuple[Coverage, ...]
     exemptions: tuple[tuple[Exemption, ExemptionState], ...] = ()
     config_sha256: str | None = None
+    broken_rules: tuple[BrokenRule, ...] = ()
 
     @property
     def complete(self) -> bool:

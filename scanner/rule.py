@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import lru_cache
 from importlib.resources.abc import Traversable
 from typing import Any
 
@@ -176,8 +177,11 @@ def _load(file: RuleFile, *, trusted: bool) -> Rule:
 
 def root(subject: Subject) -> Mapping[str, Any]:
     """Return what expressions see: a resource's properties, or `{primary, standby, pair}` in an `across` rule."""
-    if isinstance(subject, Resource):
-        return subject.properties
+    return subject.properties if isinstance(subject, Resource) else _twin_root(subject)
+
+
+@lru_cache(maxsize=2)  # one rule after the other is asked about the same twin
+def _twin_root(subject: Twin) -> Mapping[str, Any]:
     pair = subject.pair
     standby: Any
     try:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from scanner import __version__
 from scanner.config import Config
-from scanner.engine import evaluate, exempt
+from scanner.engine import assess, exempt
 from scanner.errors import RegionproofError, UsageError
 from scanner.finding import Coverage, Input, Report
 from scanner.images import ImageIndex, Listing, RepositoryKey
@@ -63,7 +63,9 @@ def scan(paths: Sequence[Path], rules: Sequence[Rule], config: Config, now: date
         asked=estate.asked,
         as_of=estate.as_of or now,
     )
-    findings, exemptions = exempt(evaluate(model, rules, config), config.exemptions, model)
+    assessed = assess(model, rules, config)
+    model = assessed.model
+    findings, exemptions = exempt(assessed.findings, config.exemptions, model)
     return Report(
         tool_version=__version__,
         as_of=model.as_of,
@@ -75,6 +77,7 @@ def scan(paths: Sequence[Path], rules: Sequence[Rule], config: Config, now: date
         coverage=tuple(sorted(estate.coverage)),
         exemptions=exemptions,
         config_sha256=config.sha256,
+        broken_rules=assessed.broken,
     )
 
 
