@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import pickle
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from typing import NoReturn
@@ -97,12 +98,23 @@ def _judged(model: Model, rules: Sequence[Rule], config: Config, limits: Limits)
         for type in rule.resource:
             by_type.setdefault(type, []).append(rule)
     found: list[Finding] = []
-    with Judge(model, limits) as judge:
+    with _rare_collections(), Judge(model, limits) as judge:
         for type, about in by_type.items():
             for resource in model.of_type(type):
                 found += _about(resource, about, judge, model, config)
             found += (finding for rule in about for finding in _unseen(rule, type, model))
         return found, judge.broken()
+
+
+@contextmanager
+def _rare_collections() -> Iterator[None]:
+    """Let the collector of cycles look less often: findings are many, they stay, and there are no cycles in them."""
+    before = gc.get_threshold()
+    gc.set_threshold(10_000, 20, 20)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
 
 
 def _about(resource: Resource, rules: Sequence[Rule], judge: Judge, model: Model, config: Config) -> Iterator[Finding]:
@@ -260,10 +272,10 @@ def _sort_key(finding: Finding, counterparts: dict[int, str]) -> tuple[str, ...]
 
 def _numbered(findings: Iterable[Finding]) -> Iterator[Finding]:
     """Tell findings apart that have one fingerprint (two revisions of a task definition family), in a stable order."""
-    seen: Counter[str] = Counter()
+    seen: dict[str, int] = {}
     for finding in findings:
-        nth = seen[finding.fingerprint]
-        seen[finding.fingerprint] += 1
+        nth = seen.get(finding.fingerprint, 0)
+        seen[finding.fingerprint] = nth + 1
         if nth:
             again = hashlib.sha256(f"{finding.fingerprint}\0{nth}".encode()).hexdigest()[:32]
             finding = replace(finding, fingerprint=again)

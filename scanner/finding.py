@@ -175,6 +175,7 @@ class Report:
 
     `findings` are sorted: worst status and severity first, then rule and resource.  `as_of` is the time the data
     speaks of, never the time somebody looked.  `coverage` covers every operation asked and every file read.
+    `broken_rules` are those that failed, whatever they would have said.
     """
 
     tool_version: str

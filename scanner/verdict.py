@@ -54,7 +54,7 @@ class Judge:
     def __init__(self, model: Model, limits: Limits) -> None:
         self._model, self._limits = model, limits
         self._time = TimeLimit(limits.seconds)
-        self._timeouts: Counter[str] = Counter()
+        self._timeouts: dict[str, int] = {}
         self._failures: dict[str, Counter[str]] = {}
 
     def __enter__(self) -> Self:
@@ -73,7 +73,7 @@ class Judge:
 
     def decide(self, rule: Rule, subject: Subject) -> tuple[list[Decision], Mapping[str, Any]]:
         """Return what a rule says about a subject, at least one thing, and the evidence it gives."""
-        if self._timeouts[rule.id] >= self._limits.timeouts:
+        if self._timeouts.get(rule.id, 0) >= self._limits.timeouts:
             reason = f"it was not asked, since it took longer than {self._limits.seconds:g} s for others"
             return [self._failed(rule, reason)], _NOTHING
         decided: list[Decision] = []
@@ -85,7 +85,7 @@ class Judge:
         except KeyboardInterrupt:
             raise
         except OverTime:
-            self._timeouts[rule.id] += 1
+            self._timeouts[rule.id] = self._timeouts.get(rule.id, 0) + 1
             decided.append(self._failed(rule, f"it took longer than {self._limits.seconds:g} s"))
         except Misbehaviour as error:
             decided.append(self._failed(rule, str(error)))

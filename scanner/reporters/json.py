@@ -6,13 +6,13 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import Any, TextIO
 
-from scanner.finding import Coverage, Exemption, Finding, Report, RuleSummary, Severity, Status
+from scanner.finding import BrokenRule, Coverage, Exemption, Finding, Report, RuleSummary, Severity, Status
 from scanner.model import Location, Pair, Place, Resource
 from scanner.reporters.identity import finding_id, scan_id
 from scanner.reporters.text import dumps, jsonable, timestamp
 
 SCHEMA = "https://regionproof.dev/schema/report-1.json"
-SCHEMA_VERSION = "1.0.0"
+SCHEMA_VERSION = "1.1.0"
 
 
 def write(report: Report, out: TextIO) -> None:
@@ -55,6 +55,7 @@ def _document(report: Report) -> Iterator[tuple[str, Any]]:
     yield "pairs", map(_pair, report.pairs)
     yield "summary", _summary(report)
     yield "rules", {rule.id: _rule(rule) for rule in sorted(report.rules, key=lambda rule: rule.id)}
+    yield "broken_rules", (_broken(rule) for rule in sorted(report.broken_rules))
     yield "coverage", map(_coverage, sorted(report.coverage))
     yield "exemptions", _exemptions(report)
     yield "findings", (_finding(finding, scan) for finding in report.findings)
@@ -98,6 +99,10 @@ def _rule(rule: RuleSummary) -> dict[str, Any]:
         "controls": jsonable(rule.controls),
         "parameters": jsonable(rule.parameters),
     }
+
+
+def _broken(rule: BrokenRule) -> dict[str, Any]:
+    return {"rule_id": rule.rule_id, "reason": rule.reason, "subjects": rule.subjects}
 
 
 def _coverage(row: Coverage) -> dict[str, Any]:

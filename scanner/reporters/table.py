@@ -37,7 +37,7 @@ def write(report: Report, out: TextIO, *, width: int = 80, color: bool = False, 
         unicode: Whether `out` takes more than ASCII; if not, everything else is written as escapes.
     """
     page = Page(max(width, NARROWEST), color, unicode)
-    sections = (_header, _failures, _unknowns, _gaps, _exemptions, _summary)
+    sections = (_header, _failures, _unknowns, _broken, _gaps, _exemptions, _summary)
     for at, section in enumerate(sections):
         lines = list(section(report, page))
         if at and lines:
@@ -150,6 +150,16 @@ def _unknowns(report: Report, page: Page) -> Iterator[str]:
     yield from page.columns(rows, 2, right=[0])
     if len(ordered) > _MOST_REASONS:
         yield f"  and {_count(len(ordered) - _MOST_REASONS, 'more reason')}; the JSON report has them all"
+
+
+def _broken(report: Report, page: Page) -> Iterator[str]:
+    if report.broken_rules:
+        yield _title("Broken rules", len(report.broken_rules), page, "failed, so what they judge is unknown")
+        rows = [
+            (rule.rule_id, f"{rule.reason} ({_count(rule.subjects, 'subject')})")
+            for rule in sorted(report.broken_rules)
+        ]
+        yield from _rows(rows, page)
 
 
 def _gaps(report: Report, page: Page) -> Iterator[str]:
