@@ -134,7 +134,7 @@ def _docstring(text: str, path: str) -> str:
 
 def _is_literal(raw: str, content: str) -> bool:
     """Tell whether a string stands for itself, so that nobody has to parse the file to know what it says."""
-    if "\r" in content or "\0" in content:
+    if "\r" in content or "\0" in content or '"""' in content:
         return False
     return "\\" not in content or (raw != "" and '\\"' not in content and not content.endswith("\\"))
 
