@@ -78,6 +78,7 @@ def find_image(model: Model, repository: RepositoryKey, digest: str) -> Image | 
 
 
 _unseen: WeakKeyDictionary[Model, str | None] = WeakKeyDictionary()
+_failing_over: WeakKeyDictionary[Model, dict[Place, frozenset[str]]] = WeakKeyDictionary()
 
 
 def regions_that_fail_over_to(model: Model, place: Place) -> frozenset[str]:
@@ -86,7 +87,10 @@ def regions_that_fail_over_to(model: Model, place: Place) -> frozenset[str]:
     `Model.pairs_of` gives the other side.  An active-active pair counts in both directions.  Raises
     `InsufficientData` if nothing was found but pairs follow from replication rules, some of which were not seen.
     """
-    found = frozenset(region for pair in model.pairs for region in _primary_regions(pair, place))
+    known = _failing_over.setdefault(model, {})
+    if place not in known:
+        known[place] = frozenset(region for pair in model.pairs for region in _primary_regions(pair, place))
+    found = known[place]
     if not found and model.pairs_derived:
         if model not in _unseen:
             _unseen[model] = _unseen_replication(model)
