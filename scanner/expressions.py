@@ -17,9 +17,9 @@ from typing import Any
 
 import jmespath
 from jmespath.exceptions import JMESPathError
-from jmespath.functions import REVERSE_TYPES_MAP, Functions
+from jmespath.functions import Functions
 
-from scanner.guarded import InsufficientData, Unknown
+from scanner.guarded import InsufficientData, Items, Properties, Unknown
 
 MAX_LENGTH = 2000
 """Characters of an expression: people read them."""
@@ -383,7 +383,7 @@ def _call(node: _Node) -> Run:
     def call(value: Any) -> Any:
         arguments = [run(value) for run in runs]
         if not fits(arguments):
-            return _functions.call_function(name, arguments)  # which says what is wrong with them
+            return _functions.call_function(name, arguments)  # which says what is wrong with them, or unseen in them
         if name == "join":
             _must_be_short(*arguments)
         return function(_functions, *arguments)
@@ -391,20 +391,33 @@ def _call(node: _Node) -> Run:
     return call
 
 
+_TYPES: Mapping[str, frozenset[type]] = {
+    "array": frozenset((list, Items)),
+    "boolean": frozenset((bool,)),
+    "expref": frozenset((_Reference,)),
+    "null": frozenset((type(None),)),
+    "number": frozenset((int, float)),
+    "object": frozenset((dict, Properties)),
+    "string": frozenset((str,)),
+}
+
+
 def _fits(signature: Sequence[Mapping[str, Any]]) -> Callable[[list[Any]], bool]:
-    """Return whether arguments have the types of a signature; jmespath.py works out what that means for each call."""
+    """Return a test that arguments fit a signature; jmespath.py works out anew for each call what that means."""
     kinds = []
     for argument in signature:
-        outer = {name for type in argument["types"] for name in REVERSE_TYPES_MAP[type.partition("-")[0]]}
-        inner = [REVERSE_TYPES_MAP[type.partition("-")[2]] for type in argument["types"] if "-" in type]
-        kinds.append((outer, inner))
+        outer = [_TYPES[type.partition("-")[0]] for type in argument["types"]]
+        inner = [_TYPES[type.partition("-")[2]] for type in argument["types"] if "-" in type]
+        kinds.append((frozenset[type]().union(*outer), inner))
 
     def fits(arguments: list[Any]) -> bool:
         for argument, (outer, inner) in zip(arguments, kinds, strict=False):
-            if outer and type(argument).__name__ not in outer:
+            if outer and type(argument) not in outer:
                 return False
-            if inner and not any(all(type(item).__name__ in names for item in argument) for names in inner):
-                return False
+            if inner:
+                items = set(map(type, argument.raw() if type(argument) is Items else argument))
+                if not any(items <= allowed for allowed in inner):
+                    return False
         return True
 
     return fits
