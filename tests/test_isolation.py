@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from scanner import engine
+from scanner import engine, testing
 from scanner.cli import main
 from scanner.config import Config
 from scanner.finding import Status
@@ -377,6 +377,11 @@ def test_a_restored_model_answers_as_the_first_did(good):
         second.pairs = ()
     with pytest.raises(FrozenInstanceError):
         next(second.of_type(REPOSITORY)).name = "x"
+
+
+def test_an_example_of_unknown_does_not_hold_because_the_rule_fails(rule):
+    for body, held in (("raise InsufficientData('nobody looked')", True), ("raise ValueError('no')", False)):
+        assert testing.holds(rule(body), Status.UNKNOWN, {"RepositoryName": "web"}) is held
 
 
 class TestThroughTheCommandLine:
