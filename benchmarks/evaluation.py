@@ -205,10 +205,14 @@ def loading() -> dict[str, Any]:
     load_rules()
     times = []
     for _ in range(5):
-        started = time.perf_counter()
+        started = time.process_time()
         count = len(load_rules())
-        times.append(time.perf_counter() - started)
-    return {"rules loaded": count, "loading, ms": min(times) * 1000, "of 70 rules, ms": min(times) / count * 70_000}
+        times.append(time.process_time() - started)
+    return {
+        "rules loaded": count,
+        "loading, CPU ms": min(times) * 1000,
+        "as much for 70 rules, CPU ms": min(times) / count * 70_000,
+    }
 
 
 def expressions() -> dict[str, Any]:
