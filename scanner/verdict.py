@@ -13,7 +13,7 @@ from datetime import date
 from typing import Any, NamedTuple, Self
 
 from scanner.finding import BrokenRule, Status
-from scanner.guarded import InsufficientData, Properties
+from scanner.guarded import InsufficientData, Items, Properties, Unknown
 from scanner.model import Model, Resource
 from scanner.rule import Evidence, NotApplicable, Outcome, Rule, Subject, Undecided, Violation
 from scanner.timelimit import OverTime, TimeLimit
@@ -26,11 +26,12 @@ _NOTHING: Mapping[str, Any] = Properties()
 class Limits:
     """How much a rule may ask for.
 
-    `seconds` it may take for one subject, `timeouts` it may take longer before it is not asked any more, `outcomes`
-    it may yield for one subject.
+    `seconds` it may take for one subject (the first may have to prepare an index of the whole model, on a machine
+    that is busy), `timeouts` it may take longer before it is not asked any more, `outcomes` it may yield for one
+    subject.
     """
 
-    seconds: float = 10.0
+    seconds: float = 60.0
     timeouts: int = 3
     outcomes: int = 10_000
 
@@ -81,7 +82,7 @@ class Judge:
         try:
             self._time.call(self._ask, rule, subject, decided, evidence)
         except InsufficientData as gap:
-            decided.append(Decision(Status.UNKNOWN, sentence(self._text(gap))))
+            decided.append(Decision(Status.UNKNOWN, sentence(self._text(gap) or "what it needed was not seen")))
         except KeyboardInterrupt:
             raise
         except OverTime:
@@ -117,7 +118,9 @@ class Judge:
         """Return the text of an error, whatever its class makes of that."""
         try:
             return self._time.call(str, error)[:_LONGEST_REASON]
-        except (Exception, OverTime):  # noqa: BLE001 - the class is of the rule's making
+        except KeyboardInterrupt:
+            raise
+        except BaseException:  # noqa: BLE001 - the class is of the rule's making
             return ""
 
 
@@ -132,7 +135,7 @@ def _decision(outcome: Outcome) -> Decision:
     raise Misbehaviour(f"a check yields outcomes, not {type(outcome).__name__}")
 
 
-_PLAIN = (str, int, float, date, type(None))
+_PLAIN = (str, int, float, date, type(None), Unknown)
 
 
 def _must_be_plain(outcome: Any) -> None:
@@ -152,7 +155,11 @@ def _must_be_data(value: Any, depth: int) -> None:
     if depth > 64:
         raise Misbehaviour("its evidence is nested too deeply")
     items: Iterable[Any] = ()
-    if isinstance(value, dict):
+    if isinstance(value, Properties):
+        items = [item for _, item in value.raw()]
+    elif isinstance(value, Items):
+        items = value.raw()
+    elif isinstance(value, dict):
         items = (*value.keys(), *value.values())
     elif isinstance(value, (list, tuple, set, frozenset)):
         items = value

@@ -93,6 +93,7 @@ MISBEHAVIOUR = {
         "class Odd(Exception):\n  def __str__(self):\n    while True: pass\nraise Odd()",
         "Odd",
     ),
+    "raises what exits": ("class Odd(Exception):\n  def __str__(self): sys.exit(0)\nraise Odd()", "Odd"),
     "exits": ("sys.exit(0)", "SystemExit: 0"),
     "raises a BaseException": ("class Stop(BaseException): pass\nraise Stop('now')", "Stop: now"),
     "ends a generator": ("raise GeneratorExit", "GeneratorExit"),
@@ -155,6 +156,26 @@ def test_evidence_may_be_any_plain_data(rule):
     body = "yield Evidence(a=[1, 2.5, None, True, ('x',)], b={'c': subject['Facts']}, c=model.as_of, d={1})"
     assessed = engine.assess(model(), [rule(body)], Config())
     assert (assessed.broken, assessed.findings[0].status) == ((), Status.PASS)
+
+
+@pytest.mark.parametrize(
+    "body",
+    ["raise InsufficientData", "class Odd(InsufficientData):\n  def __str__(self): sys.exit(0)\nraise Odd()"],
+)
+def test_what_was_not_seen_may_have_no_name(rule, body):
+    assessed = engine.assess(model(), [rule(body)], Config())
+    assert {f.message for f in assessed.findings} == {"What it needed was not seen."}
+    assert ({f.status for f in assessed.findings}, assessed.broken) == ({Status.UNKNOWN}, ())
+
+
+def test_evidence_may_hold_what_was_not_seen(rule):
+    whole = Model(
+        [repository("shop", A=[Unknown("denied")], B={"c": Unknown("denied")}, C=Unknown("denied"))],
+        images=ImageIndex(),
+        as_of=datetime(2026, 11, 1, tzinfo=UTC),
+    )
+    (finding,) = engine.evaluate(whole, [rule("yield Evidence(whole=subject.properties)")], Config())
+    assert finding.status is Status.PASS
 
 
 def test_a_rule_that_never_ends_is_not_asked_again_and_again(rule):
