@@ -8,6 +8,7 @@ Python: a regular expression that backtracks for hours, a sleep, a read of a soc
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from typing import Any, Self, TypeVar
 
@@ -20,10 +21,11 @@ class OverTime(BaseException):
 
 
 class TimeLimit:
-    """Runs calls of the thread that enters it, each for at most about `seconds`."""
+    """Runs calls of the thread that enters it, each for at most about `seconds`; `taken` is what the last one took."""
 
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
+        self.taken = 0.0
         self._lock = threading.Lock()
         self._over = threading.Event()
         self._call = 0
@@ -39,6 +41,7 @@ class TimeLimit:
 
     def call(self, function: Callable[..., _Result], *arguments: Any) -> _Result:
         """Return what the function returns; raise `OverTime` if it takes too long."""
+        started = time.monotonic()
         try:
             try:
                 self._call += 1
@@ -46,8 +49,10 @@ class TimeLimit:
                 return function(*arguments)
             finally:
                 self._end()
+                self.taken = time.monotonic() - started
         except OverTime:
-            self._end()  # it may have come while the line above ran
+            self._end()  # it may have come while the lines above ran
+            self.taken = time.monotonic() - started
             raise
 
     def _end(self) -> None:

@@ -27,12 +27,13 @@ class Limits:
     """How much a rule may ask for.
 
     `seconds` it may take for one subject (the first may have to prepare an index of the whole model, on a machine
-    that is busy), `timeouts` it may take longer before it is not asked any more, `outcomes` it may yield for one
-    subject.
+    that is busy), `timeouts` it may take longer before it is not asked any more, `total` seconds code from a pack may
+    take for all subjects together, `outcomes` a rule may yield for one subject.
     """
 
     seconds: float = 60.0
     timeouts: int = 3
+    total: float = 900.0
     outcomes: int = 10_000
 
 
@@ -55,7 +56,9 @@ class Judge:
     def __init__(self, model: Model, limits: Limits) -> None:
         self._model, self._limits = model, limits
         self._time = TimeLimit(limits.seconds)
-        self._timeouts: dict[str, int] = {}
+        self._timeouts: Counter[str] = Counter()
+        self._taken: dict[str, float] = {}
+        self._given_up: dict[str, str] = {}
         self._failures: dict[str, Counter[str]] = {}
 
     def __enter__(self) -> Self:
@@ -74,9 +77,8 @@ class Judge:
 
     def decide(self, rule: Rule, subject: Subject) -> tuple[list[Decision], Mapping[str, Any]]:
         """Return what a rule says about a subject, at least one thing, and the evidence it gives."""
-        if self._timeouts.get(rule.id, 0) >= self._limits.timeouts:
-            reason = f"it was not asked, since it took longer than {self._limits.seconds:g} s for others"
-            return [self._failed(rule, reason)], _NOTHING
+        if rule.id in self._given_up:
+            return [self._failed(rule, f"it was not asked, since it took {self._given_up[rule.id]}")], _NOTHING
         decided: list[Decision] = []
         evidence: dict[str, Any] = {}
         try:
@@ -86,13 +88,17 @@ class Judge:
         except KeyboardInterrupt:
             raise
         except OverTime:
-            self._timeouts[rule.id] = self._timeouts.get(rule.id, 0) + 1
+            self._timeouts[rule.id] += 1
+            if self._timeouts[rule.id] >= self._limits.timeouts:
+                self._given_up[rule.id] = f"longer than {self._limits.seconds:g} s for others"
             decided.append(self._failed(rule, f"it took longer than {self._limits.seconds:g} s"))
         except Misbehaviour as error:
             decided.append(self._failed(rule, str(error)))
         except BaseException as error:  # noqa: BLE001 - a broken rule must neither pass a resource nor stop the scan
             text = self._text(error)
             decided.append(self._failed(rule, f"{type(error).__name__}: {text}" if text else type(error).__name__))
+        if rule.foreign:
+            self._add_up(rule)
         return decided or [Decision(Status.PASS, f"{rule.title}.")], evidence or _NOTHING
 
     def _ask(self, rule: Rule, subject: Subject, decided: list[Decision], evidence: dict[str, Any]) -> None:
@@ -109,6 +115,11 @@ class Judge:
             if len(decided) > self._limits.outcomes:
                 del decided[:]
                 raise Misbehaviour(f"it said more than {self._limits.outcomes} things about one subject")
+
+    def _add_up(self, rule: Rule) -> None:
+        self._taken[rule.id] = self._taken.get(rule.id, 0.0) + self._time.taken
+        if self._taken[rule.id] >= self._limits.total:
+            self._given_up.setdefault(rule.id, f"longer than {self._limits.total:g} s altogether")
 
     def _failed(self, rule: Rule, reason: str) -> Decision:
         self._failures.setdefault(rule.id, Counter())[reason] += 1

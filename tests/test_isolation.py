@@ -194,6 +194,17 @@ def test_a_rule_that_never_ends_is_not_asked_again_and_again(rule):
     assert [(b.reason, b.subjects) for b in assessed.broken] == [("it took longer than 0.05 s", 3)]
 
 
+def test_code_of_a_pack_may_not_take_forever_for_all_subjects_together(rule):
+    slow = rule("return iter(())")
+    assessed = engine.assess(model(), [slow], Config(), Limits(total=0))
+    assert sorted(f.message for f in assessed.findings) == [
+        "Repositories are judged.",
+        *["Rule 'made-up' failed: it was not asked, since it took longer than 0 s altogether."] * 2,
+    ]
+    ours = replace(slow, foreign=False)
+    assert engine.assess(model(), [ours], Config(), Limits(total=0)).broken == ()
+
+
 def test_what_a_rule_found_before_it_ran_out_of_time_stands(rule):
     findings = engine.assess(model(), [rule("yield Violation('Bad.')\nwhile True: pass")], Config(), SHORT).findings
     assert [f.status for f in findings] == [Status.FAIL] * 2 + [Status.UNKNOWN] * 3
