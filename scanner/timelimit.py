@@ -26,10 +26,9 @@ class TimeLimit:
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
         self.taken = 0.0
-        self._lock = threading.Lock()
         self._over = threading.Event()
         self._call = 0
-        self._running = self._fired = False
+        self._running = self._firing = False
 
     def __enter__(self) -> Self:
         self._thread = threading.get_ident()
@@ -51,30 +50,43 @@ class TimeLimit:
                 self._end()
                 self.taken = time.monotonic() - started
         except OverTime:
-            self._end()  # it may have come while the lines above ran
+            self._end_for_sure()  # it may have come while the lines above ran
             self.taken = time.monotonic() - started
             raise
 
     def _end(self) -> None:
-        with self._lock:
-            self._running = False
-            if self._fired:  # if it has not been raised yet, it must not be raised any more
-                self._fired = False
-                _raise_in(self._thread, None)
+        # Without a lock: the exception may come between any two steps, and would leave the lock locked.
+        self._running = False
+        while self._firing:
+            time.sleep(0)
+        _step()
+
+    def _end_for_sure(self) -> None:
+        while True:
+            try:
+                return self._end()
+            except OverTime:
+                continue
 
     def _watch(self) -> None:
         last, ticks = 0, 0
         while not self._over.wait(self.seconds / _TICKS):
-            with self._lock:
-                ticks = ticks + 1 if self._running and self._call == last else 0
-                last = self._call
-                if ticks >= _TICKS:  # and again at each tick that follows, for code that catches everything
-                    self._fired = True
-                    _raise_in(self._thread, OverTime)
+            self._firing = True  # said before `_running` is read, as `_end` says that before it reads this
+            ticks = ticks + 1 if self._running and self._call == last else 0
+            last = self._call
+            if ticks >= _TICKS:  # and again at each tick that follows, for code that catches everything
+                _raise_in(self._thread)
+            self._firing = False
 
 
-def _raise_in(thread: int, kind: type[BaseException] | None) -> None:
-    """Have an exception raised in a thread; None takes back one that was not raised yet."""
+def _step() -> None:
+    """Do nothing: an exception that was set in this thread and not raised yet is raised as this is called.
+
+    To take it back (`PyThreadState_SetAsyncExc` with NULL) would leave CPython 3.11 looking for it for ever.
+    """
+
+
+def _raise_in(thread: int) -> None:
     import ctypes
 
-    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), ctypes.py_object(kind) if kind else None)
+    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), ctypes.py_object(OverTime))
