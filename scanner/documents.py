@@ -77,6 +77,15 @@ def load(text: str, path: str, tags: Mapping[str, str] | None = None) -> Documen
             raise (not_json if path.endswith(".json") else not_yaml) from None
 
 
+def load_value(text: str, path: str) -> Any:
+    """Return the value of a document as `load` reads it, in half the time: where it is written is not noted."""
+    text = text.removeprefix("\ufeff")
+    if text.lstrip()[:1] in ("{", "["):
+        return load(text, path).value
+    node = _compose(text, path)
+    return None if node is None else _Reader(text, path, {}).value(node, 1)
+
+
 def pointer(*parts: str | int) -> str:
     """Return the JSON Pointer of a path of keys and indexes; no parts give "", the root."""
     return "".join(f"/{str(part).replace('~', '~0').replace('/', '~1')}" for part in parts)
@@ -223,11 +232,22 @@ class _Reader:
             return value
         name = self.tags.get(node.tag)
         if name is None:
-            raise self.error(node, f"unknown tag '{node.tag.replace(_STANDARD, '!!')}'", "Remove it.")
+            raise self.unknown_tag(node)
         inner = at + pointer(name)
         value, last = self.content(node, inner, depth)
         self.locations[at] = self.locations[inner] = self.locate(node, last)
         return {name: value}
+
+    def value(self, node: yaml.Node, depth: int) -> Any:
+        """Return the value of a node as `read` does, without its location; local tags are unknown."""
+        self.count(node, depth)
+        if node.tag not in _KNOWN:
+            raise self.unknown_tag(node)
+        if isinstance(node, yaml.ScalarNode):
+            return _scalar(node.value) if node.tag in _CORE else node.value
+        if isinstance(node, yaml.MappingNode):
+            return {key: self.value(item, depth + 1) for key, item in self.pairs(node, depth).items()}
+        return [self.value(item, depth + 1) for item in node.value]
 
     def content(self, node: yaml.Node, at: str, depth: int) -> tuple[Any, Location | None]:
         """Return the value of a node, and where the last value inside it is written."""
@@ -295,6 +315,9 @@ class _Reader:
             index -= 1
         line = end.line + 1 - self.text.count("\n", index, end.index)
         return line, index - self.text.rfind("\n", 0, index)
+
+    def unknown_tag(self, node: yaml.Node) -> DocumentError:
+        return self.error(node, f"unknown tag '{node.tag.replace(_STANDARD, '!!')}'", "Remove it.")
 
     def error(self, node: yaml.Node, problem: str, hint: str = "") -> DocumentError:
         return DocumentError(self.path, *_place(node.start_mark), problem, hint)

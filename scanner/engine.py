@@ -2,18 +2,35 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
-from collections import Counter
+import pickle
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
+from typing import NoReturn
 
 from scanner.config import Config
-from scanner.finding import Counterpart, Exemption, ExemptionState, Finding, Status
+from scanner.finding import BrokenRule, Counterpart, Exemption, ExemptionState, Finding, Severity, Status
 from scanner.model import Gap, InsufficientData, Model, Place, Properties, Resource, Twin
-from scanner.rule import Evidence, NotApplicable, Rule, Subject, Undecided, Violation
+from scanner.rule import Rule, Subject
+from scanner.verdict import Decision, Judge, Limits, Misbehaviour, sentence
 
 _ORDER = {Status.FAIL: 0, Status.UNKNOWN: 1, Status.PASS: 2, Status.NOT_APPLICABLE: 3}
+_RANK = {severity: severity.rank for severity in Severity}
+
+
+@dataclass(frozen=True)
+class Assessment:
+    """What came of an evaluation: the findings, worst first, the rules that failed, and the model as it was given.
+
+    That is another object than the one given if a rule changed that.
+    """
+
+    findings: tuple[Finding, ...]
+    broken: tuple[BrokenRule, ...]
+    model: Model
 
 
 def evaluate(model: Model, rules: Iterable[Rule], config: Config) -> tuple[Finding, ...]:
@@ -22,32 +39,107 @@ def evaluate(model: Model, rules: Iterable[Rule], config: Config) -> tuple[Findi
     Each rule and subject give one finding for each violation, or exactly one that says why there is none; each rule
     and gap give one `unknown`.
     """
-    found: list[Finding] = []
+    return assess(model, rules, config).findings
+
+
+def assess(model: Model, rules: Iterable[Rule], config: Config, limits: Limits | None = None) -> Assessment:
+    """Judge as `evaluate` does, and say which rules failed.
+
+    No rule can change the model by ordinary means.  Code from packs can by force (`object.__setattr__`), and Python
+    cannot prevent it; so code from packs is asked last, and then the model is compared with how it was.  If it was
+    changed, all is judged again on a copy, each such rule on a copy of its own, and what the guilty say is void.
+    """
+    rules, limits = list(rules), limits or Limits()
+    foreign = [rule for rule in rules if rule.foreign]
+    own = [rule for rule in rules if not rule.foreign]
+    if not foreign:
+        return _joined([_judged(model, own, config, limits)], model)
+    before = pickle.dumps(model)
+    parts = [_judged(model, group, config, limits) for group in (own, *([rule] for rule in foreign))]
+    if not _changed(model, before):
+        return _joined(parts, model)
+    model = pickle.loads(before)  # noqa: S301 - we wrote it ourselves a moment ago
+    parts = [_judged(model, own, config, limits)]
+    parts += [_judged_alone(rule, before, model, config, limits) for rule in foreign]
+    return _joined(parts, model)
+
+
+_Part = tuple[list[Finding], tuple[BrokenRule, ...]]
+
+
+def _judged_alone(rule: Rule, before: bytes, model: Model, config: Config, limits: Limits) -> _Part:
+    """Judge by one rule on a copy; if it changes that, its verdicts are void."""
+    copy: Model = pickle.loads(before)  # noqa: S301 - as above
+    as_it_was = pickle.dumps(copy)
+    part = _judged(copy, [rule], config, limits)
+    return _judged(model, [replace(rule, check=_void)], config, limits) if _changed(copy, as_it_was) else part
+
+
+def _void(*_: object) -> NoReturn:
+    raise Misbehaviour("it changed the model, so nothing it says can be relied on")
+
+
+def _changed(model: Model, before: bytes) -> bool:
+    try:
+        return pickle.dumps(model) != before
+    except Exception:  # noqa: BLE001 - what was put into it cannot be written
+        return True
+
+
+def _joined(parts: Sequence[_Part], model: Model) -> Assessment:
+    findings = [finding for found, _ in parts for finding in found]
+    broken = sorted(rule for _, failed in parts for rule in failed)
+    return Assessment(tuple(_numbered(_ordered(findings))), tuple(broken), model)
+
+
+def _judged(model: Model, rules: Sequence[Rule], config: Config, limits: Limits) -> _Part:
+    by_type: dict[str, list[Rule]] = {}
     for rule in rules:
         for type in rule.resource:
+            by_type.setdefault(type, []).append(rule)
+    found: list[Finding] = []
+    with _rare_collections(), Judge(model, limits) as judge:
+        for type, about in by_type.items():
             for resource in model.of_type(type):
-                found += judge(rule, resource, model, config)
-        found += _unseen(rule, model)
-    return tuple(_numbered(sorted(found, key=_sort_key)))
+                found += _about(resource, about, judge, model, config)
+        found += (finding for rule in rules for finding in _unseen(rule, model))
+        return found, judge.broken()
 
 
-def judge(rule: Rule, resource: Resource, model: Model, config: Config) -> Iterator[Finding]:
-    """Return the findings of one rule about one resource, against each of its standbys if the rule is `across`."""
-    if not config.in_scope(resource):
-        yield _finding(rule, Status.NOT_APPLICABLE, resource, "The repository is outside scope.repositories.")
-        return
-    if not rule.across:
-        yield from _verdict(rule, resource, resource, model)
-        return
+@contextmanager
+def _rare_collections() -> Iterator[None]:
+    """Let the collector of cycles look less often: findings are many, they stay, and there are no cycles in them."""
+    before = gc.get_threshold()
+    gc.set_threshold(10_000, 20, 20)
     try:
-        twins = model.twins(resource)
-    except InsufficientData as gap:
-        yield _finding(rule, Status.UNKNOWN, resource, _sentence(str(gap)))
+        yield
+    finally:
+        gc.set_threshold(*before)
+
+
+def _about(resource: Resource, rules: Sequence[Rule], judge: Judge, model: Model, config: Config) -> Iterator[Finding]:
+    """Return the findings about one resource, against each of its standbys where a rule is `across`."""
+    if not config.in_scope(resource):
+        outside = Decision(Status.NOT_APPLICABLE, "The repository is outside scope.repositories.")
+        yield from (_finding(rule, resource, outside) for rule in rules)
         return
-    if not twins:
-        yield _finding(rule, Status.NOT_APPLICABLE, resource, "No pair has this account and Region as its primary.")
-    for twin in twins:
-        yield from _verdict(rule, resource, twin, model)
+    compared: list[tuple[Twin, Counterpart]] = []
+    undecided: Decision | None = None
+    if any(rule.across for rule in rules):
+        try:
+            compared = [(twin, _counterpart(twin)) for twin in model.twins(resource)]
+        except InsufficientData as gap:
+            undecided = Decision(Status.UNKNOWN, sentence(str(gap)))
+        if not compared and undecided is None:
+            undecided = Decision(Status.NOT_APPLICABLE, "No pair has this account and Region as its primary.")
+    for rule in rules:
+        if not rule.across:
+            yield from _verdict(rule, resource, resource, None, judge)
+        elif undecided:
+            yield _finding(rule, resource, undecided)
+        else:
+            for twin, counterpart in compared:
+                yield from _verdict(rule, resource, twin, counterpart, judge)
 
 
 def exempt(
@@ -90,48 +182,41 @@ def _covers(exemption: Exemption, finding: Finding) -> bool:
     return finding.location is not None and exemption.span.holds(finding.location)
 
 
-def _verdict(rule: Rule, resource: Resource, subject: Subject, model: Model) -> Iterator[Finding]:
-    evidence: dict[str, object] = {}
-    decided: list[tuple[Status, str, str, tuple[Resource, ...]]] = []
-    try:
-        if not rule.applies_to(subject):
-            decided.append((Status.NOT_APPLICABLE, "The rule does not apply to this resource.", "", ()))
-        else:
-            for outcome in rule.check(subject, model, rule.parameters):
-                match outcome:
-                    case Evidence():
-                        evidence.update(outcome)
-                    case Violation():
-                        decided.append((Status.FAIL, outcome.message, outcome.pointer, outcome.related))
-                    case Undecided():
-                        decided.append((Status.UNKNOWN, outcome.message, outcome.pointer, ()))
-                    case NotApplicable():
-                        decided.append((Status.NOT_APPLICABLE, outcome.message, "", ()))
-                    case _:
-                        raise TypeError(f"a check yields outcomes, not {outcome!r}")
-    except InsufficientData as gap:
-        decided.append((Status.UNKNOWN, _sentence(str(gap)), "", ()))
-    except Exception as error:  # noqa: BLE001 - a broken rule must neither pass a resource nor stop the scan
-        decided.append((Status.UNKNOWN, f"The rule failed: {type(error).__name__}: {error}.", "", ()))
-    for status, message, pointer, related in decided or [(Status.PASS, f"{rule.title}.", "", ())]:
-        finding = _finding(rule, status, resource, message, pointer, subject)
-        yield replace(finding, evidence=dict(evidence), related=related)
+def _verdict(
+    rule: Rule, resource: Resource, subject: Subject, counterpart: Counterpart | None, judge: Judge
+) -> Iterator[Finding]:
+    decisions, evidence = judge.decide(rule, subject)
+    return (_finding(rule, resource, decision, counterpart, evidence) for decision in decisions)
+
+
+_NOTHING = Properties()
 
 
 def _finding(
-    rule: Rule, status: Status, resource: Resource, message: str, pointer: str = "", subject: Subject | None = None
+    rule: Rule,
+    resource: Resource,
+    decision: Decision,
+    counterpart: Counterpart | None = None,
+    evidence: Mapping[str, object] = _NOTHING,
 ) -> Finding:
-    counterpart = _counterpart(subject) if isinstance(subject, Twin) else None
-    key = (
+    status, message, pointer, related = decision
+    name = resource.name if resource.name is not None else resource.id
+    standby = f"{counterpart.account}/{counterpart.region}" if counterpart else ""
+    key = f"{rule.id}\0{resource.type}\0{resource.account}/{resource.region}\0{name}\0{standby}\0{pointer}"
+    fingerprint = hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+    return Finding(
         rule.id,
-        resource.type,
-        f"{resource.account}/{resource.region}",
-        resource.name if resource.name is not None else resource.id,
-        f"{counterpart.account}/{counterpart.region}" if counterpart else "",
+        status,
+        rule.severity,
+        resource,
+        message,
+        counterpart,
         pointer,
+        evidence,
+        related,
+        None,
+        fingerprint,
     )
-    fingerprint = hashlib.sha256("\0".join(key).encode("utf-8", "surrogatepass")).hexdigest()[:32]
-    return Finding(rule.id, status, rule.severity, resource, message, counterpart, pointer, fingerprint=fingerprint)
 
 
 def _counterpart(twin: Twin) -> Counterpart:
@@ -156,8 +241,8 @@ def _unseen(rule: Rule, model: Model) -> Iterator[Finding]:
         id = f"aws://{place}" if place else gap.path or types[0]
         resource = Resource(types[0], id, None, gap.account, gap.region, Properties())
         pointer = f"/{gap.operation or gap.path or ''}"  # keeps gaps of one place apart
-        message = _sentence(f"resources of type {', '.join(types)} may exist unseen: {gap}")
-        yield replace(_finding(rule, Status.UNKNOWN, resource, message, pointer), pointer="")
+        message = sentence(f"resources of type {', '.join(types)} may exist unseen: {gap}")
+        yield replace(_finding(rule, resource, Decision(Status.UNKNOWN, message, pointer)), pointer="")
 
 
 def _concerns(rule: Rule, gap: Gap, model: Model) -> bool:
@@ -169,17 +254,26 @@ def _concerns(rule: Rule, gap: Gap, model: Model) -> bool:
         return True
 
 
-def _sort_key(finding: Finding) -> tuple[object, ...]:
-    resource = finding.resource
+def _ordered(findings: Iterable[Finding]) -> Iterator[Finding]:
+    """Yield the worst first: by status, severity and rule, then by resource."""
+    groups: dict[tuple[int, int, str], list[Finding]] = {}
+    for finding in findings:
+        groups.setdefault((_ORDER[finding.status], _RANK[finding.severity], finding.rule_id), []).append(finding)
+    counterparts: dict[int, str] = {}
+    for key in sorted(groups):
+        yield from sorted(groups.pop(key), key=lambda finding: _sort_key(finding, counterparts))
+
+
+def _sort_key(finding: Finding, counterparts: dict[int, str]) -> tuple[str, ...]:
+    resource, counterpart = finding.resource, finding.counterpart
+    if id(counterpart) not in counterparts:  # one object speaks for a resource in all findings about it
+        counterparts[id(counterpart)] = str(counterpart)
     return (
-        _ORDER[finding.status],
-        finding.severity.rank,
-        finding.rule_id,
         resource.account or "",
         resource.region or "",
         resource.type,
         resource.id,
-        str(finding.counterpart),
+        counterparts[id(counterpart)],
         finding.pointer,
         finding.message,
     )
@@ -187,21 +281,14 @@ def _sort_key(finding: Finding) -> tuple[object, ...]:
 
 def _numbered(findings: Iterable[Finding]) -> Iterator[Finding]:
     """Tell findings apart that have one fingerprint (two revisions of a task definition family), in a stable order."""
-    seen: Counter[str] = Counter()
+    seen: dict[str, int] = {}
     for finding in findings:
-        nth = seen[finding.fingerprint]
-        seen[finding.fingerprint] += 1
+        nth = seen.get(finding.fingerprint, 0)
+        seen[finding.fingerprint] = nth + 1
         if nth:
             again = hashlib.sha256(f"{finding.fingerprint}\0{nth}".encode()).hexdigest()[:32]
             finding = replace(finding, fingerprint=again)
         yield finding
-
-
-def _sentence(text: str) -> str:
-    text = text.strip()
-    if ":" not in text.partition(" ")[0]:  # the name of an operation is written as AWS writes it
-        text = text[:1].upper() + text[1:]
-    return text if text.endswith((".", "!", "?")) else f"{text}."
 
 
 def selected(rules: Sequence[Rule], config: Config) -> list[Rule]:

@@ -35,7 +35,7 @@ class Severity(StrEnum):
         return list(Severity).index(self)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Counterpart:
     """The place in the standby that a finding compares with; `exists` is None when that could not be seen."""
 
@@ -71,7 +71,7 @@ class ExemptionState(StrEnum):
     EXPIRED = "expired"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Finding:
     """The verdict of one rule on one subject (and, in an `across` rule, one standby).
 
@@ -160,6 +160,15 @@ class RuleSummary:
     across: bool = False
 
 
+@dataclass(frozen=True, order=True)
+class BrokenRule:
+    """A rule that failed, so that its verdicts about `subjects` subjects are unknown; `reason` is a clause."""
+
+    rule_id: str
+    reason: str
+    subjects: int
+
+
 @dataclass(frozen=True)
 class Input:
     """What was scanned: a `snapshot`, a file or folder (`iac`), or `evidence` files; `sha256` is of its content."""
@@ -175,6 +184,7 @@ class Report:
 
     `findings` are sorted: worst status and severity first, then rule and resource.  `as_of` is the time the data
     speaks of, never the time somebody looked.  `coverage` covers every operation asked and every file read.
+    `broken_rules` are those that failed, whatever they would have said.
     """
 
     tool_version: str
@@ -187,6 +197,7 @@ class Report:
     coverage: tuple[Coverage, ...]
     exemptions: tuple[tuple[Exemption, ExemptionState], ...] = ()
     config_sha256: str | None = None
+    broken_rules: tuple[BrokenRule, ...] = ()
 
     @property
     def complete(self) -> bool:

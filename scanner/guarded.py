@@ -10,13 +10,21 @@ class InsufficientData(Exception):
     """A decision needed something that nobody has seen.  The text says what, and why it was not seen."""
 
 
+def _immutable(*_: object, **__: object) -> NoReturn:
+    raise TypeError("the model cannot be changed")
+
+
 class Unknown:
     """Stands in `Properties` where a value was not seen: a denied call, an unresolved parameter."""
 
     __slots__ = ("reason",)
+    reason: str
 
     def __init__(self, reason: str) -> None:
-        self.reason = reason
+        object.__setattr__(self, "reason", reason)
+
+    def __reduce__(self) -> Any:
+        return Unknown, (self.reason,)
 
     def __repr__(self) -> str:
         return f"Unknown({self.reason!r})"
@@ -26,6 +34,7 @@ class Unknown:
 
     __eq__ = __ne__ = __bool__ = __str__ = __len__ = __iter__ = __getitem__ = __contains__ = _raise
     __hash__ = None  # type: ignore[assignment]
+    __setattr__ = __delattr__ = _immutable
 
 
 def _seen(value: Any) -> Any:
@@ -34,15 +43,17 @@ def _seen(value: Any) -> Any:
     return value
 
 
-def _immutable(*_: object, **__: object) -> NoReturn:
-    raise TypeError("the model cannot be changed")
+_get = dict.get  # without a look for `super` at each read
 
 
 class Properties(dict[str, Any]):
     """A read-only dict in which reading an unknown value raises, and an absent key is None: known not to be set."""
 
+    __slots__ = ()
+
     def __getitem__(self, key: str) -> Any:
-        return _seen(super().get(key))
+        value = _get(self, key)
+        return _seen(value) if type(value) is Unknown else value
 
     def __iter__(self) -> Iterator[str]:
         """Return the keys; that this is defined keeps `dict(p)` and `{**p}` from copying unknown values unread."""
@@ -50,7 +61,9 @@ class Properties(dict[str, Any]):
 
     def get(self, key: str, default: Any = None) -> Any:
         """Return a value, `default` if it is known not to be set; raise if it was not seen."""
-        value = _seen(super().get(key))
+        value = _get(self, key)
+        if type(value) is Unknown:
+            return _seen(value)
         return default if value is None else value
 
     def copy(self) -> dict[str, Any]:
@@ -86,9 +99,14 @@ class Properties(dict[str, Any]):
     __hash__ = None
     __setitem__ = __delitem__ = __ior__ = clear = pop = popitem = setdefault = update = _immutable
 
+    def __reduce_ex__(self, _: object) -> Any:
+        return Properties, (dict(super().items()),)
+
 
 class Items(list[Any]):
     """A read-only list in which reading an unknown item raises."""
+
+    __slots__ = ()
 
     def __getitem__(self, index: Any) -> Any:
         item = super().__getitem__(index)
@@ -130,6 +148,9 @@ class Items(list[Any]):
     __hash__ = None
     __setitem__ = __delitem__ = __iadd__ = __imul__ = append = clear = extend = _immutable
     insert = pop = remove = reverse = sort = _immutable
+
+    def __reduce_ex__(self, _: object) -> Any:
+        return Items, (list(super().__iter__()),)
 
 
 # JMESPath decides by the name of a value's type what it is.

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from scanner.model import InsufficientData, Place
 
@@ -93,9 +93,22 @@ class Listing:
 class ImageIndex:
     """The images of all repositories that were listed."""
 
+    __slots__ = ("_by_digest", "_listings")
+
     def __init__(self, listings: Mapping[RepositoryKey, Listing] | None = None) -> None:
         self._listings = dict(listings or {})
         self._by_digest: dict[RepositoryKey, dict[str, Image]] = {}
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if hasattr(self, name):
+            raise TypeError("the model cannot be changed")
+        super().__setattr__(name, value)
+
+    def __delattr__(self, name: str) -> None:
+        raise TypeError("the model cannot be changed")
+
+    def __reduce__(self) -> Any:
+        return ImageIndex, (self._listings,)
 
     def __iter__(self) -> Iterator[RepositoryKey]:
         return iter(sorted(self._listings))

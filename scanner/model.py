@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from scanner.gaps import Gap, GapIndex
 from scanner.guarded import InsufficientData, Items, Properties, Unknown, guard, plain
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ class Location:
         return f"{self.path}:{self.line}:{self.column}"
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, slots=True, weakref_slot=True)
 class Resource:
     """One resource, as AWS would describe it.
 
@@ -116,37 +117,6 @@ class Resource:
 
 
 @dataclass(frozen=True, order=True)
-class Gap:
-    """Something that was not seen.
-
-    `reason` is the error code (`AccessDeniedException`, `ThrottlingException`, `ParseError`, ...), `message` a
-    sentence.  `type` is the resource type that may be missing from the model, None for any; `account` and `region`
-    say where, None for anywhere.  `operation` is the AWS call (`ecs:ListServices`), `path` the file.
-    """
-
-    reason: str
-    message: str
-    type: str | None = None
-    account: str | None = None
-    region: str | None = None
-    operation: str | None = None
-    path: str | None = None
-
-    def hides(self, type: str, account: str | None, region: str | None) -> bool:
-        """Tell whether a resource of this type and place may exist without our having seen it."""
-        return (
-            self.type in (None, type)
-            and (None in (self.account, account) or self.account == account)
-            and (None in (self.region, region) or self.region == region)
-        )
-
-    def __str__(self) -> str:
-        where = "/".join(part for part in (self.account, self.region) if part)
-        what = self.operation or self.path or self.type or "everything"
-        return f"{what}{f' in {where}' if where else ''}: {self.reason}: {self.message}"
-
-
-@dataclass(frozen=True, order=True)
 class Pair:
     """A primary place and the standby that takes over.
 
@@ -165,11 +135,13 @@ class Pair:
         return f"{self.primary} -> {self.standby}"
 
 
+@dataclass(frozen=True, eq=False, slots=True)
 class Twin:
     """A resource of the primary, and what stands for it in the standby of one pair."""
 
-    def __init__(self, model: Model, primary: Resource, pair: Pair) -> None:
-        self._model, self.primary, self.pair = model, primary, pair
+    _model: Model
+    primary: Resource
+    pair: Pair
 
     @property
     def standby(self) -> Resource | None:
@@ -181,6 +153,12 @@ class Twin:
 
 
 _Name = tuple[str, str, Place]
+_FACTS = frozenset(
+    (
+        *("_by_type", "_seen", "_declared", "_vague", "_has_code", "_live", "_listed", "_images"),
+        *("scanned", "gaps", "as_of", "pairs", "pairs_derived"),
+    )
+)
 
 
 class Model:
@@ -205,30 +183,60 @@ class Model:
         self._by_type: dict[str, dict[str, Resource]] = {}
         self._seen: dict[_Name, Resource] = {}
         self._declared: dict[_Name, Resource] = {}
-        self._vague: dict[str, list[Resource]] = {}
+        self._vague: dict[tuple[str, str | None], list[Resource]] = {}
         # What an account showed stands over what a file says of the same resource, so files come first.
         for resource in sorted(resources, key=lambda resource: not resource.locations):
             self._by_type.setdefault(resource.type, {})[resource.id] = resource
             if resource.name is None or resource.account is None or resource.region is None:
-                self._vague.setdefault(resource.type, []).append(resource)
+                self._vague.setdefault((resource.type, resource.name), []).append(resource)
             else:
                 named = self._declared if resource.locations else self._seen
                 named[resource.type, resource.name, resource.place] = resource
+        # What regionproof.yaml declares has a place in a file too, and is no infrastructure code.
+        code = (ones for (type, _), ones in self._vague.items() if not type.startswith("Regionproof::"))
+        self._has_code = bool(self._declared) or any(one.locations for ones in code for one in ones)
         regions = frozenset(place for type, _, place in self._seen if type == "AWS::Account::Region")
         self.scanned = frozenset(scanned)
         self._live = regions if asked is None else frozenset(asked)
         self._listed = regions - self._live - self.scanned
         self.gaps = tuple(sorted(set(gaps), key=repr))
-        self.images = images
+        self._images = images
         self.as_of = as_of
         self.pairs_derived = pairs is None
+        self._index()
         self.pairs: tuple[Pair, ...] = tuple(sorted(set(self._derived_pairs() if pairs is None else pairs), key=repr))
         self._complete = True
+
+    def _index(self) -> None:
+        """Prepare for the questions that rules ask again and again; what is found stays right: nothing changes."""
+        self._gaps_of_all = GapIndex(self.gaps)
+        self._gaps_of_accounts = GapIndex(gap for gap in self.gaps if gap.path is None)
+        self._gaps_of_files = GapIndex(gap for gap in self.gaps if gap.path)
+        self._judged: dict[str, tuple[Resource, ...]] = {}
+        self._placed: dict[str, dict[Place | None, list[Resource]]] = {}
+        self._pairs_at: dict[Place, tuple[Pair, ...]] = {}
 
     def __setattr__(self, name: str, value: Any) -> None:
         if getattr(self, "_complete", False):
             raise TypeError("the model cannot be changed")
         super().__setattr__(name, value)
+
+    def __delattr__(self, name: str) -> None:
+        raise TypeError("the model cannot be changed")
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what is known, without what was only prepared from it."""
+        return {name: value for name, value in vars(self).items() if name in _FACTS}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self._index()
+        self._complete = True
+
+    @property
+    def images(self) -> ImageIndex:
+        """Return the images of the repositories that were listed."""
+        return self._images
 
     def of_type(self, type: str) -> Iterator[Resource]:
         """Return the resources of a type that were seen; `hidden` says whether there may be others.
@@ -236,12 +244,32 @@ class Model:
         A resource that only a file shows is left out where an account was asked and did not say: it may exist, and
         differ.  So is a Region of an account in which nobody looked: it is there to be found, not to be judged.
         """
-        for resource in self._by_type.get(type, {}).values():
-            place = Place(resource.account, resource.region or "")
-            if type == "AWS::Account::Region" and place in self._listed:
-                continue
-            if not (resource.locations and place in self._live and self._live_gap(type, place)):
-                yield resource
+        return iter(self._of_type(type))
+
+    def _of_type(self, type: str) -> tuple[Resource, ...]:
+        if type not in self._judged:
+            self._judged[type] = tuple(filter(self._is_judged, self._by_type.get(type, {}).values()))
+        return self._judged[type]
+
+    def _is_judged(self, resource: Resource) -> bool:
+        place = Place(resource.account, resource.region or "")
+        if resource.type == "AWS::Account::Region" and place in self._listed:
+            return False
+        return not (resource.locations and place in self._live and self._live_gap(resource.type, place))
+
+    def in_place(self, type: str, place: Place) -> Iterator[Resource]:
+        """Return those `of_type` that are in a place, then those that may be, since nothing says where they are.
+
+        To read the `place` of the latter raises `InsufficientData`.
+        """
+        if type not in self._placed:
+            placed = self._placed[type] = {}
+            for resource in self._of_type(type):
+                known = resource.account is not None and resource.region is not None
+                placed.setdefault(resource.place if known else None, []).append(resource)
+        found = self._placed[type]
+        yield from found.get(place, ())
+        yield from (resource for resource in found.get(None, ()) if _may_be_in(resource, place))
 
     def get(self, type: str, id: str) -> Resource | None:
         """Return a resource, None if it is known not to exist; raise `InsufficientData` if it may exist unseen."""
@@ -274,13 +302,9 @@ class Model:
         """
         found = self._declared.get((type, name, place))
         if found is None:
-            vague = (
-                one for other, ones in self._vague.items() if not other.startswith("Regionproof::") for one in ones
-            )
-            if not self._declared and not any(resource.locations for resource in vague):
+            if not self._has_code:
                 raise InsufficientData("no infrastructure code was scanned; give its folder to `regionproof scan`")
-            unread = (gap for gap in self.gaps if gap.path and gap.hides(type, place.account, place.region))
-            if gap := next(unread, None):
+            if gap := self._gaps_of_files.hiding(type, place.account, place.region):
                 raise InsufficientData(f"'{name}' may be declared unseen: {gap}")
             self._must_be_clear(type, name, place)
         return found
@@ -290,30 +314,32 @@ class Model:
         if place is not None and place in self._live:
             return self._live_gap(type, place)
         account, region = place or (None, None)
-        return next((gap for gap in self.gaps if gap.hides(type, account, region)), None)
+        return self._gaps_of_all.hiding(type, account, region)
 
     def pairs_of(self, place: Place) -> tuple[Pair, ...]:
         """Return the pairs in which `place` is the primary, accounts filled in.
 
         Raises `InsufficientData` when pairs follow from replication rules and those of this place were not seen.
         """
-        if self.pairs_derived:
-            registry = self.find("AWS::ECR::Registry", "registry", place)
-            if registry is not None:
-                list(_destinations(registry))  # raises if one of them was not seen
-        return tuple(dict.fromkeys(bound for pair in self.pairs for bound in _bind(pair, place)))
+        if place not in self._pairs_at:
+            if self.pairs_derived:
+                registry = self.find("AWS::ECR::Registry", "registry", place)
+                if registry is not None:
+                    list(_destinations(registry))  # raises if one of them was not seen
+            bound = (each for pair in self.pairs for each in _bind(pair, place))
+            self._pairs_at[place] = tuple(dict.fromkeys(bound))
+        return self._pairs_at[place]
 
     def twins(self, resource: Resource) -> list[Twin]:
         """Return the resource's counterpart for each pair whose primary is its account and Region."""
         return [Twin(self, resource, pair) for pair in self.pairs_of(resource.place)]
 
     def _live_gap(self, type: str, place: Place) -> Gap | None:
-        gaps = (gap for gap in self.gaps if gap.path is None and gap.hides(type, place.account, place.region))
-        return next(gaps, None)
+        return self._gaps_of_accounts.hiding(type, place.account, place.region)
 
     def _must_be_clear(self, type: str, name: str, place: Place) -> None:
-        for other in self._vague.get(type, ()):
-            if other.name in (None, name) and _may_be_in(other, place):
+        for other in (*self._vague.get((type, None), ()), *self._vague.get((type, name), ())):
+            if _may_be_in(other, place):
                 raise InsufficientData(f"'{other.id}' may be '{name}' in {place}: its name or place is not known")
 
     def _must_have_looked(self, type: str, account: str | None, region: str | None, what: str) -> None:

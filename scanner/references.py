@@ -247,7 +247,8 @@ WORKLOADS = ("AWS::ECS::Service", "AWS::ECS::Task", FUNCTION, *KUBERNETES)
 """Whatever runs containers; `ContainerImages` of each says which images a live one runs."""
 
 _WORKLOADS = (*WORKLOADS, TASK_DEFINITION)
-_all_uses: WeakKeyDictionary[Model, tuple[tuple[Use, ...], tuple[tuple[Resource, str], ...]]] = WeakKeyDictionary()
+_Found = tuple[dict[Place | None, tuple[Use, ...]], tuple[tuple[Resource, str], ...]]
+_all_uses: WeakKeyDictionary[Model, _Found] = WeakKeyDictionary()
 
 
 def uses(model: Model, registry: Place) -> Uses:
@@ -263,17 +264,21 @@ def uses(model: Model, registry: Place) -> Uses:
     if registry not in model.scanned:
         reasons.append(f"{registry} was not scanned")
     reasons += [f"'{workload.id}': {reason}" for workload, reason in unread if _may_be_in(workload, registry)]
-    return Uses(tuple(use for use in seen if use.reference.place == registry), tuple(dict.fromkeys(reasons)))
+    return Uses(seen.get(registry, ()), tuple(dict.fromkeys(reasons)))
 
 
-def _find_uses(model: Model) -> tuple[tuple[Use, ...], tuple[tuple[Resource, str], ...]]:
+def _find_uses(model: Model) -> _Found:
+    """Return what workloads pull, by registry (None for all that is not ECR), and those of which that was not seen."""
     seen: list[Use] = []
     unread: list[tuple[Resource, str]] = []
     for type in _WORKLOADS:
         for workload in model.of_type(type):
             if type != TASK_DEFINITION or workload.locations:
                 _read_uses(workload, model, seen, unread)
-    return tuple(seen), tuple(unread)
+    by_registry: dict[Place | None, list[Use]] = {}
+    for use in seen:
+        by_registry.setdefault(use.reference.place, []).append(use)
+    return {place: tuple(uses) for place, uses in by_registry.items()}, tuple(unread)
 
 
 def _read_uses(workload: Resource, model: Model, seen: list[Use], unread: list[tuple[Resource, str]]) -> None:

@@ -8,30 +8,24 @@ Python, how to decide: there `check(subject, model, parameters)` does.  The subj
 
 from __future__ import annotations
 
-import ast
 import re
-import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import lru_cache
 from importlib.resources.abc import Traversable
-from pathlib import Path
-from types import ModuleType
 from typing import Any
 
-import jmespath
-
-from scanner import duration
+from scanner import code, duration, header
 from scanner.assets import asset, schema
-from scanner.documents import load
-from scanner.errors import DocumentError, RuleError
+from scanner.errors import RuleError
+from scanner.expressions import Expression, ExpressionError, truth
 from scanner.finding import RuleSummary, Severity
-from scanner.model import InsufficientData, Location, Model, Properties, Resource, Twin, Unknown, guard
+from scanner.header import Header, RuleFile
+from scanner.model import InsufficientData, Location, Model, Resource, Twin, Unknown, guard
 
 ALWAYS_READ = frozenset({"AWS::ECR::Registry"})
 """What the engine reads for every rule: pairs that are not declared follow from the registries."""
-MAX_BYTES = 1_000_000
-"""A rule file larger than this is refused: headers are read by people."""
 
 
 @dataclass(frozen=True)
@@ -76,8 +70,8 @@ class Rule:
     """A loaded rule.  `header` is the header as written; `parameters` its defaults, durations as timedelta.
 
     `needs` are the types it reads, those of its subjects among them; `AWS::ECR::Image` stands for the image index.
-    An `optional` rule is off unless it is selected.  `locations` maps JSON Pointers into the header to where it is
-    written.
+    An `optional` rule is off unless it is selected.  A `foreign` one is code that did not come with this package.
+    `written` is the file it was read from.
     """
 
     id: str
@@ -90,14 +84,20 @@ class Rule:
     header: Mapping[str, Any]
     parameters: Mapping[str, Any]
     check: Check
-    when: Any = None
+    when: Expression | None = None
     optional: bool = False
-    locations: Mapping[str, Location] = field(default_factory=dict)
+    foreign: bool = False
+    written: Header | None = None
 
     @property
     def group(self) -> str:
         """Return the folder of the rule."""
         return self.id.partition("-")[0]
+
+    @property
+    def locations(self) -> Mapping[str, Location]:
+        """Return where values of the header are written, by JSON Pointer."""
+        return self.written.locations if self.written else {}
 
     def applies_to(self, subject: Subject) -> bool:
         """Tell whether the rule is about this subject; raise `InsufficientData` if that hangs on something unseen."""
@@ -106,17 +106,15 @@ class Rule:
     def with_parameters(self, given: Mapping[str, Any], severity: Severity | None) -> Rule:
         """Return the rule with the values and the severity that `regionproof.yaml` sets; raise `RuleError`."""
         values = {**self.parameters, **{name: self._value(name, value) for name, value in given.items()}}
-        changes = {"parameters": Properties(values), "severity": severity or self.severity}
-        return Rule(**{**{f: getattr(self, f) for f in self.__dataclass_fields__}, **changes})
+        return replace(self, parameters=guard(values), severity=severity or self.severity)
 
     def _value(self, name: str, value: Any) -> Any:
         declared = self.header.get("parameters", {})
         if name not in declared:
             known = ", ".join(sorted(declared)) or "none"
             raise RuleError(f"rule {self.id} has no parameter '{name}'", f"Its parameters are: {known}.")
-        problem = _schema_problem(declared[name], value)
-        if problem:
-            raise RuleError(f"parameter '{name}' of rule {self.id}: {problem}")
+        if problem := _schema_problem(declared[name], value):
+            raise RuleError(f"parameter '{name}' of rule {self.id}: {problem[1]}")
         return _typed(declared[name], value)
 
     def summary(self) -> RuleSummary:
@@ -142,82 +140,67 @@ class Rule:
 def load_rules(folders: Sequence[Traversable] = (), *, python: bool = True) -> list[Rule]:
     """Load the built-in rules and those in `folders`, sorted by id; `python=False` refuses rules that are code.
 
-    Raises `RuleError` naming the file for a rule that cannot be used, and for two rules of one id.
+    Raises `RuleError` naming file and line for a rule that cannot be used, and for two rules of one id.
     """
     rules: dict[str, Rule] = {}
     for number, pack in enumerate([asset("rules"), *folders]):
-        for rule in load_pack(pack, trusted=number == 0, python=python):
-            if rule.id in rules:
+        trusted = number == 0
+        for file in header.files(pack, python=python or trusted):
+            if file.id in rules:
                 raise RuleError(
-                    f"{rule.path}: rule id '{rule.id}' is taken by {rules[rule.id].path}", "Rename the file."
+                    f"{file.path}:1: rule id '{file.id}' is taken by {rules[file.id].path}", "Rename the file."
                 )
-            rules[rule.id] = rule
+            rules[file.id] = _load(file, trusted=trusted)
     return [rules[id] for id in sorted(rules)]
 
 
 def load_pack(pack: Traversable, *, trusted: bool = False, python: bool = True) -> Iterator[Rule]:
-    """Load the rules of one folder, by group and file; `tests` and what begins with `.` or `_` is left out.
-
-    Raises `RuleError` for a rule that cannot be used, one that lies outside the folder (a link), and one that is code
-    unless `python` says that may be.
-    """
-    for group in _entries(pack):
-        if group.name == "tests" or not group.is_dir():
-            continue
-        for file in _entries(group):
-            stem, _, suffix = file.name.rpartition(".")
-            if suffix not in ("yaml", "py"):
-                continue
-            if suffix == "py" and not trusted and not python:
-                raise RuleError(f"{file}: Python rules are refused by --no-python-rules", "Remove it from the pack.")
-            if isinstance(file, Path) and isinstance(pack, Path) and not file.resolve().is_relative_to(pack.resolve()):
-                raise RuleError(f"{file}: leads out of {pack}", "Copy the file into the pack.")
-            yield load_rule(f"{group.name}-{stem}", file, trusted=trusted)
-
-
-def _entries(folder: Traversable) -> list[Traversable]:
-    found = (entry for entry in folder.iterdir() if not entry.name.startswith((".", "_")))
-    return sorted(found, key=lambda entry: entry.name)
+    """Load the rules of one folder, by group and file; raise `RuleError` for one that cannot be used."""
+    for file in header.files(pack, python=python or trusted):
+        yield _load(file, trusted=trusted)
 
 
 def load_rule(id: str, file: Traversable, *, trusted: bool = False) -> Rule:
-    """Load one rule file; a trusted one (ours, tested) is not validated against schemas/rule.json again."""
-    path = str(file)
-    text = _text(file)
-    source = text if path.endswith(".yaml") else _docstring(text, path)
-    try:
-        document = load(source, path)
-    except DocumentError as error:
-        raise RuleError(str(error), error.hint) from error
-    header = document.value
-    if not trusted and (problem := _schema_problem(schema("rule"), header)):
-        raise RuleError(f"{path}: {problem}", "schemas/rule.json describes the header of a rule.")
-    check = _expression_check(header, path) if path.endswith(".yaml") else _python_check(id, text, path)
-    resource = header["resource"]
+    """Load the rule of one file; raise `RuleError`.
+
+    One that is trusted (ours, tested) is not validated again, and its code is not run before somebody asks it.
+    """
+    return _load(RuleFile(id, file, str(file)), trusted=trusted)
+
+
+def _load(file: RuleFile, *, trusted: bool) -> Rule:
+    read = header.read(file)
+    value = read.value
+    if not trusted and (problem := _schema_problem(schema("rule"), value)):
+        at, message = problem
+        raise RuleError(f"{read.at(*at)}: {message}", "schemas/rule.json describes the header of a rule.")
+    resource = value["resource"]
     subjects = (resource,) if isinstance(resource, str) else tuple(resource)
     return Rule(
-        id=id,
-        path=path,
-        title=header["title"],
-        severity=Severity(header["severity"]),
+        id=file.id,
+        path=file.path,
+        title=value["title"],
+        severity=Severity(value["severity"]),
         resource=subjects,
-        needs=ALWAYS_READ.union(subjects, header.get("needs", ())),
-        across=header.get("across") == "standby",
-        header=header,
-        parameters=Properties(
-            {name: _typed(spec, spec["default"]) for name, spec in header.get("parameters", {}).items()}
-        ),
-        check=check,
-        when=_compile(header["when"], path) if "when" in header else None,
-        optional=header.get("optional", False),
-        locations=document.locations,
+        needs=ALWAYS_READ.union(subjects, value.get("needs", ())),
+        across=value.get("across") == "standby",
+        header=value,
+        parameters=guard({name: _typed(spec, spec["default"]) for name, spec in value.get("parameters", {}).items()}),
+        check=code.check_of(file, read, lazy=trusted) if file.is_python else _expression_check(read),
+        when=_expression(value["when"], read, "when") if "when" in value else None,
+        optional=value.get("optional", False),
+        foreign=file.is_python and not trusted,
+        written=read,
     )
 
 
 def root(subject: Subject) -> Mapping[str, Any]:
     """Return what expressions see: a resource's properties, or `{primary, standby, pair}` in an `across` rule."""
-    if isinstance(subject, Resource):
-        return subject.properties
+    return subject.properties if isinstance(subject, Resource) else _twin_root(subject)
+
+
+@lru_cache(maxsize=2)  # one rule after the other is asked about the same twin
+def _twin_root(subject: Twin) -> Mapping[str, Any]:
     pair = subject.pair
     standby: Any
     try:
@@ -239,18 +222,14 @@ def root(subject: Subject) -> Mapping[str, Any]:
     return described
 
 
-def truth(value: Any) -> bool:
-    """Return JMESPath's truth of a value: false for null, false, and empty strings, lists and objects."""
-    if isinstance(value, Unknown):
-        raise InsufficientData(value.reason)
-    return not (value is None or value is False or (isinstance(value, (str, list, dict)) and len(value) == 0))
-
-
-def _expression_check(header: Mapping[str, Any], path: str) -> Check:
-    test = _compile(header["assert"], path)
-    each = _compile(header["each"], path) if "each" in header else None
-    at = "/" + header["property"].replace(".", "/") if "property" in header else ""
-    message = _message(header["message"], path)
+def _expression_check(read: Header) -> Check:
+    value = read.value
+    if "assert" not in value:
+        raise RuleError(f"{read.at()}: a YAML rule says under `assert` what must be true")
+    test = _expression(value["assert"], read, "assert")
+    each = _expression(value["each"], read, "each") if "each" in value else None
+    at = "/" + value["property"].replace(".", "/") if "property" in value else ""
+    message = _message(read)
 
     def check(subject: Subject, _: Model, __: Mapping[str, Any]) -> Iterator[Outcome]:
         seen = root(subject)
@@ -260,14 +239,14 @@ def _expression_check(header: Mapping[str, Any], path: str) -> Check:
             return
         for number, item in enumerate(each.search(seen) or []):
             if not truth(test.search(item)):
-                yield Violation(message(item), f"/{header['each']}/{number}{at}")
+                yield Violation(message(item), f"/{each.text}/{number}{at}")
 
     return check
 
 
-def _message(template: str, path: str) -> Callable[[Any], str]:
-    parts = re.split(r"\{([^{}]+)\}", template)
-    compiled = [_compile(part, path) if odd % 2 else part for odd, part in enumerate(parts)]
+def _message(read: Header) -> Callable[[Any], str]:
+    parts = re.split(r"\{([^{}]+)\}", read.value["message"])
+    compiled = [_expression(part, read, "message") if odd % 2 else part for odd, part in enumerate(parts)]
 
     def fill(seen: Any) -> str:
         return "".join(part if isinstance(part, str) else _shown(part.search(seen)) for part in compiled)
@@ -279,54 +258,20 @@ def _shown(value: Any) -> str:
     return "nothing" if value is None else str(value)
 
 
-def _python_check(id: str, text: str, path: str) -> Check:
-    module = ModuleType(f"regionproof_rule_{id.replace('-', '_')}")
-    module.__file__ = path
-    sys.modules[module.__name__] = module  # dataclasses look their module up here
+def _expression(text: str, read: Header, key: str) -> Expression:
     try:
-        exec(compile(text, path, "exec"), module.__dict__)  # noqa: S102 - a Python rule is code its owner trusts
-        check: Check = module.check
-    except Exception as error:
-        raise RuleError(f"{path}: the rule does not load: {type(error).__name__}: {error}") from error
-    return check
-
-
-def _text(file: Traversable) -> str:
-    data = file.read_bytes()
-    if len(data) > MAX_BYTES:
-        raise RuleError(f"{file}: {len(data)} bytes is too large for a rule (at most {MAX_BYTES})")
-    try:
-        return data.decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise RuleError(f"{file}: not UTF-8 text") from error
-
-
-def _docstring(text: str, path: str) -> str:
-    try:
-        first = ast.parse(text, path).body[0]
-    except (SyntaxError, ValueError, IndexError, RecursionError, MemoryError) as error:
-        raise RuleError(f"{path}:{getattr(error, 'lineno', None) or 1}: not Python: {error}") from error
-    if not (
-        isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant) and isinstance(first.value.value, str)
-    ):
-        raise RuleError(f"{path}:1: a Python rule begins with a docstring that holds its header")
-    return "\n" * (first.lineno - 1) + first.value.value  # so that line numbers are those of the file
-
-
-def _compile(expression: str, path: str) -> Any:
-    try:
-        return jmespath.compile(expression)
-    except (jmespath.exceptions.JMESPathError, RecursionError) as error:
-        reason = " ".join(str(error).split())
-        raise RuleError(f"{path}: '{expression}' is not JMESPath: {reason}") from error
+        return Expression(text)
+    except ExpressionError as error:
+        shown = text if len(text) <= 80 else f"{text[:76]} ..."
+        raise RuleError(f"{read.at(key)}: '{shown}' is not JMESPath that a rule may use: {error}") from error
 
 
 def _typed(spec: Mapping[str, Any], value: Any) -> Any:
     return duration.parse(value) if spec.get("format") == "duration" else value
 
 
-def _schema_problem(definition: Mapping[str, Any], value: Any) -> str | None:
-    """Return the first thing `value` breaks in a JSON Schema, None if it is valid."""
+def _schema_problem(definition: Mapping[str, Any], value: Any) -> tuple[list[str | int], str] | None:
+    """Return where and how `value` first breaks a JSON Schema, None if it is valid."""
     from jsonschema import Draft202012Validator, FormatChecker
 
     checker = FormatChecker(formats=())
@@ -337,5 +282,6 @@ def _schema_problem(definition: Mapping[str, Any], value: Any) -> str | None:
     worst = min(errors, key=lambda error: (list(map(str, error.absolute_path)), error.message), default=None)
     if worst is None:
         return None
-    place = "/".join(map(str, worst.absolute_path))
-    return f"{place}: {worst.message}" if place else worst.message
+    at = list(worst.absolute_path)
+    place = "/".join(map(str, at))
+    return at, f"{place}: {worst.message}" if place else worst.message

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from scanner import __version__
 from scanner.config import Config
-from scanner.engine import evaluate, exempt
+from scanner.engine import assess, exempt
 from scanner.errors import RegionproofError, UsageError
 from scanner.finding import Coverage, Exemption, Input, Report
 from scanner.images import ImageIndex, Listing, RepositoryKey
@@ -65,8 +65,10 @@ def scan(paths: Sequence[Path], rules: Sequence[Rule], config: Config, now: date
         asked=estate.asked,
         as_of=estate.as_of or now,
     )
+    assessed = assess(model, rules, config)
+    model = assessed.model
     declared = (*config.exemptions, *estate.exemptions)
-    findings, exemptions = exempt(evaluate(model, rules, config), declared, model)
+    findings, exemptions = exempt(assessed.findings, declared, model)
     return Report(
         tool_version=__version__,
         as_of=model.as_of,
@@ -78,6 +80,7 @@ def scan(paths: Sequence[Path], rules: Sequence[Rule], config: Config, now: date
         coverage=tuple(sorted(estate.coverage)),
         exemptions=exemptions,
         config_sha256=config.sha256,
+        broken_rules=assessed.broken,
     )
 
 

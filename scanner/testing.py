@@ -15,7 +15,8 @@ An example is one of
 Live-only facts are written as properties too (`ContainerImages`, whose `ImageDigest` may be a word);
 `{Unknown: reason}` stands for what was not seen.
 The default account is 111122223333, the default pair us-east-1 -> us-west-2.
-An example holds if the verdicts about its subjects, those not applicable aside, are exactly the one it stands under.
+An example holds if the verdicts about its subjects, those not applicable aside, are exactly the one it stands under,
+and the rule did not fail: an error is no way to say `unknown`.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from typing import Any, TypeVar
 
 from scanner.assets import schema
 from scanner.config import Config, pair
-from scanner.engine import evaluate
+from scanner.engine import Assessment, assess, evaluate
 from scanner.finding import Finding, Status
 from scanner.images import Image, ImageIndex, Listing, RepositoryKey
 from scanner.model import Gap, Model, Pair, Place, Properties, Resource, Unknown, guard
@@ -56,15 +57,20 @@ def examples(rule: Rule) -> Iterator[tuple[Status, Mapping[str, Any]]]:
 
 
 def holds(rule: Rule, status: Status, example: Mapping[str, Any]) -> bool:
-    """Tell whether an example gives the verdict it stands under."""
-    statuses = {finding.status for finding in run(rule, example)}
-    return (statuses - {Status.NOT_APPLICABLE} or statuses) == {status}
+    """Tell whether an example gives the verdict it stands under; what a rule that failed leaves unknown is none."""
+    assessed = _assess(rule, example)
+    statuses = {finding.status for finding in assessed.findings}
+    return not assessed.broken and (statuses - {Status.NOT_APPLICABLE} or statuses) == {status}
 
 
 def run(rule: Rule, example: Mapping[str, Any]) -> tuple[Finding, ...]:
     """Evaluate one example and return its findings."""
+    return _assess(rule, example).findings
+
+
+def _assess(rule: Rule, example: Mapping[str, Any]) -> Assessment:
     rule = rule.with_parameters(example.get("Parameters", {}), None)
-    return evaluate(model(rule, example), [rule], Config())
+    return assess(model(rule, example), [rule], Config())
 
 
 def problems(rule: Rule) -> Iterator[str]:
@@ -125,13 +131,13 @@ class _Watched(Model):
         self.read.add(IMAGE)
         return self._images
 
-    @images.setter
-    def images(self, images: ImageIndex) -> None:
-        self._images = images
-
     def of_type(self, type: str) -> Iterator[Resource]:
         self.read.add(type)
         return super().of_type(type)
+
+    def in_place(self, type: str, place: Place) -> Iterator[Resource]:
+        self.read.add(type)
+        return super().in_place(type, place)
 
     def get(self, type: str, id: str) -> Resource | None:
         self.read.add(type)

@@ -230,6 +230,7 @@ def cache_of(model: Model, repository: RepositoryKey) -> Cache | None:
 
 
 _unseen: WeakKeyDictionary[Model, str | None] = WeakKeyDictionary()
+_failing_over: WeakKeyDictionary[Model, dict[tuple[Place, bool], frozenset[str]]] = WeakKeyDictionary()
 
 
 def regions_that_fail_over_to(model: Model, place: Place, *, deployed: bool = False) -> frozenset[str]:
@@ -239,8 +240,11 @@ def regions_that_fail_over_to(model: Model, place: Place, *, deployed: bool = Fa
     the class backup-restore are left out, which have nothing in the standby that could start.  Raises
     `InsufficientData` if nothing was found but pairs follow from replication rules, some of which were not seen.
     """
-    pairs = [pair for pair in model.pairs if not (deployed and pair.dr_class == "backup-restore")]
-    found = frozenset(region for pair in pairs for region in _primary_regions(pair, place))
+    known = _failing_over.setdefault(model, {})
+    if (place, deployed) not in known:
+        pairs = [pair for pair in model.pairs if not (deployed and pair.dr_class == "backup-restore")]
+        known[place, deployed] = frozenset(region for pair in pairs for region in _primary_regions(pair, place))
+    found = known[place, deployed]
     if not found and model.pairs_derived:
         if model not in _unseen:
             _unseen[model] = _unseen_replication(model)

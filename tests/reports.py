@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 from scanner.finding import (
+    BrokenRule,
     Counterpart,
     Coverage,
     Exemption,
@@ -245,6 +246,7 @@ def hostile() -> Report:
         coverage=(coverage, replace(coverage, service="file")),
         exemptions=((exemption, ExemptionState.EXPIRED), (exemption, ExemptionState.ACTIVE)),
         pairs=(Pair(Place(HOSTILE, HOSTILE), Place(HOSTILE, HOSTILE), HOSTILE),),
+        broken_rules=(BrokenRule(HOSTILE, long, 2),),
     )
 
 

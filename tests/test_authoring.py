@@ -204,7 +204,7 @@ def test_a_link_out_of_the_pack_is_refused(run, pack, tmp_path):
     (pack / "team" / "immutable-tags.yaml").rename(outside)
     (pack / "team" / "linked.yaml").symlink_to(outside)
     code, _, err = run("rules", "test", "pack")
-    assert (code, "pack/team/linked.yaml: leads out of pack" in err) == (2, True)
+    assert (code, "pack/team/linked.yaml:1: it is a link to" in err) == (2, True)
 
 
 def test_what_begins_with_an_underscore_is_no_rule(run, pack):
@@ -219,4 +219,4 @@ def test_an_expression_that_nests_without_end_is_refused(run, pack):
     file = pack / "team" / "immutable-tags.yaml"
     file.write_text(file.read_text().replace("assert: starts", f"assert: {'(' * 5000}starts"))
     code, _, err = run("rules", "test", "pack")
-    assert (code, "immutable-tags.yaml: " in err, "Traceback" in err) == (2, True, False)
+    assert (code, "immutable-tags.yaml:" in err, "Traceback" in err) == (2, True, False)

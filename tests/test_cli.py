@@ -141,14 +141,14 @@ def test_no_python_rules(run, here):
     (folder / "named.py").write_text('"""not: loaded"""\nraise SystemExit(77)\n')
     code, _, err = run("scan", ".", "--rules", "mine", "--no-python-rules")
     assert code == 2
-    assert "named.py: Python rules are refused" in err
+    assert "named.py:1: Python rules are refused" in err
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
         ("title: [", "team/broken.yaml:2"),
-        ("title: T\nseverity: urgent\n", "team/broken.yaml: "),
+        ("title: T\nseverity: urgent\n", "team/broken.yaml:1: 'examples'"),
         ("!!python/object/apply:os.system ['true']\n", "unknown tag"),
     ],
 )

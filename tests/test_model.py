@@ -22,6 +22,7 @@ from scanner.model import (
     guard,
     plain,
 )
+from scanner.testing import _Watched
 
 ACCOUNT, OTHER = "111122223333", "444455556666"
 EAST, WEST, EU = Place(ACCOUNT, "us-east-1"), Place(ACCOUNT, "us-west-2"), Place(ACCOUNT, "eu-west-1")
@@ -478,3 +479,86 @@ def test_a_pointer_leads_to_where_it_is_written_or_to_its_nearest_parent(pointer
     )
     assert found == Location("a.yaml", line)
     assert resource().locate(pointer) is None
+
+
+PLACES = (EAST, WEST, EU, Place(OTHER, "us-east-1"))
+TYPES = (REPOSITORY, REGISTRY, "AWS::ECS::Service")
+some_gaps = st.lists(
+    st.builds(
+        Gap,
+        st.sampled_from(["AccessDeniedException", "ThrottlingException", "ParseError"]),
+        st.just("no"),
+        st.sampled_from([None, *TYPES]),
+        st.sampled_from([None, ACCOUNT, OTHER]),
+        st.sampled_from([None, "us-east-1", "us-west-2", "eu-west-1"]),
+        st.sampled_from([None, "ecr:DescribeRepositories"]),
+        st.sampled_from([None, "infra/shop.yaml"]),
+    ),
+    max_size=8,
+)
+
+
+@given(some_gaps, st.sampled_from(TYPES), st.sampled_from([None, *PLACES, Place(None, "us-east-1")]))
+def test_the_gap_that_hides_something_is_the_first_that_does(gaps, type, place):
+    whole = model(gaps=gaps)
+    account, region = place or (None, None)
+    expected = [each for each in whole.gaps if each.hides(type, account, region)]
+    assert whole.hidden(type, place) == (expected[0] if expected else None)
+
+
+@given(some_gaps, st.sampled_from(TYPES), st.sampled_from(PLACES))
+def test_where_an_account_was_asked_only_its_gaps_count(gaps, type, place):
+    as_of = datetime(2026, 11, 1, tzinfo=UTC)
+    whole = Model([], gaps=gaps, pairs=DECLARED, images=ImageIndex(), scanned=PLACES, asked=PLACES, as_of=as_of)
+    expected = [each for each in whole.gaps if each.path is None and each.hides(type, *place)]
+    assert whole.hidden(type, place) == (expected[0] if expected else None)
+
+
+some_resources = st.lists(
+    st.builds(
+        lambda number, type, account, region, declared: Resource(
+            type,
+            f"id-{number}",
+            "shop",
+            account,
+            region,
+            guard({}),
+            locations={"": Location("infra/shop.yaml", 3)} if declared else {},
+        ),
+        st.integers(0, 20),
+        st.sampled_from(TYPES),
+        st.sampled_from([None, ACCOUNT, OTHER]),
+        st.sampled_from([None, "us-east-1", "us-west-2"]),
+        st.booleans(),
+    ),
+    max_size=12,
+)
+
+
+@given(some_resources, some_gaps, st.sampled_from(TYPES), st.sampled_from(PLACES))
+def test_what_is_in_a_place_is_what_is_there_and_what_may_be(resources, gaps, type, place):
+    whole = model(*resources, gaps=gaps)
+    found = list(whole.in_place(type, place))
+    assert found == list(whole.in_place(type, place))
+    expected = [
+        each for each in whole.of_type(type) if (each.account or place.account, each.region or place.region) == place
+    ]
+    assert sorted(found, key=id) == sorted(expected, key=id)
+    known = [each.account is not None and each.region is not None for each in found]
+    assert known == sorted(known, reverse=True)
+
+
+def test_pairs_of_a_place_that_were_not_seen_are_not_seen_the_second_time():
+    whole = model(pairs=None, gaps=[gap(REGISTRY)])
+    for _ in range(2):
+        with pytest.raises(InsufficientData, match="may exist unseen"):
+            whole.pairs_of(EAST)
+    declared = model()
+    assert declared.pairs_of(EAST) == declared.pairs_of(EAST) == DECLARED
+    assert declared.pairs_of(WEST) == ()
+
+
+def test_examples_note_what_is_read_by_place():
+    watched = _Watched([], pairs=DECLARED, images=ImageIndex(), scanned=[EAST], as_of=datetime(2026, 11, 1, tzinfo=UTC))
+    assert list(watched.in_place("AWS::ECS::Service", EAST)) == []
+    assert watched.read == {"AWS::ECS::Service"}

@@ -57,7 +57,7 @@ def test_the_code_of_an_installed_pack_may_be_refused(site):
     for command in (["rules", "list"], ["scan", CASE], ["permissions"]):
         done = regionproof(site, *command, "--no-python-rules")
         assert done.returncode == 2, done.stdout
-        assert "standby-serves.py: Python rules are refused by --no-python-rules" in done.stderr
+        assert "standby-serves.py:1: Python rules are refused by --no-python-rules" in done.stderr
 
 
 def test_the_example_pack_holds_by_its_own_fixtures(capsys):
@@ -123,5 +123,5 @@ def test_two_packs_of_one_id_are_refused_with_both_files(tmp_path):
     for name in ("a", "b"):
         (tmp_path / name / "team").mkdir(parents=True)
         (tmp_path / name / "team" / "mine.yaml").write_text(RULE)
-    with pytest.raises(RuleError, match=r"b/team/mine.yaml: rule id 'team-mine' is taken by .*a/team/mine.yaml"):
+    with pytest.raises(RuleError, match=r"b/team/mine.yaml:1: rule id 'team-mine' is taken by .*a/team/mine.yaml"):
         load_rules([tmp_path / "a", tmp_path / "b"])

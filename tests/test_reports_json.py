@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator, FormatChecker
 
 from scanner.assets import schema
-from scanner.finding import Severity, Status
+from scanner.finding import BrokenRule, Severity, Status
 from scanner.model import Unknown, guard
 from scanner.reporters import REPORTERS
 from scanner.reporters.text import dumps, jsonable
@@ -42,6 +42,15 @@ def test_schema_is_a_valid_schema_whose_every_object_lets_unknown_keys_pass():
 def test_report_validates(name):
     validator = Draft202012Validator(schema("report"), format_checker=FormatChecker())
     assert [error.message for error in validator.iter_errors(loaded(getattr(reports, name)()))] == []
+
+
+def test_broken_rules_are_listed_by_id():
+    broken = (BrokenRule("team-b", "ValueError: no", 1), BrokenRule("team-a", "it took longer than 10 s", 2))
+    assert loaded(replace(reports.clean(), broken_rules=broken))["broken_rules"] == [
+        {"rule_id": "team-a", "reason": "it took longer than 10 s", "subjects": 2},
+        {"rule_id": "team-b", "reason": "ValueError: no", "subjects": 1},
+    ]
+    assert loaded(reports.clean())["broken_rules"] == []
 
 
 @pytest.mark.parametrize("key", ["findings", "coverage", "as_of", "summary"])

@@ -14,7 +14,7 @@ import reports
 import sarif_om as om
 import validation
 
-from scanner.finding import Coverage, Finding, Report, Severity, Status
+from scanner.finding import BrokenRule, Coverage, Finding, Report, Severity, Status
 from scanner.model import Location
 from scanner.reporters import REPORTERS
 from scanner.reporters.sarif_anchor import encoded, in_file, synthetic_path
@@ -319,6 +319,17 @@ def test_each_gap_is_a_notification_and_the_scan_was_successful():
         descriptors = [each["id"] for each in run["tool"]["driver"]["notifications"]]
         assert all(descriptors[gap["descriptor"]["index"]] == gap["descriptor"]["id"] for gap in gaps)
         assert {gap["level"] for gap in gaps} == {"warning"}
+
+
+def test_a_rule_that_failed_is_named_and_the_run_was_successful():
+    broken = BrokenRule(reports.DIGEST_RULE.id, "ValueError: no", 3)
+    (run,) = runs(replace(reports.clean(), broken_rules=(broken,)))
+    (notice,) = run["invocations"][0]["toolExecutionNotifications"]
+    assert (notice["descriptor"]["id"], notice["level"]) == ("rule-failed", "warning")
+    rule = run["tool"]["driver"]["rules"][notice["associatedRule"]["index"]]
+    assert rule["id"] == notice["associatedRule"]["id"] == reports.DIGEST_RULE.id
+    assert rule["guid"] == notice["associatedRule"]["guid"]
+    assert notice["message"]["text"] == f"Rule '{reports.DIGEST_RULE.id}' failed for 3 subjects: ValueError: no."
 
 
 def test_exemptions_that_do_nothing_are_said():

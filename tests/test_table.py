@@ -11,7 +11,7 @@ import reports
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scanner.finding import Coverage, Finding, Report, Severity, Status
+from scanner.finding import BrokenRule, Coverage, Finding, Report, Severity, Status
 from scanner.reporters import REPORTERS
 from scanner.reporters.layout import NARROWEST, wrap
 
@@ -154,6 +154,17 @@ def test_exemptions_are_one_line_each_those_that_do_nothing_first():
     assert [line.split()[0] for line in lines] == ["expired", "unused", "active"]
     assert "suppresses nothing since 2026-09-30 (platform: Goes away in summer)" in lines[0]
     assert "1 finding until 2027-03-01" in lines[2]
+
+
+def test_broken_rules_are_named_with_what_they_did():
+    broken = (BrokenRule("team-b", "ValueError: no", 1), BrokenRule("team-a", "it took longer than 10 s", 1200))
+    lines = section(written(replace(reports.clean(), broken_rules=broken), width=100), "Broken rules").splitlines()
+    assert lines[0].startswith("Broken rules (2 failed, so what they judge is unknown)")
+    assert [" ".join(line.split()) for line in lines[1:]] == [
+        "team-a it took longer than 10 s (1,200 subjects)",
+        "team-b ValueError: no (1 subject)",
+    ]
+    assert "Broken rules" not in written(reports.clean())
 
 
 def test_summary_counts():

@@ -124,9 +124,7 @@ def workloads_in(place, model):
     running = []
     doubts = [f"workloads may run here unseen: {gap}" for type in TYPES if (gap := model.hidden(type, place))]
     for type in TYPES:
-        for workload in model.of_type(type):
-            if (workload.account or place.account, workload.region or place.region) != place:
-                continue
+        for workload in model.in_place(type, place):
             try:
                 if runs(workload) and workload.place == place:  # a place that is not known raises
                     running.append(workload)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any, TextIO
 
 from scanner import controls
-from scanner.finding import Coverage, Exemption, Finding, Report, RuleSummary, Severity, Status
+from scanner.finding import BrokenRule, Coverage, Exemption, Finding, Report, RuleSummary, Severity, Status
 from scanner.model import Location, Pair, Place, Resource
 from scanner.reporters.identity import finding_id, scan_id
 from scanner.reporters.text import dumps, jsonable, timestamp
@@ -57,6 +57,7 @@ def _document(report: Report) -> Iterator[tuple[str, Any]]:
     yield "summary", _summary(report)
     yield "rules", {rule.id: _rule(rule) for rule in sorted(report.rules, key=lambda rule: rule.id)}
     yield "controls", {framework: _framework(report, framework) for framework in controls.of_report(report)}
+    yield "broken_rules", (_broken(rule) for rule in sorted(report.broken_rules))
     yield "coverage", map(_coverage, sorted(report.coverage))
     yield "exemptions", _exemptions(report)
     yield "findings", (_finding(finding, scan) for finding in report.findings)
@@ -119,6 +120,10 @@ def _control(control: controls.Control) -> dict[str, Any]:
         "by_status": {status.value: control.statuses[status] for status in Status},
         "fail_exempted": control.exempted,
     }
+
+
+def _broken(rule: BrokenRule) -> dict[str, Any]:
+    return {"rule_id": rule.rule_id, "reason": rule.reason, "subjects": rule.subjects}
 
 
 def _coverage(row: Coverage) -> dict[str, Any]:

@@ -93,6 +93,7 @@ def invocation(report: Report, source: str, coverage_rule_index: int) -> om.Invo
         tool_execution_notifications=[
             *(_gap_notification(row, report, coverage_rule_index) for row in _rows(report, source) if row.missed),
             *_region_notifications(report, source),
+            *_rule_notifications(report),
         ],
         tool_configuration_notifications=list(_exemption_notifications(report)),
     )
@@ -154,6 +155,22 @@ def _region_notifications(report: Report, source: str) -> Iterator[om.Notificati
             message=anchor.message(f"Region '{_short(region)}' is not enabled in {which}."),
             time_utc=report.as_of,
             properties={"regionproof/region": printable(region)},
+        )
+
+
+def _rule_notifications(report: Report) -> Iterator[om.Notification]:
+    """Yield one notification for each rule that failed; rules are listed in the order of their ids."""
+    index = {rule.id: at for at, rule in enumerate(sorted(report.rules, key=lambda rule: rule.id))}
+    for rule in sorted(report.broken_rules):
+        subjects = "1 subject" if rule.subjects == 1 else f"{rule.subjects} subjects"
+        yield om.Notification(
+            descriptor=_reference("rule-failed"),
+            associated_rule=om.ReportingDescriptorReference(
+                id=rule.rule_id, guid=guid("rule", rule.rule_id), index=index[rule.rule_id]
+            ),
+            level="warning",  # an error would mean that the whole run failed (SARIF 3.20.21)
+            message=anchor.message(f"Rule '{rule.rule_id}' failed for {subjects}: {_short(rule.reason)}"),
+            time_utc=report.as_of,
         )
 
 

@@ -34,6 +34,7 @@ NOTIFICATIONS = {
     "file-not-read": "the file could not be read, or not all of it",
     "exemption-expired": "the exemption is past its last day and suppresses nothing",
     "exemption-unused": "the exemption matches no failing finding",
+    "rule-failed": "the rule raised an error, took too long or changed what it read, so what it judges is not known",
     "region-not-enabled": "the account has not opted in to the Region, so nothing was asked there and nothing can run",
 }
 COVERAGE_GAP = RuleSummary(

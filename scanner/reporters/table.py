@@ -47,7 +47,7 @@ def write(
         controls: Frameworks by whose controls the findings are counted, too.
     """
     page = Page(max(width, NARROWEST), color, unicode)
-    sections = [section(report, page) for section in (_header, _failures, _unknowns, _gaps, _exemptions)]
+    sections = [section(report, page) for section in (_header, _failures, _unknowns, _broken, _gaps, _exemptions)]
     sections += [_controls(report, framework, page) for framework in controls]
     for at, section in enumerate([*sections, _summary(report, page)]):
         lines = list(section)
@@ -162,6 +162,16 @@ def _unknowns(report: Report, page: Page) -> Iterator[str]:
     yield from page.columns(rows, 2, right=[0])
     if len(ordered) > _MOST_REASONS:
         yield f"  and {_count(len(ordered) - _MOST_REASONS, 'more reason')}; the JSON report has them all"
+
+
+def _broken(report: Report, page: Page) -> Iterator[str]:
+    if report.broken_rules:
+        yield _title("Broken rules", len(report.broken_rules), page, "failed, so what they judge is unknown")
+        rows = [
+            (rule.rule_id, f"{rule.reason} ({_count(rule.subjects, 'subject')})")
+            for rule in sorted(report.broken_rules)
+        ]
+        yield from _rows(rows, page)
 
 
 def _gaps(report: Report, page: Page) -> Iterator[str]:
