@@ -56,9 +56,7 @@ def test_twenty_thousand_images_are_what_botocore_reads():
 def as_botocore(row) -> dict:
     read = {key: value for key, value in msgspec.structs.asdict(row).items() if value is not None}
     times = ("imagePushedAt", "lastRecordedPullTime", "lastArchivedAt", "lastActivatedAt")
-    return {
-        key: datetime.fromtimestamp(value / 1_000_000, UTC) if key in times else value for key, value in read.items()
-    }
+    return {key: datetime.fromtimestamp(value, UTC) if key in times else value for key, value in read.items()}
 
 
 texts = st.text(max_size=8) | st.sampled_from(["latest", "AKIAIOSFODNN7EXAMPLE", "a secret", "\0", "\ud800", ""])
