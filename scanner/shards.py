@@ -33,8 +33,8 @@ COLUMNS = {
 }
 """The columns of a shard: the member of ecr:DescribeImages that each holds, and its type in a line of a spool.
 
-Digests are `sha256:<64 hex>`, times are seconds since 1970, as AWS has them (doubles: exact to the microsecond until the
-year 2106); the shard has them as 32 bytes and as timestamps.
+Digests are `sha256:<64 hex>`, times are seconds since 1970 as AWS has them (exact to the microsecond until the year
+2106); the shard has them as 32 bytes and as timestamps.
 """
 
 _one_at_a_time = threading.Lock()  # DuckDB takes two hundred bytes a row while it sorts

@@ -8,6 +8,7 @@ its time on timestamps.  Trying again is the scheduler's.
 
 from __future__ import annotations
 
+import gc
 import json
 import re
 import threading
@@ -109,6 +110,7 @@ class Transport:
         parser = create_parser(model.resolved_protocol)
         send = partial(self._send, client._endpoint.http_session.send, parser, model.resolved_protocol in _AS_JSON)
         client.meta.events.register(f"before-call.{model.service_id.hyphenize()}", send)
+        gc.freeze()  # a client stays to the end: the garbage collector need not walk through its models again and again
         return client
 
     def _send(
