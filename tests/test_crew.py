@@ -48,6 +48,20 @@ def test_the_quickest_request_counts_since_the_others_waited_for_it():
     assert crew.size_after(24, **waited) == 3
 
 
+def test_one_request_that_takes_long_to_read_is_no_reason_for_few():
+    """The first request of a service makes its client, which is much work."""
+    crew = Shown()
+    crew.size_after(1, **{**AWS, "every": 0.1, "processor": 0.1})
+    assert crew.size_after(64, **{**AWS, "every": 0.0006}) == 32
+
+
+def test_a_request_that_was_never_sent_says_nothing():
+    crew = Shown()
+    crew.size_after(5, every=0.0006, latency=0.0, processor=0.0005)
+    assert crew.size_after(60, **{**AWS, "every": 0.0006}) == 32
+    assert crew.size_after(65, every=0.0006, latency=0.0, processor=0.0005) == 32
+
+
 def test_nothing_is_concluded_before_enough_is_seen_and_all_is_forgotten_then():
     crew = Shown()
     assert crew.size_after(64, **LOOPBACK) == 32
