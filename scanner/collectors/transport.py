@@ -8,7 +8,6 @@ its time on timestamps.  Trying again is the scheduler's.
 
 from __future__ import annotations
 
-import gc
 import json
 import re
 import threading
@@ -116,7 +115,6 @@ class Transport:
         client.meta.events.register(f"before-call.{model.service_id.hyphenize()}", send)
         if as_json:  # those in XML are few, and S3 among them has a signer of its own
             client.meta.events.register_first(f"choose-signer.{model.service_id.hyphenize()}", signed_by)
-        gc.freeze()  # a client stays to the end: the garbage collector need not walk through its models again and again
         return client
 
     def _send(
