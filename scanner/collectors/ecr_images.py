@@ -71,8 +71,8 @@ def rows(body: bytes, parameters: Mapping[str, Any]) -> Rows:
 def _digests(images: Sequence[Row]) -> bool:
     """Tell whether every digest of a page, all of which have the length of one, is one.
 
-    All are looked at in one go, ten times faster than one by one: if each begins with the prefix, and nothing else of
-    them is no hexadecimal digit, then all are digests.
+    All are looked at in one go, since one by one takes many times as long: if each begins with the prefix, and nothing
+    else of them is no hexadecimal digit, then all are digests.
     """
     digests = [image.imageDigest for image in images]
     digests += [image.subjectManifestDigest for image in images if image.subjectManifestDigest is not None]
