@@ -15,16 +15,16 @@ from typing import IO, Any
 from scanner.images import Image
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
+_MICROSECOND, _SECOND = timedelta(microseconds=1), timedelta(seconds=1)
 _DIGESTS, _TIMES = ("digest", "subject"), ("pushed_at", "last_pulled_at", "last_archived_at", "last_activated_at")
 COLUMNS = {
     "repository": ("repositoryName", "VARCHAR"),
     "digest": ("imageDigest", "VARCHAR"),
     "tags": ("imageTags", "VARCHAR[]"),
-    "pushed_at": ("imagePushedAt", "BIGINT"),
-    "last_pulled_at": ("lastRecordedPullTime", "BIGINT"),
-    "last_archived_at": ("lastArchivedAt", "BIGINT"),
-    "last_activated_at": ("lastActivatedAt", "BIGINT"),
+    "pushed_at": ("imagePushedAt", "DOUBLE"),
+    "last_pulled_at": ("lastRecordedPullTime", "DOUBLE"),
+    "last_archived_at": ("lastArchivedAt", "DOUBLE"),
+    "last_activated_at": ("lastActivatedAt", "DOUBLE"),
     "size": ("imageSizeInBytes", "BIGINT"),
     "status": ("imageStatus", "VARCHAR"),
     "media_type": ("imageManifestMediaType", "VARCHAR"),
@@ -33,7 +33,8 @@ COLUMNS = {
 }
 """The columns of a shard: the member of ecr:DescribeImages that each holds, and its type in a line of a spool.
 
-Digests are `sha256:<64 hex>`, times are microseconds since 1970; the shard has them as 32 bytes and as timestamps.
+Digests are `sha256:<64 hex>`, times are seconds since 1970 as AWS has them (exact to the microsecond until the year
+2106); the shard has them as 32 bytes and as timestamps.
 """
 
 _one_at_a_time = threading.Lock()  # DuckDB takes two hundred bytes a row while it sorts
@@ -43,7 +44,7 @@ def _stored(column: str, member: str) -> str:
     if column in _DIGESTS:
         return f"unhex(substr({member}, 8)) AS {column}"
     if column in _TIMES:
-        return f"make_timestamptz({member}) AS {column}"
+        return f"make_timestamptz(CAST({member} * 1000000 AS BIGINT)) AS {column}"  # the cast rounds
     if column == "tags":
         return f"coalesce({member}, []) AS {column}"
     return f"coalesce({member}, 'ACTIVE') AS {column}" if column == "status" else f"{member} AS {column}"
@@ -140,7 +141,7 @@ def _row(repository: str, image: Image) -> dict[str, Any]:
     for column in _TIMES:
         member = COLUMNS[column][0]
         if row[member] is not None:
-            row[member] = (row[member] - _EPOCH) // _MICROSECOND
+            row[member] = (row[member] - _EPOCH) / _SECOND
     return {"repositoryName": repository, **row}
 
 

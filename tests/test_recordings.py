@@ -158,7 +158,7 @@ def test_images_of_2018_and_a_redacted_registry_id():
     (image,) = page.items
     assert image.imageDigest == "sha256:1efe7a31d4efda630d96685b336815bb1c1b620416fbc0de3a61acf0f861d239"
     assert (image.imageTags, image.imageSizeInBytes, image.repositoryName) == (["latest"], 8106854, "c7n-test")
-    assert image.imagePushedAt == datetime(2018, 10, 18, 12, 32, 40, tzinfo=UTC).timestamp() * 1_000_000
+    assert image.imagePushedAt == datetime(2018, 10, 18, 12, 32, 40, tzinfo=UTC).timestamp()
 
 
 @needs_recordings

@@ -615,11 +615,15 @@ def test_redaction_keeps_the_rest_and_is_stable(answer, planted, around, service
     assert set(redacted) == {"answer", "planted"}
 
 
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+EXACT = datetime(2106, 2, 7)  # seconds since 1970, as AWS has them, are whole microseconds until then
+
+
 @given(st.lists(st.builds(
     Image,
     digest=st.binary(min_size=32, max_size=32).map(lambda b: f"sha256:{b.hex()}"),
     tags=st.lists(st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1), max_size=3).map(tuple),
-    pushed_at=st.none() | st.datetimes(datetime(1970, 1, 1), datetime(2200, 1, 1), timezones=st.just(UTC)),
+    pushed_at=st.none() | st.datetimes(datetime(1970, 1, 1), EXACT, timezones=st.just(UTC)),
     size=st.none() | st.integers(0, 2**63 - 1),
     subject=st.none() | st.binary(min_size=32, max_size=32).map(lambda b: f"sha256:{b.hex()}"),
 ), max_size=5, unique_by=lambda image: image.digest))  # fmt: skip
@@ -629,6 +633,18 @@ def test_images_round_trip(tmp_path_factory, images):
     writer = SnapshotWriter(tmp_path_factory.mktemp("round") / "s")
     writer.write(EAST, [images_call("r", len(images))], {"r": Listing(images)}, started_at=AT, finished_at=AT)
     assert writer.finish([EAST]).images() == {RepositoryKey(ACCOUNT, "us-east-1", "r"): Listing(images)}
+
+
+@given(st.lists(st.floats(0, 2e11) | st.integers(0, 2**42).map(lambda n: n / 2_000_000), min_size=1, max_size=20))
+@settings(max_examples=25, deadline=None)
+def test_seconds_of_aws_are_rounded_to_the_nearest_microsecond_as_python_does(tmp_path_factory, seconds):
+    part = tmp_path_factory.mktemp("round") / "images.parquet"
+    spool = shards.Spool(part.with_name("rows"))
+    rows = [{"repositoryName": "r", "imageDigest": digest(str(n)), "imagePushedAt": at} for n, at in enumerate(seconds)]
+    spool.add(shards.lines(rows))
+    spool.write(part)
+    found = {image.digest: (image.pushed_at - EPOCH) // timedelta(microseconds=1) for _, image in shards.read(part)}
+    assert found == {row["imageDigest"]: round(row["imagePushedAt"] * 1_000_000) for row in rows}
 
 
 def test_a_hundred_thousand_images_round_trip(tmp_path):

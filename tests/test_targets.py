@@ -101,10 +101,11 @@ class Signed:
     """Makes clients as `Sessions` does, and notes who signed each request, and where it would have gone."""
 
     def __init__(self, url: str, attempts: int = 1) -> None:
-        self._sessions, self.by = sessions(url, attempts), []
+        self._sessions, self.by, self.made = sessions(url, attempts), [], []
 
     def __call__(self, service, region, credentials):
         client = self._sessions.client(service, region, credentials)
+        self.made.append(service)
         client.meta.events.register("before-send", lambda request, **_: self.note(service, request))
         return client
 
@@ -599,6 +600,17 @@ def test_a_status_that_is_not_known_is_no_fact(stub, tmp_path, status):
     with pytest.raises(InsufficientData):
         there[ACCOUNT, WEST]["RegionOptStatus"]
     assert len(found.targets) == 2
+
+
+def test_one_client_of_a_service_signs_for_every_account(stub):
+    """Pins the key of the signing context by which it does."""
+    accounts = [ACCOUNT, *(f"{number:012}" for number in range(1, 30))]
+    stub.script = answering(ListRegions=DENIED, DescribeRegions=EC2)
+    _, signed = planned(stub, accounts)
+    assert sorted(signed.made) == ["account", "ec2", "sts"]
+    for service in ("account", "ec2"):
+        keys = sorted(key for asked, key, _ in signed.by if asked == service)
+        assert keys == sorted(["AKIAAMBIENT", *(f"ASIA-{account}-READER-1" for account in accounts[1:])])
 
 
 def test_names_that_are_no_regions_are_nobodys_place(stub, tmp_path):

@@ -1,13 +1,17 @@
 """The transport: one client serves every account, and only what AWS answers is an answer."""
 
+import json
+
 import botocore.session
 import pytest
 from botocore.credentials import Credentials
+from hypothesis import given
+from hypothesis import strategies as st
 from stub_aws import ACCOUNT, REGION, serve
 
 from scanner.collectors import COLLECTORS
 from scanner.collectors.session import Sessions
-from scanner.collectors.transport import Failed, Transport, _foreign
+from scanner.collectors.transport import Failed, Transport, _foreign, _loaded
 from scanner.recorded import Target
 
 HTML = b"<!DOCTYPE html><html><body>Sign in</body></html>"
@@ -79,3 +83,34 @@ def test_credentials_that_cannot_be_refreshed_are_an_error_of_the_request():
         with pytest.raises(Failed) as failed:
             transport.ask(target, "ecr", COLLECTORS["ecr"].CALLS[0], {}, None)
     assert (failed.value.error.code, failed.value.error.message) == ("RuntimeError", "the role is gone")
+
+
+texts = st.text(max_size=5) | st.sampled_from(["\ud800", "\0", "é"])
+numbers = st.integers(-(2**70), 2**70) | st.floats(allow_nan=False, allow_infinity=False)
+data = st.recursive(
+    st.none() | st.booleans() | numbers | texts,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3),
+)
+
+
+@given(data=data, ascii=st.booleans())
+def test_bodies_are_read_as_the_standard_library_reads_them(data, ascii):
+    body = json.dumps(data, ensure_ascii=ascii).encode(errors="surrogatepass")
+    try:
+        expected = json.loads(body)
+    except ValueError as error:
+        with pytest.raises(type(error)):
+            _loaded(body)
+    else:
+        assert repr(_loaded(body)) == repr(expected)
+
+
+@pytest.mark.parametrize("body", [b"1e400", b'\xef\xbb\xbf{"a": 1}', b'{"a": 1, "a": 2}', b'"\\ud800"'])
+def test_rarities_are_read_as_the_standard_library_reads_them(body):
+    assert repr(_loaded(body)) == repr(json.loads(body))
+
+
+@pytest.mark.parametrize("body", [b"NaN", b"[Infinity]", b"{'a': 1}", b"[1,]", b"", b"{} {}", b'"\xff"'])
+def test_what_is_no_json_is_refused(body):
+    with pytest.raises(ValueError, match=r"JSON|decode|Expecting|Extra"):
+        _loaded(body)

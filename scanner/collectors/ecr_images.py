@@ -19,30 +19,34 @@ from scanner.redaction import scrub, suspicious
 IMAGE = "AWS::ECR::Image"
 """What the rows of the image index are; no template declares one."""
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+_PREFIX, _LENGTH = "sha256:", 71
 _LAST_SECOND = 253402300799
 """Of the year 9999, the last that Python's times have."""
-_DIGESTS = re.compile(rf"(?:{_DIGEST.pattern}\n)*")
+_Digest = Annotated[str, msgspec.Meta(min_length=_LENGTH, max_length=_LENGTH)]
 _Time = Annotated[float, msgspec.Meta(ge=0, le=_LAST_SECOND)]
 
 
-class Row(msgspec.Struct, omit_defaults=True):
-    """An image of a repository, with AWS's names; times are microseconds since 1970, where AWS has seconds."""
+class Row(msgspec.Struct, omit_defaults=True, gc=False):
+    """An image of a repository, with AWS's names; times are seconds since 1970, as AWS has them.
 
-    imageDigest: str
+    No row refers to itself, so the garbage collector need not walk through a thousand of them a page (`gc=False`).
+    """
+
+    imageDigest: _Digest
     imageTags: list[str] | None = None
     imagePushedAt: _Time | None = None
     imageSizeInBytes: Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)] | None = None
     imageStatus: str | None = None
     imageManifestMediaType: str | None = None
     artifactMediaType: str | None = None
-    subjectManifestDigest: str | None = None
+    subjectManifestDigest: _Digest | None = None
     lastRecordedPullTime: _Time | None = None
     lastArchivedAt: _Time | None = None
     lastActivatedAt: _Time | None = None
     repositoryName: str = ""
 
 
-class _Page(msgspec.Struct):
+class _Page(msgspec.Struct, gc=False):
     imageDetails: list[Row]
     nextToken: str | None = None
 
@@ -63,23 +67,21 @@ def rows(body: bytes, parameters: Mapping[str, Any]) -> Rows:
         row.repositoryName = repository
         if row.imageTags:
             row.imageTags.sort()
-        if row.imagePushedAt is not None:
-            row.imagePushedAt = round(row.imagePushedAt * 1_000_000)
-        if row.lastRecordedPullTime is not None:
-            row.lastRecordedPullTime = round(row.lastRecordedPullTime * 1_000_000)
-        if row.lastArchivedAt is not None:
-            row.lastArchivedAt = round(row.lastArchivedAt * 1_000_000)
-        if row.lastActivatedAt is not None:
-            row.lastActivatedAt = round(row.lastActivatedAt * 1_000_000)
     return Rows(page.imageDetails, page.nextToken or None)
 
 
 def _digests(images: Sequence[Row]) -> bool:
-    """Tell whether every digest of a page is one: all in one go, which is five times faster than one by one."""
+    """Tell whether every digest of a page, all of which have the length of one, is one.
+
+    All are looked at in one go, since one by one takes many times as long: if each begins with the prefix, and nothing
+    else of them is no hexadecimal digit, then all are digests.
+    """
     digests = [image.imageDigest for image in images]
     digests += [image.subjectManifestDigest for image in images if image.subjectManifestDigest is not None]
-    together = "\n".join([*digests, ""])
-    return len(together) == 72 * len(digests) and _DIGESTS.fullmatch(together) is not None
+    together, count = "".join(digests), len(digests)
+    if any(together[at::_LENGTH] != letter * count for at, letter in enumerate(_PREFIX)):
+        return False
+    return together.encode().translate(None, b"0123456789abcdef") == b"sh:" * count
 
 
 def _harmless(images: Sequence[Row]) -> bool:
@@ -158,11 +160,11 @@ def _text(value: Any) -> str | None:
     return scrub(value)
 
 
-def _time(value: Any) -> int | None:
+def _time(value: Any) -> float | None:
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise TypeError(f"{value!r} is not a time")
     if not 0 <= value <= _LAST_SECOND:
         raise ValueError(f"{value!r} is not a time")
-    return round(value * 1_000_000)
+    return float(value)

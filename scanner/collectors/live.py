@@ -370,7 +370,7 @@ class _Images:
 
     def __init__(self, part: TargetWriter, total: Count) -> None:
         self._part, self._total = part, total
-        self._digests: set[str] = set()
+        self._digests: dict[str, None] = {}  # a set of a million would be walked through by the garbage collector
         self.problem: str | None = None
 
     def __len__(self) -> int:
@@ -379,7 +379,7 @@ class _Images:
     def add(self, rows: Rows) -> None:
         self.problem = self.problem or rows.problem
         images = {image.imageDigest: image for image in rows.items if image.imageDigest not in self._digests}
-        self._digests.update(images)
+        self._digests.update(dict.fromkeys(images))
         self._total.add(len(images))
         self._part.add_images(shards.lines(images.values()))
 

@@ -19,6 +19,7 @@ from itertools import count
 from typing import Protocol
 
 from scanner.collectors.ask import Rate
+from scanner.collectors.crew import Crew
 from scanner.model import Place
 
 IN_FLIGHT, IN_FLIGHT_PER_LANE = 32, 8
@@ -153,8 +154,8 @@ class Counts:
 class Scheduler:
     """Makes the requests of many targets, in threads of its own.
 
-    At most `in_flight` requests are made at a time, at most `in_flight_per_lane` of one lane, and at most `max_rate`
-    a second of all together (None: no limit).
+    At most `in_flight` requests are made at a time, and no more than a `Crew` finds worth it; at most
+    `in_flight_per_lane` of one lane, and at most `max_rate` a second of all together (None: no limit).
     """
 
     def __init__(
@@ -175,6 +176,7 @@ class Scheduler:
         self._waiting: set[_Group] = set()
         self._total = Bucket(Rate("all", max_rate, 1), clock()) if max_rate else None
         self._timekeeper = self._closed = False
+        self._crew, self._busy = Crew(in_flight), 0
         self.counts = Counts()
         self._threads = [threading.Thread(target=self._work, name=f"request-{n}") for n in range(in_flight)]
         for thread in self._threads:
@@ -196,7 +198,7 @@ class Scheduler:
                 lane = self._lane(task)
                 lane.queue.append(_Entry(task, group))
                 self._list(lane)
-            self._changed.notify(len(tasks))
+            self._call(len(tasks))
         group.done.wait()
         if group.error is not None:
             raise group.error
@@ -238,21 +240,28 @@ class Scheduler:
         while (taken := self._take()) is not None:
             lane, entry = taken
             outcome, error = Outcome.DONE, None
+            begun, used = time.perf_counter(), time.thread_time()
             try:
                 outcome = entry.task.step()
             except BaseException as raised:  # noqa: BLE001 - whoever waits for the task gets it
                 error = raised
+            ended, processor = time.perf_counter(), time.thread_time() - used
             with self._changed:
+                self._dismiss(begun, ended, processor)
                 self._settle(lane, entry, outcome, error)
 
     def _take(self) -> tuple[_Lane, _Entry] | None:
         """Wait for the next request that may be made; None when the scheduler is closed."""
         with self._changed:
             while not self._closed:
+                if self._busy >= self._crew.size:
+                    self._changed.wait()
+                    continue
                 now = self._clock()
                 wait = self._wait(now)
                 if wait == 0:
                     if entry := self._next(now):
+                        self._busy += 1
                         return entry
                 elif wait is not None and not self._timekeeper:
                     self._timekeeper = True  # one thread watches the clock, the others sleep until they are called
@@ -261,6 +270,20 @@ class Scheduler:
                 else:
                     self._changed.wait()
             return None
+
+    def _dismiss(self, begun: float, ended: float, processor: float) -> None:
+        """Take note that a thread has made its request, and call others if there may be more of them now."""
+        self._busy -= 1
+        before = self._crew.size
+        self._crew.learn(begun, ended, processor)
+        if self._crew.size > before:
+            self._call(self._crew.size - before)
+
+    def _call(self, threads: int, *, less: int = 0) -> None:
+        """Wake threads for requests that may be made, but none that would not be allowed to make one."""
+        wanted = min(threads, self._crew.size - self._busy - less)
+        if wanted > 0:
+            self._changed.notify(wanted)
 
     def _wait(self, now: float) -> float | None:
         """Return the seconds until a request may be made, None if nothing is queued."""
@@ -300,7 +323,7 @@ class Scheduler:
             self.counts.requests += 1
             self._list(lane)
             if self._ready and self._ready[0][0] <= now:
-                self._changed.notify()
+                self._call(1, less=1)
             return lane, entry
         self._list(lane)
         return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -12,7 +13,7 @@ from typing import Any
 
 from scanner.collectors.account import FALLBACK, statuses
 from scanner.collectors.ask import MALFORMED, Answers, Ask
-from scanner.collectors.roles import ClientFor, Entry, Roles, keys
+from scanner.collectors.roles import ClientFor, Entry, Roles
 from scanner.collectors.transport import call_error
 from scanner.errors import UsageError
 from scanner.model import Place, Unknown
@@ -82,11 +83,12 @@ def plan(
     answers never raises.
     """
     check(regions, asker.partition, known_partitions())
+    clients = _Clients(asker)
     first = [
         _target(asker, entry, account, asker.home, services) for account in sorted(set(accounts) or {asker.account})
     ]
     with ThreadPoolExecutor(_ACCOUNTS_AT_ONCE, "account") as threads:
-        seen = list(threads.map(lambda target: _ask_account(asker, target), first))
+        seen = list(threads.map(lambda target: _ask_account(asker, clients, target), first))
     targets: list[Target] = []
     not_enabled: dict[Place, str] = {}
     for target, (calls, error) in zip(first, seen, strict=True):
@@ -131,25 +133,57 @@ def _known(target: Target, calls: Sequence[Call]) -> dict[str, str]:
     return found
 
 
-def _ask_account(asker: Asker, target: Target) -> tuple[tuple[Call, ...], CallError | None]:
+def _ask_account(asker: Asker, clients: _Clients, target: Target) -> tuple[tuple[Call, ...], CallError | None]:
     """Return the calls that tell an account's Regions, and why it could not be entered."""
     try:
-        credentials = keys(asker.roles.credentials(target))
+        credentials = asker.roles.credentials(target)
     except Exception as error:  # noqa: BLE001 - whatever keeps us out of an account is coverage, not a crash
         return (), call_error(error)
     calls: list[Call] = []
     for service, ask in FALLBACK:
-        calls += _pages(asker, target, service, ask, credentials)
+        calls += _pages(asker, clients, target, service, ask, credentials)
         if calls[-1].error is None:
             break
     return tuple(calls), None
 
 
-def _pages(asker: Asker, target: Target, service: str, ask: Ask, credentials: dict[str, str] | None) -> Iterator[Call]:
+class _Clients:
+    """One client of each service, which signs for every account: to make one takes longer than to ask it."""
+
+    def __init__(self, asker: Asker) -> None:
+        self._asker, self._lock, self._made = asker, threading.Lock(), dict[str, Any]()
+        self._thread = threading.local()
+
+    def of(self, service: str, credentials: Any | None) -> Any:
+        """Return the client, which signs what this thread asks next; None are the credentials of the run."""
+        self._thread.credentials, self._thread.sent = credentials, 0
+        with self._lock:
+            if service not in self._made:
+                self._made[service] = self._asker.client_for(service, self._asker.home, None)
+                self._made[service].meta.events.register("before-sign", self._sign)
+                self._made[service].meta.events.register("before-send", self._count)
+            return self._made[service]
+
+    def sent(self) -> int:
+        """Return how many requests this thread has sent since it asked this, or for a client, last."""
+        sent: int = self._thread.sent
+        self._thread.sent = 0
+        return sent
+
+    def _sign(self, request: Any, **_: Any) -> None:
+        if self._thread.credentials is not None:
+            request.context.setdefault("signing", {})["request_credentials"] = self._thread.credentials
+
+    def _count(self, **_: Any) -> None:
+        self._thread.sent += 1
+
+
+def _pages(
+    asker: Asker, clients: _Clients, target: Target, service: str, ask: Ask, credentials: Any | None
+) -> Iterator[Call]:
     """Yield the pages of an answer; an error is the last of them."""
     from botocore import xform_name
 
-    attempts = [0]
     token: str | None = None
     tokens: set[str | None] = {None}
     body: dict[str, Any] | None
@@ -157,10 +191,9 @@ def _pages(asker: Asker, target: Target, service: str, ask: Ask, credentials: di
         service, ask.operation, dict(ask.parameters), target.account, target.region, 0, None, None, None, asker.now()
     )
     try:
-        client = asker.client_for(service, asker.home, credentials)
-        client.meta.events.register("before-send", lambda **_: attempts.append(attempts.pop() + 1))
+        client = clients.of(service, credentials)
         for page in range(_MOST_PAGES):
-            attempts[0] = 0
+            clients.sent()
             call = replace(call, page=page, at=asker.now())
             given = {**ask.parameters, **({ask.tokens[0]: token} if token else {})}
             body, token = _read(getattr(client, xform_name(ask.operation))(**given), ask)
@@ -171,7 +204,7 @@ def _pages(asker: Asker, target: Target, service: str, ask: Ask, credentials: di
                 break
             tokens.add(token)
     except Exception as error:  # noqa: BLE001 - a call that fails in a way nobody thought of is coverage, too
-        yield replace(call, error=_failure(error, attempts[0]))
+        yield replace(call, error=_failure(error, clients.sent()))
     else:
         yield replace(call, page=call.page + 1, error=CallError("PaginationLoop", "the list has no end"))
 
