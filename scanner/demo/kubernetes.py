@@ -81,9 +81,7 @@ class _Objects:
         ]
         return {"spec": {"serviceAccountName": workload.get("account", "default"), "containers": containers}}
 
-    def _pod(
-        self, namespace: str, name: str, workload: Mapping[str, Any], owner: Mapping[str, Any]
-    ) -> dict[str, Any]:
+    def _pod(self, namespace: str, name: str, workload: Mapping[str, Any], owner: Mapping[str, Any]) -> dict[str, Any]:
         pod = self._object("Pod", namespace, name, self._template(workload)["spec"], owner)
         if not self._nodes:
             return {**pod, "status": {"phase": "Pending"}}

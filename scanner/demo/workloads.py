@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from scanner.demo.registry import Registries
-from scanner.demo.surroundings import secret_arn, subnets
+from scanner.demo.surroundings import isolated_subnet, secret_arn, subnets
 from scanner.demo.words import Recorder, epoch, sha256, uuid
 from scanner.recorded import Call
 
@@ -110,7 +110,7 @@ class _Cluster:
             "currentServiceRevisions": [{**revision, "pendingTaskCount": 0}],
             "placementConstraints": [],
             "placementStrategy": [],
-            "networkConfiguration": self._network(),
+            "networkConfiguration": self._network(described),
             "schedulingStrategy": "REPLICA",
             "deploymentController": {"type": "ECS"},
             "enableECSManagedTags": True,
@@ -129,7 +129,7 @@ class _Cluster:
             "launchType": "FARGATE",
             "platformVersion": "1.4.0",
             "platformFamily": "Linux",
-            "networkConfiguration": self._network(),
+            "networkConfiguration": self._network(described),
             "containerImages": [self._image(c, i, described) for c, i in described["containers"].items()],
             "guardDutyEnabled": False,
             "createdAt": epoch(described["since"]),
@@ -138,7 +138,11 @@ class _Cluster:
     def _image(self, container: str, image: str, described: Mapping[str, Any]) -> dict[str, Any]:
         """Return what a service revision says of a container; no digest before a task has run."""
         shown = {"containerName": container, "image": self._registries.uri(self._recorder.place, image)}
-        return {**shown, "imageDigest": self._registries.digest(self._recorder.place, image)} if described["desired"] else shown
+        return (
+            {**shown, "imageDigest": self._registries.digest(self._recorder.place, image)}
+            if described["desired"]
+            else shown
+        )
 
     def _service_tasks(self) -> Iterator[dict[str, Any]]:
         for name in sorted(self._services):
@@ -226,7 +230,8 @@ class _Cluster:
             "logConfiguration": {"logDriver": "awslogs", "options": options},
         }
 
-    def _network(self) -> dict[str, Any]:
+    def _network(self, described: Mapping[str, Any]) -> dict[str, Any]:
         place = self._recorder.place
-        network = {"subnets": subnets(place), "securityGroups": [f"sg-{sha256(str(place))[:17]}"]}
+        inside = [isolated_subnet(place)] if described.get("isolated") else subnets(place)
+        network = {"subnets": inside, "securityGroups": [f"sg-{sha256(str(place))[:17]}"]}
         return {"awsvpcConfiguration": {**network, "assignPublicIp": "DISABLED"}}
