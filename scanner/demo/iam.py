@@ -23,7 +23,7 @@ def calls(recorder: Recorder, answered: Iterable[Call], described: Mapping[str, 
     `described` has `roles` and `policies`, the same in every account; a role it does not describe has no policies.
     """
     arns = {arn for call in answered for arn in _named(call.response)}
-    roles = {name: described["roles"].get(name, {}) for name in sorted(arn.rpartition("/")[2] for arn in arns)}
+    roles = {name: described.get("roles", {}).get(name, {}) for name in sorted(arn.rpartition("/")[2] for arn in arns)}
     for name, role in roles.items():
         yield from _role(recorder, name, role)
     for path in sorted({path for role in roles.values() for path in role.get("attached", ())}):

@@ -20,7 +20,7 @@ def clusters(
         objects = _Objects(recorder, name, registries, nodes=bool(cluster["nodegroups"]))
         items = [
             item
-            for kind, workloads in cluster["runs"].items()
+            for kind, workloads in cluster.get("runs", {}).items()
             for full_name, workload in workloads.items()
             for item in objects.of(kind, full_name, workload)
         ]
