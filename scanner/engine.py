@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
@@ -186,15 +186,38 @@ def _sort_key(finding: Finding) -> tuple[object, ...]:
 
 
 def _numbered(findings: Iterable[Finding]) -> Iterator[Finding]:
-    """Tell findings apart that have one fingerprint (two revisions of a task definition family), in a stable order."""
+    """Tell findings apart that have one fingerprint: of revisions of a family, or of what is live and what a file says.
+
+    Subjects of one name are numbered first, the live ones before those of files, so that a verdict that changes
+    changes the fingerprint of no other subject.
+    """
+    ordered = list(findings)
+    subjects: defaultdict[tuple[object, ...], set[tuple[bool, str]]] = defaultdict(set)
+    for finding in ordered:
+        subjects[_subject(finding)].add(_rank(finding))
+    places = {
+        (subject, rank): number for subject, ranks in subjects.items() for number, rank in enumerate(sorted(ranks))
+    }
     seen: Counter[str] = Counter()
-    for finding in findings:
-        nth = seen[finding.fingerprint]
-        seen[finding.fingerprint] += 1
-        if nth:
-            again = hashlib.sha256(f"{finding.fingerprint}\0{nth}".encode()).hexdigest()[:32]
-            finding = replace(finding, fingerprint=again)
-        yield finding
+    for finding in ordered:
+        place = places[_subject(finding), _rank(finding)]
+        fingerprint = _again(finding.fingerprint, f"subject {place}") if place else finding.fingerprint
+        nth = seen[fingerprint]
+        seen[fingerprint] += 1
+        yield replace(finding, fingerprint=_again(fingerprint, str(nth)) if nth else fingerprint)
+
+
+def _subject(finding: Finding) -> tuple[object, ...]:
+    resource = finding.resource
+    return finding.rule_id, resource.type, resource.name or resource.id, resource.account, resource.region
+
+
+def _rank(finding: Finding) -> tuple[bool, str]:
+    return bool(finding.resource.locations), finding.resource.id
+
+
+def _again(fingerprint: str, salt: str) -> str:
+    return hashlib.sha256(f"{fingerprint}\0{salt}".encode()).hexdigest()[:32]
 
 
 def _sentence(text: str) -> str:
