@@ -280,15 +280,44 @@ def _sort_key(finding: Finding, counterparts: dict[int, str]) -> tuple[str, ...]
 
 
 def _numbered(findings: Iterable[Finding]) -> Iterator[Finding]:
-    """Tell findings apart that have one fingerprint (two revisions of a task definition family), in a stable order."""
+    """Tell findings apart that have one fingerprint: of revisions of a family, or of what is live and what a file says.
+
+    Subjects of one name are numbered first, the live ones before those of files, so that a verdict that changes
+    changes the fingerprint of no other subject.
+    """
+    found = list(findings)
+    numbers = _numbers(found)
     seen: dict[str, int] = {}
-    for finding in findings:
-        nth = seen.get(finding.fingerprint, 0)
-        seen[finding.fingerprint] = nth + 1
+    for finding in found:
+        number = numbers.get(id(finding.resource), 0)
+        fingerprint = _again(finding.fingerprint, f"subject {number}") if number else finding.fingerprint
+        nth = seen.get(fingerprint, 0)
+        seen[fingerprint] = nth + 1
         if nth:
-            again = hashlib.sha256(f"{finding.fingerprint}\0{nth}".encode()).hexdigest()[:32]
-            finding = replace(finding, fingerprint=again)
-        yield finding
+            fingerprint = _again(fingerprint, str(nth))
+        yield finding if fingerprint is finding.fingerprint else replace(finding, fingerprint=fingerprint)
+
+
+def _numbers(findings: Iterable[Finding]) -> dict[int, int]:
+    """Return the number of each subject (by identity) that shares its name with another, from 0."""
+    subjects = {id(finding.resource): finding.resource for finding in findings}
+    alike: dict[tuple[object, ...], list[Resource]] = {}
+    for one in subjects.values():
+        alike.setdefault((one.type, one.name or one.id, one.account, one.region), []).append(one)
+    numbers: dict[int, int] = {}
+    for ones in alike.values():
+        if len(ones) > 1:
+            ranks = sorted({_rank(one) for one in ones})  # copies of one subject have one rank
+            numbers |= {id(one): ranks.index(_rank(one)) for one in ones}
+    return numbers
+
+
+def _rank(resource: Resource) -> tuple[bool, str]:
+    return bool(resource.locations), resource.id
+
+
+def _again(fingerprint: str, salt: str) -> str:
+    return hashlib.sha256(f"{fingerprint}\0{salt}".encode()).hexdigest()[:32]
 
 
 def selected(rules: Sequence[Rule], config: Config) -> list[Rule]:

@@ -286,6 +286,19 @@ class TestFingerprints:
         assert len(set(self.of(rule, *family))) == 3
         assert self.of(rule, *family) == self.of(rule, *reversed(family))
 
+    @pytest.mark.parametrize("pointer", ["", "/Value"])
+    def test_a_verdict_on_what_is_live_changes_none_on_what_a_file_says(self, python_rule, pointer):
+        """Both are of one name and place; whichever is worse is reported first."""
+        rule = python_rule(f"if resource['Value'] == 'bad':\n    yield Violation('Bad.', '{pointer}')")
+
+        def file_of(value):
+            live = replace(repository(Value=value), id="z-live", locations={})
+            findings = judge(rule, live, replace(repository(Value="good"), id="a.yaml#Web"))
+            assert len({finding.fingerprint for finding in findings}) == 2
+            return next(finding.fingerprint for finding in findings if finding.resource.locations)
+
+        assert len({file_of(value) for value in ("good", "bad", Unknown("denied"))}) == 1
+
     def test_they_are_32_hex_digits(self, python_rule):
         (fingerprint,) = self.of(python_rule("yield Violation('Bad.')"), repository("\udcff"))
         assert len(bytes.fromhex(fingerprint)) == 16

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scanner.finding import BrokenRule, Coverage, Finding, Report, Severity, Status
+from scanner.model import Resource, guard
 from scanner.reporters import REPORTERS
 from scanner.reporters.layout import NARROWEST, wrap
 
@@ -204,6 +205,13 @@ def test_what_has_no_name_or_place_is_still_shown():
     lost = replace(reports.service("x"), id="t.yaml#Web", name=None, account=None, region=None)
     text = written(with_findings(reports.finding(reports.DIGEST_RULE, Status.FAIL, lost, "No.", counterpart=None)))
     assert "account unknown/Region unknown\n    t.yaml#Web  No." in text
+
+
+def test_what_people_declare_is_in_no_account():
+    tier = Resource("Regionproof::Recovery::Tier", "tier-0", "tier-0", None, None, guard({}))
+    text = written(with_findings(reports.finding(reports.DIGEST_RULE, Status.FAIL, tier, "No.", counterpart=None)))
+    assert "\n  declared\n    tier-0  No." in text
+    assert "unknown/" not in text
 
 
 @pytest.mark.parametrize("name", ["sample", "clean", "nothing", "hostile"])

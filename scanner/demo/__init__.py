@@ -11,6 +11,8 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 
 from scanner.demo.estate import ROLE, Estate, estate
+from scanner.model import Place
+from scanner.recorded import Call
 
 __all__ = ["NOBODY", "Estate", "Inputs", "estate", "run"]
 
@@ -28,9 +30,10 @@ class Inputs:
 
 
 def run(directory: Path) -> Inputs:
-    """Write `snapshot`, `infra` and `regionproof.yaml` into `directory`; the same bytes each time.
+    """Write a snapshot, and what a scan reads beside it, into `directory`; the same bytes each time.
 
-    The snapshot is collected from the served estate, as any account would be.  It takes the place of one that the demo
+    The snapshot is collected from the served estate, as any account would be, and from files such as kubectl makes of
+    what runs in EKS clusters.  It takes the place of one that the demo
     left there before; any other snapshot raises `UsageError`.
     """
     from scanner.collectors.discovery import find
@@ -47,16 +50,39 @@ def run(directory: Path) -> Inputs:
 
     if _is_ours(directory, told):
         shutil.rmtree(directory / "snapshot")
+    inside = _clusters(told, directory / "kubernetes")
     writer = SnapshotWriter(directory / "snapshot")
     with serve(told) as endpoint:
         sessions = Sessions(endpoint_url=endpoint.url, credentials=NOBODY, limits=Limits(paced=False))
         accounts = sorted({target.account for target in told.targets})
         regions = sorted({target.region for target in told.targets}, reverse=True)
         found = find(sessions, clock, accounts=accounts, regions=regions, role_name=ROLE)
-        known = found.plan.calls_of
-        collect_targets(found.plan.targets, writer, sessions, clock, roles=found.roles, known=known)
+        collect_targets(
+            found.plan.targets,
+            writer,
+            sessions,
+            clock,
+            roles=found.roles,
+            known=lambda target: [*found.plan.calls_of(target), *inside.get(target.place, ())],
+        )
     _copy(files("scanner.demo") / "files", directory)
     return Inputs((directory / "snapshot", directory / "infra"), directory / "regionproof.yaml", told.at)
+
+
+def _clusters(told: Estate, directory: Path) -> dict[Place, list[Call]]:
+    """Write a file for each EKS cluster, and return what is read from them, by place."""
+    from scanner.collectors.kubernetes_file import read_files
+    from scanner.recorded import timestamp
+
+    found: dict[Place, list[Call]] = {}
+    directory.mkdir(parents=True, exist_ok=True)
+    for arn, listed in told.clusters.items():
+        _, _, _, region, account, named = arn.split(":")
+        path = directory / f"{region}-{named.rpartition('/')[2]}.json"
+        path.write_text(json.dumps(listed, indent=1) + "\n", encoding="utf-8")
+        calls = read_files([path], arn, timestamp(told.at)).calls
+        found.setdefault(Place(account, region), []).extend(calls)
+    return found
 
 
 def _is_ours(directory: Path, told: Estate) -> bool:

@@ -9,7 +9,7 @@ from importlib.resources import files
 from typing import Any
 
 from scanner.collectors import COLLECTORS
-from scanner.demo import eks, operations, registry, surroundings, workloads
+from scanner.demo import eks, iam, kubernetes, operations, registry, surroundings, workloads
 from scanner.demo.words import Recorder, place
 from scanner.images import Listing, RepositoryKey
 from scanner.recorded import Call, Target
@@ -19,10 +19,14 @@ ROLE = "RegionproofReadOnly"
 
 @dataclass(frozen=True)
 class Estate:
-    """A recording that was never collected; `scanner.serve` serves it like a snapshot.  `at` is when it is told of."""
+    """A recording that was never collected; `scanner.serve` serves it like a snapshot.  `at` is when it is told of.
+
+    `clusters` are what kubectl prints of its EKS clusters, by their ARNs.
+    """
 
     at: datetime
     targets: tuple[Target, ...]
+    clusters: Mapping[str, Mapping[str, Any]]
     _calls: tuple[Call, ...]
     _images: Mapping[RepositoryKey, Listing]
 
@@ -48,12 +52,15 @@ def tell(described: Mapping[str, Any]) -> Estate:
     at = described["at"].astimezone(UTC)
     calls: list[Call] = []
     images: dict[RepositoryKey, Listing] = {}
+    clusters: dict[str, dict[str, Any]] = {}
     for name, contents in described["places"].items():
         recorder = Recorder(place(name), at.strftime("%Y-%m-%dT%H:%M:%SZ"))
-        calls += _calls(recorder, contents, registries)
+        answered = _calls(recorder, contents, registries)
+        calls += [*answered, *iam.calls(recorder, answered, described)]
+        clusters.update(kubernetes.clusters(recorder, contents.get("eks", {}), registries))
         for repository in registries.repositories(recorder.place):
             images[RepositoryKey.of(recorder.place, repository)] = registries.listing(recorder.place, repository)
-    return Estate(at, _targets(described["places"]), tuple(calls), images)
+    return Estate(at, _targets(described["places"]), clusters, tuple(calls), images)
 
 
 def _calls(recorder: Recorder, contents: Mapping[str, Any], registries: registry.Registries) -> list[Call]:

@@ -65,7 +65,10 @@ def _stacks(recorder: Recorder, stacks: Mapping[str, Any]) -> Iterator[Call]:
             "StackName": name,
             "CreationTime": rfc3339(_CREATED),
             "StackStatus": described["status"],
-            "DriftInformation": {"StackDriftStatus": described.get("drift", "NOT_CHECKED")},
+            "DriftInformation": {
+                "StackDriftStatus": described["drift"],
+                "LastCheckTimestamp": rfc3339(described["looked_at"]),
+            },
             "Tags": [],
         }
         for name, described in sorted(stacks.items())
@@ -161,7 +164,12 @@ def _plans(recorder: Recorder, plans: Mapping[str, Any]) -> Iterator[Call]:
                     {
                         "name": "Scale the services",
                         "executionBlockType": "ECSServiceScaling",
-                        "executionBlockConfiguration": {"ecsCapacityIncreaseConfig": {"timeoutMinutes": 20}},
+                        "executionBlockConfiguration": {
+                            "ecsCapacityIncreaseConfig": {
+                                "timeoutMinutes": 20,
+                                "services": _scaled(recorder, described),
+                            }
+                        },
                     }
                 ],
             }
@@ -179,6 +187,19 @@ def _plans(recorder: Recorder, plans: Mapping[str, Any]) -> Iterator[Call]:
         yield recorder.answered("arc-region-switch", "GetPlanEvaluationStatus", {"planArn": arn}, evaluation)
         executions = [_execution(arn, execution) for execution in described.get("executions", ())]
         yield recorder.answered("arc-region-switch", "ListPlanExecutions", {"planArn": arn}, {"items": executions})
+
+
+def _scaled(recorder: Recorder, described: Mapping[str, Any]) -> list[dict[str, str]]:
+    """Return the services that a plan scales, in each of its Regions."""
+    arns = [
+        (f"arn:aws:ecs:{region}:{recorder.account}", cluster, service)
+        for region in described["regions"]
+        for cluster, _, service in (name.partition("/") for name in described["services"])
+    ]
+    return [
+        {"clusterArn": f"{arn}:cluster/{cluster}", "serviceArn": f"{arn}:service/{cluster}/{service}"}
+        for arn, cluster, service in arns
+    ]
 
 
 def _plan(recorder: Recorder, name: str, arn: str, described: Mapping[str, Any]) -> dict[str, Any]:

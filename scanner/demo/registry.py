@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
 from scanner import duration
 from scanner.collectors.ask import chunks
-from scanner.demo.words import Recorder, digest, epoch, place, sha256
+from scanner.demo.words import Recorder, digest, epoch, place, sha256, uuid
 from scanner.images import Image, Listing
 from scanner.model import Place
 from scanner.recorded import Call
@@ -20,6 +21,9 @@ ANY = {"filter": {"imageStatus": "ANY"}}
 _CREATED = datetime.fromisoformat("2026-01-12T09:00:00Z")
 _SETTINGS = {"REGISTRY_POLICY_SCOPE": "V2", "BLOB_MOUNTING": "DISABLED", "BASIC_SCAN_TYPE_VERSION": "AWS_NATIVE"}
 _MANIFEST = "application/vnd.oci.image.manifest.v1+json"
+_UPSTREAMS = {"docker-hub": "registry-1.docker.io", "ecr-public": "public.ecr.aws"}
+_SIGNATURE = "application/vnd.cncf.notary.signature"
+_URI = re.compile(r"(?P<account>\d{12})\.dkr\.ecr\.(?P<region>[a-z0-9-]+)\.amazonaws\.com/(?P<name>[^:@]+):(?P<tag>.+)")
 
 
 class Registries:
@@ -32,9 +36,28 @@ class Registries:
         """Return the descriptions of the repositories of a registry, by name."""
         return self._places.get(where, {}).get("repositories") or {}
 
+    def uri(self, where: Place, image: str) -> str:
+        """Return what deployments call an image; one without a registry is in that of the place."""
+        if "." in image.partition("/")[0]:
+            return image
+        name, at, version = image.partition("@")
+        name = f"{name}@{digest(name, version)}" if at else name
+        return f"{where.account}.dkr.ecr.{where.region}.amazonaws.com/{name}"
+
+    def digest(self, where: Place, image: str) -> str:
+        """Return the digest that a place runs of an image."""
+        name, at, version = image.partition("@")
+        if at:
+            return digest(name, version)
+        found = _URI.fullmatch(self.uri(where, image))
+        if found is None:
+            return f"sha256:{sha256(image)}"
+        return self.digest_of(Place(found["account"], found["region"]), found["name"], found["tag"])
+
     def digest_of(self, where: Place, name: str, tag: str) -> str:
         """Return the digest a tag has in a repository."""
-        return digest(name, self._tags(where, name).get(tag, tag))
+        tags = self._tags(where, name) if name in self.repositories(where) else {}
+        return digest(name, tags.get(tag, tag))
 
     def listing(self, where: Place, name: str) -> Listing:
         """Return the images of a repository, by digest."""
@@ -42,6 +65,7 @@ class Registries:
         if described.get("denied"):
             return Listing((), f"AccessDeniedException: {denial(where, name)}")
         images = [self._image(where, name, version, pushed) for version, pushed in self._versions(where, name).items()]
+        images += [_signature(name, version, pushed) for version, pushed in self._signed(where, name).items()]
         return Listing(tuple(sorted(images, key=lambda image: image.digest)))
 
     def _image(self, where: Place, name: str, version: str, pushed_at: datetime) -> Image:
@@ -67,10 +91,30 @@ class Registries:
             return {v: pushed + LAG for v, pushed in origin.items() if v not in described.get("lacks", ())}
         return {**described.get("releases", {}), **_builds(described.get("builds"))}
 
+    def _signed(self, where: Place, name: str) -> dict[str, datetime]:
+        """Return when each signature was pushed; replication copies what refers to an image."""
+        described = self.repositories(where)[name]
+        if "replica_of" in described:
+            origin = self._signed(place(described["replica_of"]), name)
+            return {v: pushed + LAG for v, pushed in origin.items() if v not in described.get("unsigned", ())}
+        return dict(described.get("signed", {}))
+
     def _tags(self, where: Place, name: str) -> dict[str, str]:
         described = self.repositories(where)[name]
         origin = self._tags(place(described["replica_of"]), name) if "replica_of" in described else {}
         return {**origin, **described.get("tags", {})}
+
+
+def _signature(name: str, version: str, pushed_at: datetime) -> Image:
+    """Return the signature of a version, which refers to it."""
+    return Image(
+        digest=digest(name, f"signature of {version}"),
+        pushed_at=pushed_at,
+        size=2_048,
+        media_type=_MANIFEST,
+        artifact_media_type=_SIGNATURE,
+        subject=digest(name, version),
+    )
 
 
 def _builds(described: Mapping[str, Any] | None) -> dict[str, datetime]:
@@ -143,11 +187,13 @@ def _registry_calls(recorder: Recorder, described: Mapping[str, Any]) -> Iterato
         "repositoryCreationTemplates": [_template(template) for template in described.get("templates", ())],
     }
     yield recorder.answered("ecr", "DescribeRepositoryCreationTemplates", {}, templates)
-    yield recorder.answered("ecr", "DescribePullThroughCacheRules", {}, {"pullThroughCacheRules": []})
+    caches = [_cache(recorder, prefix, upstream) for prefix, upstream in described.get("caches", {}).items()]
+    yield recorder.answered("ecr", "DescribePullThroughCacheRules", {}, {"pullThroughCacheRules": caches})
     message = f"Signing configuration does not exist in the registry with id '{recorder.account}'"
     yield recorder.refused("ecr", "GetSigningConfiguration", {}, "SigningConfigurationNotFoundException", message)
     yield recorder.answered("ecr", "ListPullTimeUpdateExclusions", {}, {"pullTimeUpdateExclusions": []})
-    yield recorder.answered("ecr", "ListReplicationBackfills", {}, {**id, "backfills": []})
+    backfills = [_backfill(recorder, backfill) for backfill in described.get("backfills", ())]
+    yield recorder.answered("ecr", "ListReplicationBackfills", {}, {**id, "backfills": backfills})
     for name, value in _SETTINGS.items():
         yield recorder.answered("ecr", "GetAccountSetting", {"name": name}, {"name": name, "value": value})
 
@@ -161,11 +207,38 @@ def _rule(described: Mapping[str, Any]) -> dict[str, Any]:
     return {**rule, "deleteReplication": {"enabled": True}} if described.get("delete") else rule
 
 
+def _backfill(recorder: Recorder, described: Mapping[str, Any]) -> dict[str, Any]:
+    to, total, failed = place(described["to"]), described["total"], described["failed"]
+    return {
+        "replicationBackfillId": uuid(f"{recorder.place} {described}"),
+        "destination": {"region": to.region, "registryId": to.account},
+        "status": "COMPLETE",
+        "progress": {
+            "totalReplicationCount": total,
+            "completedReplicationCount": total - failed,
+            "failedReplicationCount": failed,
+            "failureCodes": ["InternalError"] if failed else [],
+        },
+        "startedAt": epoch(described["started"]),
+        "endedAt": epoch(described["started"] + timedelta(hours=2)),
+    }
+
+
+def _cache(recorder: Recorder, prefix: str, upstream: str) -> dict[str, Any]:
+    """Return a pull-through cache of a public registry or of an ECR registry, `<account>/<region>`."""
+    rule = {"ecrRepositoryPrefix": prefix, "registryId": recorder.account, "createdAt": epoch(_CREATED)}
+    if upstream in _UPSTREAMS:
+        return {**rule, "upstreamRegistry": upstream, "upstreamRegistryUrl": _UPSTREAMS[upstream]}
+    origin = place(upstream)
+    url = f"{origin.account}.dkr.ecr.{origin.region}.amazonaws.com"
+    return {**rule, "upstreamRegistry": "ecr", "upstreamRegistryUrl": url, "upstreamRepositoryPrefix": prefix}
+
+
 def _template(described: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "prefix": described["prefix"],
         "description": "Repositories that replication creates",
-        "encryptionConfiguration": {"encryptionType": "AES256"},
+        "encryptionConfiguration": described.get("encryption", {"encryptionType": "AES256"}),
         "imageTagMutability": described["mutability"],
         "appliedFor": ["REPLICATION"],
         "createdAt": epoch(_CREATED),

@@ -47,24 +47,61 @@ def _regions(recorder: Recorder) -> Iterator[Call]:
 
 
 def subnets(place: Place) -> list[str]:
-    """Return the ids of the two subnets in which everything of a place runs."""
-    return [f"subnet-{sha256(f'{place} {zone}')[:17]}" for zone in "ab"]
+    """Return the ids of the two subnets in which nearly everything of a place runs."""
+    return [_id("subnet", place, zone) for zone in "ab"]
+
+
+def isolated_subnet(place: Place) -> str:
+    """Return the id of the subnet, if a place has one, whose route table is its own."""
+    return _id("subnet", place, "isolated")
+
+
+def _id(kind: str, place: Place, words: str) -> str:
+    return f"{kind}-{sha256(f'{place} {words}')[:17]}"
 
 
 def _network(recorder: Recorder, described: Mapping[str, Any]) -> Iterator[Call]:
     """Return a VPC with two private subnets, and the way out of them: a NAT gateway, endpoints, or none."""
-    words = str(recorder.place)
-    vpc, table = f"vpc-{sha256(words)[:17]}", f"rtb-{sha256(f'routes of {words}')[:17]}"
-    gateway = f"nat-{sha256(f'gateway of {words}')[:17]}"
-    ids = subnets(recorder.place)
-    found = [_subnet(recorder, vpc, id, number) for number, id in enumerate(ids)]
-    yield recorder.answered("ec2", "DescribeSubnets", {}, {"Subnets": found})
-    routes = [
-        {"DestinationCidrBlock": "10.0.0.0/16", "GatewayId": "local", "Origin": "CreateRouteTable", "State": "active"}
-    ]
-    if described.get("nat"):
-        out = {"DestinationCidrBlock": "0.0.0.0/0", "NatGatewayId": gateway, "Origin": "CreateRoute", "State": "active"}
-        routes.append(out)
+    place = recorder.place
+    vpc, gateway, public = (
+        f"vpc-{sha256(str(place))[:17]}",
+        _id("nat", place, "gateway"),
+        _id("subnet", place, "public"),
+    )
+    out = {"DestinationCidrBlock": "0.0.0.0/0", "Origin": "CreateRoute", "State": "active"}
+    nat = bool(described.get("nat"))
+    found = {"routes": (subnets(place), [{**out, "NatGatewayId": gateway}] if nat else [])}
+    if nat:
+        found["public"] = ([public], [{**out, "GatewayId": _id("igw", place, "gateway")}])
+    if described.get("isolated"):
+        found["isolated"] = ([isolated_subnet(place)], [])
+    ids = [id for inside, _ in found.values() for id in inside]
+    answer = {"Subnets": [_subnet(recorder, vpc, id, number) for number, id in enumerate(ids)]}
+    yield recorder.answered("ec2", "DescribeSubnets", {}, answer)
+    tables = [_table(place, vpc, words, inside, routes) for words, (inside, routes) in found.items()]
+    yield recorder.answered("ec2", "DescribeRouteTables", {}, {"RouteTables": tables})
+    table = tables[0]["RouteTableId"]
+    endpoints = [_endpoint(recorder, vpc, table, name) for name in described.get("endpoints", ())]
+    yield recorder.answered("ec2", "DescribeVpcEndpoints", {}, {"VpcEndpoints": endpoints})
+    made = {
+        "NatGatewayId": gateway,
+        "VpcId": vpc,
+        "SubnetId": public,
+        "State": "available",
+        "ConnectivityType": "public",
+    }
+    yield recorder.answered("ec2", "DescribeNatGateways", {}, {"NatGateways": [made] if nat else []})
+
+
+def _table(place: Place, vpc: str, words: str, inside: Iterable[str], routes: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return the route table of some subnets."""
+    table = _id("rtb", place, words)
+    local = {
+        "DestinationCidrBlock": "10.0.0.0/16",
+        "GatewayId": "local",
+        "Origin": "CreateRouteTable",
+        "State": "active",
+    }
     associations = [
         {
             "RouteTableAssociationId": f"rtbassoc-{sha256(f'{id} {table}')[:17]}",
@@ -73,20 +110,9 @@ def _network(recorder: Recorder, described: Mapping[str, Any]) -> Iterator[Call]
             "Main": False,
             "AssociationState": {"State": "associated"},
         }
-        for id in ids
+        for id in inside
     ]
-    tables = {"RouteTableId": table, "VpcId": vpc, "Routes": routes, "Associations": associations, "Tags": []}
-    yield recorder.answered("ec2", "DescribeRouteTables", {}, {"RouteTables": [tables]})
-    endpoints = [_endpoint(recorder, vpc, table, name) for name in described.get("endpoints", ())]
-    yield recorder.answered("ec2", "DescribeVpcEndpoints", {}, {"VpcEndpoints": endpoints})
-    nat = {
-        "NatGatewayId": gateway,
-        "VpcId": vpc,
-        "SubnetId": ids[0],
-        "State": "available",
-        "ConnectivityType": "public",
-    }
-    yield recorder.answered("ec2", "DescribeNatGateways", {}, {"NatGateways": [nat] if described.get("nat") else []})
+    return {"RouteTableId": table, "VpcId": vpc, "Routes": [local, *routes], "Associations": associations, "Tags": []}
 
 
 def _subnet(recorder: Recorder, vpc: str, id: str, number: int) -> dict[str, Any]:
@@ -95,7 +121,7 @@ def _subnet(recorder: Recorder, vpc: str, id: str, number: int) -> dict[str, Any
         "SubnetArn": recorder.arn("ec2", f"subnet/{id}"),
         "VpcId": vpc,
         "CidrBlock": f"10.0.{number}.0/24",
-        "AvailabilityZone": f"{recorder.place.region}{'ab'[number]}",
+        "AvailabilityZone": f"{recorder.place.region}{'aba'[number]}",
         "MapPublicIpOnLaunch": False,
         "State": "available",
         "Tags": [],

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
 from scanner.demo.registry import Registries
-from scanner.demo.surroundings import secret_arn, subnets
-from scanner.demo.words import Recorder, digest, epoch, sha256, uuid
-from scanner.model import Place
+from scanner.demo.surroundings import isolated_subnet, secret_arn, subnets
+from scanner.demo.words import Recorder, epoch, sha256, uuid
 from scanner.recorded import Call
 
-_URI = re.compile(r"(?P<account>\d{12})\.dkr\.ecr\.(?P<region>[a-z0-9-]+)\.amazonaws\.com/(?P<name>[^:@]+):(?P<tag>.+)")
 _CREATED = datetime.fromisoformat("2026-01-12T09:00:00Z")
 _INCLUDED = {"include": ["CONFIGURATIONS", "SETTINGS", "TAGS"]}
 _TAGGED = {"include": ["TAGS"]}
@@ -113,7 +110,7 @@ class _Cluster:
             "currentServiceRevisions": [{**revision, "pendingTaskCount": 0}],
             "placementConstraints": [],
             "placementStrategy": [],
-            "networkConfiguration": self._network(),
+            "networkConfiguration": self._network(described),
             "schedulingStrategy": "REPLICA",
             "deploymentController": {"type": "ECS"},
             "enableECSManagedTags": True,
@@ -132,7 +129,7 @@ class _Cluster:
             "launchType": "FARGATE",
             "platformVersion": "1.4.0",
             "platformFamily": "Linux",
-            "networkConfiguration": self._network(),
+            "networkConfiguration": self._network(described),
             "containerImages": [self._image(c, i, described) for c, i in described["containers"].items()],
             "guardDutyEnabled": False,
             "createdAt": epoch(described["since"]),
@@ -140,8 +137,12 @@ class _Cluster:
 
     def _image(self, container: str, image: str, described: Mapping[str, Any]) -> dict[str, Any]:
         """Return what a service revision says of a container; no digest before a task has run."""
-        shown = {"containerName": container, "image": self._uri(image)}
-        return {**shown, "imageDigest": self._digest(image)} if described["desired"] else shown
+        shown = {"containerName": container, "image": self._registries.uri(self._recorder.place, image)}
+        return (
+            {**shown, "imageDigest": self._registries.digest(self._recorder.place, image)}
+            if described["desired"]
+            else shown
+        )
 
     def _service_tasks(self) -> Iterator[dict[str, Any]]:
         for name in sorted(self._services):
@@ -179,8 +180,8 @@ class _Cluster:
             "containerArn": self._recorder.arn("ecs", f"container/{uuid(f'{name} of {task}')}"),
             "taskArn": task,
             "name": name,
-            "image": self._uri(image),
-            "imageDigest": self._digest(image),
+            "image": self._registries.uri(self._recorder.place, image),
+            "imageDigest": self._registries.digest(self._recorder.place, image),
             "lastStatus": "RUNNING",
             "networkInterfaces": [],
         }
@@ -195,13 +196,16 @@ class _Cluster:
             "containerDefinitions": [
                 self._defined(family, c, i, described) for c, i in described["containers"].items()
             ],
-            "executionRoleArn": self._recorder.role("ecs-execution"),
+            "executionRoleArn": self._recorder.role(described.get("execution_role", "ecs-execution")),
             "taskRoleArn": self._recorder.role(family),
             "networkMode": "awsvpc",
             "volumes": [],
             "placementConstraints": [],
             "compatibilities": ["EC2", "FARGATE"],
-            "runtimePlatform": {"cpuArchitecture": "ARM64", "operatingSystemFamily": "LINUX"},
+            "runtimePlatform": {
+                "cpuArchitecture": described.get("architecture", "ARM64"),
+                "operatingSystemFamily": "LINUX",
+            },
             "requiresCompatibilities": ["FARGATE"],
             "cpu": "512",
             "memory": "1024",
@@ -215,7 +219,7 @@ class _Cluster:
         place = self._recorder.place
         return {
             "name": name,
-            "image": self._uri(image),
+            "image": self._registries.uri(self._recorder.place, image),
             "cpu": 0,
             "portMappings": [],
             "essential": name != "telemetry",
@@ -226,23 +230,8 @@ class _Cluster:
             "logConfiguration": {"logDriver": "awslogs", "options": options},
         }
 
-    def _network(self) -> dict[str, Any]:
+    def _network(self, described: Mapping[str, Any]) -> dict[str, Any]:
         place = self._recorder.place
-        network = {"subnets": subnets(place), "securityGroups": [f"sg-{sha256(str(place))[:17]}"]}
+        inside = [isolated_subnet(place)] if described.get("isolated") else subnets(place)
+        network = {"subnets": inside, "securityGroups": [f"sg-{sha256(str(place))[:17]}"]}
         return {"awsvpcConfiguration": {**network, "assignPublicIp": "DISABLED"}}
-
-    def _uri(self, image: str) -> str:
-        if "." in image.partition("/")[0]:
-            return image
-        name, at, version = image.partition("@")
-        name = f"{name}@{digest(name, version)}" if at else name
-        return f"{self._recorder.account}.dkr.ecr.{self._recorder.place.region}.amazonaws.com/{name}"
-
-    def _digest(self, image: str) -> str:
-        name, at, version = image.partition("@")
-        if at:
-            return digest(name, version)
-        found = _URI.fullmatch(self._uri(image))
-        if found is None:
-            return f"sha256:{sha256(image)}"
-        return self._registries.digest_of(Place(found["account"], found["region"]), found["name"], found["tag"])

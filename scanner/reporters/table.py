@@ -12,6 +12,7 @@ from scanner import controls as catalogue
 from scanner import duration
 from scanner.finding import Exemption, ExemptionState, Finding, Report, RuleSummary, Severity, Status
 from scanner.model import Pair
+from scanner.recovery import DECLARED
 from scanner.reporters.coverage import left_out, not_enabled, reused_answers
 from scanner.reporters.layout import NARROWEST, Page
 from scanner.reporters.text import cut
@@ -271,6 +272,8 @@ def _completeness(report: Report) -> str:
 
 def _where(finding: Finding, page: Page) -> str:
     resource, standby = finding.resource, finding.counterpart
+    if resource.type.startswith(DECLARED):
+        return "declared"  # a tier, a drill, a runbook: in no account and no Region
     place = f"{resource.account or 'account unknown'}/{resource.region or 'Region unknown'}"
     if standby is None:
         return place
