@@ -30,7 +30,6 @@ NEITHER = {"security-signing-parity": "no pair is active-active or pushes to bot
 """Rules that find nothing to judge in the estate, and why."""
 NEVER_FAILS = {
     "ecs-launch-rate-fits-rto": "it takes services of thousands of tasks",
-    "image-replication-not-failed": "ecr:DescribeImageReplicationStatus is not asked",
     "registry-quota-headroom": "it takes tens of thousands of repositories or images",
     "registry-standby-region-enabled": "a Region that is not enabled answers nothing that could be shown",
 }
@@ -40,7 +39,6 @@ EXPLAINED = {
     "its code may be elsewhere": "only the code of the shop is scanned",
     "declare `rpo` of the pair": "the pair of identity declares no objectives",
     "ECR lists no backfill": "replication of the reports never had one",
-    "ecr:DescribeImageReplicationStatus was not asked": "nobody asks it yet",
 }
 """What stands in each message of what is unknown, and why that is in the estate."""
 BIG = ("111122223333", "us-east-1", "shop/web")

@@ -33,13 +33,14 @@ def run(directory: Path) -> Inputs:
     """Write a snapshot, and what a scan reads beside it, into `directory`; the same bytes each time.
 
     The snapshot is collected from the served estate, as any account would be, and from files such as kubectl makes of
-    what runs in EKS clusters.  It takes the place of one that the demo
-    left there before; any other snapshot raises `UsageError`.
+    what runs in EKS clusters.  It takes the place of one that the demo left there before; any other snapshot raises
+    `UsageError`.
     """
     from scanner.collectors.discovery import find
     from scanner.collectors.live import collect_targets
     from scanner.collectors.scheduler import Limits
     from scanner.collectors.session import Sessions
+    from scanner.rule import load_rules
     from scanner.serve import serve
     from scanner.snapshot import SnapshotWriter
 
@@ -64,6 +65,7 @@ def run(directory: Path) -> Inputs:
             clock,
             roles=found.roles,
             known=lambda target: [*found.plan.calls_of(target), *inside.get(target.place, ())],
+            needed=frozenset().union(*(rule.needs for rule in load_rules() if not rule.optional)),
         )
     _copy(files("scanner.demo") / "files", directory)
     return Inputs((directory / "snapshot", directory / "infra"), directory / "regionproof.yaml", told.at)

@@ -99,6 +99,23 @@ class Registries:
             return {v: pushed + LAG for v, pushed in origin.items() if v not in described.get("unsigned", ())}
         return dict(described.get("signed", {}))
 
+    def statuses(self, where: Place, name: str) -> dict[str, list[dict[str, Any]]]:
+        """Return by digest the replication statuses of the images that a registry a repository is copied to lacks."""
+        found: dict[str, list[dict[str, Any]]] = {}
+        for rule in self._places[where].get("replication", ()):
+            if not name.startswith(tuple(rule["prefixes"])):
+                continue
+            to = place(rule["to"])
+            replica = self.repositories(to).get(name, {})
+            known = {"IN_PROGRESS": replica.get("underway", ()), "FAILED": replica.get("failed", ())}
+            words = {digest(name, version): word for word, versions in known.items() for version in versions}
+            held = {image.digest for image in self.listing(to, name).images} if replica else set()
+            for lacking in {image.digest for image in self.listing(where, name).images} - held:
+                word = words.get(lacking)
+                status = [{"region": to.region, "registryId": to.account, "status": word}] if word else []
+                found.setdefault(lacking, []).extend(status)
+        return found
+
     def _tags(self, where: Place, name: str) -> dict[str, str]:
         described = self.repositories(where)[name]
         origin = self._tags(place(described["replica_of"]), name) if "replica_of" in described else {}
@@ -151,6 +168,16 @@ def calls(recorder: Recorder, described: Mapping[str, Any], registries: Registri
         else:
             yield recorder.counted("ecr", "DescribeImages", asked, len(registries.listing(recorder.place, name).images))
     yield from _scan_frequencies(recorder, repositories)
+    yield from _replication_statuses(recorder, registries)
+
+
+def _replication_statuses(recorder: Recorder, registries: Registries) -> Iterator[Call]:
+    """Return what became of the replication of each image that a replica lacks; ECR names none that was never begun."""
+    for name in sorted(registries.repositories(recorder.place)):
+        for lacking, statuses in sorted(registries.statuses(recorder.place, name).items()):
+            asked = {"repositoryName": name, "imageId": {"imageDigest": lacking}}
+            answer = {**asked, "replicationStatuses": statuses}
+            yield recorder.answered("ecr", "DescribeImageReplicationStatus", asked, answer)
 
 
 def _scan_frequencies(recorder: Recorder, repositories: Mapping[str, Any]) -> Iterator[Call]:
