@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -203,9 +203,16 @@ class Uses:
     seen: tuple[Use, ...]
     unseen: tuple[str, ...]
 
-    def of(self, repository: str) -> list[Use]:
+    def of(self, repository: str) -> Sequence[Use]:
         """Return the uses of one repository."""
-        return [use for use in self.seen if use.reference.repository == repository]
+        return self._by_repository.get(repository, ())
+
+    @cached_property
+    def _by_repository(self) -> Mapping[str, Sequence[Use]]:
+        found: dict[str, list[Use]] = {}
+        for use in self.seen:
+            found.setdefault(use.reference.repository, []).append(use)
+        return found
 
 
 TASK_DEFINITION, FUNCTION = "AWS::ECS::TaskDefinition", "AWS::Lambda::Function"
@@ -221,7 +228,9 @@ WORKLOADS = ("AWS::ECS::Service", "AWS::ECS::Task", FUNCTION, *KUBERNETES)
 """Whatever runs containers; `ContainerImages` of each says which images a live one runs."""
 
 _WORKLOADS = (*WORKLOADS, TASK_DEFINITION)
-_all_uses: WeakKeyDictionary[Model, tuple[tuple[Use, ...], tuple[tuple[Resource, str], ...]]] = WeakKeyDictionary()
+_Unread = Sequence[tuple[Resource, str]]
+_all_uses: WeakKeyDictionary[Model, tuple[Mapping[Place | None, Sequence[Use]], _Unread]] = WeakKeyDictionary()
+_by_registry: WeakKeyDictionary[Model, dict[Place, Uses]] = WeakKeyDictionary()
 
 
 def uses(model: Model, registry: Place) -> Uses:
@@ -230,6 +239,13 @@ def uses(model: Model, registry: Place) -> Uses:
     `unseen` speaks of workloads in the registry's own account and Region: what other accounts might pull can never
     be known to the end.  A task definition counts as a workload where a template declares it.
     """
+    known = _by_registry.setdefault(model, {})
+    if registry not in known:  # every repository of it asks
+        known[registry] = _uses(model, registry)
+    return known[registry]
+
+
+def _uses(model: Model, registry: Place) -> Uses:
     if model not in _all_uses:
         _all_uses[model] = _find_uses(model)
     seen, unread = _all_uses[model]
@@ -237,17 +253,20 @@ def uses(model: Model, registry: Place) -> Uses:
     if registry not in model.scanned:
         reasons.append(f"{registry} was not scanned")
     reasons += [f"'{workload.id}': {reason}" for workload, reason in unread if _may_be_in(workload, registry)]
-    return Uses(tuple(use for use in seen if use.reference.place == registry), tuple(dict.fromkeys(reasons)))
+    return Uses(tuple(seen.get(registry, ())), tuple(dict.fromkeys(reasons)))
 
 
-def _find_uses(model: Model) -> tuple[tuple[Use, ...], tuple[tuple[Resource, str], ...]]:
+def _find_uses(model: Model) -> tuple[Mapping[Place | None, Sequence[Use]], _Unread]:
     seen: list[Use] = []
     unread: list[tuple[Resource, str]] = []
     for type in _WORKLOADS:
         for workload in model.of_type(type):
             if type != TASK_DEFINITION or workload.locations:
                 _read_uses(workload, model, seen, unread)
-    return tuple(seen), tuple(unread)
+    by_registry: dict[Place | None, list[Use]] = {}
+    for use in seen:
+        by_registry.setdefault(use.reference.place, []).append(use)
+    return by_registry, unread
 
 
 def _read_uses(workload: Resource, model: Model, seen: list[Use], unread: list[tuple[Resource, str]]) -> None:

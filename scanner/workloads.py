@@ -14,6 +14,7 @@ from weakref import WeakKeyDictionary
 from scanner.images import Image, RepositoryKey
 from scanner.model import InsufficientData, Model, Pair, Place, Resource, Unknown
 from scanner.references import FUNCTION, KUBERNETES, TASK_DEFINITION, WORKLOADS, InvalidReference, Reference, Use, parse
+from scanner.replication import ROOT, by_prefix
 
 __all__ = [
     "FUNCTION",
@@ -24,6 +25,7 @@ __all__ = [
     "Container",
     "Replica",
     "cache_of",
+    "cached_on_both_sides",
     "can_pull",
     "containers",
     "definition_of",
@@ -222,11 +224,19 @@ def cache_of(model: Model, repository: RepositoryKey) -> Cache | None:
     """
     registry = model.find("AWS::ECR::Registry", "registry", Place(repository.account, repository.region))
     rules = (registry and registry["PullThroughCacheRules"]) or ()
-    found = [
-        Cache(rule["EcrRepositoryPrefix"], rule["UpstreamRegistryUrl"] or rule["UpstreamRegistry"]) for rule in rules
-    ]
-    fitting = [cache for cache in found if cache.prefix == "ROOT" or repository.name.startswith(f"{cache.prefix}/")]
-    return max(fitting, key=lambda cache: (cache.prefix != "ROOT", len(cache.prefix)), default=None)
+    for rule in by_prefix(rules, "EcrRepositoryPrefix", repository.name):
+        return Cache(rule["EcrRepositoryPrefix"], rule["UpstreamRegistryUrl"] or rule["UpstreamRegistry"])
+    return None
+
+
+def cached_on_both_sides(model: Model, repository: RepositoryKey, standby: Place) -> bool:
+    """Tell whether pull-through caches fill a repository and its counterpart, each with what is pulled there.
+
+    A rule for everything (`ROOT`) does not say so, for images may be pushed below it as well.  Raises
+    `InsufficientData` if the rules of a registry were not seen.
+    """
+    both = (repository, RepositoryKey.of(standby, repository.name))
+    return all((cache := cache_of(model, key)) is not None and cache.prefix != ROOT for key in both)
 
 
 _unseen: WeakKeyDictionary[Model, str | None] = WeakKeyDictionary()
