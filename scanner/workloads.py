@@ -14,7 +14,7 @@ from weakref import WeakKeyDictionary
 from scanner.images import Image, RepositoryKey
 from scanner.model import InsufficientData, Model, Pair, Place, Resource, Unknown
 from scanner.references import FUNCTION, KUBERNETES, TASK_DEFINITION, WORKLOADS, InvalidReference, Reference, Use, parse
-from scanner.replication import ROOT, by_prefix
+from scanner.replication import ROOT, by_prefix, counterpart_name
 
 __all__ = [
     "FUNCTION",
@@ -330,8 +330,19 @@ class Replica:
 
     @cached_property
     def repository(self) -> RepositoryKey:
-        """Return the repository the standby would pull from."""
-        return repository_there(self._model, self.reference, self._pair)
+        """Return the repository the standby would pull from: replication's, or the one that has the image instead."""
+        there = repository_there(self._model, self.reference, self._pair)
+        if self.counterpart is None or find_image(self._model, there, self.digest) is not None:
+            return there
+        return there if find_image(self._model, self.counterpart, self.digest) is None else self.counterpart
+
+    @cached_property
+    def counterpart(self) -> RepositoryKey | None:
+        """Return what the standby has for itself of a repository that is named after its Region, None of any other."""
+        there = repository_there(self._model, self.reference, self._pair)
+        here, place = (Place(key.account, key.region) for key in (self.source, there))
+        name = counterpart_name(there.name, here, place)
+        return None if name is None else RepositoryKey.of(place, name)
 
     @cached_property
     def original(self) -> Image | None:
