@@ -5,7 +5,7 @@ resource: AWS::ECR::Registry
 rationale: |
   When ECR creates a repository for a replica by a template, it does so as itself, which may neither use a KMS key nor set
   tags. For those the template needs a role that ECR can assume. Without one the creation fails, so the replication of
-  every image of a new repository fails too, and nobody is told.
+  every image of a new repository fails too, and only an event says so.
 remediation: |
   Give the template a role of the standby's own account that trusts `ecr.amazonaws.com` and allows `ecr:CreateRepository`,
   `ecr:ReplicateImage` and `ecr:TagResource`, and on the key `kms:CreateGrant`, `kms:RetireGrant` and `kms:DescribeKey`.

@@ -8,7 +8,7 @@ when: pair.image_distribution != 'dual-push'
 rationale: |
   Replication to another account needs the permission of that account: its registry policy must allow the source account
   `ecr:ReplicateImage`, and `ecr:CreateRepository` unless a repository of that name is already there. A creation template
-  that sets tags needs `ecr:TagResource` as well. Without it every replication fails, and nobody is told.
+  that sets tags needs `ecr:TagResource` as well. Without it every replication fails, and only an event says so.
 remediation: |
   Put a statement into the registry policy of the standby, or create the repositories there beforehand.
 
