@@ -6,6 +6,7 @@ As with a `Twin`, reading something here that nobody has seen raises `Insufficie
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import cached_property, partial
 from typing import Any, NamedTuple
@@ -14,7 +15,7 @@ from weakref import WeakKeyDictionary
 from scanner.images import Image, RepositoryKey
 from scanner.model import InsufficientData, Model, Pair, Place, Resource, Unknown
 from scanner.references import FUNCTION, KUBERNETES, TASK_DEFINITION, WORKLOADS, InvalidReference, Reference, Use, parse
-from scanner.replication import ROOT, by_prefix, counterpart_name
+from scanner.replication import ROOT, by_prefix, counterpart_name, replicates, rules_of
 
 __all__ = [
     "FUNCTION",
@@ -25,7 +26,7 @@ __all__ = [
     "Container",
     "Replica",
     "cache_of",
-    "cached_on_both_sides",
+    "cached_instead",
     "can_pull",
     "containers",
     "definition_of",
@@ -229,12 +230,16 @@ def cache_of(model: Model, repository: RepositoryKey) -> Cache | None:
     return None
 
 
-def cached_on_both_sides(model: Model, repository: RepositoryKey, standby: Place) -> bool:
-    """Tell whether pull-through caches fill a repository and its counterpart, each with what is pulled there.
+def cached_instead(model: Model, repository: RepositoryKey, standby: Place) -> bool:
+    """Tell whether no replication brings a repository to a standby, for pull-through caches fill it on both sides.
 
     A rule for everything (`ROOT`) does not say so, for images may be pushed below it as well.  Raises
-    `InsufficientData` if the rules of a registry were not seen.
+    `InsufficientData` if the cache rules of a registry were not seen.
     """
+    registry = model.find("AWS::ECR::Registry", "registry", Place(repository.account, repository.region))
+    with suppress(InsufficientData):
+        if registry is not None and replicates(rules_of(registry), repository.name, standby):
+            return False
     both = (repository, RepositoryKey.of(standby, repository.name))
     return all((cache := cache_of(model, key)) is not None and cache.prefix != ROOT for key in both)
 

@@ -25,7 +25,7 @@ traps:
   - An image without a push time cannot be too old for certain, so it is undecided.
   - Without a declared RPO no age is too great; nothing missing passes, and anything missing is undecided.
   - Archived images of the primary are not replicated, so they are not missing.
-  - Pull through caches on both sides hold what was pulled on each; image-cached-image-warm-in-standby judges what is needed.
+  - Where no rule copies them, pull through caches on both sides hold what was pulled on each; image-cached-image-warm-in-standby judges what is needed.
   - A repository that is named after its Region has another name in the standby; repository-name-has-no-region judges that.
 controls:
   aws-well-architected: [REL13-BP01]
@@ -102,7 +102,7 @@ from datetime import timedelta
 from scanner.images import ImageIndex, Listing, RepositoryKey
 from scanner.replication import counterpart_name
 from scanner.rule import Evidence, NotApplicable, Undecided, Violation
-from scanner.workloads import cached_on_both_sides
+from scanner.workloads import cached_instead
 
 
 def check(twin, model, parameters):
@@ -130,7 +130,7 @@ def check(twin, model, parameters):
         return
     if counterpart_name(name, twin.primary.place, twin.pair.standby) is not None:
         yield NotApplicable("The repository is named after its Region, so its counterpart has another name.")
-    elif cached_on_both_sides(model, primary, twin.pair.standby):
+    elif cached_instead(model, primary, twin.pair.standby):
         yield NotApplicable("Pull through caches fill it on both sides, each with what is pulled there.")
     elif rpo is None:
         yield Undecided(f"{what}; declare `rpo` of the pair in regionproof.yaml to say how old the oldest may be.")

@@ -197,7 +197,7 @@ from scanner.model import InsufficientData
 from scanner.references import uses
 from scanner.replication import counterpart_name, replicates, rules_of
 from scanner.rule import Evidence, NotApplicable, Undecided, Violation
-from scanner.workloads import cached_on_both_sides
+from scanner.workloads import cached_instead
 
 
 def check(twin, model, parameters):
@@ -232,4 +232,4 @@ def gets_there_otherwise(name, twin, model):
     """Tell whether a repository is none that replication could bring: one of each Region, or a cache on both sides."""
     place, standby = twin.primary.place, twin.pair.standby
     named = counterpart_name(name, place, standby) is not None
-    return named or cached_on_both_sides(model, RepositoryKey.of(place, name), standby)
+    return named or cached_instead(model, RepositoryKey.of(place, name), standby)

@@ -30,7 +30,7 @@ traps:
     minutes after it may be on its way.
   - >-
     A repository of another name does not count, however alike: a pull asks for the same name.
-  - A pull through cache of the standby makes its repositories when they are first pulled from, so they need not be there.
+  - Where no rule copies them, a pull through cache of the standby makes its repositories when they are first pulled from, so they need not be there.
   - Archived images are not replicated, so a repository that holds nothing else has no replica.
 controls:
   nist-800-53: [CP-6]
@@ -104,7 +104,7 @@ examples:
 from scanner.images import RepositoryKey
 from scanner.replication import counterpart_name
 from scanner.rule import NotApplicable, Undecided, Violation
-from scanner.workloads import cached_on_both_sides
+from scanner.workloads import cached_instead
 
 
 def check(twin, model, parameters):
@@ -122,7 +122,7 @@ def check(twin, model, parameters):
     images = [image for image in model.images.images(primary) if image.status == "ACTIVE"]
     if not images:
         yield NotApplicable("The repository holds no image that could be pulled, so there was nothing to replicate.")
-    elif cached_on_both_sides(model, primary, standby):
+    elif cached_instead(model, primary, standby):
         yield NotApplicable("A pull through cache of the standby makes the repository with the first pull.")
     elif all(image.pushed_at is not None and image.pushed_at > model.as_of - parameters["grace"] for image in images):
         yield Undecided(

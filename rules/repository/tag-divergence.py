@@ -32,7 +32,7 @@ traps:
   - >-
     A standby with immutable tags takes the image and drops a tag that is taken: the digest is there, the tag is not.
   - A tag whose image is missing altogether is no divergence; repository-images-replicated judges that.
-  - In pull through caches on both sides a tag is what upstream called so when it was pulled, so they are not compared.
+  - In pull through caches on both sides that no rule copies, a tag is what upstream called so when it was pulled, so they are not compared.
 controls:
   nist-800-53: [CM-2, SI-7]
   aws-well-architected: [REL13-BP04]
@@ -92,7 +92,7 @@ examples:
 
 from scanner.images import RepositoryKey
 from scanner.rule import Evidence, NotApplicable, Violation
-from scanner.workloads import cached_on_both_sides
+from scanner.workloads import cached_instead
 
 
 def check(twin, model, parameters):
@@ -118,7 +118,7 @@ def check(twin, model, parameters):
             lost.append(tag)
 
     yield Evidence(tags=len(here), moved=len(moved), lost=len(lost), sample=[*moved, *lost][:5])
-    if (moved or lost) and cached_on_both_sides(model, primary, twin.pair.standby):
+    if (moved or lost) and cached_instead(model, primary, twin.pair.standby):
         yield NotApplicable("Pull through caches fill it on both sides, each with what is pulled there.")
         return
     if moved:
