@@ -11,6 +11,8 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import product
+from math import prod
 from typing import Any
 
 from scanner.model import InsufficientData
@@ -23,6 +25,9 @@ _STATEMENT = frozenset(
 
 ANYONE = "*"
 """The principal of a statement that names nobody in particular."""
+
+MAX_CONTEXTS = 1000
+"""A condition that can be met in more ways than this is not taken apart."""
 
 
 class Decision(StrEnum):
@@ -126,22 +131,27 @@ def grants(policy: Any, actions: Sequence[str], resource: str) -> list[Grant]:
 
 
 def _named_by(statement: Any) -> Iterator[tuple[str, dict[str, str]]]:
-    """Yield whom an Allow statement names, with a value for each condition key that would meet its condition."""
+    """Yield whom an Allow statement names, once for each choice of values that would meet its condition."""
     if isinstance(statement, InsufficientData):
         raise statement
     if statement["Effect"] == "Deny":
         return
     value, negated = _either(statement, "Principal")
-    context = dict(_met(statement.get("Condition") or {}))
+    conditions = dict(_met(statement.get("Condition") or {}))
+    if prod(map(len, conditions.values())) > MAX_CONTEXTS:
+        raise InsufficientData(f"{_named(statement)} has too many values in its condition to be worked out")
     for kind, name in [("*", ANYONE)] if negated else _principals(value):
-        yield name.lower() if kind == "Service" else _account(name) if _is_whole_account(name) else name, context
+        principal = name.lower() if kind == "Service" else _account(name) if _is_whole_account(name) else name
+        for values in product(*conditions.values()):
+            yield principal, dict(zip(conditions, values, strict=True))
 
 
-def _met(operators: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+def _met(operators: Mapping[str, Any]) -> Iterator[tuple[str, list[str]]]:
+    """Yield the keys of a condition, each with the values that meet it: any of them does."""
     for name, keys in operators.items():
         for key, wanted in keys.items():
             if name.lower() in OPERATORS and not isinstance(wanted, bool | int):
-                yield key.lower(), _strings(wanted, "Condition")[0]
+                yield key.lower(), _strings(wanted, "Condition")
 
 
 def permits(policies: Iterable[Any], action: str, resource: str, context: Mapping[str, str] | None = None) -> Answer:

@@ -435,7 +435,7 @@ def granted(*statements):
         ([statement(Condition={"Bool": {"x": True}})], {(ACCOUNT, ()): UNDECIDED}),
         (
             [statement(Principal=LAMBDA, Condition={"StringLike": {"aws:sourceArn": ["a:*", "b:*"]}})],
-            {("lambda.amazonaws.com", (("aws:sourcearn", "a:*"),)): ALLOWED},
+            {("lambda.amazonaws.com", (("aws:sourcearn", arn),)): ALLOWED for arn in ("a:*", "b:*")},
         ),
         (
             [statement(Condition={"StringEquals": {"k": "1"}}), statement(Condition={"StringEquals": {"k": "2"}})],
@@ -446,6 +446,13 @@ def granted(*statements):
 )
 def test_who_is_let_do_all_of_it(statements, expected):
     assert granted(*statements) == expected
+
+
+def test_a_condition_with_too_many_ways_to_meet_it_is_not_taken_apart():
+    values = [str(number) for number in range(100)]
+    assert len(granted(statement(Condition={"StringEquals": {"a": values, "b": values[:10]}}))) == 1000
+    with pytest.raises(InsufficientData, match="too many values"):
+        granted(statement(Condition={"StringEquals": {"a": values, "b": values[:11]}}))
 
 
 def test_no_policy_grants_nothing():

@@ -37,6 +37,7 @@ traps:
   - A registry that the estate runs itself looks like another vendor's; it is declared under `allowed`.
   - Where the standby's cache holds the image, nodes may be told to use it, which no API shows, so it is undecided.
   - A name without a host is an image of Docker Hub.
+  - A standby that has a counterpart of its own starts that one, which is judged instead.
 controls:
   aws-well-architected: [REL13-BP02]
 parameters:
@@ -55,6 +56,9 @@ examples:
             ContainerDefinitions:
               - {Name: api, Image: "111122223333.dkr.ecr.us-east-1.amazonaws.com/shop/api:1.2"}
               - {Name: cni, Image: "602401143452.dkr.ecr.us-east-1.amazonaws.com/amazon-k8s-cni:v1"}
+    - Resources:  # what starts in the standby is its own, which is judged by itself
+        task: {Type: AWS::ECS::TaskDefinition, Properties: {Family: api, ContainerDefinitions: [{Name: api, Image: "nginx:1.27"}]}}
+        there: {Type: AWS::ECS::TaskDefinition, Region: us-west-2, Properties: {Family: api, ContainerDefinitions: [{Name: api, Image: "111122223333.dkr.ecr.us-west-2.amazonaws.com/hub/nginx:1.27"}]}}
     - Resources:  # declared
         web: &deployment
           Type: Kubernetes::Deployment
@@ -124,6 +128,8 @@ examples:
           Region: us-west-2
           Properties: {EcrRepositoryPrefix: quay, UpstreamRegistryUrl: quay.io, UpstreamRepositoryPrefix: ROOT}
       Images: [{Repository: quay/team/web, Digest: "sha256:eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee", Region: us-west-2}]
+    - Resources: {task: *hub, registry: *nothing}  # whether the standby has a definition of its own was not seen
+      Gaps: [{Reason: AccessDeniedException, Type: "AWS::ECS::TaskDefinition", Operation: "ecs:ListServices", Region: us-west-2}]
     - Resources:  # the images of its repository were not listed
         task: *hub
         cache: *cache
@@ -152,7 +158,8 @@ HUB = ("docker.io", "registry-1.docker.io")
 
 
 def check(definition, model, parameters):
-    standbys = standbys_for(model, definition.place)
+    here = definition.place
+    standbys = [place for place in standbys_for(model, here) if place == here or not replaced(definition, place, model)]
     if not standbys:
         yield NotApplicable("Nothing of this account and Region is to start in a standby.")
         return
@@ -169,6 +176,11 @@ def check(definition, model, parameters):
             outcomes.append(Undecided(f"Whether an image is external is not known: {reason}.", container.pointer))
     yield Evidence(containers=len(named), external=external)
     yield from outcomes
+
+
+def replaced(definition, place, model):
+    """Tell whether a standby has a counterpart of its own, which is judged by itself."""
+    return model.find(definition.type, definition.name, place, code=bool(definition.locations)) is not None
 
 
 def judge(container, cached):
