@@ -18,7 +18,7 @@ remediation: |
         "Action": ["ecr:ReplicateImage", "ecr:CreateRepository", "ecr:TagResource"],
         "Resource": "arn:aws:ecr:<standby>:<standby account>:repository/*"}]}'
 
-  In CloudFormation: `AWS::ECR::RegistryPolicy` in the standby. Copy what failed with `aws ecr start-replication-backfill`.
+  In CloudFormation: `AWS::ECR::RegistryPolicy`, in Terraform: `aws_ecr_registry_policy`, in the standby. Copy what failed with `aws ecr start-replication-backfill`.
 references:
   - https://docs.aws.amazon.com/AmazonECR/latest/userguide/registry-permissions-create-replication.html
   - https://docs.aws.amazon.com/AmazonECR/latest/userguide/registry-permissions.html

@@ -27,8 +27,9 @@ remediation: |
       # add {"filter": "<prefix>", "filterType": "PREFIX_MATCH"} to repositoryFilters
       aws ecr put-replication-configuration --region <primary> --replication-configuration file://replication.json
 
-  In CloudFormation: `RepositoryFilters` of the rule in `AWS::ECR::ReplicationConfiguration`. Then copy what was pushed
-  before with `aws ecr start-replication-backfill`.
+  In CloudFormation: `RepositoryFilters` of the rule in `AWS::ECR::ReplicationConfiguration`; in Terraform:
+  `repository_filter` of `aws_ecr_replication_configuration`. Then copy what was pushed before with
+  `aws ecr start-replication-backfill`.
 references:
   - https://docs.aws.amazon.com/AmazonECR/latest/userguide/registry-settings-examples.html
   - https://docs.aws.amazon.com/AmazonECR/latest/userguide/replication.html

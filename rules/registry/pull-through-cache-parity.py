@@ -38,6 +38,7 @@ traps:
   - A rule under whose prefix no workload pulls is not asked for in the standby.
   - A credential of the same name is not enough, for the secret has to be in the standby's own account and Region.
   - Where the upstream is an ECR registry of the primary's Region, that of the same account in the standby's Region is the better one there.
+  - A cache of another account's ECR registry needs a role instead of a credential, one of its own account does not.
   - Under the prefix ROOT an image may have been cached or pushed, so what lacks such a rule is unknown.
 examples:
   pass:
@@ -75,7 +76,17 @@ examples:
         registry: {Type: AWS::ECR::Registry, Properties: {PullThroughCacheRules: [&third {EcrRepositoryPrefix: hub, UpstreamRegistryUrl: 444455556666.dkr.ecr.eu-west-1.amazonaws.com}]}}
         target: {Type: AWS::ECR::Registry, Region: us-west-2, Properties: {PullThroughCacheRules: [*third]}}
         web: *web
+    - Resources:  # a role is needed for another account alone, and IAM is global
+        registry: {Type: AWS::ECR::Registry, Properties: {PullThroughCacheRules: [&role {EcrRepositoryPrefix: hub, UpstreamRegistryUrl: 444455556666.dkr.ecr.eu-west-1.amazonaws.com, CustomRoleArn: "arn:aws:iam::111122223333:role/cache"}]}}
+        target: {Type: AWS::ECR::Registry, Region: us-west-2, Properties: {PullThroughCacheRules: [*role]}}
+        own: {Type: AWS::ECR::Registry, Account: "444455556666", Region: us-west-2, Properties: {PullThroughCacheRules: [{EcrRepositoryPrefix: hub, UpstreamRegistryUrl: 444455556666.dkr.ecr.eu-west-1.amazonaws.com}]}}
+        web: *web
+      Pairs: [{primary: us-east-1, standby: us-west-2}, {primary: us-east-1, standby: {account: "444455556666", region: us-west-2}}]
   fail:
+    - Resources:  # the role by which the other account lets it in was forgotten
+        registry: &by-role {Type: AWS::ECR::Registry, Properties: {PullThroughCacheRules: [{EcrRepositoryPrefix: hub, UpstreamRegistry: ecr, UpstreamRegistryUrl: 444455556666.dkr.ecr.us-east-1.amazonaws.com, CustomRoleArn: "arn:aws:iam::111122223333:role/cache"}]}}
+        target: {Type: AWS::ECR::Registry, Region: us-west-2, Properties: {PullThroughCacheRules: [{EcrRepositoryPrefix: hub, UpstreamRegistry: ecr, UpstreamRegistryUrl: 444455556666.dkr.ecr.us-west-2.amazonaws.com}]}}
+        web: *web
     - Resources:  # the registry of another account
         registry: *of-ecr
         target: {Type: AWS::ECR::Registry, Region: us-west-2, Properties: {PullThroughCacheRules: [{EcrRepositoryPrefix: hub, UpstreamRegistryUrl: 777788889999.dkr.ecr.us-west-2.amazonaws.com}]}}
@@ -200,6 +211,11 @@ def what_is_missing(rule, twin):
         return f"has no cache rule for '{prefix}'"
     if not same_upstream(rule, other, twin):
         return f"caches something else under '{prefix}'"
+    upstream = (
+        ecr_registry(other["UpstreamRegistryUrl"]) if rule["CustomRoleArn"] and not other["CustomRoleArn"] else None
+    )
+    if upstream is not None and upstream.account != standby.account:
+        return f"has no role for the upstream of '{prefix}'"
     if rule["CredentialArn"] and not other["CredentialArn"]:
         return f"has no credential for the upstream of '{prefix}'"
     if other["CredentialArn"] and other["CredentialArn"].split(":")[3:5] != [standby.region, standby.account]:

@@ -19,7 +19,8 @@ remediation: |
       aws ecr start-replication-backfill --region <primary> --destination region=<standby>,registryId=<standby account>
 
   In CloudFormation: `EncryptionConfiguration` of `AWS::ECR::Repository` or `AWS::ECR::RepositoryCreationTemplate` in the
-  standby; on a repository, a change replaces it.
+  standby, in Terraform `encryption_configuration` of `aws_ecr_repository` or `aws_ecr_repository_creation_template`; on a
+  repository, a change replaces it. Until the copy is complete the standby lacks the images.
 references:
   - https://docs.aws.amazon.com/AmazonECR/latest/userguide/encryption-at-rest.html
   - https://docs.aws.amazon.com/AmazonECR/latest/userguide/repository-creation-templates.html

@@ -19,7 +19,8 @@ remediation: |
 
       aws ecr create-repository --region <standby> --repository-name <name> --image-tag-mutability IMMUTABLE
 
-  In CloudFormation: deploy the stack that holds the `AWS::ECR::Repository` in both Regions. Then make sure that a
+  In CloudFormation: deploy the stack that holds the `AWS::ECR::Repository` in both Regions; in Terraform: one
+  `aws_ecr_repository` for each. Then make sure that a
   replication rule covers the name, and copy what is there with `aws ecr start-replication-backfill`.
 references:
   - https://docs.aws.amazon.com/AmazonECR/latest/userguide/replication.html
