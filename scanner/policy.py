@@ -16,7 +16,7 @@ from math import prod
 from typing import Any
 
 from scanner.model import InsufficientData
-from scanner.patterns import OPERATORS, compare, glob, is_pattern, matches_arn
+from scanner.patterns import NEGATED, OPERATORS, all_of, any_of, compare, glob, is_pattern, matches_arn
 
 _STATEMENT = frozenset(
     ("Sid", "Effect", "Principal", "NotPrincipal", "Action", "NotAction", "Resource", "NotResource", "Condition")
@@ -251,7 +251,7 @@ def _applies(statement: Mapping[str, Any], request: _Request) -> tuple[bool | No
             reason = str(gap)
         if results[-1] is None:
             undecided = undecided or reason
-    return _all(results), undecided or f"{_named(statement)} applies"
+    return all_of(results), undecided or f"{_named(statement)} applies"
 
 
 def _named(statement: Mapping[str, Any]) -> str:
@@ -278,7 +278,7 @@ def _principal(statement: Mapping[str, Any], request: _Request) -> bool | None:
         raise _Malformed("a statement of the policy names no principal")
     found = [_is_principal(kind, name, request.principal) for kind, name in _principals(value)]
     if not negated:
-        return _any(found)
+        return any_of(found)
     if None not in found:
         return True not in found
     return None
@@ -352,7 +352,7 @@ def _resource(statement: Mapping[str, Any], request: _Request) -> bool | None:
         raise _Malformed("a statement of an identity's policy names no resource")
     if value is None:
         return True  # a repository policy names no resource: it is the repository
-    found = _any(matches_arn(pattern, request.resource) for pattern in _strings(value, "Resource"))
+    found = any_of(matches_arn(pattern, request.resource) for pattern in _strings(value, "Resource"))
     return None if found is None else found is not negated
 
 
@@ -362,18 +362,20 @@ def _condition(statement: Mapping[str, Any], request: _Request) -> bool | None:
         return True
     if not isinstance(operators, dict):
         raise _Malformed("a condition of the policy is not an object")
-    return _all(_operator(name, operators, request.context) for name in operators)
+    return all_of(_operator(name, operators, request.context) for name in operators)
 
 
 def _operator(name: str, operators: Mapping[str, Any], context: Mapping[str, str]) -> bool | None:
-    test = OPERATORS.get(name.lower())
+    plain = NEGATED.get(name.lower(), name.lower())
+    test, negated = OPERATORS.get(plain), plain != name.lower()
     try:
         keys = operators[name]
         if not isinstance(keys, dict):
             raise _Malformed("a condition of the policy is not an object")
-        return _all(_key(test, key, keys, context) for key in keys)
+        found = [_key(test, key, keys, context) for key in keys]
     except InsufficientData:
         return None
+    return all_of(None if one is None else one is not negated for one in found)
 
 
 def _key(
@@ -386,7 +388,7 @@ def _key(
     if test is None or key.lower() not in context:
         return None
     have = context[key.lower()]
-    return _any(None if "${" in str(value) else compare(test, str(value), have) for value in wanted)
+    return any_of(None if "${" in str(value) else compare(test, str(value), have) for value in wanted)
 
 
 def _strings(value: Any, element: str) -> list[str]:
@@ -394,13 +396,3 @@ def _strings(value: Any, element: str) -> list[str]:
     if not isinstance(values, list) or not values or not all(isinstance(item, str) for item in values):
         raise _Malformed(f"an element {element} of the policy is neither a text nor a list of texts")
     return list(values)
-
-
-def _any(results: Iterable[bool | None]) -> bool | None:
-    found = set(results)
-    return True if True in found else None if None in found else False
-
-
-def _all(results: Iterable[bool | None]) -> bool | None:
-    found = set(results)
-    return False if False in found else None if None in found else True

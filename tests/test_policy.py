@@ -134,7 +134,15 @@ CONTEXT = {"aws:PrincipalAccount": ACCOUNT, "aws:PrincipalOrgID": "o-example", "
         ({"ArnEquals": {"aws:SourceArn": f"arn:aws:iam::{OTHER}:role/*"}}, DENIED),
         ({"StringEquals": {"aws:SourceVpc": "vpc-1"}}, UNDECIDED),
         ({"StringEquals": {"aws:PrincipalOrgID": "${aws:PrincipalTag/org}"}}, UNDECIDED),
-        ({"StringNotEquals": {"aws:PrincipalOrgID": "o-example"}}, UNDECIDED),
+        ({"StringNotEquals": {"aws:PrincipalOrgID": "o-example"}}, DENIED),
+        ({"StringNotEquals": {"aws:PrincipalOrgID": ["o-other", "o-example"]}}, DENIED),
+        ({"StringNotEquals": {"aws:PrincipalOrgID": ["o-other", "o-third"]}}, ALLOWED),
+        ({"StringNotEquals": {"aws:PrincipalOrgID": ["o-other", "${aws:PrincipalTag/org}"]}}, UNDECIDED),
+        ({"StringNotEquals": {"aws:SourceVpc": "vpc-1"}}, UNDECIDED),
+        ({"StringNotLike": {"aws:PrincipalOrgID": "o-ex*"}}, DENIED),
+        ({"StringNotLike": {"aws:PrincipalOrgID": "p-*", "aws:PrincipalAccount": ACCOUNT}}, DENIED),
+        ({"ArnNotEquals": {"aws:SourceArn": ROLE}}, DENIED),
+        ({"ArnNotLike": {"aws:SourceArn": f"arn:aws:iam::{OTHER}:role/*"}}, ALLOWED),
         ({"ForAnyValue:StringLike": {"aws:PrincipalOrgPaths": "o-example/*"}}, UNDECIDED),
         ({"Bool": {"aws:SecureTransport": True}}, UNDECIDED),
         ({"StringEquals": {"aws:SourceVpc": "vpc-1", "aws:PrincipalAccount": OTHER}}, DENIED),
@@ -397,7 +405,14 @@ def test_not_principal_is_the_complement_of_principal(named, asked):
 
 @given(
     st.sampled_from(
-        ["NumericLessThan", "DateGreaterThan", "IpAddress", "StringNotLike", "Null", "ForAllValues:StringLike"]
+        [
+            "NumericLessThan",
+            "DateGreaterThan",
+            "IpAddress",
+            "StringNotEqualsIgnoreCase",
+            "Null",
+            "ForAllValues:StringLike",
+        ]
     ),
     st.sampled_from(["aws:PrincipalAccount", "aws:SourceIp"]),
     st.sampled_from(["Allow", "Deny"]),
