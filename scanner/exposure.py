@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from scanner.model import InsufficientData
-from scanner.policy import _any, _either, _Malformed, _match, _named, _principals, _Request, _statements, _strings
+from scanner.patterns import any_of
+from scanner.policy import _either, _Malformed, _match, _named, _principals, _Request, _statements, _strings
 
 
 def forbids(policy: Any, principal: str, action: str, resource: str) -> bool | None:
@@ -23,7 +24,7 @@ def forbids(policy: Any, principal: str, action: str, resource: str) -> bool | N
         matches = [_match(statement, request) for statement in _statements(policy)]
     except (InsufficientData, _Malformed):
         return None
-    return _any(match.applies for match in matches if "Deny" in match.effects)
+    return any_of(match.applies for match in matches if "Deny" in match.effects)
 
 
 RESTRICTING = frozenset(

@@ -137,9 +137,10 @@ def claims(policy_text: str, images: Sequence[Image]) -> Mapping[str, tuple[int,
 def selections(policy_text: str) -> list[tuple[int, str, str]]:
     """Return priority, tag status and count type of each rule, in the order in which they claim images.
 
-    Raises `InsufficientData` as `evaluate`.
+    The tag status of a rule for whatever tag is `*`.  Raises `InsufficientData` as `evaluate`.
     """
-    return [(rule.priority, rule.tag_status, rule.count_type) for rule in _rules(policy_text)]
+    rules = _rules(policy_text)
+    return [(rule.priority, "*" if set(rule.patterns) == {"*"} else rule.tag_status, rule.count_type) for rule in rules]
 
 
 def _possible_children(images: Sequence[Image]) -> frozenset[str]:

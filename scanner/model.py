@@ -184,8 +184,8 @@ class Model:
         self._seen: dict[_Name, Resource] = {}
         self._declared: dict[_Name, Resource] = {}
         self._vague: dict[tuple[str, str | None], list[Resource]] = {}
-        # What an account showed stands over what a file says of the same resource, so files come first.
-        for resource in sorted(resources, key=lambda resource: not resource.locations):
+        # What comes later stands over what shares its name: accounts over files, and of revisions the newest.
+        for resource in sorted(resources, key=lambda resource: (not resource.locations, _revision(resource.id))):
             self._by_type.setdefault(resource.type, {})[resource.id] = resource
             if resource.name is None or resource.account is None or resource.region is None:
                 self._vague.setdefault((resource.type, resource.name), []).append(resource)
@@ -386,6 +386,12 @@ def _is_at(declared: Place, place: Place) -> bool:
 
 def _may_be_in(resource: Resource, place: Place) -> bool:
     return resource.account in (None, place.account) and resource.region in (None, place.region)
+
+
+def _revision(id: str) -> int:
+    """Return the number at the end of the ARN of a task definition, 0 where there is none."""
+    last = id.rpartition(":")[2]
+    return int(last) if last.isascii() and last.isdecimal() and len(last) < 20 else 0
 
 
 def _place_in(id: str) -> tuple[str | None, str | None]:

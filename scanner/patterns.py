@@ -6,7 +6,7 @@ reference_policies_elements_condition_operators.html.  None says that it cannot 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from fnmatch import fnmatchcase
 
 _SOME = "\0"
@@ -44,6 +44,14 @@ OPERATORS: Mapping[str, Callable[[str, str], bool | None]] = {
 }
 """The condition operators that are understood, by their names in lower case: what a policy wants, and what there is."""
 
+NEGATED: Mapping[str, str] = {
+    "stringnotequals": "stringequals",
+    "stringnotlike": "stringlike",
+    "arnnotequals": "arnequals",
+    "arnnotlike": "arnlike",
+}
+"""The operators that hold where another one does not: of several values, none may match."""
+
 
 def compare(test: Callable[[str, str], bool | None], wanted: str, have: str) -> bool | None:
     """Return what an operator says of a value; of one that is a pattern itself, None if only some of it is wanted."""
@@ -54,3 +62,15 @@ def compare(test: Callable[[str, str], bool | None], wanted: str, have: str) -> 
     apart = wanted.split(":", 5), have.split(":", 5)
     parts = zip(*apart, strict=True) if len(apart[0]) == len(apart[1]) else ()
     return False if any(not is_pattern(own) and not glob(part, own) for part, own in parts) else None
+
+
+def any_of(results: Iterable[bool | None]) -> bool | None:
+    """Return whether one of the results is true."""
+    found = set(results)
+    return True if True in found else None if None in found else False
+
+
+def all_of(results: Iterable[bool | None]) -> bool | None:
+    """Return whether all of the results are true."""
+    found = set(results)
+    return False if False in found else None if None in found else True

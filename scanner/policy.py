@@ -11,10 +11,12 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import product
+from math import prod
 from typing import Any
 
 from scanner.model import InsufficientData
-from scanner.patterns import OPERATORS, compare, glob, is_pattern, matches_arn
+from scanner.patterns import NEGATED, OPERATORS, all_of, any_of, compare, glob, is_pattern, matches_arn
 
 _STATEMENT = frozenset(
     ("Sid", "Effect", "Principal", "NotPrincipal", "Action", "NotAction", "Resource", "NotResource", "Condition")
@@ -23,6 +25,9 @@ _STATEMENT = frozenset(
 
 ANYONE = "*"
 """The principal of a statement that names nobody in particular."""
+
+MAX_CONTEXTS = 1000
+"""A condition that can be met in more ways than this is not taken apart."""
 
 
 class Decision(StrEnum):
@@ -126,22 +131,27 @@ def grants(policy: Any, actions: Sequence[str], resource: str) -> list[Grant]:
 
 
 def _named_by(statement: Any) -> Iterator[tuple[str, dict[str, str]]]:
-    """Yield whom an Allow statement names, with a value for each condition key that would meet its condition."""
+    """Yield whom an Allow statement names, once for each choice of values that would meet its condition."""
     if isinstance(statement, InsufficientData):
         raise statement
     if statement["Effect"] == "Deny":
         return
     value, negated = _either(statement, "Principal")
-    context = dict(_met(statement.get("Condition") or {}))
+    conditions = dict(_met(statement.get("Condition") or {}))
+    if prod(map(len, conditions.values())) > MAX_CONTEXTS:
+        raise InsufficientData(f"{_named(statement)} has too many values in its condition to be worked out")
     for kind, name in [("*", ANYONE)] if negated else _principals(value):
-        yield name.lower() if kind == "Service" else _account(name) if _is_whole_account(name) else name, context
+        principal = name.lower() if kind == "Service" else _account(name) if _is_whole_account(name) else name
+        for values in product(*conditions.values()):
+            yield principal, dict(zip(conditions, values, strict=True))
 
 
-def _met(operators: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+def _met(operators: Mapping[str, Any]) -> Iterator[tuple[str, list[str]]]:
+    """Yield the keys of a condition, each with the values that meet it: any of them does."""
     for name, keys in operators.items():
         for key, wanted in keys.items():
             if name.lower() in OPERATORS and not isinstance(wanted, bool | int):
-                yield key.lower(), _strings(wanted, "Condition")[0]
+                yield key.lower(), _strings(wanted, "Condition")
 
 
 def permits(policies: Iterable[Any], action: str, resource: str, context: Mapping[str, str] | None = None) -> Answer:
@@ -241,7 +251,7 @@ def _applies(statement: Mapping[str, Any], request: _Request) -> tuple[bool | No
             reason = str(gap)
         if results[-1] is None:
             undecided = undecided or reason
-    return _all(results), undecided or f"{_named(statement)} applies"
+    return all_of(results), undecided or f"{_named(statement)} applies"
 
 
 def _named(statement: Mapping[str, Any]) -> str:
@@ -268,7 +278,7 @@ def _principal(statement: Mapping[str, Any], request: _Request) -> bool | None:
         raise _Malformed("a statement of the policy names no principal")
     found = [_is_principal(kind, name, request.principal) for kind, name in _principals(value)]
     if not negated:
-        return _any(found)
+        return any_of(found)
     if None not in found:
         return True not in found
     return None
@@ -342,7 +352,7 @@ def _resource(statement: Mapping[str, Any], request: _Request) -> bool | None:
         raise _Malformed("a statement of an identity's policy names no resource")
     if value is None:
         return True  # a repository policy names no resource: it is the repository
-    found = _any(matches_arn(pattern, request.resource) for pattern in _strings(value, "Resource"))
+    found = any_of(matches_arn(pattern, request.resource) for pattern in _strings(value, "Resource"))
     return None if found is None else found is not negated
 
 
@@ -352,18 +362,20 @@ def _condition(statement: Mapping[str, Any], request: _Request) -> bool | None:
         return True
     if not isinstance(operators, dict):
         raise _Malformed("a condition of the policy is not an object")
-    return _all(_operator(name, operators, request.context) for name in operators)
+    return all_of(_operator(name, operators, request.context) for name in operators)
 
 
 def _operator(name: str, operators: Mapping[str, Any], context: Mapping[str, str]) -> bool | None:
-    test = OPERATORS.get(name.lower())
+    plain = NEGATED.get(name.lower(), name.lower())
+    test, negated = OPERATORS.get(plain), plain != name.lower()
     try:
         keys = operators[name]
         if not isinstance(keys, dict):
             raise _Malformed("a condition of the policy is not an object")
-        return _all(_key(test, key, keys, context) for key in keys)
+        found = [_key(test, key, keys, context) for key in keys]
     except InsufficientData:
         return None
+    return all_of(None if one is None else one is not negated for one in found)
 
 
 def _key(
@@ -376,7 +388,7 @@ def _key(
     if test is None or key.lower() not in context:
         return None
     have = context[key.lower()]
-    return _any(None if "${" in str(value) else compare(test, str(value), have) for value in wanted)
+    return any_of(None if "${" in str(value) else compare(test, str(value), have) for value in wanted)
 
 
 def _strings(value: Any, element: str) -> list[str]:
@@ -384,13 +396,3 @@ def _strings(value: Any, element: str) -> list[str]:
     if not isinstance(values, list) or not values or not all(isinstance(item, str) for item in values):
         raise _Malformed(f"an element {element} of the policy is neither a text nor a list of texts")
     return list(values)
-
-
-def _any(results: Iterable[bool | None]) -> bool | None:
-    found = set(results)
-    return True if True in found else None if None in found else False
-
-
-def _all(results: Iterable[bool | None]) -> bool | None:
-    found = set(results)
-    return False if False in found else None if None in found else True

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -229,9 +229,16 @@ class Uses:
     seen: tuple[Use, ...]
     unseen: tuple[str, ...]
 
-    def of(self, repository: str) -> list[Use]:
+    def of(self, repository: str) -> Sequence[Use]:
         """Return the uses of one repository."""
-        return [use for use in self.seen if use.reference.repository == repository]
+        return self._by_repository.get(repository, ())
+
+    @cached_property
+    def _by_repository(self) -> Mapping[str, Sequence[Use]]:
+        found: dict[str, list[Use]] = {}
+        for use in self.seen:
+            found.setdefault(use.reference.repository, []).append(use)
+        return found
 
 
 TASK_DEFINITION, FUNCTION = "AWS::ECS::TaskDefinition", "AWS::Lambda::Function"
@@ -249,6 +256,7 @@ WORKLOADS = ("AWS::ECS::Service", "AWS::ECS::Task", FUNCTION, *KUBERNETES)
 _WORKLOADS = (*WORKLOADS, TASK_DEFINITION)
 _Found = tuple[dict[Place | None, tuple[Use, ...]], tuple[tuple[Resource, str], ...]]
 _all_uses: WeakKeyDictionary[Model, _Found] = WeakKeyDictionary()
+_by_registry: WeakKeyDictionary[Model, dict[Place, Uses]] = WeakKeyDictionary()
 
 
 def uses(model: Model, registry: Place) -> Uses:
@@ -257,6 +265,13 @@ def uses(model: Model, registry: Place) -> Uses:
     `unseen` speaks of workloads in the registry's own account and Region: what other accounts might pull can never
     be known to the end.  A task definition counts as a workload where a template declares it.
     """
+    known = _by_registry.setdefault(model, {})
+    if registry not in known:  # every repository of it asks
+        known[registry] = _uses(model, registry)
+    return known[registry]
+
+
+def _uses(model: Model, registry: Place) -> Uses:
     if model not in _all_uses:
         _all_uses[model] = _find_uses(model)
     seen, unread = _all_uses[model]

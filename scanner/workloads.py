@@ -6,6 +6,7 @@ As with a `Twin`, reading something here that nobody has seen raises `Insufficie
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import cached_property, partial
 from typing import Any, NamedTuple
@@ -14,6 +15,7 @@ from weakref import WeakKeyDictionary
 from scanner.images import Image, RepositoryKey
 from scanner.model import InsufficientData, Model, Pair, Place, Resource, Unknown
 from scanner.references import FUNCTION, KUBERNETES, TASK_DEFINITION, WORKLOADS, InvalidReference, Reference, Use, parse
+from scanner.replication import ROOT, by_prefix, counterpart_name, replicates, rules_of
 
 __all__ = [
     "FUNCTION",
@@ -24,6 +26,7 @@ __all__ = [
     "Container",
     "Replica",
     "cache_of",
+    "cached_instead",
     "can_pull",
     "containers",
     "definition_of",
@@ -222,11 +225,23 @@ def cache_of(model: Model, repository: RepositoryKey) -> Cache | None:
     """
     registry = model.find("AWS::ECR::Registry", "registry", Place(repository.account, repository.region))
     rules = (registry and registry["PullThroughCacheRules"]) or ()
-    found = [
-        Cache(rule["EcrRepositoryPrefix"], rule["UpstreamRegistryUrl"] or rule["UpstreamRegistry"]) for rule in rules
-    ]
-    fitting = [cache for cache in found if cache.prefix == "ROOT" or repository.name.startswith(f"{cache.prefix}/")]
-    return max(fitting, key=lambda cache: (cache.prefix != "ROOT", len(cache.prefix)), default=None)
+    for rule in by_prefix(rules, "EcrRepositoryPrefix", repository.name):
+        return Cache(rule["EcrRepositoryPrefix"], rule["UpstreamRegistryUrl"] or rule["UpstreamRegistry"])
+    return None
+
+
+def cached_instead(model: Model, repository: RepositoryKey, standby: Place) -> bool:
+    """Tell whether no replication brings a repository to a standby, for pull-through caches fill it on both sides.
+
+    A rule for everything (`ROOT`) does not say so, for images may be pushed below it as well.  Raises
+    `InsufficientData` if the cache rules of a registry were not seen.
+    """
+    registry = model.find("AWS::ECR::Registry", "registry", Place(repository.account, repository.region))
+    with suppress(InsufficientData):
+        if registry is not None and replicates(rules_of(registry), repository.name, standby):
+            return False
+    both = (repository, RepositoryKey.of(standby, repository.name))
+    return all((cache := cache_of(model, key)) is not None and cache.prefix != ROOT for key in both)
 
 
 _unseen: WeakKeyDictionary[Model, str | None] = WeakKeyDictionary()
@@ -324,8 +339,19 @@ class Replica:
 
     @cached_property
     def repository(self) -> RepositoryKey:
-        """Return the repository the standby would pull from."""
-        return repository_there(self._model, self.reference, self._pair)
+        """Return the repository the standby would pull from: replication's, or the one that has the image instead."""
+        there = repository_there(self._model, self.reference, self._pair)
+        if self.counterpart is None or find_image(self._model, there, self.digest) is not None:
+            return there
+        return there if find_image(self._model, self.counterpart, self.digest) is None else self.counterpart
+
+    @cached_property
+    def counterpart(self) -> RepositoryKey | None:
+        """Return what the standby has for itself of a repository that is named after its Region, None of any other."""
+        there = repository_there(self._model, self.reference, self._pair)
+        here, place = (Place(key.account, key.region) for key in (self.source, there))
+        name = counterpart_name(there.name, here, place)
+        return None if name is None else RepositoryKey.of(place, name)
 
     @cached_property
     def original(self) -> Image | None:

@@ -955,6 +955,28 @@ def test_a_role_has_the_policies_that_name_it(policy, expected):
     assert (task["ExecutionRoleArn"], task["TaskRoleArn"]) == (role.id, "arn:aws:iam::111122223333:role/app")
 
 
+@pytest.mark.parametrize(
+    ("properties", "id"),
+    [
+        ("RoleName: pull", f"arn:aws:iam::{ACCOUNT}:role/pull"),
+        ("RoleName: pull, Path: /", f"arn:aws:iam::{ACCOUNT}:role/pull"),
+        ("RoleName: pull, Path: /app/", "t.yaml#Role"),  # its ARN holds the path
+        ("Path: /", "t.yaml#Role"),
+    ],
+)
+def test_the_arn_of_a_role_is_known_by_its_name(properties, id):
+    text = (
+        f"Resources:\n  Role: {{Type: AWS::IAM::Role, Properties: {{{properties}}}}}\n"
+        "  Template:\n    Type: AWS::ECR::RepositoryCreationTemplate\n"
+        "    Properties: {Prefix: shop, AppliedFor: [REPLICATION], CustomRoleArn: !GetAtt Role.Arn}\n"
+    )
+    found, _ = resources(template(text), "t.yaml", ACCOUNT, REGION)
+    assert one(found, "AWS::IAM::Role").id == id
+    (made,) = one(found, "AWS::ECR::Registry")["RepositoryCreationTemplates"].raw()
+    named = next(value for key, value in made.raw() if key == "CustomRoleArn")
+    assert (named == id) if id.startswith("arn:") else isinstance(named, Unknown)
+
+
 def test_a_role_whose_name_is_not_known_may_have_the_policies_of_any_name():
     policy = "{Type: AWS::IAM::Policy, Properties: {Roles: [somebody], PolicyDocument: {}}}"
     found, _ = resources(template(ROLES % policy), "t.yaml", ACCOUNT, REGION)

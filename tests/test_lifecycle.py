@@ -243,6 +243,21 @@ def test_an_image_is_left_to_the_first_rule_that_it_meets():
     assert claims(policy(rule(tags=["v"], age=1)), images) == {}
 
 
+@pytest.mark.parametrize(
+    ("selection", "status"),
+    [
+        ({"tagPatternList": ["*"]}, "*"),
+        ({"tagPatternList": ["*", "*"]}, "*"),
+        ({"tagPatternList": ["*", "v*"]}, "tagged"),
+        ({"tagPrefixList": ["*"]}, "tagged"),  # a star in a prefix is no wildcard
+    ],
+)
+def test_a_rule_for_whatever_tag_says_so(selection, status):
+    chosen = {"tagStatus": "tagged", "countType": "imageCountMoreThan", "countNumber": 1, **selection}
+    text = json.dumps({"rules": [{"rulePriority": 1, "action": {"type": "expire"}, "selection": chosen}]})
+    assert selections(text) == [(1, status, "imageCountMoreThan")]
+
+
 GOOD = rule(age=1)
 
 

@@ -336,6 +336,13 @@ class TestDeclared:
             model(resource(place=None, id="shop.yaml#Shop", declared=True)).declared(REPOSITORY, "shop", WEST)
 
 
+def test_of_the_revisions_of_a_task_definition_the_newest_stands_for_its_family():
+    arn = "arn:aws:ecs:us-west-2:111122223333:task-definition/api:{}"
+    family = [resource("api", WEST, "AWS::ECS::TaskDefinition", arn.format(n)) for n in (10, 2, 9)]
+    for order in (family, family[::-1]):
+        assert model(*order).find("AWS::ECS::TaskDefinition", "api", WEST).id == arn.format(10)
+
+
 @pytest.mark.parametrize(
     "change",
     [

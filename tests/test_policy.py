@@ -134,7 +134,15 @@ CONTEXT = {"aws:PrincipalAccount": ACCOUNT, "aws:PrincipalOrgID": "o-example", "
         ({"ArnEquals": {"aws:SourceArn": f"arn:aws:iam::{OTHER}:role/*"}}, DENIED),
         ({"StringEquals": {"aws:SourceVpc": "vpc-1"}}, UNDECIDED),
         ({"StringEquals": {"aws:PrincipalOrgID": "${aws:PrincipalTag/org}"}}, UNDECIDED),
-        ({"StringNotEquals": {"aws:PrincipalOrgID": "o-example"}}, UNDECIDED),
+        ({"StringNotEquals": {"aws:PrincipalOrgID": "o-example"}}, DENIED),
+        ({"StringNotEquals": {"aws:PrincipalOrgID": ["o-other", "o-example"]}}, DENIED),
+        ({"StringNotEquals": {"aws:PrincipalOrgID": ["o-other", "o-third"]}}, ALLOWED),
+        ({"StringNotEquals": {"aws:PrincipalOrgID": ["o-other", "${aws:PrincipalTag/org}"]}}, UNDECIDED),
+        ({"StringNotEquals": {"aws:SourceVpc": "vpc-1"}}, UNDECIDED),
+        ({"StringNotLike": {"aws:PrincipalOrgID": "o-ex*"}}, DENIED),
+        ({"StringNotLike": {"aws:PrincipalOrgID": "p-*", "aws:PrincipalAccount": ACCOUNT}}, DENIED),
+        ({"ArnNotEquals": {"aws:SourceArn": ROLE}}, DENIED),
+        ({"ArnNotLike": {"aws:SourceArn": f"arn:aws:iam::{OTHER}:role/*"}}, ALLOWED),
         ({"ForAnyValue:StringLike": {"aws:PrincipalOrgPaths": "o-example/*"}}, UNDECIDED),
         ({"Bool": {"aws:SecureTransport": True}}, UNDECIDED),
         ({"StringEquals": {"aws:SourceVpc": "vpc-1", "aws:PrincipalAccount": OTHER}}, DENIED),
@@ -397,7 +405,14 @@ def test_not_principal_is_the_complement_of_principal(named, asked):
 
 @given(
     st.sampled_from(
-        ["NumericLessThan", "DateGreaterThan", "IpAddress", "StringNotLike", "Null", "ForAllValues:StringLike"]
+        [
+            "NumericLessThan",
+            "DateGreaterThan",
+            "IpAddress",
+            "StringNotEqualsIgnoreCase",
+            "Null",
+            "ForAllValues:StringLike",
+        ]
     ),
     st.sampled_from(["aws:PrincipalAccount", "aws:SourceIp"]),
     st.sampled_from(["Allow", "Deny"]),
@@ -435,7 +450,7 @@ def granted(*statements):
         ([statement(Condition={"Bool": {"x": True}})], {(ACCOUNT, ()): UNDECIDED}),
         (
             [statement(Principal=LAMBDA, Condition={"StringLike": {"aws:sourceArn": ["a:*", "b:*"]}})],
-            {("lambda.amazonaws.com", (("aws:sourcearn", "a:*"),)): ALLOWED},
+            {("lambda.amazonaws.com", (("aws:sourcearn", arn),)): ALLOWED for arn in ("a:*", "b:*")},
         ),
         (
             [statement(Condition={"StringEquals": {"k": "1"}}), statement(Condition={"StringEquals": {"k": "2"}})],
@@ -446,6 +461,13 @@ def granted(*statements):
 )
 def test_who_is_let_do_all_of_it(statements, expected):
     assert granted(*statements) == expected
+
+
+def test_a_condition_with_too_many_ways_to_meet_it_is_not_taken_apart():
+    values = [str(number) for number in range(100)]
+    assert len(granted(statement(Condition={"StringEquals": {"a": values, "b": values[:10]}}))) == 1000
+    with pytest.raises(InsufficientData, match="too many values"):
+        granted(statement(Condition={"StringEquals": {"a": values, "b": values[:11]}}))
 
 
 def test_no_policy_grants_nothing():

@@ -25,6 +25,8 @@ traps:
   - An image without a push time cannot be too old for certain, so it is undecided.
   - Without a declared RPO no age is too great; nothing missing passes, and anything missing is undecided.
   - Archived images of the primary are not replicated, so they are not missing.
+  - Where no rule copies them, pull through caches on both sides hold what was pulled on each; image-cached-image-warm-in-standby judges what is needed.
+  - A repository that is named after its Region has another name in the standby; repository-name-has-no-region judges that.
 controls:
   aws-well-architected: [REL13-BP01]
   soc-2: [A1.2]
@@ -75,15 +77,32 @@ examples:
     - Resources: *both
       Pairs: *hourly
       Images: [{Repository: shop/web, Digest: first}, {Repository: shop/web, Region: us-west-2, Incomplete: ThrottlingException}]
+    - Resources:  # whether a cache fills it was not seen
+        web: {Type: AWS::ECR::Repository, Properties: {RepositoryName: shop/web}}
+        here: {Type: AWS::ECR::Registry, Properties: {PullThroughCacheRules: {Unknown: "ecr:DescribePullThroughCacheRules was denied"}}}
+      Pairs: *hourly
+      Images: [{Repository: shop/web, Digest: first}]
   not_applicable:
     - Resources: *both  # files alone
       Pairs: *hourly
+    - Resources:  # each cache holds what was pulled in its own Region
+        nginx: {Type: AWS::ECR::Repository, Properties: {RepositoryName: hub/nginx}}
+        here: {Type: AWS::ECR::Registry, Properties: {PullThroughCacheRules: [&hub {EcrRepositoryPrefix: hub, UpstreamRegistryUrl: registry-1.docker.io}]}}
+        there: {Type: AWS::ECR::Registry, Region: us-west-2, Properties: {PullThroughCacheRules: [*hub]}}
+      Pairs: *hourly
+      Images: [{Repository: hub/nginx, Digest: first}]
+    - Resources:  # named after its Region: another rule looks into assets-us-west-2
+        assets: {Type: AWS::ECR::Repository, Properties: {RepositoryName: assets-us-east-1}}
+      Pairs: *hourly
+      Images: [{Repository: assets-us-east-1, Digest: first}]
 """
 
 from datetime import timedelta
 
 from scanner.images import ImageIndex, Listing, RepositoryKey
+from scanner.replication import counterpart_name
 from scanner.rule import Evidence, NotApplicable, Undecided, Violation
+from scanner.workloads import cached_instead
 
 
 def check(twin, model, parameters):
@@ -109,7 +128,11 @@ def check(twin, model, parameters):
     what = f"'{found.missing}' of '{found.images}' images of repository '{name}' are not in '{twin.pair.standby}'"
     if not found.missing:
         return
-    if rpo is None:
+    if counterpart_name(name, twin.primary.place, twin.pair.standby) is not None:
+        yield NotApplicable("The repository is named after its Region, so its counterpart has another name.")
+    elif cached_instead(model, primary, twin.pair.standby):
+        yield NotApplicable("Pull through caches fill it on both sides, each with what is pulled there.")
+    elif rpo is None:
         yield Undecided(f"{what}; declare `rpo` of the pair in regionproof.yaml to say how old the oldest may be.")
     elif age is None:
         yield Undecided(f"{what}, and since when is not known: ECR shows no push time of them.")

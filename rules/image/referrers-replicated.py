@@ -123,6 +123,13 @@ examples:
         - *signature
         - {Repository: shop/api, Digest: "sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", Region: us-west-2}
         - {Repository: shop/api, Digest: again, Subject: "sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", ArtifactMediaType: application/vnd.cncf.notary.signature, Region: us-west-2}
+    - Resources: *resources  # signed again in the standby, by cosign
+      Parameters: *verified
+      Images:
+        - {Repository: shop/api, Digest: "sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"}
+        - {Repository: shop/api, Digest: cosigned, Tags: [sha256-aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa.sig]}
+        - {Repository: shop/api, Digest: "sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", Region: us-west-2}
+        - {Repository: shop/api, Digest: again, Tags: [sha256-aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa.sig], ArtifactMediaType: application/vnd.oci.image.config.v1+json, Region: us-west-2}
     - Resources: *resources  # half a list shows half of the signatures
       Parameters: *verified
       Images:
@@ -183,10 +190,19 @@ def referrers(model, repository, digest, parameters):
         for image in model.images.referrers(repository, digest)
         if parameters is None or image.artifact_media_type in parameters["artifact_types"]
     }
-    signature = model.images.tags(repository).get(f"{digest.replace(':', '-')}.sig")
+    signature = model.images.tags(repository).get(cosign_tag(digest))
     if signature:
         found[signature.digest] = signature
     return found
+
+
+def cosign_tag(digest):
+    return f"{digest.replace(':', '-')}.sig"
+
+
+def kind_of(image, subject):
+    """Return what tells signatures of one kind from others, None if nothing does."""
+    return "cosign" if cosign_tag(subject) in image.tags else image.artifact_media_type
 
 
 def judge(replica, needed, there, older_than):
@@ -202,7 +218,7 @@ def judge(replica, needed, there, older_than):
     )
     if all(needed[digest].pushed_at and needed[digest].pushed_at > older_than for digest in missing):
         return [Undecided(f"{what}; pushed a moment ago, they may still be replicating.", replica.pointer)]
-    kinds = {image.artifact_media_type for image in active}
-    if all(needed[digest].artifact_media_type in kinds - {None} for digest in missing):
+    kinds = {kind_of(image, replica.digest) for image in active}
+    if all(kind_of(needed[digest], replica.digest) in kinds for digest in missing):
         return [Undecided(f"{what}; others of their kind are there, perhaps made there.", replica.pointer)]
     return [Violation(f"{what}; all were expected there.", replica.pointer)]

@@ -106,6 +106,15 @@ examples:
       Images:
         - {Repository: shop/api, Digest: api-12}
         - {Repository: shop/api, Digest: api-12, Region: us-west-2, Status: ACTIVATING}
+    - Resources:  # named after its Region: a stack in the standby pulls from the standby's own
+        api:
+          Type: AWS::ECS::Service
+          Properties:
+            Cluster: payments
+            ServiceName: api
+            ContainerImages:
+              - {ContainerName: api, Image: "111122223333.dkr.ecr.us-east-1.amazonaws.com/assets-us-east-1:1", ImageDigest: asset}
+      Images: [{Repository: assets-us-west-2, Digest: asset, Region: us-west-2, Status: ARCHIVED}]
     - Resources:  # a task of no service
         nightly:
           Type: AWS::ECS::Task

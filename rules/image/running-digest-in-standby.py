@@ -45,6 +45,7 @@ traps:
   - A registry in another account has its own pair, which says where its images go.
   - A pull-through cache may fetch the image on demand, so it is undecided; Lambda cannot pull through one.
   - A place that was not scanned, or a list that ended early, proves nothing about an absent image.
+  - Of a repository named after its Region, as the CDK makes them, the standby has its own; the digest counts there, another build of its tag is undecided.
   - An index and the manifest of one platform are separate images; whichever of them a node says it runs is looked up.
 controls:
   aws-well-architected: [REL13-BP02, REL13-BP04]
@@ -154,7 +155,29 @@ examples:
         - {Repository: shop/web, Digest: web-3, Tags: ["3"], MediaType: application/vnd.oci.image.index.v1+json}
         - {Repository: shop/web, Digest: web-3-arm}
         - {Repository: shop/web, Digest: web-3, Region: us-west-2, Status: ARCHIVED}
+    - Resources: &assets  # named after its Region: a stack in the standby pulls from the standby's own
+        api:
+          Type: AWS::ECS::Service
+          Properties:
+            Cluster: payments
+            ServiceName: api
+            ContainerImages:
+              - {ContainerName: api, Image: "111122223333.dkr.ecr.us-east-1.amazonaws.com/cdk-assets-111122223333-us-east-1:5f0d", ImageDigest: asset}
+        here: {Type: AWS::ECR::Repository, Properties: {RepositoryName: cdk-assets-111122223333-us-east-1}}
+        there: {Type: AWS::ECR::Repository, Region: us-west-2, Properties: {RepositoryName: cdk-assets-111122223333-us-west-2}}
+      Images:
+        - &asset {Repository: cdk-assets-111122223333-us-east-1, Digest: asset, Tags: [5f0d]}
+        - {Repository: cdk-assets-111122223333-us-west-2, Digest: asset, Region: us-west-2}
+    - Resources: *assets  # replicated under the primary's name, which a definition may name as well
+      Images:
+        - *asset
+        - {Repository: cdk-assets-111122223333-us-east-1, Digest: asset, Region: us-west-2}
+        - {Repository: cdk-assets-111122223333-us-west-2, Region: us-west-2, Incomplete: ThrottlingException}
   fail:
+    - Resources: *assets  # in neither
+      Images: [*asset, {Repository: cdk-assets-111122223333-us-west-2, Digest: other, Tags: [01aa], Region: us-west-2}]
+    - Resources: *assets  # the build under its tag is archived
+      Images: [*asset, {Repository: cdk-assets-111122223333-us-west-2, Digest: other, Tags: [5f0d], Status: ARCHIVED, Region: us-west-2}]
     - Resources: {resize: *function}
       Images: [{Repository: shop/resize, Digest: resize-3}, {Repository: shop/resize, Region: us-west-2}]
     - Resources:  # the standby has a cache of another vendor's registry, and Lambda cannot pull through it
@@ -209,6 +232,10 @@ examples:
             UpstreamRegistryUrl: 111122223333.dkr.ecr.us-east-1.amazonaws.com
       Images: [{Repository: shop/api, Digest: api-12}, {Repository: shop/api, Region: us-west-2}]
   unknown:
+    - Resources: *assets  # built once more for the standby
+      Images: [*asset, {Repository: cdk-assets-111122223333-us-west-2, Digest: other, Tags: [5f0d], Region: us-west-2}]
+    - Resources: *assets
+      Images: [*asset, {Repository: cdk-assets-111122223333-us-west-2, Region: us-west-2, Incomplete: ThrottlingException}]
     - Resources: *api  # younger than the grace time: it may still be on its way
       Images:
         - {Repository: shop/api, Digest: api-12, PushedAt: "2026-10-31T23:50:00Z"}
@@ -293,7 +320,7 @@ examples:
 """
 
 from scanner.images import SAMPLE
-from scanner.model import InsufficientData
+from scanner.model import InsufficientData, Place
 from scanner.rule import Evidence, NotApplicable, Undecided, Violation
 from scanner.workloads import FUNCTION, cache_of, live_only, replicas
 
@@ -338,6 +365,11 @@ def absent(replica, twin, model, grace):
     fetched = cache and f".{twin.pair.primary.region}." not in cache.upstream
     if fetched and twin.primary.type != FUNCTION:  # Lambda cannot pull through a cache
         return Undecided(f"{what}, which {where} does not hold but may fetch from '{cache.upstream}'.", replica.pointer)
+    if rebuilt(replica, model):
+        return Undecided(
+            f"{what}, which {where} does not hold; '{replica.counterpart.name}' has another build under its tag.",
+            replica.pointer,
+        )
     if replica.repository == replica.source:
         return Violation(f"{what}, which {where} does not hold any more; no new task can pull it.", replica.pointer)
     if replica.original is None:
@@ -349,6 +381,17 @@ def absent(replica, twin, model, grace):
             replica.pointer,
         )
     return Violation(f"{what}, which {where} does not hold; no task could pull it there.", replica.pointer)
+
+
+def rebuilt(replica, model):
+    """Tell whether the standby's own counterpart of a repository has an image under a tag of the one that runs."""
+    if replica.counterpart is None:
+        return False
+    place = Place(replica.counterpart.account, replica.counterpart.region)
+    there = model.find("AWS::ECR::Repository", replica.counterpart.name, place)
+    tags = model.images.tags(replica.counterpart) if there else {}
+    found = (tags.get(tag) for tag in (replica.reference.tag, *(replica.original.tags if replica.original else ())))
+    return any(image is not None and image.status == "ACTIVE" for image in found)
 
 
 def evidence(rows, missing):

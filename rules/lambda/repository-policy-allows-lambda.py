@@ -29,6 +29,7 @@ traps:
   - A repository below the prefix of a pull-through cache is of no use to Lambda, whatever its policy says.
   - Lambda takes no image index, so the copy must be the image of one platform.
   - A function that is an archive has no image.
+  - Of a repository named after its Region, as the CDK makes them, the standby's own counterpart is judged.
 controls:
   nist-800-53: [AC-3]
 examples:
@@ -80,6 +81,17 @@ examples:
         registry: &no-cache-there {Type: AWS::ECR::Registry, Account: "444455556666", Region: us-west-2, Properties: {PullThroughCacheRules: []}}
       Images: &tooling [{Repository: shop/resize, Digest: resize-3, Account: "444455556666", Region: us-west-2}]
   fail:
+    - Resources:  # named after its Region, as the CDK does: the function in the standby pulls from the standby's own
+        resize:
+          Type: AWS::Lambda::Function
+          Properties:
+            FunctionName: resize
+            PackageType: Image
+            ContainerImages: [{ContainerName: resize, Image: "111122223333.dkr.ecr.us-east-1.amazonaws.com/assets-us-east-1:3", ImageDigest: resize-3}]
+        there: {Type: AWS::Lambda::Function, Region: us-west-2, Properties: {FunctionName: resize, PackageType: Image}}
+        repository: {Type: AWS::ECR::Repository, Region: us-west-2, Properties: {RepositoryName: assets-us-west-2}}
+        registry: {Type: AWS::ECR::Registry, Region: us-west-2, Properties: {PullThroughCacheRules: []}}
+      Images: [{Repository: assets-us-west-2, Digest: resize-3, Region: us-west-2}]
     - Resources:  # the function is there, and no statement lets Lambda pull
         resize: *function
         there: &counterpart {Type: AWS::Lambda::Function, Region: us-west-2, Properties: {FunctionName: resize, PackageType: Image}}
@@ -171,8 +183,10 @@ examples:
       Pairs: [{primary: us-east-1, standby: us-west-2, dr_class: backup-restore}]
 """
 
+from scanner.images import RepositoryKey
 from scanner.model import InsufficientData, Place
 from scanner.policy import Decision, decide
+from scanner.replication import counterpart_name
 from scanner.rule import Evidence, NotApplicable, Undecided, Violation
 from scanner.workloads import cache_of, containers, digest_of, find_image, live_only, repository_there
 
@@ -189,10 +203,10 @@ def check(twin, model, parameters):
     repositories, outcomes = set(), []
     for container in named:
         try:
-            key = repository_there(model, container.reference, twin.pair)
-            repository = model.find("AWS::ECR::Repository", key.name, Place(key.account, key.region))
+            repository = pulled_from(container.reference, twin, model)
             if repository is None:
                 continue
+            key = RepositoryKey.of(repository.place, repository.name)
             if key not in repositories:
                 repositories.add(key)
                 outcomes += [*cached(model, key), *permitted(twin, repository)]
@@ -205,6 +219,16 @@ def check(twin, model, parameters):
         return
     yield Evidence(repositories=sorted(map(str, repositories)))
     yield from outcomes
+
+
+def pulled_from(reference, twin, model):
+    """Return the repository for an image in the standby: the counterpart of one named after its Region comes first."""
+    key = repository_there(model, reference, twin.pair)
+    place = Place(key.account, key.region)
+    found = [model.find("AWS::ECR::Repository", key.name, place)]
+    if own := counterpart_name(key.name, reference.place, place):
+        found.insert(0, model.find("AWS::ECR::Repository", own, place))
+    return next((repository for repository in found if repository is not None), None)
 
 
 def cached(model, key):

@@ -34,7 +34,7 @@ traps:
   - ECR forgets a backfill 90 days after its end, so that none is listed is never a failure by itself.
   - When every image is in the standby, what became of the backfills does not matter.
   - When a rule was changed is not to be read from ECR, so a complete backfill before which missing images were pushed leaves it open whether it covered them.
-  - Images pushed after a complete backfill began come by replication, and are not its business.
+  - Images pushed after the last backfill began come by replication, and are not its business however it ended.
   - A backfill to another destination says nothing about this one.
 examples:
   pass:
@@ -85,6 +85,10 @@ examples:
             ReplicationBackfills: [{ReplicationBackfillId: b1, Destination: {Region: us-west-2, RegistryId: "111122223333"}, Status: FAILED, StartedAt: "2026-10-10T00:00:00Z"}]
         web: *web
       Images: [{Repository: shop/web, Digest: first}]
+    - Resources: {registry: *failed, web: *web, copy: *copy}  # it failed, and what is missing was pushed after it began
+      Images:
+        - {Repository: shop/web, Digest: second, PushedAt: "2026-10-20T00:00:00Z"}
+        - {Repository: shop/web, Region: us-west-2}
   fail:
     - Resources: {registry: *failed, web: *web, copy: *copy}
       Images: &missing
@@ -112,11 +116,26 @@ examples:
         web: *web
         copy: *copy
       Images: *missing
-    - Resources: {registry: *failed, web: *web, copy: *copy}  # at the grace time exactly
+    - Resources:  # at the grace time exactly
+        registry:
+          Type: AWS::ECR::Registry
+          Properties:
+            ReplicationConfiguration: *all
+            ReplicationBackfills: [{ReplicationBackfillId: b1, Destination: {Region: us-west-2, RegistryId: "111122223333"}, Status: FAILED, StartedAt: "2026-10-31T23:40:00Z"}]
+        web: *web
+        copy: *copy
       Images:
         - {Repository: shop/web, Digest: first, PushedAt: "2026-10-31T23:30:00Z"}
         - {Repository: shop/web, Region: us-west-2}
   unknown:
+    - Resources: {registry: *failed, web: *web, copy: *copy}  # nobody knows when it was pushed
+      Images:
+        - {Repository: shop/web, Digest: first, PushedAt: null}
+        - {Repository: shop/web, Region: us-west-2}
+    - Resources: {registry: *complete, web: *web, copy: *copy}  # nor whether that was before the complete one
+      Images:
+        - {Repository: shop/web, Digest: first, PushedAt: null}
+        - {Repository: shop/web, Region: us-west-2}
     - Resources: *both  # none is listed: it may have run more than 90 days ago
       Images: *missing
     - Resources: *completed  # complete, and yet an older image is missing
@@ -195,7 +214,7 @@ def check(twin, model, parameters):
     yield Evidence(missing=missing, oldest_missing_at=oldest.isoformat() if oldest else None)
 
     if missing:
-        yield from judge(twin, missing, oldest)
+        yield from judge(twin, missing, times)
     if gap := model.hidden("AWS::ECR::Repository", place):
         doubts.append(str(gap))
     if doubts:
@@ -210,7 +229,7 @@ def compare(twin, name, model, older_than):
     return index.missing(primary, standby, older_than)
 
 
-def judge(twin, missing, oldest):
+def judge(twin, missing, times):
     standby = twin.pair.standby
     backfills = [b for b in twin.primary["ReplicationBackfills"] or [] if is_for(b, standby)]
     if not backfills:
@@ -223,20 +242,24 @@ def judge(twin, missing, oldest):
     status, began = last["Status"], datetime.fromisoformat(last["StartedAt"])
     failed = (last["Progress"] or {}).get("FailedReplicationCount", 0)
     yield Evidence(backfill=last["ReplicationBackfillId"], status=status, failed=failed)
-    if status in ENDED_BADLY or (status == "COMPLETE" and failed):
+    older, undated = any(pushed is not None and pushed < began for pushed in times), None in times
+    if not older and not undated:
+        return  # all of it was pushed since, and comes by replication
+    if older and (status in ENDED_BADLY or (status == "COMPLETE" and failed)):
         yield Violation(
             f"The last backfill from '{twin.primary.place}' to '{standby}', '{last['ReplicationBackfillId']}', is '{status}' "
             f"with '{failed}' failed copies, and '{missing}' images are missing; a complete one without failures was expected.",
             "/ReplicationBackfills",
         )
-    elif status != "COMPLETE":
+    elif older and status == "COMPLETE":
         yield Undecided(
-            f"A backfill to '{standby}' has the status '{status}', and '{missing}' images are missing so far."
-        )
-    elif oldest is None or oldest < began:
-        yield Undecided(
-            f"'{missing}' images are missing in '{standby}' that are older than its complete backfill "
+            f"'{missing}' images are missing in '{standby}', some older than its complete backfill "
             f"'{last['ReplicationBackfillId']}'; whether a rule was changed since, or they were removed there, is not known."
+        )
+    else:
+        yield Undecided(
+            f"The last backfill to '{standby}' has the status '{status}', and '{missing}' images are missing so far, of "
+            "which not all are known to be its business."
         )
 
 

@@ -2,10 +2,11 @@
 title: A creation template with a KMS key or tags has a role to use them
 severity: high
 resource: AWS::ECR::Registry
+needs: [AWS::IAM::Role]
 rationale: |
   When ECR creates a repository for a replica by a template, it does so as itself, which may neither use a KMS key nor set
   tags. For those the template needs a role that ECR can assume. Without one the creation fails, so the replication of
-  every image of a new repository fails too, and nobody is told.
+  every image of a new repository fails too, and only an event says so.
 remediation: |
   Give the template a role of the standby's own account that trusts `ecr.amazonaws.com` and allows `ecr:CreateRepository`,
   `ecr:ReplicateImage` and `ecr:TagResource`, and on the key `kms:CreateGrant`, `kms:RetireGrant` and `kms:DescribeKey`.
@@ -24,6 +25,7 @@ traps:
   - Encryption with KMS and no key of one's own uses the key that AWS manages, and needs the role all the same.
   - A template that neither encrypts with KMS nor sets tags needs no role.
   - A role of another account cannot be used, so that one is named is not enough.
+  - That a role is named does not say that it exists, or that ECR may assume it; its trust policy is read, and one that was not seen is unknown.
   - Templates for pull through cache or create on push alone do not make replicas and are not judged.
 examples:
   pass:
@@ -37,7 +39,13 @@ examples:
                 AppliedFor: [REPLICATION]
                 EncryptionConfiguration: {EncryptionType: KMS, KmsKey: "arn:aws:kms:us-west-2:111122223333:key/west"}
                 ResourceTags: [{Key: team, Value: shop}]
-                CustomRoleArn: arn:aws:iam::111122223333:role/ecr-template
+                CustomRoleArn: {"Fn::GetAtt": [role, Arn]}
+        role: &role
+          Type: AWS::IAM::Role
+          Region: us-west-2
+          Properties:
+            RoleName: ecr-template
+            AssumeRolePolicyDocument: {Statement: {Effect: Allow, Principal: {Service: ecr.amazonaws.com}, Action: "sts:AssumeRole"}}
     - Resources:  # nothing that needs a role
         registry:
           Type: AWS::ECR::Registry
@@ -52,6 +60,12 @@ examples:
               - {Prefix: ROOT, AppliedFor: [REPLICATION]}
               - {Prefix: hub, AppliedFor: [PULL_THROUGH_CACHE], EncryptionConfiguration: {EncryptionType: KMS}}
   fail:
+    - Resources:  # ECR may not assume the role
+        registry: &tagging
+          Type: AWS::ECR::Registry
+          Region: us-west-2
+          Properties: {RepositoryCreationTemplates: [{Prefix: prod, AppliedFor: [REPLICATION], ResourceTags: [{Key: a, Value: b}], CustomRoleArn: "arn:aws:iam::111122223333:role/ecr-template"}]}
+        role: {Type: AWS::IAM::Role, Properties: {RoleName: ecr-template, AssumeRolePolicyDocument: {Statement: {Effect: Allow, Principal: {Service: ecs-tasks.amazonaws.com}, Action: "sts:AssumeRole"}}}}
     - Resources:  # the key that AWS manages
         registry:
           Type: AWS::ECR::Registry
@@ -83,6 +97,13 @@ examples:
           Region: us-west-2
           Properties: {RepositoryCreationTemplates: [{Prefix: prod, AppliedFor: [REPLICATION], ResourceTags: [{Key: a, Value: b}], CustomRoleArn: ecr-template}]}
   unknown:
+    - Resources: {registry: *tagging}  # whether the role exists was not seen
+    - Resources:  # nor whom it trusts
+        registry: *tagging
+        role: {Type: AWS::IAM::Role, Properties: {RoleName: ecr-template, AssumeRolePolicyDocument: {Unknown: "iam:GetRole was denied"}}}
+    - Resources:  # it trusts ECR on a condition
+        registry: *tagging
+        role: {Type: AWS::IAM::Role, Properties: {RoleName: ecr-template, AssumeRolePolicyDocument: {Statement: {Effect: Allow, Principal: {Service: ecr.amazonaws.com}, Action: "sts:AssumeRole", Condition: {StringEquals: {"aws:SourceOrgID": o-example}}}}}}
     - Resources:
         registry: {Type: AWS::ECR::Registry, Region: us-west-2, Properties: {RepositoryCreationTemplates: {Unknown: "ecr:DescribeRepositoryCreationTemplates was denied"}}}
     - Resources:
@@ -102,8 +123,12 @@ examples:
 """
 
 from scanner.model import InsufficientData
+from scanner.policy import Decision, decide
+from scanner.roles import role_of
 from scanner.rule import NotApplicable, Undecided, Violation
 from scanner.workloads import regions_that_fail_over_to
+
+ECR = "ecr.amazonaws.com"
 
 
 def check(registry, model, parameters):
@@ -119,7 +144,7 @@ def check(registry, model, parameters):
             if "REPLICATION" not in (template["AppliedFor"] or []):
                 continue
             judged = True
-            problem = what_is_wrong(template, registry.account)
+            problem = what_is_wrong(template, registry, model)
         except InsufficientData as gap:
             judged = True
             yield Undecided(f"Whether a creation template has the role it needs was not seen: {gap}.", at)
@@ -134,15 +159,26 @@ def check(registry, model, parameters):
         yield NotApplicable("No creation template of the registry is for replication.")
 
 
-def what_is_wrong(template, account):
+def what_is_wrong(template, registry, model):
     encryption = (template["EncryptionConfiguration"] or {}).get("EncryptionType", "AES256")
     asked = [f"encrypts with '{encryption}'"] if encryption != "AES256" else []
     asked += ["sets tags"] if template["ResourceTags"] else []
     role = template["CustomRoleArn"] if asked else None
-    if not asked or is_role_of(role, account):
+    if not asked:
         return None
-    has = f"has '{role}' for a role" if role else "has no role"
-    return f"{' and '.join(asked)} and {has}"
+    if is_role_of(role, registry.account):
+        has = distrust(role_of(model, role, registry.place))
+    else:
+        has = f"has '{role}' for a role" if role else "has no role"
+    return has and f"{' and '.join(asked)} and {has}"
+
+
+def distrust(role):
+    """Return that ECR may not assume a role, None if it may."""
+    answer = decide(role["AssumeRolePolicyDocument"], ECR, "sts:AssumeRole", role.id)
+    if answer.decision is Decision.UNDECIDED:
+        raise InsufficientData(f"whether '{ECR}' may assume '{role.id}': {answer.reasons[0]}")
+    return f"has '{role.id}' for a role, which '{ECR}' may not assume" if answer.decision is Decision.DENIED else None
 
 
 def is_role_of(arn, account):

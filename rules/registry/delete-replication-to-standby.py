@@ -6,7 +6,7 @@ across: standby
 rationale: |
   By default ECR replicates pushes and not deletions, so the standby outlives a mistake, an attack or a lifecycle policy
   in the primary. A rule with `deleteReplication` enabled also carries removed tags, deleted digests and lifecycle
-  expiries to each of its destinations. AWS Backup does not cover ECR: the replica may be the only second copy.
+  expiries to each of its destinations. Where nothing else backs the registry up, the replica is the only second copy.
 remediation: |
   Take `deleteReplication` out of the rules that name the standby, and give the standby's repositories a lifecycle
   policy of their own to bound their growth.

@@ -8,7 +8,7 @@ when: pair.image_distribution != 'dual-push'
 rationale: |
   Replication to another account needs the permission of that account: its registry policy must allow the source account
   `ecr:ReplicateImage`, and `ecr:CreateRepository` unless a repository of that name is already there. A creation template
-  that sets tags needs `ecr:TagResource` as well. Without it every replication fails, and nobody is told.
+  that sets tags needs `ecr:TagResource` as well. Without it every replication fails, and only an event says so.
 remediation: |
   Put a statement into the registry policy of the standby, or create the repositories there beforehand.
 
@@ -18,7 +18,7 @@ remediation: |
         "Action": ["ecr:ReplicateImage", "ecr:CreateRepository", "ecr:TagResource"],
         "Resource": "arn:aws:ecr:<standby>:<standby account>:repository/*"}]}'
 
-  In CloudFormation: `AWS::ECR::RegistryPolicy` in the standby. Copy what failed with `aws ecr start-replication-backfill`.
+  In CloudFormation: `AWS::ECR::RegistryPolicy`, in Terraform: `aws_ecr_registry_policy`, in the standby. Copy what failed with `aws ecr start-replication-backfill`.
 references:
   - https://docs.aws.amazon.com/AmazonECR/latest/userguide/registry-permissions-create-replication.html
   - https://docs.aws.amazon.com/AmazonECR/latest/userguide/registry-permissions.html

@@ -27,8 +27,9 @@ remediation: |
       # add {"filter": "<prefix>", "filterType": "PREFIX_MATCH"} to repositoryFilters
       aws ecr put-replication-configuration --region <primary> --replication-configuration file://replication.json
 
-  In CloudFormation: `RepositoryFilters` of the rule in `AWS::ECR::ReplicationConfiguration`. Then copy what was pushed
-  before with `aws ecr start-replication-backfill`.
+  In CloudFormation: `RepositoryFilters` of the rule in `AWS::ECR::ReplicationConfiguration`; in Terraform:
+  `repository_filter` of `aws_ecr_replication_configuration`. Then copy what was pushed before with
+  `aws ecr start-replication-backfill`.
 references:
   - https://docs.aws.amazon.com/AmazonECR/latest/userguide/registry-settings-examples.html
   - https://docs.aws.amazon.com/AmazonECR/latest/userguide/replication.html
@@ -38,6 +39,8 @@ traps:
   - A filter that fits counts only in a rule that names the standby.
   - A workload may pull from a registry of another account; each registry answers for its own repositories, whoever
     runs them.
+  - A pull through cache that the standby has too needs no replication; image-cached-image-warm-in-standby judges its content.
+  - Replication does not help a repository that is named after its Region; repository-name-has-no-region judges those.
 controls:
   aws-well-architected: [REL13-BP02]
   nist-800-53: [CP-6, CP-9]
@@ -85,7 +88,25 @@ examples:
             ServiceName: web
             ContainerImages:
               - {ContainerName: web, Image: 111122223333.dkr.ecr.us-east-1.amazonaws.com/shopping/web:1.2}
+    - Resources:  # the standby has the same cache, and named after its Region is what each Region makes for itself
+        registry:
+          Type: AWS::ECR::Registry
+          Properties:
+            ReplicationConfiguration: *by-prefix
+            PullThroughCacheRules: [&hub {EcrRepositoryPrefix: hub, UpstreamRegistryUrl: registry-1.docker.io}]
+        standby: {Type: AWS::ECR::Registry, Region: us-west-2, Properties: {PullThroughCacheRules: [*hub]}}
+        web: &cached
+          Type: AWS::ECS::Service
+          Properties:
+            ServiceName: web
+            ContainerImages:
+              - {ContainerName: proxy, Image: 111122223333.dkr.ecr.us-east-1.amazonaws.com/hub/nginx:1.27}
+              - {ContainerName: web, Image: "111122223333.dkr.ecr.us-east-1.amazonaws.com/cdk-hnb659fds-container-assets-111122223333-us-east-1:5f0d"}
   fail:
+    - Resources:  # the standby has no cache for it
+        registry: {Type: AWS::ECR::Registry, Properties: {ReplicationConfiguration: *by-prefix, PullThroughCacheRules: [*hub]}}
+        standby: {Type: AWS::ECR::Registry, Region: us-west-2, Properties: {PullThroughCacheRules: []}}
+        web: *cached
     - Resources:  # a function
         registry: {Type: AWS::ECR::Registry, Properties: {ReplicationConfiguration: *by-prefix}}
         resize:
@@ -132,6 +153,10 @@ examples:
             ContainerImages:
               - {ContainerName: job, Image: 111122223333.dkr.ecr.us-east-1.amazonaws.com/shop/job:7}
   unknown:
+    - Resources:  # whether the standby has the same cache was not seen
+        registry: {Type: AWS::ECR::Registry, Properties: {ReplicationConfiguration: *by-prefix, PullThroughCacheRules: [*hub]}}
+        standby: {Type: AWS::ECR::Registry, Region: us-west-2, Properties: {PullThroughCacheRules: {Unknown: "ecr:DescribePullThroughCacheRules was denied"}}}
+        web: *cached
     - Resources: *shop
       Gaps: [{Reason: AccessDeniedException, Type: "AWS::ECS::Service", Operation: "ecs:ListServices"}]
     - Resources:
@@ -168,9 +193,12 @@ examples:
               - {ContainerName: d, Image: public.ecr.aws/nginx/nginx:1.27}
 """
 
+from scanner.images import RepositoryKey
+from scanner.model import InsufficientData
 from scanner.references import uses
-from scanner.replication import replicates, rules_of
+from scanner.replication import counterpart_name, replicates, rules_of
 from scanner.rule import Evidence, NotApplicable, Undecided, Violation
+from scanner.workloads import cached_instead
 
 
 def check(twin, model, parameters):
@@ -179,8 +207,14 @@ def check(twin, model, parameters):
     if not found.seen and not found.unseen:
         yield NotApplicable("No workload that was seen pulls from this registry.")
         return
-    run = sorted({use.reference.repository for use in found.seen})
-    left_out = [name for name in run if not replicates(rules, name, standby)]
+    run, doubts = sorted({use.reference.repository for use in found.seen}), list(found.unseen)
+    left_out = []
+    for name in run:
+        try:
+            if not replicates(rules, name, standby) and not gets_there_otherwise(name, twin, model):
+                left_out.append(name)
+        except InsufficientData as gap:
+            doubts.append(str(gap))
     yield Evidence(repositories=len(run), left_out=left_out)
 
     if left_out:
@@ -191,5 +225,12 @@ def check(twin, model, parameters):
             "/ReplicationConfiguration/Rules",
             tuple({use.workload.id: use.workload for name in left_out for use in found.of(name)}.values()),
         )
-    elif found.unseen:
-        yield Undecided(f"Workloads may run repositories that were not seen: {found.unseen[0]}.")
+    elif doubts:
+        yield Undecided(f"Workloads may run repositories that are not covered: {doubts[0]}.")
+
+
+def gets_there_otherwise(name, twin, model):
+    """Tell whether a repository is none that replication could bring: one of each Region, or a cache on both sides."""
+    place, standby = twin.primary.place, twin.pair.standby
+    named = counterpart_name(name, place, standby) is not None
+    return named or cached_instead(model, RepositoryKey.of(place, name), standby)

@@ -5,6 +5,12 @@ resource: AWS::ECR::Registry
 needs: [AWS::ECR::Repository, AWS::ECR::Image]
 across: standby
 when: pair.image_distribution != 'dual-push'
+parameters:
+  grace:
+    description: A younger image may still be on its way, and is not missing yet.
+    type: string
+    format: duration
+    default: 30m
 rationale: |
   ECR copies an image once, by the rules of the registry that it was pushed to. What arrives as a replica is not sent on:
   a rule from A to B and one from B to C never bring an image of A to C. On paper such a chain looks complete, and the
@@ -51,6 +57,11 @@ examples:
       Images:
         - {Repository: shop/web, Digest: first}
         - {Repository: shop/web, Digest: first, Region: us-west-2}
+    - Resources: *chain-with-images  # what was pushed minutes ago may still be on its way
+      Images:
+        - {Repository: shop/web, Digest: first}
+        - {Repository: shop/web, Digest: second, PushedAt: "2026-10-31T23:50:00Z"}
+        - {Repository: shop/web, Digest: first, Region: us-west-2}
     - Resources:  # the registry between sends other repositories on
         registry: *detour
         between:
@@ -72,12 +83,14 @@ examples:
       Gaps: [{Reason: AccessDeniedException, Type: "AWS::ECR::Repository", Operation: "ecr:DescribeRepositories"}]
   fail:
     - Resources: &chained {registry: *detour, between: *sends-on, web: *web}
+    - Resources: *chain-with-images  # nothing has ever arrived
+      Images: [{Repository: shop/web, Digest: first, PushedAt: "2026-10-31T23:50:00Z"}, {Repository: shop/web, Region: us-west-2}]
     - Resources: *chained  # nothing was pushed yet
       Images: [{Repository: shop/web}]
     - Resources: *chain-with-images  # the newest image is not there
       Images:
         - {Repository: shop/web, Digest: first}
-        - {Repository: shop/web, Digest: second, PushedAt: "2026-10-31T23:59:59Z"}
+        - {Repository: shop/web, Digest: second, PushedAt: "2026-10-31T23:30:00Z"}
         - {Repository: shop/web, Digest: first, Region: us-west-2}
     - Resources: *chained  # the repository is not in the standby at all
       Images: [{Repository: shop/web, Digest: first}]
@@ -124,7 +137,7 @@ def check(twin, model, parameters):
         found = [hop for hop in hops if not isinstance(hop, InsufficientData)]
         doubts += [f"whether '{name}' takes a detour: {hop}" for hop in hops if isinstance(hop, InsufficientData)]
         try:
-            if found and not all_arrived(twin, name, model):
+            if found and not all_arrived(twin, name, model, model.as_of - parameters["grace"]):
                 chained[name] = found[0]
         except InsufficientData as gap:
             doubts.append(f"whether the images of '{name}' arrive all the same: {gap}")
@@ -144,13 +157,13 @@ def check(twin, model, parameters):
         yield Undecided(f"Repositories that take a detour may exist unseen: {gap}.")
 
 
-def all_arrived(twin, name, model):
-    """Tell whether the standby has every image of a repository; a file, which names no images, does not say so."""
+def all_arrived(twin, name, model, older_than):
+    """Tell whether the standby has every image that is old enough; a file, which names no images, does not say so."""
     primary, standby = RepositoryKey.of(twin.primary.place, name), RepositoryKey.of(twin.pair.standby, name)
     if twin.primary.locations and primary not in model.images:
         return False
     index = model.images
     if model.find("AWS::ECR::Repository", name, twin.pair.standby) is None:
         index = ImageIndex({primary: Listing(index.images(primary)), standby: Listing(())})
-    found = index.missing(primary, standby, model.as_of)
-    return found.images > 0 and found.missing == 0
+    found = index.missing(primary, standby, older_than)
+    return found.images > found.pending and found.missing == 0

@@ -37,6 +37,8 @@ traps:
   - Images that are in the standby by digest, because they were replicated or vendored, need no rule there.
   - A rule under whose prefix no workload pulls is not asked for in the standby.
   - A credential of the same name is not enough, for the secret has to be in the standby's own account and Region.
+  - Where the upstream is an ECR registry of the primary's Region, that of the same account in the standby's Region is the better one there.
+  - A cache of another account's ECR registry needs a role instead of a credential, one of its own account does not.
   - Under the prefix ROOT an image may have been cached or pushed, so what lacks such a rule is unknown.
 examples:
   pass:
@@ -66,7 +68,37 @@ examples:
       Images: [{Repository: hub/library/nginx, Digest: nginx, Region: us-west-2}]
     - Resources: *hub  # what was seen has a rule, and so has what was not
       Gaps: [{Reason: AccessDeniedException, Type: "AWS::ECS::Task", Operation: "ecs:ListTasks", Region: eu-west-1}]
+    - Resources: &regional  # each Region caches the registry of its own, in an account of their own
+        registry: &of-ecr {Type: AWS::ECR::Registry, Properties: {PullThroughCacheRules: [{EcrRepositoryPrefix: hub, UpstreamRegistry: ecr, UpstreamRegistryUrl: 444455556666.dkr.ecr.us-east-1.amazonaws.com}]}}
+        target: {Type: AWS::ECR::Registry, Region: us-west-2, Properties: {PullThroughCacheRules: [{EcrRepositoryPrefix: hub, UpstreamRegistry: ecr, UpstreamRegistryUrl: 444455556666.dkr.ecr.us-west-2.amazonaws.com}]}}
+        web: *web
+    - Resources:  # both cache a registry in a third Region
+        registry: {Type: AWS::ECR::Registry, Properties: {PullThroughCacheRules: [&third {EcrRepositoryPrefix: hub, UpstreamRegistryUrl: 444455556666.dkr.ecr.eu-west-1.amazonaws.com}]}}
+        target: {Type: AWS::ECR::Registry, Region: us-west-2, Properties: {PullThroughCacheRules: [*third]}}
+        web: *web
+    - Resources:  # a role is needed for another account alone, and IAM is global
+        registry: {Type: AWS::ECR::Registry, Properties: {PullThroughCacheRules: [&role {EcrRepositoryPrefix: hub, UpstreamRegistryUrl: 444455556666.dkr.ecr.eu-west-1.amazonaws.com, CustomRoleArn: "arn:aws:iam::111122223333:role/cache"}]}}
+        target: {Type: AWS::ECR::Registry, Region: us-west-2, Properties: {PullThroughCacheRules: [*role]}}
+        own: {Type: AWS::ECR::Registry, Account: "444455556666", Region: us-west-2, Properties: {PullThroughCacheRules: [{EcrRepositoryPrefix: hub, UpstreamRegistryUrl: 444455556666.dkr.ecr.eu-west-1.amazonaws.com}]}}
+        web: *web
+      Pairs: [{primary: us-east-1, standby: us-west-2}, {primary: us-east-1, standby: {account: "444455556666", region: us-west-2}}]
   fail:
+    - Resources:  # the role by which the other account lets it in was forgotten
+        registry: &by-role {Type: AWS::ECR::Registry, Properties: {PullThroughCacheRules: [{EcrRepositoryPrefix: hub, UpstreamRegistry: ecr, UpstreamRegistryUrl: 444455556666.dkr.ecr.us-east-1.amazonaws.com, CustomRoleArn: "arn:aws:iam::111122223333:role/cache"}]}}
+        target: {Type: AWS::ECR::Registry, Region: us-west-2, Properties: {PullThroughCacheRules: [{EcrRepositoryPrefix: hub, UpstreamRegistry: ecr, UpstreamRegistryUrl: 444455556666.dkr.ecr.us-west-2.amazonaws.com}]}}
+        web: *web
+    - Resources:  # the registry of another account
+        registry: *of-ecr
+        target: {Type: AWS::ECR::Registry, Region: us-west-2, Properties: {PullThroughCacheRules: [{EcrRepositoryPrefix: hub, UpstreamRegistryUrl: 777788889999.dkr.ecr.us-west-2.amazonaws.com}]}}
+        web: *web
+    - Resources:  # the primary's is no copy of that of the third Region
+        registry: {Type: AWS::ECR::Registry, Properties: {PullThroughCacheRules: [*third]}}
+        target: {Type: AWS::ECR::Registry, Region: us-west-2, Properties: {PullThroughCacheRules: [{EcrRepositoryPrefix: hub, UpstreamRegistryUrl: 444455556666.dkr.ecr.us-west-2.amazonaws.com}]}}
+        web: *web
+    - Resources:  # nor is that of a third Region
+        registry: *of-ecr
+        target: {Type: AWS::ECR::Registry, Region: us-west-2, Properties: {PullThroughCacheRules: [*third]}}
+        web: *web
     - Resources: &without {registry: *source, target: *none, web: *web}
     - Resources: *vendored  # other content is there
       Images: [{Repository: hub/library/nginx, Digest: older, Region: us-west-2}]
@@ -118,8 +150,8 @@ examples:
 """
 
 from scanner.images import RepositoryKey
-from scanner.model import InsufficientData
-from scanner.references import uses
+from scanner.model import InsufficientData, Place
+from scanner.references import InvalidReference, parse, uses
 from scanner.replication import ROOT, by_prefix
 from scanner.rule import NotApplicable, Undecided, Violation
 from scanner.workloads import can_pull
@@ -177,8 +209,13 @@ def what_is_missing(rule, twin):
     other = next((other for other in others if other["EcrRepositoryPrefix"] == prefix), None)
     if other is None:
         return f"has no cache rule for '{prefix}'"
-    if not same_upstream(rule, other):
+    if not same_upstream(rule, other, twin):
         return f"caches something else under '{prefix}'"
+    upstream = (
+        ecr_registry(other["UpstreamRegistryUrl"]) if rule["CustomRoleArn"] and not other["CustomRoleArn"] else None
+    )
+    if upstream is not None and upstream.account != standby.account:
+        return f"has no role for the upstream of '{prefix}'"
     if rule["CredentialArn"] and not other["CredentialArn"]:
         return f"has no credential for the upstream of '{prefix}'"
     if other["CredentialArn"] and other["CredentialArn"].split(":")[3:5] != [standby.region, standby.account]:
@@ -186,13 +223,30 @@ def what_is_missing(rule, twin):
     return None
 
 
-def same_upstream(rule, other):
+def same_upstream(rule, other, twin):
     if (rule["UpstreamRepositoryPrefix"] or ROOT) != (other["UpstreamRepositoryPrefix"] or ROOT):
         return False
-    for name in ("UpstreamRegistryUrl", "UpstreamRegistry"):
-        if rule[name] and other[name]:
-            return rule[name] == other[name]
+    url, other_url = rule["UpstreamRegistryUrl"], other["UpstreamRegistryUrl"]
+    if url and other_url:
+        return url == other_url or (ecr_registry(other_url) == in_the_standby(ecr_registry(url), twin) is not None)
+    if rule["UpstreamRegistry"] and other["UpstreamRegistry"]:
+        return rule["UpstreamRegistry"] == other["UpstreamRegistry"]
     raise InsufficientData(f"which registry '{rule['EcrRepositoryPrefix']}' caches is not said in the same words")
+
+
+def ecr_registry(url):
+    """Return the account and Region of the registry at a URL, None if it is not one of ECR."""
+    try:
+        return parse(f"{url}/any").place
+    except InvalidReference:
+        return None
+
+
+def in_the_standby(upstream, twin):
+    """Return where an account has in the standby's Region what it has in the primary's, None for other Regions."""
+    if upstream is None or upstream.region != twin.primary.region:
+        return None
+    return Place(upstream.account, twin.pair.standby.region)
 
 
 def is_there(use, twin, model):

@@ -14,7 +14,7 @@ parameters:
 rationale: |
   A registry takes 25 replication rules, 25 destinations over all rules and 100 filters in a rule; AWS raises none of
   them. The standby takes 100,000 repositories, and each repository 100,000 images, unless AWS raised that: in the primary
-  alone, as often as not, for quotas are Regional. At a quota, replication of anything new fails without a word.
+  alone, as often as not, for quotas are Regional. At a quota, nothing new is replicated.
 remediation: |
   Merge replication rules with the same destinations, or shorten filters to a common prefix. For repositories and images,
   ask for the primary's quotas in the standby too, and give its repositories a lifecycle policy.

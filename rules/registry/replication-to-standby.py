@@ -15,8 +15,9 @@ remediation: |
       aws ecr put-replication-configuration --region <primary> --replication-configuration '{"rules": [
         {"destinations": [{"region": "<standby>", "registryId": "<standby account>"}]}]}'
 
-  In CloudFormation: `AWS::ECR::ReplicationConfiguration`, one for each account and Region. Only images pushed from then
-  on are copied; copy those that are there with `aws ecr start-replication-backfill`. Where a pipeline pushes every image
+  In CloudFormation: `AWS::ECR::ReplicationConfiguration`, in Terraform: `aws_ecr_replication_configuration`; one for each
+  account and Region. Only images pushed from then on are copied; copy those that are there with
+  `aws ecr start-replication-backfill`. Where a pipeline pushes every image
   to both Regions itself, declare `image_distribution: dual-push` for the pair: the rules about images still judge what
   is there.
 references:

@@ -13,13 +13,14 @@ rationale: |
 remediation: |
   Make a creation template in the standby, with a role that may use the key; then delete the replica and copy it anew.
 
-      aws ecr create-repository-creation-template --region <standby> --prefix <prefix> --applied-for REPLICATION \
+      aws ecr create-repository-creation-template --region <standby> --prefix <prefix> --applied-for REPLICATION \\
         --encryption-configuration encryptionType=KMS,kmsKey=<key in the standby> --custom-role-arn <role>
       aws ecr delete-repository --region <standby> --repository-name <name> --force
       aws ecr start-replication-backfill --region <primary> --destination region=<standby>,registryId=<standby account>
 
   In CloudFormation: `EncryptionConfiguration` of `AWS::ECR::Repository` or `AWS::ECR::RepositoryCreationTemplate` in the
-  standby; on a repository, a change replaces it.
+  standby, in Terraform `encryption_configuration` of `aws_ecr_repository` or `aws_ecr_repository_creation_template`; on a
+  repository, a change replaces it. Until the copy is complete the standby lacks the images.
 references:
   - https://docs.aws.amazon.com/AmazonECR/latest/userguide/encryption-at-rest.html
   - https://docs.aws.amazon.com/AmazonECR/latest/userguide/repository-creation-templates.html

@@ -19,7 +19,8 @@ remediation: |
 
       aws ecr create-repository --region <standby> --repository-name <name> --image-tag-mutability IMMUTABLE
 
-  In CloudFormation: deploy the stack that holds the `AWS::ECR::Repository` in both Regions. Then make sure that a
+  In CloudFormation: deploy the stack that holds the `AWS::ECR::Repository` in both Regions; in Terraform: one
+  `aws_ecr_repository` for each. Then make sure that a
   replication rule covers the name, and copy what is there with `aws ecr start-replication-backfill`.
 references:
   - https://docs.aws.amazon.com/AmazonECR/latest/userguide/replication.html
@@ -30,6 +31,8 @@ traps:
     minutes after it may be on its way.
   - >-
     A repository of another name does not count, however alike: a pull asks for the same name.
+  - Where no rule copies them, a pull through cache of the standby makes its repositories when they are first pulled from, so they need not be there.
+  - Archived images are not replicated, so a repository that holds nothing else has no replica.
 controls:
   nist-800-53: [CP-6]
   iso-27001-2022: [A.8.14]
@@ -48,7 +51,26 @@ examples:
     - Resources:  # at the grace time exactly
         web: {Type: AWS::ECR::Repository, Properties: {RepositoryName: shop/web}}
       Images: [{Repository: shop/web, Digest: first, Tags: ["1"], PushedAt: "2026-10-31T23:30:00Z"}]
+    - Resources:  # one image of two can be pulled
+        web: {Type: AWS::ECR::Repository, Properties: {RepositoryName: shop/web}}
+      Images: [{Repository: shop/web, Digest: old, Status: ARCHIVED}, {Repository: shop/web, Digest: first}]
+    - Resources:  # a cache in the primary, and none in the standby that would fetch it again
+        nginx: &nginx {Type: AWS::ECR::Repository, Properties: {RepositoryName: hub/nginx}}
+        here: &hub {Type: AWS::ECR::Registry, Properties: {PullThroughCacheRules: [{EcrRepositoryPrefix: hub/, UpstreamRegistryUrl: registry-1.docker.io}]}}
+        there: {Type: AWS::ECR::Registry, Region: us-west-2, Properties: {PullThroughCacheRules: []}}
+      Images: &cached [{Repository: hub/nginx, Digest: first}]
+    - Resources:  # a rule for everything, which the standby has too, does not say that it was not pushed
+        nginx: *nginx
+        here: {Type: AWS::ECR::Registry, Properties: {PullThroughCacheRules: [&all {EcrRepositoryPrefix: ROOT, UpstreamRegistryUrl: quay.io}]}}
+        there: {Type: AWS::ECR::Registry, Region: us-west-2, Properties: {PullThroughCacheRules: [*all]}}
+      Images: *cached
   unknown:
+    - Resources:  # whether it is a cache was not seen
+        nginx: *nginx
+        here: {Type: AWS::ECR::Registry, Properties: {PullThroughCacheRules: {Unknown: "ecr:DescribePullThroughCacheRules was denied"}}}
+      Images: *cached
+    - Resources: {nginx: *nginx, here: *hub, there: {Type: AWS::ECR::Registry, Region: us-west-2, Properties: {PullThroughCacheRules: {Unknown: "ecr:DescribePullThroughCacheRules was denied"}}}}
+      Images: *cached
     - Resources:
         web: {Type: AWS::ECR::Repository, Properties: {RepositoryName: shop/web}}
       Gaps:
@@ -65,6 +87,14 @@ examples:
   not_applicable:
     - primary: {RepositoryName: assets-us-east-1}  # named after its Region: another rule looks for assets-us-west-2
       standby: null
+    - Resources:  # the standby's cache makes it again with the first pull
+        nginx: *nginx
+        here: *hub
+        there: {Type: AWS::ECR::Registry, Region: us-west-2, Properties: {PullThroughCacheRules: [{EcrRepositoryPrefix: hub, UpstreamRegistryUrl: registry-1.docker.io}]}}
+      Images: *cached
+    - Resources:  # what is archived is not replicated
+        web: {Type: AWS::ECR::Repository, Properties: {RepositoryName: shop/web}}
+      Images: [{Repository: shop/web, Digest: old, Status: ARCHIVED}]
     - Resources:  # nothing was pushed, so replication has had no reason to create it
         web: {Type: AWS::ECR::Repository, Properties: {RepositoryName: shop/web}}
       Images: [{Repository: shop/web}]
@@ -75,6 +105,7 @@ examples:
 from scanner.images import RepositoryKey
 from scanner.replication import counterpart_name
 from scanner.rule import NotApplicable, Undecided, Violation
+from scanner.workloads import cached_instead
 
 
 def check(twin, model, parameters):
@@ -89,9 +120,11 @@ def check(twin, model, parameters):
     if twin.primary.locations and primary not in model.images:
         yield absent  # a file does not say what is in a repository; it is declared to hold something
         return
-    images = model.images.images(primary)
+    images = [image for image in model.images.images(primary) if image.status == "ACTIVE"]
     if not images:
-        yield NotApplicable("Nothing was pushed to the repository yet, so there was nothing to replicate.")
+        yield NotApplicable("The repository holds no image that could be pulled, so there was nothing to replicate.")
+    elif cached_instead(model, primary, standby):
+        yield NotApplicable("A pull through cache of the standby makes the repository with the first pull.")
     elif all(image.pushed_at is not None and image.pushed_at > model.as_of - parameters["grace"] for image in images):
         yield Undecided(
             f"Repository '{name}' is not in '{standby}' yet; no image in it is older than the grace time, and replication "

@@ -33,6 +33,8 @@ traps:
   - An image that is archived in the primary cannot be pulled there either, so it is not expected in the standby.
   - >-
     Half a list proves no absence: an answer that ended early is unknown.
+  - Where no rule copies them, pull through caches on both sides hold what was pulled on each; image-cached-image-warm-in-standby judges what is needed.
+  - A repository that is named after its Region has another name in the standby; repository-name-has-no-region judges that.
 controls:
   nist-800-53: [CP-9]
 examples:
@@ -68,6 +70,15 @@ examples:
       Images:  # the tag is there, on other content
         - {Repository: shop/web, Digest: built-in-the-east, Tags: ["1"]}
         - {Repository: shop/web, Digest: built-in-the-west, Tags: ["1"], Region: us-west-2}
+    - Resources:  # a rule copies what the cache holds, so it should be there
+        nginx: &nginx {Type: AWS::ECR::Repository, Properties: {RepositoryName: hub/nginx}}
+        here:
+          Type: AWS::ECR::Registry
+          Properties:
+            ReplicationConfiguration: {Rules: [{Destinations: [{Region: us-west-2, RegistryId: "111122223333"}]}]}
+            PullThroughCacheRules: [&hub {EcrRepositoryPrefix: hub, UpstreamRegistryUrl: registry-1.docker.io}]
+        there: &caches {Type: AWS::ECR::Registry, Region: us-west-2, Properties: {PullThroughCacheRules: [*hub]}}
+      Images: [{Repository: hub/nginx, Digest: first}]
     - Resources: *both
       Parameters: {grace: 5m}
       Images:
@@ -91,12 +102,28 @@ examples:
         primary: {Type: AWS::ECR::Repository, Properties: {RepositoryName: shop/web}}
       Images: [{Repository: shop/web, Digest: first}]
       Scanned: [us-east-1]
+    - Resources: &cache  # whether a cache fills it was not seen
+        nginx: *nginx
+        copy: {Type: AWS::ECR::Repository, Region: us-west-2, Properties: {RepositoryName: hub/nginx}}
+        here: {Type: AWS::ECR::Registry, Properties: {PullThroughCacheRules: {Unknown: "ecr:DescribePullThroughCacheRules was denied"}}}
+      Images: &fetched [{Repository: hub/nginx, Digest: first}, {Repository: hub/nginx, Digest: newer, Region: us-west-2}]
   not_applicable:
     - Resources: *both  # files alone
+    - Resources:  # each cache holds what was pulled in its own Region
+        nginx: *nginx
+        copy: {Type: AWS::ECR::Repository, Region: us-west-2, Properties: {RepositoryName: hub/nginx}}
+        here: {Type: AWS::ECR::Registry, Properties: {PullThroughCacheRules: [*hub]}}
+        there: *caches
+      Images: *fetched
+    - Resources:  # named after its Region: another rule looks into assets-us-west-2
+        assets: {Type: AWS::ECR::Repository, Properties: {RepositoryName: assets-us-east-1}}
+      Images: [{Repository: assets-us-east-1, Digest: first}]
 """
 
 from scanner.images import ImageIndex, Listing, RepositoryKey
+from scanner.replication import counterpart_name
 from scanner.rule import Evidence, NotApplicable, Violation
+from scanner.workloads import cached_instead
 
 
 def check(twin, model, parameters):
@@ -117,7 +144,11 @@ def check(twin, model, parameters):
         oldest_missing_at=oldest,
         sample=list(found.sample),
     )
-    if found.missing:
+    if found.missing and counterpart_name(name, twin.primary.place, twin.pair.standby) is not None:
+        yield NotApplicable("The repository is named after its Region, so its counterpart has another name.")
+    elif found.missing and cached_instead(model, primary, twin.pair.standby):
+        yield NotApplicable("Pull through caches fill it on both sides, each with what is pulled there.")
+    elif found.missing:
         since = f", the oldest pushed at '{oldest}'" if oldest else ""
         yield Violation(
             f"'{found.missing}' of '{found.images}' images of repository '{name}' are not in '{twin.pair.standby}'{since}; "

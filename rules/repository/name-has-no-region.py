@@ -41,7 +41,8 @@ controls:
   aws-well-architected: [REL13-BP04]
 traps:
   - An application that is deployed in each Region publishes its assets in each, so the counterpart with the needed images is enough.
-  - A build in each Region gives one asset two digests, so the tag, which for CDK is the hash of its sources, counts as well.
+  - A build in each Region gives one asset two digests, so a tag that is the hash of its sources, as with the CDK, counts as well.
+  - Any other tag may name an older build there, `latest` above all, so an image that is there under one of those alone is undecided.
   - Only the primary's own Region in the name matters; that of another one does no harm.
   - A Region is a word of its own in the name, so `us-east-10` and `bus-east-1` do not hold `us-east-1`.
   - An account number in the name is that of the standby's account in the counterpart.
@@ -103,6 +104,18 @@ examples:
       Images:
         - {Repository: cdk-hnb659fds-container-assets-111122223333-us-east-1, Digest: built-in-the-east, Tags: [5f0d]}
         - {Repository: cdk-hnb659fds-container-assets-111122223333-us-west-2, Region: us-west-2, Incomplete: "page 1 of ecr:DescribeImages was throttled"}
+    - Resources: &moving  # a tag that moves may mean an older build there
+        east: *east
+        west: *west
+        web:
+          Type: AWS::ECS::Service
+          Properties:
+            ServiceName: web
+            ContainerImages:
+              - {ContainerName: web, Image: "111122223333.dkr.ecr.us-east-1.amazonaws.com/cdk-hnb659fds-container-assets-111122223333-us-east-1:latest", ImageDigest: built-in-the-east}
+      Images:
+        - {Repository: cdk-hnb659fds-container-assets-111122223333-us-east-1, Digest: built-in-the-east, Tags: [latest, "1.2"]}
+        - {Repository: cdk-hnb659fds-container-assets-111122223333-us-west-2, Digest: built-in-the-west, Tags: [latest, "1.2"], Region: us-west-2}
     - Resources: *bootstrapped  # what runs was not seen
       Images:
         - {Repository: cdk-hnb659fds-container-assets-111122223333-us-east-1, Digest: first, Tags: [5f0d]}
@@ -123,11 +136,16 @@ examples:
     - Resources: {west: *west}
 """
 
+import re
+
 from scanner.images import RepositoryKey
 from scanner.references import uses
 from scanner.replication import counterpart_name
 from scanner.rule import Evidence, Undecided, Violation
 from scanner.workloads import needed_digests
+
+HASH = re.compile("[0-9a-f]{4,64}")
+"""A tag made of what the image was built from."""
 
 
 def check(twin, model, parameters):
@@ -149,19 +167,32 @@ def check(twin, model, parameters):
         yield Undecided(f"Workloads may need images that were not seen: {found.unseen[0]}.")
         return
     needed, unresolved = needed_digests(model, running, here, parameters["newest"])
-    absent = [digest for digest in needed if not is_published(digest, here, there, model)]
+    tags_of = {
+        digest: tags_there(digest, here, there, model) for digest in needed if not can_be_pulled(there, digest, model)
+    }
+    absent = [digest for digest, tags in tags_of.items() if not tags]
+    rebuilt = [digest for digest, tags in tags_of.items() if tags and not any(map(HASH.fullmatch, tags))]
     yield Evidence(counterpart=other, needed=len(needed), absent=sorted(absent)[:5])
     if absent:
         yield Violation(
             f"'{len(absent)}' of '{len(needed)}' needed images of repository '{name}' are not in its counterpart '{other}' in "
             f"'{standby}', neither by digest nor by tag: '{absent[0]}', {needed[absent[0]]}; all were expected."
         )
+    elif rebuilt:
+        yield Undecided(
+            f"Image '{rebuilt[0]}' of repository '{name}' is in its counterpart '{other}' in '{standby}' under the tag "
+            f"'{tags_of[rebuilt[0]][0]}' alone, on other bytes; whether that is the same build is not known."
+        )
     elif unresolved or found.unseen:
         yield Undecided(f"Workloads may need images that were not seen: {(unresolved or found.unseen)[0]}.")
 
 
-def is_published(digest, here, there, model):
-    """Tell whether an image, or another build under one of its tags, can be pulled from the counterpart."""
+def can_be_pulled(repository, digest, model):
+    image = model.images.get(repository, digest)
+    return image is not None and image.status == "ACTIVE"
+
+
+def tags_there(digest, here, there, model):
+    """Return the tags of an image under which some build can be pulled from the counterpart."""
     image, tags = model.images.get(here, digest), model.images.tags(there)
-    copies = [model.images.get(there, digest), *(tags.get(tag) for tag in (image.tags if image else ()))]
-    return any(copy is not None and copy.status == "ACTIVE" for copy in copies)
+    return [tag for tag in (image.tags if image else ()) if tag in tags and tags[tag].status == "ACTIVE"]

@@ -27,6 +27,7 @@ traps:
   - An account, its number and its root ARN are one and the same principal.
   - A condition on the source ARN is met in the standby by sources of that Region, so a policy copied word for word refuses them.
   - A condition that cannot be worked out is undecided, unless the standby's policy is the primary's with the Region replaced.
+  - A condition may list several accounts or organizations; each of them has to be let in.
   - Only a principal that may do both, `ecr:BatchGetImage` and `ecr:GetDownloadUrlForLayer`, can pull, wherever the statements stand.
 examples:
   pass:
@@ -108,6 +109,15 @@ examples:
       standby: {}
     - primary: {RepositoryPolicyText: {Statement: {Effect: Allow, Principal: "*", Action: "ecr:*"}}}
       standby: {}
+    - primary:  # the functions of one account of two were forgotten
+        RepositoryPolicyText:
+          Statement: {Effect: Allow, Principal: {Service: lambda.amazonaws.com}, Action: "ecr:*", Condition: {StringEquals: {"aws:SourceAccount": ["444455556666", "777788889999"]}}}
+      standby:
+        RepositoryPolicyText:
+          Statement: {Effect: Allow, Principal: {Service: lambda.amazonaws.com}, Action: "ecr:*", Condition: {StringEquals: {"aws:SourceAccount": ["444455556666"]}}}
+    - primary:  # and one organization of two
+        RepositoryPolicyText: {Statement: {Effect: Allow, Principal: "*", Action: "ecr:*", Condition: {StringEquals: {"aws:PrincipalOrgID": [o-first, o-second]}}}}
+      standby: {RepositoryPolicyText: {Statement: {Effect: Allow, Principal: "*", Action: "ecr:*", Condition: {StringEquals: {"aws:PrincipalOrgID": o-first}}}}}
     - primary: {RepositoryPolicyText: {Statement: {Effect: Allow, Principal: {Service: lambda.amazonaws.com}, Action: "ecr:*", Condition: {StringEquals: {"aws:SourceAccount": "444455556666"}}}}}
       standby: {RepositoryPolicyText: {Statement: {Effect: Allow, Principal: {Service: lambda.amazonaws.com}, Action: "ecr:*", Condition: {StringEquals: {"aws:SourceAccount": "777788889999"}}}}}
   unknown:

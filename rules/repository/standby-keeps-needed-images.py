@@ -40,7 +40,7 @@ remediation: |
       aws ecr put-lifecycle-policy --region <standby> --repository-name <name> --lifecycle-policy-text file://policy.json
 
   In CloudFormation: `LifecyclePolicy` of `AWS::ECR::Repository`; for repositories to come, of
-  `AWS::ECR::RepositoryCreationTemplate`.
+  `AWS::ECR::RepositoryCreationTemplate`. In Terraform: `aws_ecr_lifecycle_policy`.
 references:
   - https://docs.aws.amazon.com/AmazonECR/latest/userguide/LifecyclePolicies.html
   - https://docs.aws.amazon.com/AmazonECR/latest/userguide/lp_creation.html

@@ -28,6 +28,7 @@ controls:
 traps:
   - In an active-active pair both sides pull, so the rule does not apply, and standby-keeps-needed-images works out what is archived.
   - An image is left to the first rule whose tags it meets, so a rule for later priorities that no tagged image gets to does no harm.
+  - A pattern `*` is for every image that has a tag, as `any` is, so no images have to be seen.
   - A rule for tags that no image of the primary has archives no release.
   - For a repository that is still to be created, the policy of the creation template is the one that counts.
 examples:
@@ -80,6 +81,10 @@ examples:
       standby: &unpulled
         RepositoryName: shop/web
         LifecyclePolicy: {LifecyclePolicyText: '{"rules": [{"rulePriority": 1, "action": {"type": "transition", "targetStorageClass": "archive"}, "selection": {"tagStatus": "any", "countType": "sinceImagePulled", "countUnit": "days", "countNumber": 90}}]}'}
+    - primary: {RepositoryName: shop/web}
+      standby:  # whatever tag
+        RepositoryName: shop/web
+        LifecyclePolicy: {LifecyclePolicyText: '{"rules": [{"rulePriority": 1, "action": {"type": "transition", "targetStorageClass": "archive"}, "selection": {"tagStatus": "tagged", "tagPatternList": ["*"], "countType": "sinceImagePulled", "countUnit": "days", "countNumber": 90}}]}'}
     - Resources: *after-releases  # a tag that the earlier rule is not about
       Images: [{Repository: shop/web, Digest: first, Tags: [v1]}, {Repository: shop/web, Digest: second, Tags: [stable]}]
     - Resources: *previews
@@ -178,7 +183,7 @@ def check(twin, model, parameters):
         return
     subject = f"The lifecycle policy of repository '{name}' in '{standby}' archives what nobody pulls: its rule"
     expected = f"no rule that counts '{PULLED}' was expected in a standby"
-    if rules[0][1:] == ("any", PULLED):
+    if rules[0][1] in ("any", "*") and rules[0][2] == PULLED:
         yield Violation(f"{subject} '{by_pull[0]}' is for every image that has a tag; {expected}.")
         return
     tagged = tagged_images(twin, model)

@@ -32,6 +32,7 @@ traps:
   - >-
     A standby with immutable tags takes the image and drops a tag that is taken: the digest is there, the tag is not.
   - A tag whose image is missing altogether is no divergence; repository-images-replicated judges that.
+  - In pull through caches on both sides that no rule copies, a tag is what upstream called so when it was pulled, so they are not compared.
 controls:
   nist-800-53: [CM-2, SI-7]
   aws-well-architected: [REL13-BP04]
@@ -71,7 +72,18 @@ examples:
       Images:
         - {Repository: shop/web, Digest: first, Tags: ["1"], Incomplete: "page 2 of ecr:DescribeImages was throttled"}
         - {Repository: shop/web, Digest: first, Tags: ["1"], Region: us-west-2}
+    - Resources:  # whether a cache fills it was not seen
+        nginx: &nginx {Type: AWS::ECR::Repository, Properties: {RepositoryName: hub/nginx}}
+        copy: &copy {Type: AWS::ECR::Repository, Region: us-west-2, Properties: {RepositoryName: hub/nginx}}
+        here: {Type: AWS::ECR::Registry, Properties: {PullThroughCacheRules: {Unknown: "ecr:DescribePullThroughCacheRules was denied"}}}
+      Images: &fetched [{Repository: hub/nginx, Digest: first, Tags: [latest]}, {Repository: hub/nginx, Digest: newer, Tags: [latest], Region: us-west-2}]
   not_applicable:
+    - Resources:  # each cache took the tag from upstream when it was pulled there
+        nginx: *nginx
+        copy: *copy
+        here: {Type: AWS::ECR::Registry, Properties: {PullThroughCacheRules: [&hub {EcrRepositoryPrefix: hub, UpstreamRegistryUrl: registry-1.docker.io}]}}
+        there: {Type: AWS::ECR::Registry, Region: us-west-2, Properties: {PullThroughCacheRules: [*hub]}}
+      Images: *fetched
     - primary: {RepositoryName: shop/web}
       standby: null
     - primary: {RepositoryName: shop/web}  # files alone
@@ -80,6 +92,7 @@ examples:
 
 from scanner.images import RepositoryKey
 from scanner.rule import Evidence, NotApplicable, Violation
+from scanner.workloads import cached_instead
 
 
 def check(twin, model, parameters):
@@ -105,6 +118,9 @@ def check(twin, model, parameters):
             lost.append(tag)
 
     yield Evidence(tags=len(here), moved=len(moved), lost=len(lost), sample=[*moved, *lost][:5])
+    if (moved or lost) and cached_instead(model, primary, twin.pair.standby):
+        yield NotApplicable("Pull through caches fill it on both sides, each with what is pulled there.")
+        return
     if moved:
         example = moved[0]
         yield Violation(

@@ -158,6 +158,7 @@ examples:
               - ContainerName: resize
                 Image: 111122223333.dkr.ecr.us-east-1.amazonaws.com/shop/resize:3
                 ImageDigest: {Unknown: not shown}
+    - {Cluster: payments, ServiceName: api, TaskDefinition: null, ContainerImages: []}  # AWS names none of its containers
     - Resources: {api: *api}  # the task definition was not seen
       Gaps: [{Reason: ThrottlingException, Type: "AWS::ECS::TaskDefinition", Operation: "ecs:DescribeTaskDefinition"}]
   not_applicable:
@@ -184,6 +185,8 @@ def check(twin, model, parameters):
         yield NotApplicable("A file does not say which images run; collect a snapshot to know.")
         return
     named = containers(definition_of(workload, model) if declared else workload)
+    if not named and not declared and workload.type != FUNCTION:
+        raise InsufficientData(f"which containers '{workload.id}' runs was not seen")
     if not named:
         yield NotApplicable("It is made of no container images.")
         return

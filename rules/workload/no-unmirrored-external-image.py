@@ -9,7 +9,7 @@ resource:
   - Kubernetes::Job
   - Kubernetes::Pod
   - Kubernetes::StatefulSet
-needs: [AWS::ECR::Image]
+needs: [AWS::ECR::Repository, AWS::ECR::Image]
 rationale: |
   An image that is pulled from another vendor's registry ties the recovery to that vendor: it may be down, it may limit
   anonymous pulls just when everything starts at once, and its tag may have moved or gone. The way to it leads through
@@ -37,6 +37,7 @@ traps:
   - A registry that the estate runs itself looks like another vendor's; it is declared under `allowed`.
   - Where the standby's cache holds the image, nodes may be told to use it, which no API shows, so it is undecided.
   - A name without a host is an image of Docker Hub.
+  - A standby that has a counterpart of its own starts that one, which is judged instead.
 controls:
   aws-well-architected: [REL13-BP02]
 parameters:
@@ -55,6 +56,9 @@ examples:
             ContainerDefinitions:
               - {Name: api, Image: "111122223333.dkr.ecr.us-east-1.amazonaws.com/shop/api:1.2"}
               - {Name: cni, Image: "602401143452.dkr.ecr.us-east-1.amazonaws.com/amazon-k8s-cni:v1"}
+    - Resources:  # what starts in the standby is its own, which is judged by itself
+        task: {Type: AWS::ECS::TaskDefinition, Properties: {Family: api, ContainerDefinitions: [{Name: api, Image: "nginx:1.27"}]}}
+        there: {Type: AWS::ECS::TaskDefinition, Region: us-west-2, Properties: {Family: api, ContainerDefinitions: [{Name: api, Image: "111122223333.dkr.ecr.us-west-2.amazonaws.com/hub/nginx:1.27"}]}}
     - Resources:  # declared
         web: &deployment
           Type: Kubernetes::Deployment
@@ -86,6 +90,16 @@ examples:
           Properties: {EcrRepositoryPrefix: hub, UpstreamRegistryUrl: registry-1.docker.io}
       Images:
         - {Repository: hub/library/nginx, Digest: older, Tags: ["1.26"], Region: us-west-2}
+    - Resources: *cold  # nothing was ever pulled through it
+    - Resources: *cold  # it holds it in the archive, from where it cannot be pulled
+      Images: [{Repository: hub/library/nginx, Digest: nginx, Tags: ["1.27"], Region: us-west-2, Status: ARCHIVED}]
+    - Resources:  # the cache is of another team's images
+        task: {Type: AWS::ECS::TaskDefinition, Properties: {Family: api, ContainerDefinitions: [{Name: proxy, Image: "quay.io/other/web:1"}]}}
+        cache:
+          Type: AWS::ECR::PullThroughCacheRule
+          Region: us-west-2
+          Properties: {EcrRepositoryPrefix: quay, UpstreamRegistryUrl: quay.io, UpstreamRepositoryPrefix: team}
+      Images: [{Repository: quay/other/web, Digest: web, Tags: ["1"], Region: us-west-2}]
     - Resources:  # the cache holds an image of that name, of another registry
         task: *hub
         cache:
@@ -114,6 +128,14 @@ examples:
           Region: us-west-2
           Properties: {EcrRepositoryPrefix: quay, UpstreamRegistryUrl: quay.io, UpstreamRepositoryPrefix: ROOT}
       Images: [{Repository: quay/team/web, Digest: "sha256:eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee", Region: us-west-2}]
+    - Resources: {task: *hub, registry: *nothing}  # whether the standby has a definition of its own was not seen
+      Gaps: [{Reason: AccessDeniedException, Type: "AWS::ECS::TaskDefinition", Operation: "ecs:ListServices", Region: us-west-2}]
+    - Resources:  # the images of its repository were not listed
+        task: *hub
+        cache: *cache
+        repository: {Type: AWS::ECR::Repository, Region: us-west-2, Properties: {RepositoryName: hub/library/nginx}}
+    - Resources: *cold  # the cache may hold it: nobody may list its repositories
+      Gaps: [{Reason: AccessDeniedException, Type: "AWS::ECR::Repository", Operation: "ecr:DescribeRepositories", Region: us-west-2}]
     - Resources: {task: *hub}  # which caches the standby has was not seen
       Gaps: [{Reason: AccessDeniedException, Type: "AWS::ECR::Registry", Operation: "ecr:DescribePullThroughCacheRules", Region: us-west-2}]
     - Resources: *cold  # what the cache holds was not seen to the end
@@ -127,7 +149,8 @@ examples:
 """
 
 from scanner.images import RepositoryKey
-from scanner.model import InsufficientData
+from scanner.model import InsufficientData, Place
+from scanner.replication import cached_as
 from scanner.rule import Evidence, NotApplicable, Undecided, Violation
 from scanner.workloads import containers, standbys_for
 
@@ -135,7 +158,8 @@ HUB = ("docker.io", "registry-1.docker.io")
 
 
 def check(definition, model, parameters):
-    standbys = standbys_for(model, definition.place)
+    here = definition.place
+    standbys = [place for place in standbys_for(model, here) if place == here or not replaced(definition, place, model)]
     if not standbys:
         yield NotApplicable("Nothing of this account and Region is to start in a standby.")
         return
@@ -154,6 +178,11 @@ def check(definition, model, parameters):
     yield from outcomes
 
 
+def replaced(definition, place, model):
+    """Tell whether a standby has a counterpart of its own, which is judged by itself."""
+    return model.find(definition.type, definition.name, place, code=bool(definition.locations)) is not None
+
+
 def judge(container, cached):
     """Judge an image from outside, of which the repositories `cached` of the standbys' caches hold a copy."""
     what = f"Container '{container}' pulls '{container.reference}', from outside of your registries"
@@ -170,25 +199,23 @@ def cached_in(model, standbys, reference):
     for place in standbys:
         registry = model.find("AWS::ECR::Registry", "registry", place)
         for rule in (registry and registry["PullThroughCacheRules"]) or ():
-            name = cached_name(rule, reference)
-            key = name and RepositoryKey.of(place, name)
-            if key in model.images and holds(model, key, reference):
-                found.append(str(key))
+            name = cached_as(rule, reference.repository) if caches(rule, reference) else None
+            if name is not None and holds(model, RepositoryKey.of(place, name), reference):
+                found.append(str(RepositoryKey.of(place, name)))
     return found
 
 
-def cached_name(rule, reference):
-    """Return what a cache calls the repository of an image, None if it does not cache it."""
+def caches(rule, reference):
+    """Tell whether a cache is of the registry that an image is in."""
     upstream = rule["UpstreamRegistryUrl"]
-    if upstream != reference.host and not (upstream in HUB and reference.host in HUB):
-        return None
-    theirs, ours = rule["UpstreamRepositoryPrefix"], rule["EcrRepositoryPrefix"]
-    name = reference.repository if theirs in (None, "ROOT") else reference.repository.removeprefix(f"{theirs}/")
-    return name if ours == "ROOT" else f"{ours}/{name}"
+    return upstream == reference.host or (upstream in HUB and reference.host in HUB)
 
 
 def holds(model, key, reference):
-    """Tell whether a repository holds the digest, or the tag, that a reference names."""
-    if reference.digest:
-        return model.images.get(key, reference.digest) is not None
-    return reference.tag in model.images.tags(key)
+    """Tell whether the digest, or the tag, that a reference names can be pulled from a repository."""
+    place = Place(key.account, key.region)
+    if key not in model.images and model.find("AWS::ECR::Repository", key.name, place) is None:
+        return False
+    by_digest = reference.digest is not None
+    image = model.images.get(key, reference.digest) if by_digest else model.images.tags(key).get(reference.tag)
+    return image is not None and image.status == "ACTIVE"

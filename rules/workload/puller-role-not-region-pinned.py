@@ -37,6 +37,7 @@ traps:
   - A policy that was not seen may also deny, so nothing passes beside one.
   - A permissions boundary may take away what a policy allows and is not evaluated, so a role with one is undecided.
   - Service control policies are not evaluated; a pass says that the role's own policies allow the pull.
+  - A condition on `aws:RequestedRegion` pins a Region too; it is met by the Region of the repository.
   - A token for the registry is of no resource, so it must be allowed on `*`.
   - The policy of a repository may let a role of its account pull; where it has one, a role without permission is undecided.
   - On EC2 the instances pull with a role of their own, which no task definition names, so it is undecided.
@@ -110,6 +111,10 @@ examples:
         role: {Type: AWS::IAM::Role, Properties: {Policies: [{PolicyName: a, PolicyDocument: {Statement: [{Effect: Allow, Action: "ecr:Get*", Resource: "*"}, {Effect: Allow, Action: "ecr:*", Resource: "arn:aws:ecr:*:*:repository/shop/*"}]}}], ManagedPolicies: []}}
         api: *api
         other: &other {Type: AWS::ECR::Repository, Region: us-west-2, Properties: {RepositoryName: other/api}}
+    - Resources:  # both Regions are admitted
+        task: *task
+        role: {Type: AWS::IAM::Role, Properties: {Policies: [{PolicyName: a, PolicyDocument: {Statement: {Effect: Allow, Action: "ecr:*", Resource: "*", Condition: {StringEquals: {"aws:RequestedRegion": [us-east-1, us-west-2]}}}}}], ManagedPolicies: []}}
+        api: *api
   fail:
     - Resources: {task: *task, role: *pinned, api: *api}
     - Resources:  # the token is of no repository
@@ -120,6 +125,14 @@ examples:
         task: *task
         role: {Type: AWS::IAM::Role, Properties: {Policies: [{PolicyName: a, PolicyDocument: {Statement: [{Effect: Allow, Action: "*", Resource: "*"}, {Effect: Deny, Action: "ecr:*", Resource: "arn:aws:ecr:us-west-2:*:*"}]}}], ManagedPolicies: []}}
         api: {Type: AWS::ECR::Repository, Region: us-west-2, Properties: {RepositoryName: shop/api, RepositoryPolicyText: {Statement: []}}}
+    - Resources:  # the Region is not in the ARN but in a condition
+        task: *task
+        role: {Type: AWS::IAM::Role, Properties: {Policies: [{PolicyName: a, PolicyDocument: {Statement: {Effect: Allow, Action: "ecr:*", Resource: "*", Condition: {StringEquals: {"aws:RequestedRegion": [us-east-1, eu-west-1]}}}}}], ManagedPolicies: []}}
+        api: *api
+    - Resources:  # or what is elsewhere is denied
+        task: *task
+        role: {Type: AWS::IAM::Role, Properties: {Policies: [{PolicyName: a, PolicyDocument: {Statement: [{Effect: Allow, Action: "*", Resource: "*"}, {Effect: Deny, NotAction: "iam:*", Resource: "*", Condition: {StringNotEquals: {"aws:RequestedRegion": [us-east-1, eu-west-1]}}}]}}], ManagedPolicies: []}}
+        api: *api
     - Resources: {there: *there, other: {Type: AWS::IAM::Role, Region: us-west-2, Properties: {Policies: [], ManagedPolicies: []}}, api: *api}
     - Resources: {nodes: *group, web: *web, role: *pinned, api: *api}
     - Resources:
@@ -196,6 +209,7 @@ ROLES = {
     "AWS::EKS::Nodegroup": "NodeRole",
     "AWS::EKS::FargateProfile": "PodExecutionRoleArn",
 }
+REGION = "aws:RequestedRegion"
 PULL = ("ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer")
 
 
@@ -280,7 +294,9 @@ def repository_of(reference, pair, here, model):
 def judge(puller, role, repositories, *, whole):
     """Judge what the policies of a role say of a pull from the repositories; `whole`: there are no others."""
     policies, pointer = policies_of(role), f"/{ROLES[puller.type]}"
-    token = permits(policies, "ecr:GetAuthorizationToken", "*")
+    regions = {repository.region for repository in repositories.values()}
+    tokens = [permits(policies, "ecr:GetAuthorizationToken", "*", {REGION: region}) for region in sorted(regions)]
+    token = min(tokens, key=lambda answer: list(Decision).index(answer.decision))
     refused, unclear = {}, {}
     for repository in repositories.values():
         answer = pull(policies, repository)
@@ -314,7 +330,7 @@ def judge(puller, role, repositories, *, whole):
 def pull(policies, repository):
     """Return the answer to the first action of a pull that is not allowed, or to the last."""
     for action in PULL:
-        answer = permits(policies, action, repository.id)
+        answer = permits(policies, action, repository.id, {REGION: repository.region})
         if answer.decision is not Decision.ALLOWED:
             break
     return answer

@@ -2,7 +2,7 @@
 title: Every Region that runs workloads is in a pair
 severity: high
 resource: AWS::Account::Region
-needs: [AWS::ECS::Service, AWS::ECS::Task, AWS::EKS::Cluster]
+needs: [AWS::ECS::Service, AWS::ECS::Task, AWS::EKS::Cluster, AWS::Lambda::Function]
 rationale: |
   Every other rule compares a primary with its standby. A Region that is in no pair is compared with nothing, so its
   workloads look well only because nobody asked. It is how a service that a team started elsewhere drops out of the
@@ -20,6 +20,7 @@ references:
   - https://docs.aws.amazon.com/AmazonECR/latest/userguide/replication.html
 traps:
   - A service that runs no tasks, and shall run none, is no workload.
+  - A function counts if it is a container image; what is an archive is not of this scan.
   - A standby that serves a little of everything is in the pair too, and needs none of its own.
 controls:
   aws-well-architected: [REL13-BP02]
@@ -46,6 +47,9 @@ examples:
             ReplicationConfiguration: {Rules: [{Destinations: [{Region: us-west-2, RegistryId: "111122223333"}]}]}
       Pairs: derived
   fail:
+    - Resources:  # a function that is a container image
+        region: {Type: AWS::Account::Region, Region: eu-west-1, Properties: {RegionName: eu-west-1}}
+        resize: {Type: AWS::Lambda::Function, Region: eu-west-1, Properties: {FunctionName: resize, PackageType: Image}}
     - Resources:
         region: {Type: AWS::Account::Region, Region: eu-west-1, Properties: {RegionName: eu-west-1}}
         api: {Type: AWS::ECS::Service, Region: eu-west-1, Properties: {Cluster: payments, ServiceName: api, DesiredCount: 2}}
@@ -82,8 +86,14 @@ examples:
     - Resources:  # a file does not say where it would run
         region: {Type: AWS::Account::Region, Region: eu-west-1, Properties: {RegionName: eu-west-1}}
         api: {Type: AWS::ECS::Service, Region: null, Properties: {Cluster: payments, ServiceName: api}}
+    - Resources:  # nobody listed the functions
+        region: {Type: AWS::Account::Region, Region: eu-west-1, Properties: {RegionName: eu-west-1}}
+      Gaps: [{Reason: AccessDeniedException, Type: "AWS::Lambda::Function", Operation: "lambda:ListFunctions", Region: eu-west-1}]
   not_applicable:
-    - Resources: *elsewhere
+    - Resources: {region: {Type: AWS::Account::Region, Region: eu-west-1, Properties: {RegionName: eu-west-1}}}  # nothing runs
+    - Resources:  # a function that is an archive needs no image
+        region: {Type: AWS::Account::Region, Region: eu-west-1, Properties: {RegionName: eu-west-1}}
+        zip: {Type: AWS::Lambda::Function, Region: eu-west-1, Properties: {FunctionName: zip}}
     - Resources:  # a service that runs no tasks is no workload
         region: {Type: AWS::Account::Region, Region: eu-west-1, Properties: {RegionName: eu-west-1}}
         api: {Type: AWS::ECS::Service, Region: eu-west-1, Properties: {Cluster: payments, ServiceName: api, DesiredCount: 0, RunningCount: 0}}
@@ -91,9 +101,9 @@ examples:
 
 from scanner.model import InsufficientData
 from scanner.rule import Evidence, NotApplicable, Violation
-from scanner.workloads import live_only, regions_that_fail_over_to
+from scanner.workloads import FUNCTION, live_only, regions_that_fail_over_to
 
-TYPES = ("AWS::ECS::Service", "AWS::ECS::Task", "AWS::EKS::Cluster")
+TYPES = ("AWS::ECS::Service", "AWS::ECS::Task", "AWS::EKS::Cluster", FUNCTION)
 NAMED = 5
 
 
@@ -134,7 +144,9 @@ def workloads_in(place, model):
 
 
 def runs(workload):
-    """Tell whether a service has tasks, or shall have; clusters of EKS, and tasks, do by being there."""
+    """Tell whether a service has tasks, or shall have, and a function is an image; others run by being there."""
+    if workload.type == FUNCTION:
+        return workload["PackageType"] == "Image"
     if workload.type != "AWS::ECS::Service":
         return True
     return workload["DesiredCount"] != 0 or (live_only(workload, "RunningCount") or 0) > 0

@@ -31,6 +31,7 @@ traps:
   - A replica that was made once may be out of sync, so being listed is not enough.
   - A template that replicates its secret declares no second one in the standby; the replica counts.
   - A secret of another account keeps its account; it is looked for there.
+  - Parameters below `/aws/` are AWS's own, or lead to a secret; no account lists them, so they are undecided.
   - What the operators of Kubernetes fetch (an ExternalSecret) is not shown to anybody here, so pods are not judged.
 examples:
   pass:
@@ -126,6 +127,16 @@ examples:
         task: {Type: AWS::ECS::TaskDefinition, Properties: {Family: api, ContainerDefinitions: [{Name: api, Secrets: [{Name: A, ValueFrom: "arn:aws:ssm:us-east-1:111122223333:document/shop"}]}]}}
     - Resources:
         task: {Type: AWS::ECS::TaskDefinition, Properties: {Family: api, ContainerDefinitions: [{Name: api, Secrets: [{Name: A, ValueFrom: "arn:aws:secretsmanager:us-east-1:111122223333:policy:shop"}]}]}}
+    - Resources:  # AWS keeps it in every Region, or it leads to a secret; neither is listed among the parameters
+        task:
+          Type: AWS::ECS::TaskDefinition
+          Properties:
+            Family: api
+            ContainerDefinitions:
+              - Name: api
+                Secrets:
+                  - {Name: A, ValueFrom: /aws/reference/secretsmanager/shop/db}
+                  - {Name: B, ValueFrom: "arn:aws:ssm:us-east-1::parameter/aws/service/global-infrastructure/version"}
   not_applicable:
     - {Family: api, ContainerDefinitions: [{Name: api}]}  # it needs none
     - Resources: {task: {Type: AWS::ECS::TaskDefinition, Region: eu-west-1, Properties: {Family: api, ContainerDefinitions: [{Name: api, Secrets: [{Name: A, ValueFrom: a}]}]}}}
@@ -209,6 +220,8 @@ def judge(source, type, here, place, lost, model, pointer):
 
 def parsed(source, type, here):
     """Return type, possible names, Region and account of what `valueFrom` names."""
+    if source.startswith("/aws/") or ":parameter/aws/" in source:
+        raise InsufficientData(f"'{source}' is one of AWS's own parameters, which no account lists")
     if not source.startswith("arn:"):
         return type, [source], here.region, here.account
     _, _, service, region, account, resource = [*source.split(":", 5), "", "", "", ""][:6]

@@ -31,8 +31,9 @@ _ARNS = {
     "AWS::ECS::Cluster": "ecs:{}:{}:cluster/{}",
     "AWS::ECS::Service": "ecs:{}:{}:service/{}",
     "AWS::EKS::Cluster": "eks:{}:{}:cluster/{}",
+    roles.ROLE: "iam::{1}:role/{2}",
 }
-_REF_IS_NAME = {"AWS::ECR::Repository", "AWS::ECS::Cluster", "AWS::EKS::Cluster"}
+_REF_IS_NAME = {"AWS::ECR::Repository", "AWS::ECS::Cluster", "AWS::EKS::Cluster", roles.ROLE}
 _HARMLESS = {"AWS::Serverless-2016-10-31", "AWS::LanguageExtensions", "AWS::SecretsManager-2020-07-23"}
 _HARMLESS |= {"AWS::SecretsManager-2024-09-16", "AWS::CodeDeployBlueGreen", "AWS::CodeStar"}
 
@@ -280,7 +281,15 @@ class _Template:
         account, region = self._place(logical)
         if type == "AWS::Account::Region" and account and region:
             return f"aws://{account}/{region}"
-        return (_arn(type, account, region, name) if isinstance(name, str) else None) or self._own_id(logical)
+        named = isinstance(name, str) and self._arn_is_of_name(logical)
+        return (_arn(type, account, region, name) if named else None) or self._own_id(logical)
+
+    def _arn_is_of_name(self, logical: str) -> bool:
+        """Tell whether the ARN of a resource is made of its name: that of a role holds its path too."""
+        body = self.resources[logical]
+        return self._type(logical) in _ARNS and (
+            self._type(logical) != roles.ROLE or _properties(body).get("Path", "/") == "/"
+        )
 
     def _own_id(self, logical: str) -> str:
         return f"{self.path}#{logical}{self.suffix}"
@@ -291,7 +300,7 @@ class _Template:
         if not type:
             return Unknown(f"'{logical}' is neither a parameter nor a resource of the template")
         generated = Unknown(f"'{logical}{f'.{attribute}' if attribute else ''}' is known only after deployment")
-        name = self._name(logical) if type in _ARNS else generated
+        name = self._name(logical) if self._arn_is_of_name(logical) else generated
         if isinstance(name, Unknown) or (attribute is None and type in _REF_IS_NAME):
             return name
         is_arn = attribute == "Arn" or (attribute is None and type == "AWS::ECS::Service")
