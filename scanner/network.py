@@ -13,6 +13,8 @@ from weakref import WeakKeyDictionary
 
 from scanner.model import InsufficientData, Model, Place, Resource
 from scanner.policy import Decision, decide
+from scanner.regions import partition_by_name
+from scanner.workloads import live_only
 
 SUBNET, ROUTE_TABLE = "AWS::EC2::Subnet", "AWS::EC2::RouteTable"
 ENDPOINT, NAT_GATEWAY = "AWS::EC2::VPCEndpoint", "AWS::EC2::NatGateway"
@@ -41,10 +43,15 @@ def path(model: Model, place: Place, subnet_id: str, *, public_ip: bool, images:
     `images` is asked where the policy of an endpoint does not allow everything.
     """
     subnet = _subnet(model, place, subnet_id)
-    way = _way_out(model, place, subnet, public_ip=public_ip)
-    if way:
-        return Path(way)
+    doubt: InsufficientData | None = None
+    try:
+        if way := _way_out(model, place, subnet, public_ip=public_ip):
+            return Path(way)
+    except InsufficientData as gap:  # endpoints of its own need no way out
+        doubt = gap
     missing = tuple(_missing_endpoints(model, place, subnet, images))
+    if missing and (doubt := doubt or _elsewhere(_table(model, place, subnet))):
+        raise doubt
     return Path("VPC endpoints", missing)
 
 
@@ -101,14 +108,34 @@ def _way_out(model: Model, place: Place, subnet: Resource, *, public_ip: bool) -
     return None
 
 
+def _elsewhere(table: Resource) -> InsufficientData | None:
+    """Return why the registry may be reached through another network, or over IPv6; None if no route leads there."""
+    for route in table["Routes"] or ():
+        if route["State"] == "blackhole" or route["GatewayId"] == "local" or route["DestinationPrefixListId"]:
+            continue
+        if route["DestinationIpv6CidrBlock"]:
+            return InsufficientData(
+                f"whether images are pulled over IPv6, as '{table['RouteTableId']}' allows, was not seen"
+            )
+        gateway = str(route["GatewayId"] or "")
+        if not gateway.startswith("igw-") and not route["NatGatewayId"]:
+            other = next(
+                (value for key, value in route.items() if key.endswith(("Id", "Arn")) and value), "another network"
+            )
+            return InsufficientData(f"whether endpoints of the registry are reached through '{other}' was not seen")
+    return None
+
+
 def _nat(model: Model, place: Place, id: str) -> str | None:
     gateway = next((one for one in _all(model, NAT_GATEWAY, place) if one["NatGatewayId"] == id), None)
     if gateway is None:
         raise InsufficientData(f"the NAT gateway '{id}' was not seen in {place}")
     if gateway["ConnectivityType"] == "private":
         raise InsufficientData(f"where the private NAT gateway '{id}' leads was not seen")
-    if gateway["State"] != "available":
+    if live_only(gateway, "State") not in (None, "available"):
         return None
+    if gateway["SubnetId"] is None:
+        raise InsufficientData(f"where the regional NAT gateway '{id}' leads was not seen")
     outward = _default_routes(_table(model, place, _subnet(model, place, gateway["SubnetId"])))
     if any(str(route["GatewayId"] or "").startswith("igw-") for route in outward):
         return f"NAT gateway '{id}'"
@@ -117,12 +144,17 @@ def _nat(model: Model, place: Place, id: str) -> str | None:
 
 def _missing_endpoints(model: Model, place: Place, subnet: Resource, images: Images) -> Iterator[str]:
     here = [one for one in _all(model, ENDPOINT, place) if one["VpcId"] == subnet["VpcId"]]
-    usable = [one for one in here if str(one["State"]).lower() == "available"]
+    usable = [one for one in here if str(live_only(one, "State") or "available").lower() == "available"]
     for service, actions in (
         ("ecr.api", ("ecr:GetAuthorizationToken",)),
         ("ecr.dkr", ("ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer")),
     ):
-        found = [one for one in usable if _is(one, service, place) and one["PrivateDnsEnabled"]]
+        there = [one for one in usable if _is(one, service, place)]
+        found = [one for one in there if one["PrivateDnsEnabled"]]
+        if there and not found:
+            raise InsufficientData(
+                f"whether a private hosted zone leads to the endpoint of {service}, which has no private DNS, was not seen"
+            )
         if found:
             yield from _refused(found, actions, images if service == "ecr.dkr" else lambda: ("*",), place, service)
         else:
@@ -136,7 +168,8 @@ def _missing_storage(model: Model, place: Place, subnet: Resource, usable: list[
     storage = [one for one in usable if _is(one, "s3", place)]
     gateways = [one for one in storage if one["VpcEndpointType"] == "Gateway" and table in (one["RouteTableIds"] or ())]
     if gateways:
-        layer = f"arn:{_partition(gateways[0])}:s3:::prod-{place.region}-starport-layer-bucket/layer"
+        partition, _ = partition_by_name(place.region)
+        layer = f"arn:{partition}:s3:::prod-{place.region}-starport-layer-bucket/layer"
         yield from _refused(gateways, ("s3:GetObject",), lambda: (layer,), place, "s3")
     elif any(one["VpcEndpointType"] == "Interface" for one in storage):
         raise InsufficientData("whether the interface endpoint of S3 serves the layers of images cannot be told")
@@ -146,10 +179,6 @@ def _missing_storage(model: Model, place: Place, subnet: Resource, usable: list[
 
 def _is(endpoint: Resource, service: str, place: Place) -> bool:
     return str(endpoint["ServiceName"]).endswith(f".{place.region}.{service}")
-
-
-def _partition(endpoint: Resource) -> str:
-    return endpoint.id.split(":")[1] if endpoint.id.startswith("arn:") else "aws"
 
 
 def _refused(
