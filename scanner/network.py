@@ -23,7 +23,7 @@ TYPES = (SUBNET, ROUTE_TABLE, ENDPOINT, NAT_GATEWAY)
 
 @dataclass(frozen=True)
 class Path:
-    """How a subnet reaches the registry; `missing` says what lacks, empty if nothing does."""
+    """How a subnet reaches the registry; `missing` are clauses that say why it does not, none if it does."""
 
     via: str
     missing: tuple[str, ...] = ()
@@ -43,16 +43,27 @@ def path(model: Model, place: Place, subnet_id: str, *, public_ip: bool, images:
     `images` is asked where the policy of an endpoint does not allow everything.
     """
     subnet = _subnet(model, place, subnet_id)
-    doubt: InsufficientData | None = None
-    try:
-        if way := _way_out(model, place, subnet, public_ip=public_ip):
-            return Path(way)
-    except InsufficientData as gap:  # endpoints of its own need no way out
-        doubt = gap
-    missing = tuple(_missing_endpoints(model, place, subnet, images))
-    if missing and (doubt := doubt or _elsewhere(_table(model, place, subnet))):
-        raise doubt
-    return Path("VPC endpoints", missing)
+    table = _table(model, place, subnet)
+    services = [*_registry(model, place, subnet, images), _storage(model, place, subnet, table)]
+    if refused := tuple(action for service in services for action in service.refused):
+        return Path("VPC endpoints", refused)
+    absent = [service for service in services if service.absent]
+    if not absent:
+        return Path("VPC endpoints")
+    if way := _way_out(model, place, subnet, table, public_ip=public_ip):
+        return Path(way)
+    if doubt := next((service.doubt for service in absent if service.doubt), None) or _elsewhere(table):
+        raise InsufficientData(doubt)
+    return Path("VPC endpoints", ("no gateway leads out", *(service.absent for service in absent)))
+
+
+@dataclass(frozen=True)
+class _Service:
+    """What the endpoints of a service do for a subnet: what they refuse, that there are none, why there may be."""
+
+    refused: tuple[str, ...] = ()
+    absent: str = ""
+    doubt: str = ""
 
 
 def _all(model: Model, type: str, place: Place) -> list[Resource]:
@@ -94,9 +105,9 @@ def _default_routes(table: Resource) -> Iterator[Mapping[str, Any]]:
             yield route
 
 
-def _way_out(model: Model, place: Place, subnet: Resource, *, public_ip: bool) -> str | None:
+def _way_out(model: Model, place: Place, subnet: Resource, table: Resource, *, public_ip: bool) -> str | None:
     """Return the gateway that leads to the internet, None if there is none; raise where nobody can tell."""
-    for route in _default_routes(_table(model, place, subnet)):
+    for route in _default_routes(table):
         if str(route["GatewayId"] or "").startswith("igw-"):
             return f"internet gateway '{route['GatewayId']}'" if public_ip else None
         if route["NatGatewayId"]:
@@ -108,22 +119,19 @@ def _way_out(model: Model, place: Place, subnet: Resource, *, public_ip: bool) -
     return None
 
 
-def _elsewhere(table: Resource) -> InsufficientData | None:
-    """Return why the registry may be reached through another network, or over IPv6; None if no route leads there."""
+def _elsewhere(table: Resource) -> str:
+    """Return why the registry may be reached through another network, or over IPv6; empty if no route leads there."""
     for route in table["Routes"] or ():
         if route["State"] == "blackhole" or route["GatewayId"] == "local" or route["DestinationPrefixListId"]:
             continue
         if route["DestinationIpv6CidrBlock"]:
-            return InsufficientData(
-                f"whether images are pulled over IPv6, as '{table['RouteTableId']}' allows, was not seen"
+            return f"whether images are pulled over IPv6, as '{table['RouteTableId']}' allows, was not seen"
+        if not str(route["GatewayId"] or "").startswith("igw-") and not route["NatGatewayId"]:
+            ids = (value for key, value in route.items() if key.endswith(("Id", "Arn")) and value)
+            return (
+                f"whether endpoints of the registry are reached through '{next(ids, 'another network')}' was not seen"
             )
-        gateway = str(route["GatewayId"] or "")
-        if not gateway.startswith("igw-") and not route["NatGatewayId"]:
-            other = next(
-                (value for key, value in route.items() if key.endswith(("Id", "Arn")) and value), "another network"
-            )
-            return InsufficientData(f"whether endpoints of the registry are reached through '{other}' was not seen")
-    return None
+    return ""
 
 
 def _nat(model: Model, place: Place, id: str) -> str | None:
@@ -142,43 +150,43 @@ def _nat(model: Model, place: Place, id: str) -> str | None:
     return None
 
 
-def _missing_endpoints(model: Model, place: Place, subnet: Resource, images: Images) -> Iterator[str]:
-    here = [one for one in _all(model, ENDPOINT, place) if one["VpcId"] == subnet["VpcId"]]
-    usable = [one for one in here if str(live_only(one, "State") or "available").lower() == "available"]
-    for service, actions in (
-        ("ecr.api", ("ecr:GetAuthorizationToken",)),
-        ("ecr.dkr", ("ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer")),
+def _usable(model: Model, place: Place, subnet: Resource, service: str) -> list[Resource]:
+    """Return the endpoints of a service in the VPC of a subnet; a file shows no state."""
+    return [
+        one
+        for one in _all(model, ENDPOINT, place)
+        if one["VpcId"] == subnet["VpcId"]
+        and str(one["ServiceName"]).endswith(f".{place.region}.{service}")
+        and str(live_only(one, "State") or "available").lower() == "available"
+    ]
+
+
+def _registry(model: Model, place: Place, subnet: Resource, images: Images) -> Iterator[_Service]:
+    """An endpoint with private DNS takes the calls of its VPC, whatever gateway there is beside it."""
+    for service, actions, asked in (
+        ("ecr.api", ("ecr:GetAuthorizationToken",), lambda: ("*",)),
+        ("ecr.dkr", ("ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"), images),
     ):
-        there = [one for one in usable if _is(one, service, place)]
+        there = _usable(model, place, subnet, service)
         found = [one for one in there if one["PrivateDnsEnabled"]]
-        if there and not found:
-            raise InsufficientData(
-                f"whether a private hosted zone leads to the endpoint of {service}, which has no private DNS, was not seen"
-            )
+        doubt = f"whether a hosted zone leads to the endpoint of {service}, which has no private DNS, was not seen"
         if found:
-            yield from _refused(found, actions, images if service == "ecr.dkr" else lambda: ("*",), place, service)
+            yield _Service(tuple(_refused(found, actions, asked, place, service)))
         else:
-            yield f"an endpoint of {service} with private DNS"
-    yield from _missing_storage(model, place, subnet, usable)
+            yield _Service(absent=f"no endpoint of {service} has private DNS", doubt=doubt if there else "")
 
 
-def _missing_storage(model: Model, place: Place, subnet: Resource, usable: list[Resource]) -> Iterator[str]:
+def _storage(model: Model, place: Place, subnet: Resource, table: Resource) -> _Service:
     """Layers are downloaded from a bucket of ECR, so a way to S3 has to be there too."""
-    table = _table(model, place, subnet)["RouteTableId"]
-    storage = [one for one in usable if _is(one, "s3", place)]
-    gateways = [one for one in storage if one["VpcEndpointType"] == "Gateway" and table in (one["RouteTableIds"] or ())]
+    there, id = _usable(model, place, subnet, "s3"), table["RouteTableId"]
+    gateways = [one for one in there if one["VpcEndpointType"] == "Gateway" and id in (one["RouteTableIds"] or ())]
     if gateways:
         partition, _ = partition_by_name(place.region)
         layer = f"arn:{partition}:s3:::prod-{place.region}-starport-layer-bucket/layer"
-        yield from _refused(gateways, ("s3:GetObject",), lambda: (layer,), place, "s3")
-    elif any(one["VpcEndpointType"] == "Interface" for one in storage):
-        raise InsufficientData("whether the interface endpoint of S3 serves the layers of images cannot be told")
-    else:
-        yield "a gateway endpoint of S3 in the route table"
-
-
-def _is(endpoint: Resource, service: str, place: Place) -> bool:
-    return str(endpoint["ServiceName"]).endswith(f".{place.region}.{service}")
+        return _Service(tuple(_refused(gateways, ("s3:GetObject",), lambda: (layer,), place, "s3")))
+    interface = any(one["VpcEndpointType"] == "Interface" for one in there)
+    doubt = "whether the interface endpoint of S3 serves the layers of images cannot be told"
+    return _Service(absent="the route table has no gateway endpoint of S3", doubt=doubt if interface else "")
 
 
 def _refused(
@@ -193,7 +201,7 @@ def _refused(
         if Decision.UNDECIDED in answers and Decision.ALLOWED not in answers:
             raise InsufficientData(f"whether the policy of the endpoint of {service} allows {action} cannot be told")
         if Decision.ALLOWED not in answers:
-            yield f"{action} in the policy of the endpoint of {service}"
+            yield f"the policy of the endpoint of {service} refuses {action}"
 
 
 def _answer(policy: Any, action: str, resources: Images, place: Place) -> Decision:

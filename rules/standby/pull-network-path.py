@@ -25,6 +25,7 @@ controls:
   aws-well-architected: [REL13-BP02]
 traps:
   - Endpoints in a central VPC behind a transit gateway or a peering, with shared private hosted zones, are a way that this VPC does not show; any route to another network leaves it undecided, a default route or not.
+  - An endpoint with private DNS takes the calls of its VPC though there is a NAT gateway too, so what its policy refuses is refused.
   - An endpoint without private DNS serves where a private hosted zone leads to it, so it is undecided.
   - Over IPv6 the dual-stack hosts of the registry are reached without a NAT gateway, so a route for IPv6 leaves it undecided.
   - A default route that nobody can follow does not matter where the subnet has all endpoints.
@@ -156,6 +157,14 @@ examples:
             State: available
             PolicyDocument: {Statement: {Effect: Allow, Principal: "*", Action: "s3:GetObject", Resource: "arn:aws-cn:s3:::prod-cn-northwest-1-starport-layer-bucket/*"}}
       Pairs: [{primary: cn-north-1, standby: cn-northwest-1}]
+    - Resources:  # an endpoint that serves nobody, beside a NAT gateway
+        api: *api
+        subnet: *subnet
+        public: *public
+        table: *to-nat
+        outer: *to-internet
+        gateway: *gateway
+        ecrdkr: {Type: AWS::EC2::VPCEndpoint, Region: us-west-2, Properties: {VpcId: vpc-1, VpcEndpointType: Interface, ServiceName: com.amazonaws.us-west-2.ecr.dkr, PrivateDnsEnabled: false, State: available}}
   fail:
     - Resources:  # the way to another network is gone
         api: *api
@@ -218,6 +227,24 @@ examples:
             State: available
             PolicyDocument: {Statement: {Effect: Allow, Principal: "*", Action: "ecr:*", Resource: "arn:aws:ecr:us-east-1:111122223333:repository/*"}}
         s3: *s3
+    - Resources:  # the endpoint takes the calls, refuses them, and no NAT gateway beside it helps
+        api: *with-images
+        definition: *definition
+        subnet: *subnet
+        public: *public
+        table: *to-nat
+        outer: *to-internet
+        gateway: *gateway
+        ecrdkr:
+          Type: AWS::EC2::VPCEndpoint
+          Region: us-west-2
+          Properties:
+            VpcId: vpc-1
+            VpcEndpointType: Interface
+            ServiceName: com.amazonaws.us-west-2.ecr.dkr
+            PrivateDnsEnabled: true
+            State: available
+            PolicyDocument: {Statement: {Effect: Allow, Principal: "*", Action: "ecr:*", Resource: "arn:aws:ecr:us-east-1:111122223333:repository/*"}}
     - Resources:  # no public address
         api: {Type: AWS::ECS::Service, Region: us-west-2, Properties: {Cluster: payments, ServiceName: api, LaunchType: FARGATE, NetworkConfiguration: {AwsvpcConfiguration: {Subnets: [subnet-p], AssignPublicIp: DISABLED}}}}
         public: *public
@@ -339,8 +366,8 @@ def check(workload, model, parameters):
             continue
         if found.missing:
             yield Violation(
-                f"Subnet '{id}' of '{workload.name}' has no way to the registry of '{workload.region}': no gateway leads out, "
-                f"and {' and '.join(found.missing)} is missing.",
+                f"Subnet '{id}' of '{workload.name}' has no way to the registry of '{workload.region}': "
+                f"{'; '.join(found.missing)}.",
                 pointer,
             )
         else:
