@@ -95,9 +95,9 @@ def _narrowed(condition: Any) -> bool | None:
             continue
         for key in keys:
             chosen = _strings(keys[key], "Condition")
-            if key.lower() in RESTRICTING and not operator.lower().startswith("forallvalues"):
-                if all(_is_chosen(value) for value in chosen):
-                    return False
+            restricts = key.lower() in RESTRICTING and not operator.lower().startswith("forallvalues")
+            if restricts and all(map(_is_chosen, chosen)):
+                return False
     return None
 
 

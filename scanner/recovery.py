@@ -106,6 +106,8 @@ def iso_duration(text: Any) -> timedelta:
 
 def age(model: Model, day: Any) -> timedelta:
     """Return how long before the time of the data a day (YYYY-MM-DD) or a time (RFC 3339) was; negative if after."""
+    if day is None:
+        raise InsufficientData("when that was is not given")
     try:
         return timedelta(days=(model.as_of.date() - date.fromisoformat(str(day)[:10])).days)
     except ValueError as error:
