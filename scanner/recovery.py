@@ -7,7 +7,7 @@ something here that nobody has seen raises `InsufficientData`.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, timedelta
 from fnmatch import fnmatchcase
@@ -188,10 +188,18 @@ def is_failover(drill: Resource) -> bool:
     return bool(drill["Scenario"] == "failover" and drill["Outcome"] == "success")
 
 
-def is_recovery(execution: Any) -> bool:
-    """Tell whether an execution of a plan activated a Region and completed."""
+def recoveries(plan: Resource) -> list[Mapping[str, Any]]:
+    """Return the executions of a plan that completed and did without a Region.
+
+    That is to activate another than the primary; where both are active it is to deactivate one.
+    """
     done = ("completed", "completedMonitoringApplicationHealth")
-    return execution["ExecutionAction"] == "activate" and execution["ExecutionState"] in done
+    found = [one for one in plan["Executions"] or () if one["ExecutionState"] in done]
+    if plan["RecoveryApproach"] == "activeActive":
+        return [one for one in found if one["ExecutionAction"] == "deactivate"]
+    primary = plan["PrimaryRegion"]
+    away = [one for one in found if not primary or one["ExecutionRegion"] != primary]
+    return [one for one in away if one["ExecutionAction"] == "activate"]
 
 
 def waits(workflows: Any) -> bool:
