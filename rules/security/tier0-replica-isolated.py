@@ -37,6 +37,7 @@ controls:
   nist-800-53: [AC-6, CP-9]
   dora: [Art. 12]
 traps:
+  - Functions and workloads of Kubernetes pull critical images as services do, so their tiers count too.
   - A service control policy of the organization may deny deletions and is not visible from an account, so the lack of a Deny in the account is undecided and no failure.
   - What no statement allows is not denied, since within an account identity policies allow it; only an explicit Deny counts.
   - A replica in another account is isolated only as long as deletions are not replicated to it.
@@ -83,6 +84,21 @@ examples:
           Properties:
             ReplicationConfiguration: {Rules: [{Destinations: [{Region: us-west-2, RegistryId: "444455556666"}], DeleteReplication: {Enabled: true}}]}
       Pairs: *abroad
+    - Resources:  # a critical function pulls it
+        tier: {Type: Regionproof::Recovery::Tier, Properties: {Name: tier-0, Functions: ["resize"]}}
+        resize: {Type: AWS::Lambda::Function, Properties: {FunctionName: resize, PackageType: Image, Code: {ImageUri: "111122223333.dkr.ecr.us-east-1.amazonaws.com/payments/api:1"}}}
+        repository: *repository
+        replica: {Type: AWS::ECR::Repository, Region: us-west-2, Properties: {RepositoryName: payments/api}}
+        registry: &deleting
+          Type: AWS::ECR::Registry
+          Properties:
+            ReplicationConfiguration: {Rules: [{Destinations: [{Region: us-west-2, RegistryId: "111122223333"}], DeleteReplication: {Enabled: true}}]}
+    - Resources:  # a workload of a critical EKS cluster
+        tier: *tier
+        api: {Type: "Kubernetes::Deployment", Properties: {Cluster: "arn:aws:eks:us-east-1:111122223333:cluster/payments", Namespace: shop, Name: api, ContainerImages: [{ContainerName: api, Image: "111122223333.dkr.ecr.us-east-1.amazonaws.com/payments/api:1"}]}}
+        repository: *repository
+        replica: {Type: AWS::ECR::Repository, Region: us-west-2, Properties: {RepositoryName: payments/api}}
+        registry: *deleting
   unknown:
     - Resources: &open  # a service control policy may deny it
         tier: *tier
@@ -160,6 +176,7 @@ from scanner.exposure import forbids
 from scanner.model import InsufficientData
 from scanner.recovery import tier_of, tiers
 from scanner.references import uses
+from scanner.regions import partition_by_name
 from scanner.replication import replicates, rules_of
 from scanner.rule import Evidence, NotApplicable, Undecided, Violation
 
@@ -196,8 +213,8 @@ def critical_users(repository, model, names):
     found = uses(model, repository.place)
     doubts = list(found.unseen)
     for workload in {use.workload.id: use.workload for use in found.of(repository.name)}.values():
-        if workload.type != "AWS::ECS::Service":
-            continue
+        if workload.type in ("AWS::ECS::Task", "AWS::ECS::TaskDefinition"):
+            continue  # tiers do not name them
         try:
             tier = tier_of(model, workload)
             if tier is not None and tier["Name"] in names:
@@ -220,5 +237,6 @@ def deletes(twin, model):
 
 def denied(replica):
     policy = replica["RepositoryPolicyText"]
-    arn = f"arn:aws:ecr:{replica.region}:{replica.account}:repository/{replica.name}"
+    partition, _ = partition_by_name(replica.region)
+    arn = f"arn:{partition}:ecr:{replica.region}:{replica.account}:repository/{replica.name}"
     return all(forbids(policy, replica.account, action, arn) for action in ACTIONS)
