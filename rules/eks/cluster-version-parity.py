@@ -79,6 +79,7 @@ examples:
     - {primary: {Version: "1.33"}, standby: {Status: ACTIVE}}  # no version is declared, so EKS takes its newest
     - {primary: {Version: "1.33"}, standby: {Version: newest}}
     - {primary: {Version: "1.33", Status: ACTIVE}, standby: {Version: "1.33", Status: UPDATING}}
+    - {primary: {Version: "1.33", Status: ACTIVE}, standby: {Version: "1.33", Status: CREATING}}
     - Resources:  # EKS lists versions, and not this one
         primary: {Type: AWS::EKS::Cluster, Properties: {Name: shop, Version: "1.33"}}
         standby: {Type: AWS::EKS::Cluster, Region: us-west-2, Properties: {Name: shop, Version: "1.33"}}
@@ -127,8 +128,8 @@ def check(twin, model, parameters):
 def judge_status(standby):
     status = live_only(standby, "Status")
     yield Evidence(standby_status=status)
-    if status == "UPDATING":
-        yield Undecided(f"'{standby.id}' is being updated; scan again when it is done.")
+    if status in ("CREATING", "PENDING", "UPDATING"):
+        yield Undecided(f"'{standby.id}' is '{status}'; scan again when it is done.")
     elif status not in (None, "ACTIVE"):
         yield Violation(f"The status of '{standby.id}' is '{status}'; 'ACTIVE' was expected.", "", (standby,))
 
