@@ -23,13 +23,14 @@ rationale: |
   primary is one in the standby. For the most critical workloads the copies should be beyond that reach: in another
   account, or behind a Deny.
 remediation: |
-  Replicate to a registry of another account; or deny deletions in the replica to everybody but a break-glass role:
+  Replicate to a registry of another account; or deny deletions in the replica to everybody, so that who has to delete
+  takes the Deny away first, which CloudTrail shows:
 
       aws ecr set-repository-policy --region <standby> --repository-name <name> --policy-text '{"Version":"2012-10-17",
         "Statement":[{"Sid":"keep","Effect":"Deny","Principal":"*",
         "Action":["ecr:BatchDeleteImage","ecr:DeleteRepository","ecr:PutLifecyclePolicy"]}]}'
 
-  Switch off the replication of deletions: `aws ecr put-replication-configuration`.
+  Switch off the replication of deletions: `aws ecr put-replication-configuration --replication-configuration file://rules.json`.
 references:
   - https://docs.aws.amazon.com/AmazonECR/latest/userguide/registry-permissions.html
   - https://docs.aws.amazon.com/AmazonECR/latest/userguide/replication-delete.html
@@ -37,6 +38,7 @@ controls:
   nist-800-53: [AC-6, CP-9]
   dora: [Art. 12]
 traps:
+  - A Deny that exempts somebody by a condition may exempt who deploys in the primary, so it is undecided.
   - Functions and workloads of Kubernetes pull critical images as services do, so their tiers count too.
   - A service control policy of the organization may deny deletions and is not visible from an account, so the lack of a Deny in the account is undecided and no failure.
   - What no statement allows is not denied, since within an account identity policies allow it; only an explicit Deny counts.
@@ -116,6 +118,22 @@ examples:
           Properties:
             RepositoryName: payments/api
             RepositoryPolicyText: {Statement: {Effect: Deny, Principal: "*", Action: ["ecr:BatchDeleteImage", "ecr:DeleteRepository"]}}
+        registry: *registry
+    - Resources:  # the Deny is not for everybody
+        tier: *tier
+        api: *api
+        repository: *repository
+        replica:
+          Type: AWS::ECR::Repository
+          Region: us-west-2
+          Properties:
+            RepositoryName: payments/api
+            RepositoryPolicyText:
+              Statement:
+                - Effect: Deny
+                  Principal: "*"
+                  Action: ["ecr:BatchDeleteImage", "ecr:DeleteRepository", "ecr:PutLifecyclePolicy"]
+                  Condition: {ArnNotEquals: {"aws:PrincipalArn": "arn:aws:iam::111122223333:role/deploy"}}
         registry: *registry
     - Resources:  # a statement that allows nothing of it denies nothing either
         tier: *tier
@@ -201,7 +219,7 @@ def check(twin, model, parameters):
         return
     if replica.account == repository.account and not denied(replica):
         yield Undecided(
-            f"Neither another account nor a Deny keeps the copies of '{repository.name}' in '{replica.place}' from being "
+            f"Neither another account nor a Deny for everybody keeps the copies of '{repository.name}' in '{replica.place}' from being "
             "deleted by who may delete in the primary; whether a service control policy does was not seen."
         )
 

@@ -8,8 +8,8 @@ rationale: |
   once the primary is gone: the actions are elsewhere, the pipeline that starts them is not. The fix that the failover
   needs on that day cannot be built or shipped.
 remediation: |
-  Deploy the pipeline to the standby too, from the same code (`aws codepipeline create-pipeline --region <standby>`,
-  `aws_codepipeline`, `AWS::CodePipeline::Pipeline`). Where a CI service outside of AWS deploys the same, name the
+  Deploy the pipeline to the standby too, from the same code (`aws codepipeline create-pipeline --region <standby>
+  --cli-input-json file://pipeline.json`, `aws_codepipeline`, `AWS::CodePipeline::Pipeline`). Where a CI service outside of AWS deploys the same, name the
   pipeline under the parameter `elsewhere`.
 references:
   - https://docs.aws.amazon.com/codepipeline/latest/userguide/actions-create-cross-region.html
