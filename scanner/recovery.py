@@ -23,6 +23,8 @@ TIER = "Regionproof::Recovery::Tier"
 DRILL = "Regionproof::Recovery::Drill"
 RUNBOOK = "Regionproof::Recovery::Runbook"
 
+PLAN = "AWS::ARCRegionSwitch::Plan"
+
 _ISO = re.compile(r"P(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d+)?)S)?)?")
 _CLUSTERS = ("AWS::ECS::Cluster", "AWS::EKS::Cluster")
 _WILD = re.compile(r"[*?\[]")
@@ -124,9 +126,14 @@ def covers(record: Resource, tier: Resource, model: Model) -> bool:
         return tier["Name"] in record["Tiers"]
     if record["Workloads"] or not record["Pair"]:
         return False
-    return {(pair.primary.region, pair.standby.region) for pair in model.pairs} == {
-        (record["Pair"]["Primary"], record["Pair"]["Standby"])
-    }
+    regions = record["Pair"]["Primary"], record["Pair"]["Standby"]
+    return bool(model.pairs) and all(_is_between(pair, regions) for pair in model.pairs)
+
+
+def _is_between(pair: Pair, regions: tuple[Any, Any]) -> bool:
+    """Tell whether a pair is of a primary and a standby; an active-active one is of both either way."""
+    own = pair.primary.region, pair.standby.region
+    return own == regions or (pair.dr_class == "active-active" and own == regions[::-1])
 
 
 def pairs_to(model: Model, place: Place) -> list[Pair]:
@@ -173,8 +180,10 @@ def _cluster_arns(step: Any) -> Iterator[str]:
 
 def plans_of(model: Model, tier: Resource) -> tuple[list[Resource], list[str]]:
     """Return the plans of ARC Region switch that scale something of a tier, and why there may be more."""
-    found, doubts = [], []
-    for plan in model.of_type("AWS::ARCRegionSwitch::Plan"):
+    found: list[Resource] = []
+    # A file holds neither executions nor warnings, so one that cannot be read hides none.
+    doubts = [str(gap) for gap in model.gaps if gap.path is None and gap.hides(PLAN, None, None)]
+    for plan in model.of_type(PLAN):
         try:
             if names_cluster_of(plan["Workflows"], tier):
                 found.append(plan)

@@ -380,7 +380,9 @@ def subnets(workload):
             raise InsufficientData(f"the subnets of '{workload.name}' were not seen")
         return workload["Subnets"], "/Subnets"
     if not on_fargate(workload):
-        raise InsufficientData(f"'{workload.name}' runs on instances, whose subnets were not seen")
+        raise InsufficientData(
+            f"'{workload.name}' is not said to run on Fargate, and the subnets of instances were not seen"
+        )
     network = (workload["NetworkConfiguration"] or {}).get("AwsvpcConfiguration") or {}
     if not network.get("Subnets"):
         raise InsufficientData(f"the subnets of '{workload.name}' were not seen")

@@ -150,6 +150,10 @@ examples:
             ReplicationConfiguration: {Rules: [{Status: Enabled, Filter: {TagFilter: {Key: a, Value: b}}, SourceSelectionCriteria: {SseKmsEncryptedObjects: {Status: Enabled}}, Destination: {Bucket: "arn:aws:s3:::artifacts-west"}}]}
         copy: *copy
     - Resources: {pipeline: *pipeline, bucket: *bucket}  # where the copy goes was not seen
+    - Resources:  # nobody said where the file of the copy is deployed
+        pipeline: *pipeline
+        bucket: *bucket
+        copy: {Type: AWS::S3::Bucket, Region: null, Properties: {BucketName: artifacts-west}}
     - Resources: {pipeline: *pipeline}
     - Resources: {pipeline: *pipeline}
       Gaps: [{Reason: AccessDenied, Type: "AWS::S3::Bucket", Operation: "s3:ListBuckets"}]
@@ -262,6 +266,8 @@ def is_whole(rule):
 def seen(name, model):
     """Return the bucket of a name, of which there is one in the world."""
     for bucket in model.of_type(BUCKET):
+        if bucket.name == name and bucket.region is None:
+            raise InsufficientData(f"the Region of bucket '{name}' is not known")
         if bucket.name == name:
             return bucket
     raise InsufficientData(f"bucket '{name}' was not seen")
