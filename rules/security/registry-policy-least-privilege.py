@@ -4,9 +4,9 @@ severity: medium
 resource: AWS::ECR::Registry
 rationale: |
   A registry policy is written so that another account may replicate into the registry: that takes ecr:ReplicateImage,
-  ecr:CreateRepository for repositories that are not there yet, and ecr:TagResource for their tags. What goes beyond,
-  ecr:* or principals that nobody named, lets an account that is taken over delete or replace the copies that the
-  standby would start from.
+  ecr:CreateRepository for repositories that are not there yet, and ecr:TagResource for their tags; it may also let
+  accounts pull. What goes beyond, ecr:* or principals that nobody named, lets an account that is taken over delete or
+  replace the copies that the standby would start from.
 remediation: |
   Narrow each statement to source accounts, to the actions of replication and to repositories:
 

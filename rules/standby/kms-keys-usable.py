@@ -20,7 +20,6 @@ references:
   - https://docs.aws.amazon.com/kms/latest/developerguide/key-state.html
 controls:
   nist-800-53: [SC-12]
-  security-hub: [ECR.5]
 traps:
   - A repository without a key of its own uses AES256 or the key that AWS manages, which nobody can disable.
   - A key of another account that may not be described may be fine, so it is undecided.
@@ -148,6 +147,9 @@ examples:
         web: {Type: AWS::ECR::Repository, Region: us-west-2, Properties: {RepositoryName: shop/web, EncryptionConfiguration: {EncryptionType: KMS, KmsKey: alias/images}}}
       Gaps: [{Reason: AccessDeniedException, Type: "AWS::KMS::Alias", Operation: "kms:ListAliases", Region: us-west-2}]
   not_applicable:
+    - Resources:  # the key that AWS manages, as an account shows it
+        web: *web
+        key: {Type: AWS::KMS::Key, Region: us-west-2, Properties: {KeyId: west, KeyManager: AWS, KeyState: Enabled, KeyPolicy: {Unknown: "kms:GetKeyPolicy was denied"}}}
     - Resources: {web: {Type: AWS::ECR::Repository, Region: us-west-2, Properties: {RepositoryName: shop/web}}}
     - Resources:  # the key that AWS manages
         web: {Type: AWS::ECR::Repository, Region: us-west-2, Properties: {RepositoryName: shop/web, EncryptionConfiguration: {EncryptionType: KMS}}}
@@ -184,6 +186,9 @@ def check(repository, model, parameters):
     key = key_of(model, repository, named)
     if key is None:
         yield Violation(f"{whose}, which does not exist; an enabled key was expected.", POINTER)
+        return
+    if live_only(key, "KeyManager") == "AWS":
+        yield NotApplicable("AWS manages the key, and nobody else can disable it.")
         return
     state = live_only(key, "KeyState") or ("Enabled" if key["Enabled"] else "Disabled")
     yield Evidence(key=key.id, state=state)
