@@ -165,6 +165,10 @@ class Pair:
         return f"{self.primary} -> {self.standby}"
 
 
+_NAMED_FREELY = ("AWS::ECS::", "AWS::EKS::", "AWS::Lambda::", "Kubernetes::")
+"""Types of which people choose the names for each Region; a repository keeps its name when it is replicated."""
+
+
 class Twin:
     """A resource of the primary, and what stands for it in the standby of one pair."""
 
@@ -177,7 +181,23 @@ class Twin:
         primary = self.primary
         if primary.name is None:
             raise InsufficientData(f"the name of '{primary.id}' is not known, so its counterpart is not either")
-        return self._model.find(primary.type, primary.name, self.pair.standby, code=bool(primary.locations))
+        return self.find(primary.type, primary.name)
+
+    def find(self, type: str, name: str) -> Resource | None:
+        """Return what has the name of something in the primary, None if it is known not to exist; else raise.
+
+        What runs containers may be named after its Region, and is then found under the standby's too.
+        """
+        found = (self._find(type, each) for each in self.names(type, name))
+        return next((one for one in found if one is not None), None)
+
+    def names(self, type: str, name: str) -> tuple[str, ...]:
+        """Return the names under which something of the primary may be in the standby."""
+        other = name.replace(self.pair.primary.region, self.pair.standby.region)
+        return (name, other) if type.startswith(_NAMED_FREELY) and other != name else (name,)
+
+    def _find(self, type: str, name: str) -> Resource | None:
+        return self._model.find(type, name, self.pair.standby, code=bool(self.primary.locations))
 
 
 _Name = tuple[str, str, Place]

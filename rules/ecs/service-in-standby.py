@@ -19,7 +19,8 @@ remediation: |
 
       aws ecs update-service --region <standby> --cluster <cluster> --service <service> --desired-count 1
 
-  Services are compared by the names of cluster and service; give both Regions the same ones.
+  Services are compared by the names of cluster and service; give both Regions the same ones, the Region in
+  them apart.
 references:
   - https://docs.aws.amazon.com/wellarchitected/latest/framework/rel_planning_for_recovery_disaster_recovery.html
   - https://docs.aws.amazon.com/AmazonECS/latest/developerguide/deployment-type-ecs.html
@@ -29,7 +30,7 @@ controls:
   soc-2: [A1.2]
 traps:
   - A desired count of 0 is right in a pilot light; whether a warm standby runs tasks is for ecs-warm-standby-runs-tasks.
-  - Services are compared by the names of cluster and service; one that is named after its Region has no counterpart.
+  - Services are compared by the names of cluster and service, where the Region in a name stands for the standby's.
   - A service of the same name in another cluster is another service.
   - A repository that is named after its account and Region, as CDK's are, has its counterpart under the standby's.
   - While a deployment is under way two releases run, so nothing is compared.
@@ -124,8 +125,7 @@ examples:
             {Cluster: payments, ServiceName: api, TaskDefinition: {Ref: standby-task}, DesiredCount: 1, RunningCount: 1, Status: ACTIVE}
         standby-task: *standby-task
       Pairs: [{primary: us-east-1, standby: us-west-2, dr_class: warm-standby}]
-  fail:
-    - Resources:  # it is named after its Region, so no name says that it is the same
+    - Resources:  # each is named after its Region
         primary:
           Type: AWS::ECS::Service
           Properties: {Cluster: payments, ServiceName: api-us-east-1, TaskDefinition: {Ref: primary-task}}
@@ -134,6 +134,17 @@ examples:
           Type: AWS::ECS::Service
           Region: us-west-2
           Properties: {Cluster: payments, ServiceName: api-us-west-2, TaskDefinition: {Ref: standby-task}}
+        standby-task: *standby-task
+  fail:
+    - Resources:  # no name says that it is the same
+        primary:
+          Type: AWS::ECS::Service
+          Properties: {Cluster: payments, ServiceName: api-us-east-1, TaskDefinition: {Ref: primary-task}}
+        primary-task: *primary-task
+        standby:
+          Type: AWS::ECS::Service
+          Region: us-west-2
+          Properties: {Cluster: payments, ServiceName: api-west, TaskDefinition: {Ref: standby-task}}
         standby-task: *standby-task
     - Resources: &alone
         primary: *primary

@@ -42,6 +42,9 @@ examples:
     - Resources:
         primary: {Type: AWS::EKS::Cluster, Properties: {Name: shop}}
         standby: {Type: AWS::EKS::Cluster, Region: us-west-2, Properties: {Name: shop}}
+    - Resources:  # each is named after its Region
+        primary: {Type: AWS::ECS::Cluster, Properties: {ClusterName: payments-us-east-1}}
+        standby: {Type: AWS::ECS::Cluster, Region: us-west-2, Properties: {ClusterName: payments-us-west-2}}
   fail:
     - Resources: &alone
         primary: {Type: AWS::ECS::Cluster, Properties: {ClusterName: payments}}
@@ -81,7 +84,8 @@ def check(twin, model, parameters):
     if stack := stack_of(twin):
         yield Evidence(stack=stack)
         return
-    found = model.declared(primary.type, primary.name, standby)
+    declared = (model.declared(primary.type, name, standby) for name in twin.names(primary.type, primary.name))
+    found = next((one for one in declared if one is not None), None)
     location = found.locate("") if found else None
     yield Evidence(declared=found is not None, file=location.path if location else None)
     if found is None:
