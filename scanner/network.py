@@ -170,10 +170,18 @@ def _registry(model: Model, place: Place, subnet: Resource, images: Images) -> I
         there = _usable(model, place, subnet, service)
         found = [one for one in there if one["PrivateDnsEnabled"]]
         doubt = f"whether a hosted zone leads to the endpoint of {service}, which has no private DNS, was not seen"
+        if not there and (fips := _fips(model, place, subnet)):
+            doubt, there = f"whether images are pulled over '{fips[0]['ServiceName']}' was not seen", fips
         if found:
             yield _Service(tuple(_refused(found, actions, asked, place, service)))
         else:
             yield _Service(absent=f"no endpoint of {service} has private DNS", doubt=doubt if there else "")
+
+
+def _fips(model: Model, place: Place, subnet: Resource) -> list[Resource]:
+    """Return the endpoints of the registry's FIPS hosts, of which no document says what they are called."""
+    here = [one for one in _all(model, ENDPOINT, place) if one["VpcId"] == subnet["VpcId"]]
+    return [one for one in here if ".ecr" in str(one["ServiceName"]) and "fips" in str(one["ServiceName"])]
 
 
 def _storage(model: Model, place: Place, subnet: Resource, table: Resource) -> _Service:

@@ -269,6 +269,13 @@ examples:
         table: {Type: AWS::EC2::RouteTable, Region: us-west-2, Properties: {RouteTableId: rtb-a, VpcId: vpc-1, Routes: [{DestinationCidrBlock: 0.0.0.0/0, NatGatewayId: nat-1, State: blackhole}], Associations: [{SubnetId: subnet-a}]}}
     - Resources: {nodes: *nodes, subnet: *subnet, table: *main}
   unknown:
+    - Resources:  # the FIPS hosts of the registry
+        api: *api
+        subnet: *subnet
+        table: *main
+        ecrapi: {Type: AWS::EC2::VPCEndpoint, Region: us-west-2, Properties: {VpcId: vpc-1, VpcEndpointType: Interface, ServiceName: com.amazonaws.us-west-2.ecr-fips.api, PrivateDnsEnabled: true, State: available}}
+        ecrdkr: {Type: AWS::EC2::VPCEndpoint, Region: us-west-2, Properties: {VpcId: vpc-1, VpcEndpointType: Interface, ServiceName: com.amazonaws.us-west-2.ecr-fips.dkr, PrivateDnsEnabled: true, State: available}}
+        s3: *s3
     - Resources:  # without private DNS; a hosted zone of its own may lead there
         api: *api
         subnet: *subnet
