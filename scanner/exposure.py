@@ -5,12 +5,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from scanner.model import InsufficientData
-from scanner.patterns import any_of
+from scanner.patterns import any_of, is_pattern
 from scanner.policy import _either, _Malformed, _match, _named, _principals, _Request, _statements, _strings
 
 
@@ -95,13 +95,25 @@ def _narrowed(condition: Any) -> bool | None:
             continue
         for key in keys:
             chosen = _strings(keys[key], "Condition")
-            if key.lower() in RESTRICTING and not operator.lower().startswith("forallvalues") and _chosen(chosen):
+            restricts = key.lower() in RESTRICTING and not operator.lower().startswith("forallvalues")
+            if restricts and all(map(_is_chosen, chosen)):
                 return False
     return None
 
 
-def _chosen(values: Sequence[str]) -> bool:
-    return not any(value.strip("*?") == "" for value in values)
+def _is_chosen(value: str) -> bool:
+    """Tell whether a value of a condition is what one owner has: an account, an organization, something of theirs.
+
+    A wildcard may stand within an account or an organization, and not for which one it is.
+    """
+    if "${" in value:
+        return False
+    if value.startswith("arn:"):
+        parts = value.split(":", 5)
+        owner = parts[4] if len(parts) == 6 and parts[4] else value  # the ARN of a bucket names no account
+    else:
+        owner = value.partition("/")[0]  # the path of an organization begins with its id
+    return not is_pattern(owner)
 
 
 @dataclass(frozen=True)

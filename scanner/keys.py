@@ -23,6 +23,8 @@ def key_of(model: Model, repository: Resource, named: str) -> Resource | None:
     A key that a file names need not be declared in the same files, so only an account shows that there is none.
     """
     place, id = repository.place, named.rpartition("/")[2]
+    if named.startswith("arn:") and ":alias/" in named and named.split(":")[4] != place.account:
+        raise InsufficientData(f"key '{named}' of another account was not seen")
     if "alias/" in named:
         alias = model.find(ALIAS, f"alias/{named.partition('alias/')[2]}", place)
         if alias is None or alias["TargetKeyId"] is None:

@@ -7,14 +7,15 @@ not seen.  Reading what was not seen raises `InsufficientData`, so that missing 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from scanner.gaps import Gap, GapIndex
 from scanner.guarded import InsufficientData, Items, Properties, Unknown, guard, plain
+from scanner.resource import Location, Place, Resource
 
 if TYPE_CHECKING:
     from scanner.images import ImageIndex
@@ -36,86 +37,6 @@ __all__ = [
 ]
 
 
-class Place(NamedTuple):
-    """An account and a Region.  In a declared pair, account None means any account."""
-
-    account: str | None
-    region: str
-
-    def __str__(self) -> str:
-        return f"{self.account or '*'}/{self.region}"
-
-
-@dataclass(frozen=True, order=True)
-class Location:
-    """A place in a file; `path` is relative to where the scan began, lines and columns count from 1."""
-
-    path: str
-    line: int
-    column: int = 1
-    end_line: int | None = None
-    end_column: int | None = None
-
-    def holds(self, other: Location) -> bool:
-        """Tell whether another place begins inside this one; one without an end holds nothing."""
-        if self.end_line is None or self.end_column is None or self.path != other.path:
-            return False
-        return (self.line, self.column) <= (other.line, other.column) < (self.end_line, self.end_column)
-
-    def __str__(self) -> str:
-        return f"{self.path}:{self.line}:{self.column}"
-
-
-@dataclass(frozen=True, eq=False, slots=True, weakref_slot=True)
-class Resource:
-    """One resource, as AWS would describe it.
-
-    `id` is the ARN where there is one, `aws://<account>/<region>[/<service>]` for a Region or a registry, and the
-    logical id for a template whose ARN cannot be known.  `name` is what a counterpart in another Region shares
-    (schemas/resources say how it is made); None when it cannot be known.  `account` and `region` are None when
-    nothing says where the resource lives.  `locations` maps JSON Pointers into `properties` to where they are
-    written; it is empty for live resources.  `operations` are the AWS calls that told us (`ecr:DescribeRepositories`),
-    `observed_at` when (RFC 3339, UTC).
-    """
-
-    type: str
-    id: str
-    name: str | None
-    account: str | None
-    region: str | None
-    properties: Properties
-    tags: Mapping[str, str] = field(default_factory=dict)
-    locations: Mapping[str, Location] = field(default_factory=dict)
-    operations: tuple[str, ...] = ()
-    observed_at: str | None = None
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "tags", Properties(self.tags))
-        object.__setattr__(self, "locations", Properties(self.locations))
-
-    def __getitem__(self, name: str) -> Any:
-        """Return a property, None if it is known not to be set; raise `InsufficientData` if it was not seen."""
-        return self.properties[name]
-
-    @property
-    def place(self) -> Place:
-        """Return where the resource lives; raise `InsufficientData` when that is not known."""
-        if self.account is None or self.region is None:
-            unknown = {"account": self.account, "Region": self.region}
-            missing = " and ".join(word for word, value in unknown.items() if value is None)
-            source = next((location.path for location in self.locations.values()), self.id)
-            raise InsufficientData(
-                f"nothing says which {missing} '{source}' is for; say so under 'iac:' in regionproof.yaml"
-            )
-        return Place(self.account, self.region)
-
-    def locate(self, pointer: str) -> Location | None:
-        """Return where `pointer` is written, or its nearest parent that is."""
-        while pointer and pointer not in self.locations:
-            pointer = pointer.rpartition("/")[0]
-        return self.locations.get(pointer)
-
-
 @dataclass(frozen=True, order=True)
 class Pair:
     """A primary place and the standby that takes over.
@@ -135,6 +56,10 @@ class Pair:
         return f"{self.primary} -> {self.standby}"
 
 
+_NAMED_FREELY = ("AWS::ECS::", "AWS::EKS::", "AWS::Lambda::", "Kubernetes::")
+"""Types of which people choose the names for each Region; a repository keeps its name when it is replicated."""
+
+
 @dataclass(frozen=True, eq=False, slots=True)
 class Twin:
     """A resource of the primary, and what stands for it in the standby of one pair."""
@@ -149,7 +74,23 @@ class Twin:
         primary = self.primary
         if primary.name is None:
             raise InsufficientData(f"the name of '{primary.id}' is not known, so its counterpart is not either")
-        return self._model.find(primary.type, primary.name, self.pair.standby, code=bool(primary.locations))
+        return self.find(primary.type, primary.name)
+
+    def find(self, type: str, name: str) -> Resource | None:
+        """Return what has the name of something in the primary, None if it is known not to exist; else raise.
+
+        What runs containers may be named after its Region, and is then found under the standby's too.
+        """
+        found = (self._find(type, each) for each in self.names(type, name))
+        return next((one for one in found if one is not None), None)
+
+    def names(self, type: str, name: str) -> tuple[str, ...]:
+        """Return the names under which something of the primary may be in the standby."""
+        other = name.replace(self.pair.primary.region, self.pair.standby.region)
+        return (name, other) if type.startswith(_NAMED_FREELY) and other != name else (name,)
+
+    def _find(self, type: str, name: str) -> Resource | None:
+        return self._model.find(type, name, self.pair.standby, code=bool(self.primary.locations))
 
 
 _Name = tuple[str, str, Place]

@@ -13,6 +13,8 @@ from weakref import WeakKeyDictionary
 
 from scanner.model import InsufficientData, Model, Place, Resource
 from scanner.policy import Decision, decide
+from scanner.regions import partition_by_name
+from scanner.workloads import live_only
 
 SUBNET, ROUTE_TABLE = "AWS::EC2::Subnet", "AWS::EC2::RouteTable"
 ENDPOINT, NAT_GATEWAY = "AWS::EC2::VPCEndpoint", "AWS::EC2::NatGateway"
@@ -21,7 +23,7 @@ TYPES = (SUBNET, ROUTE_TABLE, ENDPOINT, NAT_GATEWAY)
 
 @dataclass(frozen=True)
 class Path:
-    """How a subnet reaches the registry; `missing` says what lacks, empty if nothing does."""
+    """How a subnet reaches the registry; `missing` are clauses that say why it does not, none if it does."""
 
     via: str
     missing: tuple[str, ...] = ()
@@ -41,11 +43,27 @@ def path(model: Model, place: Place, subnet_id: str, *, public_ip: bool, images:
     `images` is asked where the policy of an endpoint does not allow everything.
     """
     subnet = _subnet(model, place, subnet_id)
-    way = _way_out(model, place, subnet, public_ip=public_ip)
-    if way:
+    table = _table(model, place, subnet)
+    services = [*_registry(model, place, subnet, images), _storage(model, place, subnet, table)]
+    if refused := tuple(action for service in services for action in service.refused):
+        return Path("VPC endpoints", refused)
+    absent = [service for service in services if service.absent]
+    if not absent:
+        return Path("VPC endpoints")
+    if way := _way_out(model, place, subnet, table, public_ip=public_ip):
         return Path(way)
-    missing = tuple(_missing_endpoints(model, place, subnet, images))
-    return Path("VPC endpoints", missing)
+    if doubt := next((service.doubt for service in absent if service.doubt), None) or _elsewhere(table):
+        raise InsufficientData(doubt)
+    return Path("VPC endpoints", ("no gateway leads out", *(service.absent for service in absent)))
+
+
+@dataclass(frozen=True)
+class _Service:
+    """What the endpoints of a service do for a subnet: what they refuse, that there are none, why there may be."""
+
+    refused: tuple[str, ...] = ()
+    absent: str = ""
+    doubt: str = ""
 
 
 def _all(model: Model, type: str, place: Place) -> list[Resource]:
@@ -87,9 +105,9 @@ def _default_routes(table: Resource) -> Iterator[Mapping[str, Any]]:
             yield route
 
 
-def _way_out(model: Model, place: Place, subnet: Resource, *, public_ip: bool) -> str | None:
+def _way_out(model: Model, place: Place, subnet: Resource, table: Resource, *, public_ip: bool) -> str | None:
     """Return the gateway that leads to the internet, None if there is none; raise where nobody can tell."""
-    for route in _default_routes(_table(model, place, subnet)):
+    for route in _default_routes(table):
         if str(route["GatewayId"] or "").startswith("igw-"):
             return f"internet gateway '{route['GatewayId']}'" if public_ip else None
         if route["NatGatewayId"]:
@@ -101,55 +119,82 @@ def _way_out(model: Model, place: Place, subnet: Resource, *, public_ip: bool) -
     return None
 
 
+def _elsewhere(table: Resource) -> str:
+    """Return why the registry may be reached through another network, or over IPv6; empty if no route leads there."""
+    for route in table["Routes"] or ():
+        if route["State"] == "blackhole" or route["GatewayId"] == "local" or route["DestinationPrefixListId"]:
+            continue
+        if route["DestinationIpv6CidrBlock"]:
+            return f"whether images are pulled over IPv6, as '{table['RouteTableId']}' allows, was not seen"
+        if not str(route["GatewayId"] or "").startswith("igw-") and not route["NatGatewayId"]:
+            ids = (value for key, value in route.items() if key.endswith(("Id", "Arn")) and value)
+            return (
+                f"whether endpoints of the registry are reached through '{next(ids, 'another network')}' was not seen"
+            )
+    return ""
+
+
 def _nat(model: Model, place: Place, id: str) -> str | None:
     gateway = next((one for one in _all(model, NAT_GATEWAY, place) if one["NatGatewayId"] == id), None)
     if gateway is None:
         raise InsufficientData(f"the NAT gateway '{id}' was not seen in {place}")
     if gateway["ConnectivityType"] == "private":
         raise InsufficientData(f"where the private NAT gateway '{id}' leads was not seen")
-    if gateway["State"] != "available":
+    if live_only(gateway, "State") not in (None, "available"):
         return None
+    if gateway["SubnetId"] is None:
+        raise InsufficientData(f"where the regional NAT gateway '{id}' leads was not seen")
     outward = _default_routes(_table(model, place, _subnet(model, place, gateway["SubnetId"])))
     if any(str(route["GatewayId"] or "").startswith("igw-") for route in outward):
         return f"NAT gateway '{id}'"
     return None
 
 
-def _missing_endpoints(model: Model, place: Place, subnet: Resource, images: Images) -> Iterator[str]:
-    here = [one for one in _all(model, ENDPOINT, place) if one["VpcId"] == subnet["VpcId"]]
-    usable = [one for one in here if str(one["State"]).lower() == "available"]
-    for service, actions in (
-        ("ecr.api", ("ecr:GetAuthorizationToken",)),
-        ("ecr.dkr", ("ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer")),
+def _usable(model: Model, place: Place, subnet: Resource, service: str) -> list[Resource]:
+    """Return the endpoints of a service in the VPC of a subnet; a file shows no state."""
+    return [
+        one
+        for one in _all(model, ENDPOINT, place)
+        if one["VpcId"] == subnet["VpcId"]
+        and str(one["ServiceName"]).endswith(f".{place.region}.{service}")
+        and str(live_only(one, "State") or "available").lower() == "available"
+    ]
+
+
+def _registry(model: Model, place: Place, subnet: Resource, images: Images) -> Iterator[_Service]:
+    """An endpoint with private DNS takes the calls of its VPC, whatever gateway there is beside it."""
+    for service, actions, asked in (
+        ("ecr.api", ("ecr:GetAuthorizationToken",), lambda: ("*",)),
+        ("ecr.dkr", ("ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"), images),
     ):
-        found = [one for one in usable if _is(one, service, place) and one["PrivateDnsEnabled"]]
+        there = _usable(model, place, subnet, service)
+        found = [one for one in there if one["PrivateDnsEnabled"]]
+        doubt = f"whether a hosted zone leads to the endpoint of {service}, which has no private DNS, was not seen"
+        if not there and (fips := _fips(model, place, subnet)):
+            doubt, there = f"whether images are pulled over '{fips[0]['ServiceName']}' was not seen", fips
         if found:
-            yield from _refused(found, actions, images if service == "ecr.dkr" else lambda: ("*",), place, service)
+            yield _Service(tuple(_refused(found, actions, asked, place, service)))
         else:
-            yield f"an endpoint of {service} with private DNS"
-    yield from _missing_storage(model, place, subnet, usable)
+            yield _Service(absent=f"no endpoint of {service} has private DNS", doubt=doubt if there else "")
 
 
-def _missing_storage(model: Model, place: Place, subnet: Resource, usable: list[Resource]) -> Iterator[str]:
+def _fips(model: Model, place: Place, subnet: Resource) -> list[Resource]:
+    """Return the endpoints of the registry's FIPS hosts, of which no document says what they are called."""
+    here = [one for one in _all(model, ENDPOINT, place) if one["VpcId"] == subnet["VpcId"]]
+    return [one for one in here if ".ecr" in str(one["ServiceName"]) and "fips" in str(one["ServiceName"])]
+
+
+def _storage(model: Model, place: Place, subnet: Resource, table: Resource) -> _Service:
     """Layers are downloaded from a bucket of ECR, so a way to S3 has to be there too."""
-    table = _table(model, place, subnet)["RouteTableId"]
-    storage = [one for one in usable if _is(one, "s3", place)]
-    gateways = [one for one in storage if one["VpcEndpointType"] == "Gateway" and table in (one["RouteTableIds"] or ())]
+    there, id = _usable(model, place, subnet, "s3"), table["RouteTableId"]
+    gateways = [one for one in there if one["VpcEndpointType"] == "Gateway" and id in (one["RouteTableIds"] or ())]
     if gateways:
-        layer = f"arn:{_partition(gateways[0])}:s3:::prod-{place.region}-starport-layer-bucket/layer"
-        yield from _refused(gateways, ("s3:GetObject",), lambda: (layer,), place, "s3")
-    elif any(one["VpcEndpointType"] == "Interface" for one in storage):
-        raise InsufficientData("whether the interface endpoint of S3 serves the layers of images cannot be told")
-    else:
-        yield "a gateway endpoint of S3 in the route table"
-
-
-def _is(endpoint: Resource, service: str, place: Place) -> bool:
-    return str(endpoint["ServiceName"]).endswith(f".{place.region}.{service}")
-
-
-def _partition(endpoint: Resource) -> str:
-    return endpoint.id.split(":")[1] if endpoint.id.startswith("arn:") else "aws"
+        partition, _ = partition_by_name(place.region)
+        layer = f"arn:{partition}:s3:::prod-{place.region}-starport-layer-bucket/layer"
+        return _Service(tuple(_refused(gateways, ("s3:GetObject",), lambda: (layer,), place, "s3")))
+    interface = any(one["VpcEndpointType"] == "Interface" for one in there)
+    doubt = "whether the interface endpoint of S3 serves the layers of images cannot be told"
+    return _Service(absent="the route table has no gateway endpoint of S3", doubt=doubt if interface else "")
 
 
 def _refused(
@@ -164,7 +209,7 @@ def _refused(
         if Decision.UNDECIDED in answers and Decision.ALLOWED not in answers:
             raise InsufficientData(f"whether the policy of the endpoint of {service} allows {action} cannot be told")
         if Decision.ALLOWED not in answers:
-            yield f"{action} in the policy of the endpoint of {service}"
+            yield f"the policy of the endpoint of {service} refuses {action}"
 
 
 def _answer(policy: Any, action: str, resources: Images, place: Place) -> Decision:

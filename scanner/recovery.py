@@ -7,7 +7,7 @@ something here that nobody has seen raises `InsufficientData`.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, timedelta
 from fnmatch import fnmatchcase
@@ -22,6 +22,8 @@ DECLARED = "Regionproof::"
 TIER = "Regionproof::Recovery::Tier"
 DRILL = "Regionproof::Recovery::Drill"
 RUNBOOK = "Regionproof::Recovery::Runbook"
+
+PLAN = "AWS::ARCRegionSwitch::Plan"
 
 _ISO = re.compile(r"P(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d+)?)S)?)?")
 _CLUSTERS = ("AWS::ECS::Cluster", "AWS::EKS::Cluster")
@@ -106,6 +108,8 @@ def iso_duration(text: Any) -> timedelta:
 
 def age(model: Model, day: Any) -> timedelta:
     """Return how long before the time of the data a day (YYYY-MM-DD) or a time (RFC 3339) was; negative if after."""
+    if day is None:
+        raise InsufficientData("when that was is not given")
     try:
         return timedelta(days=(model.as_of.date() - date.fromisoformat(str(day)[:10])).days)
     except ValueError as error:
@@ -122,9 +126,14 @@ def covers(record: Resource, tier: Resource, model: Model) -> bool:
         return tier["Name"] in record["Tiers"]
     if record["Workloads"] or not record["Pair"]:
         return False
-    return {(pair.primary.region, pair.standby.region) for pair in model.pairs} == {
-        (record["Pair"]["Primary"], record["Pair"]["Standby"])
-    }
+    regions = record["Pair"]["Primary"], record["Pair"]["Standby"]
+    return bool(model.pairs) and all(_is_between(pair, regions) for pair in model.pairs)
+
+
+def _is_between(pair: Pair, regions: tuple[Any, Any]) -> bool:
+    """Tell whether a pair is of a primary and a standby; an active-active one is of both either way."""
+    own = pair.primary.region, pair.standby.region
+    return own == regions or (pair.dr_class == "active-active" and own == regions[::-1])
 
 
 def pairs_to(model: Model, place: Place) -> list[Pair]:
@@ -171,8 +180,10 @@ def _cluster_arns(step: Any) -> Iterator[str]:
 
 def plans_of(model: Model, tier: Resource) -> tuple[list[Resource], list[str]]:
     """Return the plans of ARC Region switch that scale something of a tier, and why there may be more."""
-    found, doubts = [], []
-    for plan in model.of_type("AWS::ARCRegionSwitch::Plan"):
+    found: list[Resource] = []
+    # A file holds neither executions nor warnings, so one that cannot be read hides none.
+    doubts = [str(gap) for gap in model.gaps if gap.path is None and gap.hides(PLAN, None, None)]
+    for plan in model.of_type(PLAN):
         try:
             if names_cluster_of(plan["Workflows"], tier):
                 found.append(plan)
@@ -186,10 +197,18 @@ def is_failover(drill: Resource) -> bool:
     return bool(drill["Scenario"] == "failover" and drill["Outcome"] == "success")
 
 
-def is_recovery(execution: Any) -> bool:
-    """Tell whether an execution of a plan activated a Region and completed."""
+def recoveries(plan: Resource) -> list[Mapping[str, Any]]:
+    """Return the executions of a plan that completed and did without a Region.
+
+    That is to activate another than the primary; where both are active it is to deactivate one.
+    """
     done = ("completed", "completedMonitoringApplicationHealth")
-    return execution["ExecutionAction"] == "activate" and execution["ExecutionState"] in done
+    found = [one for one in plan["Executions"] or () if one["ExecutionState"] in done]
+    if plan["RecoveryApproach"] == "activeActive":
+        return [one for one in found if one["ExecutionAction"] == "deactivate"]
+    primary = plan["PrimaryRegion"]
+    away = [one for one in found if not primary or one["ExecutionRegion"] != primary]
+    return [one for one in away if one["ExecutionAction"] == "activate"]
 
 
 def waits(workflows: Any) -> bool:

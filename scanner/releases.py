@@ -53,13 +53,21 @@ def _shown(reference: Reference, digest: str | None) -> str:
     return f"'{reference}'" if not digest or reference.digest else f"'{reference}' ('{digest[:19]}')"
 
 
+def _neutral(reference: Reference) -> str:
+    """Return a repository's name with marks for its own account and Region, which CDK's assets carry in it."""
+    name = reference.repository
+    for part in filter(None, (reference.account, reference.region)):
+        name = name.replace(part, "*")
+    return name
+
+
 def _same(image: tuple[Reference, str | None], other: tuple[Reference, str | None], model: Model) -> bool:
     """Tell whether two images are one release: the same digest, or, where one has none yet, the same tag.
 
     Whether a tag means the same image in both Regions is for repository-tag-divergence to say.
     """
     (reference, digest), (other_reference, other_digest) = image, other
-    if reference.repository != other_reference.repository:
+    if _neutral(reference) != _neutral(other_reference):
         return False
     if digest and other_digest:
         return digest == other_digest

@@ -111,7 +111,8 @@ ANSWERS: dict[str, list[tuple[str, dict, dict]]] = {
                         "Region": "us-west-2",
                         "Status": "CURRENT",
                         "StackInstanceStatus": {"DetailedStatus": "SUCCEEDED"},
-                        "DriftStatus": "NOT_CHECKED",
+                        "DriftStatus": "IN_SYNC",
+                        "LastDriftCheckTimestamp": AT,
                     }
                 ]
             },
@@ -443,7 +444,8 @@ def test_a_stack_and_a_stack_set():
                 "Region": "us-west-2",
                 "Status": "CURRENT",
                 "StackInstanceStatus": {"DetailedStatus": "SUCCEEDED"},
-                "DriftStatus": "NOT_CHECKED",
+                "DriftStatus": "IN_SYNC",
+                "LastDriftCheckTimestamp": AT,
             }
         ],
     }

@@ -31,6 +31,12 @@ DENY = {"Effect": "Deny", "Principal": "*", "Action": "ecr:*"}
         ([where("StringLike", "aws:PrincipalOrgID", "*")], None),
         ([where("StringLike", "aws:PrincipalOrgID", ["o-1", "*"])], None),
         ([where("ArnLike", "aws:PrincipalArn", "arn:aws:iam::111122223333:*")], False),
+        ([where("ArnLike", "aws:PrincipalArn", "arn:aws:iam::*:role/deploy")], None),  # anybody may make such a role
+        ([where("ArnLike", "aws:PrincipalArn", "arn:aws:iam::1111*:role/deploy")], None),
+        ([where("ArnLike", "aws:SourceArn", "arn:aws:s3:::bucket*")], None),
+        ([where("ArnEquals", "aws:SourceArn", "arn:aws:s3:::bucket")], False),
+        ([where("StringLike", "aws:PrincipalOrgID", "o-*")], None),
+        ([where("StringEquals", "aws:SourceAccount", "${aws:PrincipalAccount}")], None),
         ([where("ForAnyValue:StringLike", "aws:PrincipalOrgPaths", "o-1/*")], False),
         ([where("ForAllValues:StringLike", "aws:PrincipalOrgPaths", "o-1/*")], None),  # true of no value at all
         ([where("StringEqualsIfExists", "aws:PrincipalOrgID", "o-1")], None),

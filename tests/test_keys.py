@@ -60,6 +60,7 @@ def test_an_alias_without_a_key_leads_nowhere():
     ("made", "named", "reason"),
     [
         (model(), "arn:aws:kms:us-west-2:999988887777:key/far", "of another account"),
+        (model(key(), alias()), "arn:aws:kms:us-west-2:999988887777:alias/images", "of another account"),
         (model(gaps=[Gap("AccessDenied", "no", "AWS::KMS::Key", *HERE)]), ARN, "may exist unseen"),
         (model(gaps=[Gap("AccessDenied", "no", "AWS::KMS::Alias", *HERE)]), "alias/images", "may exist unseen"),
     ],

@@ -441,6 +441,9 @@ class TestPairs:
         assert len(model(gaps=[gap(REGISTRY)]).pairs_of(EAST)) == 1
 
 
+CLUSTER = "AWS::ECS::Cluster"
+
+
 class TestTwins:
     """What stands for a resource in the standby."""
 
@@ -465,6 +468,31 @@ class TestTwins:
         (twin,) = model(here).twins(here)
         with pytest.raises(InsufficientData, match=r"shop\.yaml#Shop"):
             twin.standby  # noqa: B018
+
+    def test_clusters_may_be_named_after_their_regions(self):
+        here, there = (
+            Resource(CLUSTER, f"shop-{place.region}", f"shop-{place.region}", *place, Properties())
+            for place in (EAST, WEST)
+        )
+        made = model(here, there)
+        (twin,) = made.twins(here)
+        assert twin.standby is there
+        assert twin.find(CLUSTER, here.name) is there
+        assert twin.names(CLUSTER, "shop-us-east-1") == ("shop-us-east-1", "shop-us-west-2")
+        assert twin.names(CLUSTER, "shop") == ("shop",)
+
+    def test_a_name_that_is_the_same_comes_first(self):
+        here, there, other = (
+            Resource(CLUSTER, f"{place.region}/{name}", name, *place, Properties())
+            for place, name in ((EAST, "shop-us-east-1"), (WEST, "shop-us-east-1"), (WEST, "shop-us-west-2"))
+        )
+        (twin,) = model(here, there, other).twins(here)
+        assert twin.standby is there
+
+    def test_a_repository_keeps_its_name(self):
+        here, there = resource("web-us-east-1"), resource("web-us-west-2", WEST)
+        (twin,) = model(here, there).twins(here)
+        assert twin.standby is None
 
     def test_of_a_resource_in_no_pair(self):
         there = resource(place=WEST)

@@ -13,7 +13,8 @@ remediation: |
       aws ecs create-cluster --region <standby> --cluster-name <cluster> --settings name=containerInsights,value=enabled
 
   In CloudFormation: `AWS::ECS::Cluster` in a stack of the standby's Region; in Terraform: `aws_ecs_cluster` with the
-  provider of that Region. Clusters are compared by name; give both Regions the same one.
+  provider of that Region. Clusters are compared by name; give both Regions the same one, the
+  Region in it apart.
 references:
   - https://docs.aws.amazon.com/wellarchitected/latest/framework/rel_planning_for_recovery_disaster_recovery.html
   - https://docs.aws.amazon.com/AmazonECS/latest/developerguide/clusters.html
@@ -21,7 +22,7 @@ controls:
   aws-well-architected: [REL13-BP02]
   soc-2: [A1.2]
 traps:
-  - Clusters are compared by name, so one that is named after its Region has no counterpart; give both Regions one name or exempt it.
+  - Clusters are compared by name, where the Region in a name stands for the standby's; one of another name has no counterpart.
   - Nothing in its name says that a cluster is of an environment nobody recovers; it is judged like any other until an exemption says so.
   - With backup and restore the cluster is created when it is needed, so its absence is no finding.
   - A pilot light may hold the cluster as code alone; the code that was scanned has to create it in the standby's Region.
@@ -33,6 +34,9 @@ examples:
         primary: {Type: AWS::ECS::Cluster, Properties: {ClusterName: payments, Status: ACTIVE}}
         standby: {Type: AWS::ECS::Cluster, Region: us-west-2, Properties: {ClusterName: payments}}
       Pairs: [{primary: us-east-1, standby: us-west-2, dr_class: pilot-light}]
+    - Resources:  # each is named after its Region
+        primary: {Type: AWS::ECS::Cluster, Properties: {ClusterName: payments-us-east-1}}
+        standby: {Type: AWS::ECS::Cluster, Region: us-west-2, Properties: {ClusterName: payments-us-west-2}}
   fail:
     - Resources: &alone
         primary: {Type: AWS::ECS::Cluster, Properties: {ClusterName: payments, Status: ACTIVE}}
@@ -44,7 +48,7 @@ examples:
     - {primary: {Status: ACTIVE}, standby: {Status: INACTIVE}}
     - Resources:  # clusters are compared by name
         primary: {Type: AWS::ECS::Cluster, Properties: {ClusterName: payments-us-east-1}}
-        standby: {Type: AWS::ECS::Cluster, Region: us-west-2, Properties: {ClusterName: payments-us-west-2}}
+        standby: {Type: AWS::ECS::Cluster, Region: us-west-2, Properties: {ClusterName: payments-west}}
     - Resources:  # another environment, until an exemption says that nobody recovers it
         primary: {Type: AWS::ECS::Cluster, Properties: {ClusterName: sandbox}}
   unknown:

@@ -25,7 +25,8 @@ controls:
   aws-well-architected: [REL13-BP04]
 traps:
   - A tag that nobody can move, and that means the same image in both Regions already, is as good as a digest; the rule passes.
-  - Immutability with exclusions counts only for tags that no exclusion matches.
+  - Immutability with exclusions counts only for tags that no exclusion matches; where tags may move with exclusions it is the other way round.
+  - A registry in an account of its own is compared with the same account's in the primary's Region.
   - A service that runs tasks has its digests established by ECS, whatever its task definition names; it is not judged here.
 examples:
   pass:
@@ -91,7 +92,58 @@ examples:
           Type: AWS::ECR::Repository
           Region: us-west-2
           Properties: {RepositoryName: shop/api, ImageTagMutability: {Unknown: "a parameter without a value"}}
+    - Resources:  # tags may move but for those like this one
+        primary: *primary
+        standby: *waiting
+        task: *tagged
+        repository:
+          Type: AWS::ECR::Repository
+          Region: us-west-2
+          Properties:
+            RepositoryName: shop/api
+            ImageTagMutability: MUTABLE_WITH_EXCLUSION
+            ImageTagMutabilityExclusionFilters:
+              - {ImageTagMutabilityExclusionFilterType: WILDCARD, ImageTagMutabilityExclusionFilterValue: 1.*}
+      Images: *same
+    - Resources:  # the registry is another account's, in both Regions
+        primary: *primary
+        standby: *waiting
+        task:
+          Type: AWS::ECS::TaskDefinition
+          Region: us-west-2
+          Properties: {Family: api, ContainerDefinitions: [{Name: api, Image: "444455556666.dkr.ecr.us-west-2.amazonaws.com/shop/api:1.2"}]}
+        repository: {Type: AWS::ECR::Repository, Account: "444455556666", Region: us-west-2, Properties: {RepositoryName: shop/api, ImageTagMutability: IMMUTABLE}}
+      Images:
+        - {Repository: shop/api, Digest: api-12, Tags: ["1.2"], Account: "444455556666"}
+        - {Repository: shop/api, Digest: api-12, Tags: ["1.2"], Account: "444455556666", Region: us-west-2}
+        - {Repository: shop/api, Digest: api-11, Tags: ["1.2"]}
+    - Resources:  # the standby is another account, with a registry of its own
+        primary: *primary
+        standby: {Type: AWS::ECS::Service, Account: "444455556666", Region: us-west-2, Properties: {Cluster: payments, ServiceName: api, DesiredCount: 0, TaskDefinition: {Ref: task}}}
+        task:
+          Type: AWS::ECS::TaskDefinition
+          Account: "444455556666"
+          Region: us-west-2
+          Properties: {Family: api, ContainerDefinitions: [{Name: api, Image: "444455556666.dkr.ecr.us-west-2.amazonaws.com/shop/api:1.2"}]}
+        repository: {Type: AWS::ECR::Repository, Account: "444455556666", Region: us-west-2, Properties: {RepositoryName: shop/api, ImageTagMutability: IMMUTABLE}}
+      Images:
+        - {Repository: shop/api, Digest: api-12, Tags: ["1.2"]}
+        - {Repository: shop/api, Digest: api-12, Tags: ["1.2"], Account: "444455556666", Region: us-west-2}
+      Pairs: [{primary: {account: "111122223333", region: us-east-1}, standby: {account: "444455556666", region: us-west-2}}]
   fail:
+    - Resources:  # tags may move but for others
+        primary: *primary
+        standby: *waiting
+        task: *tagged
+        repository:
+          Type: AWS::ECR::Repository
+          Region: us-west-2
+          Properties:
+            RepositoryName: shop/api
+            ImageTagMutability: MUTABLE_WITH_EXCLUSION
+            ImageTagMutabilityExclusionFilters:
+              - {ImageTagMutabilityExclusionFilterType: WILDCARD, ImageTagMutabilityExclusionFilterValue: release-*}
+      Images: *same
     - Resources:
         primary: *primary
         standby: *waiting
@@ -172,7 +224,7 @@ examples:
 from fnmatch import fnmatchcase
 
 from scanner.images import RepositoryKey
-from scanner.model import InsufficientData
+from scanner.model import InsufficientData, Place
 from scanner.rule import Evidence, NotApplicable, Undecided, Violation
 from scanner.workloads import digest_of, live_only, reference_of
 
@@ -236,7 +288,9 @@ def may_change(reference, pair, model):
     if movable(repository, reference.tag):
         return "the tags of its repository may be moved"
     here = digest_of(model, reference, None)
-    there = model.images.tags(RepositoryKey.of(pair.primary, reference.repository)).get(reference.tag)
+    account = pair.primary.account if reference.account == pair.standby.account else reference.account
+    source = RepositoryKey.of(Place(account, pair.primary.region), reference.repository)
+    there = model.images.tags(source).get(reference.tag)
     if there is None or there.digest != here:
         return "the tag means another image, or none, in the primary"
     return None
@@ -249,4 +303,5 @@ def movable(repository, tag):
         return False
     filters = repository["ImageTagMutabilityExclusionFilters"] or ()
     patterns = [each["ImageTagMutabilityExclusionFilterValue"] for each in filters]
-    return mutability != "IMMUTABLE_WITH_EXCLUSION" or any(fnmatchcase(tag, pattern) for pattern in patterns)
+    excluded = any(fnmatchcase(tag, pattern) for pattern in patterns)
+    return excluded if mutability == "IMMUTABLE_WITH_EXCLUSION" else not excluded

@@ -157,6 +157,8 @@ examples:
       Pairs: *ten
 """
 
+from functools import lru_cache
+
 from scanner.model import InsufficientData, Twin
 from scanner.rule import Evidence, NotApplicable, Undecided, Violation
 from scanner.workloads import live_only
@@ -175,7 +177,7 @@ def check(twin, model, parameters):
     elif not on_fargate(standby):
         yield NotApplicable("The standby's service does not run on Fargate; instances start at another rate.")
     else:
-        yield from judge(to_start(primary, standby), all_to_start(primary, pair, model), pair, parameters)
+        yield from judge(to_start(primary, standby), all_to_start(pair, model), pair, parameters)
 
 
 def judge(own, together, pair, parameters):
@@ -213,14 +215,25 @@ def to_start(primary, standby):
     return max(0, primary["DesiredCount"] - (standby["DesiredCount"] if running is None else running))
 
 
-def all_to_start(primary, pair, model):
+def all_to_start(pair, model):
     """Return how many tasks all services of the primary that have a counterpart on Fargate would start."""
-    if gap := model.hidden("AWS::ECS::Service", primary.place):
-        raise InsufficientData(f"other services that start at the same time may exist unseen: {gap}")
+    total = counted(model, pair)
+    if isinstance(total, InsufficientData):
+        raise InsufficientData(str(total))
+    return total
+
+
+@lru_cache(maxsize=4)
+def counted(model, pair):
+    """Count once for a pair what each of its services asks for; what cannot be counted is returned, not raised."""
+    if gap := model.hidden("AWS::ECS::Service", pair.primary):
+        return InsufficientData(f"other services that start at the same time may exist unseen: {gap}")
     total = 0
     for service in model.of_type("AWS::ECS::Service"):
-        if (service.account, service.region) == primary.place:
-            standby = Twin(model, service, pair).standby
-            if standby is not None and on_fargate(standby):
-                total += to_start(service, standby)
+        if (service.account, service.region) == pair.primary:
+            try:
+                standby = Twin(model, service, pair).standby
+                total += to_start(service, standby) if standby is not None and on_fargate(standby) else 0
+            except InsufficientData as gap:
+                return gap
     return total

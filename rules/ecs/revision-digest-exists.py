@@ -23,6 +23,7 @@ controls:
 traps:
   - Images outside private ECR registries, and those that AWS keeps for EKS, are not yours to keep; they are left out.
   - While a deployment replaces the revision, a digest that is gone may be the old one's; the verdict is unknown then.
+  - An image that was archived is still listed and cannot be pulled.
   - A service that is being deleted starts nothing any more, so it is not judged.
   - The registry asked is the one the service pulls from; a copy in the other Region does not help a task here.
 examples:
@@ -66,7 +67,11 @@ examples:
             ContainerImages:
               - {ContainerName: api, Image: "111122223333.dkr.ecr.us-west-2.amazonaws.com/shop/api:1.2", ImageDigest: api-12}
       Images: [{Repository: shop/api, Region: us-west-2}]
+    - Resources: *api  # what is archived cannot be pulled
+      Images: [{Repository: shop/api, Digest: api-12, Status: ARCHIVED}]
   unknown:
+    - Resources: *api  # it is on its way back
+      Images: [{Repository: shop/api, Digest: api-12, Status: ACTIVATING}]
     - Resources:  # about to be replaced
         api:
           Type: AWS::ECS::Service
@@ -149,15 +154,13 @@ def judge(image, pointer, replaced, model, rows):
         return
     found = find_image(model, reference.key, digest)
     rows.append({"container": name, "repository": str(reference.key), "digest": digest, "exists": found is not None})
-    if found is None and replaced:
-        yield Undecided(
-            f"Container '{name}' runs '{reference.repository}@{digest}', which '{reference.place}' does not hold any "
-            "more, but a deployment is under way that may replace it.",
-            pointer,
-        )
-    elif found is None:
-        yield Violation(
-            f"Container '{name}' runs '{reference.repository}@{digest}', which '{reference.place}' does not hold any "
-            "more; no new task could pull it.",
-            pointer,
-        )
+    if found is not None and found.status == "ACTIVE":
+        return
+    what = "does not hold any more" if found is None else f"holds as '{found.status}'"
+    runs = f"Container '{name}' runs '{reference.repository}@{digest}', which '{reference.place}' {what}"
+    if found is not None and found.status == "ACTIVATING":
+        yield Undecided(f"{runs}; it can be pulled when that is done.", pointer)
+    elif replaced:
+        yield Undecided(f"{runs}, but a deployment is under way that may replace it.", pointer)
+    else:
+        yield Violation(f"{runs}; no new task could pull it.", pointer)

@@ -26,6 +26,7 @@ traps:
   - What EventBridge Scheduler, Step Functions and AWS Batch run is not seen here; task definitions that files declare are judged by other rules.
   - A rule that is disabled starts nothing, and one that starts something else than ECS tasks has no images; neither is judged.
   - A target that names a family without a revision runs its newest revision, so that one is judged.
+  - A copy that was archived is there and cannot be pulled.
   - A tag stands for the digest it has now, since no task runs that would show one.
 parameters:
   grace:
@@ -86,7 +87,11 @@ examples:
         - {Repository: shop/job, Digest: job-3, Tags: ["3"], PushedAt: "2026-10-31T23:31:00Z"}
         - {Repository: shop/job, Region: us-west-2}
       Parameters: {grace: 5m}
+    - Resources: *nightly  # the copy was archived, since nobody pulls it
+      Images: [{Repository: shop/job, Digest: job-3, Tags: ["3"]}, {Repository: shop/job, Digest: job-3, Status: ARCHIVED, Region: us-west-2}]
   unknown:
+    - Resources: *nightly  # it is on its way back
+      Images: [{Repository: shop/job, Digest: job-3, Tags: ["3"]}, {Repository: shop/job, Digest: job-3, Status: ACTIVATING, Region: us-west-2}]
     - Resources: *nightly  # it may still be on its way
       Images: *young
     - Resources: *nightly  # nothing says which image the tag means
@@ -186,6 +191,8 @@ def judge(definition, pointer, pair, model, grace, rows):
         )
         if replica.image is None:
             yield absent(definition, replica, model, grace, pointer)
+        elif replica.image.status != "ACTIVE":
+            yield archived(definition, replica, pointer)
 
 
 def absent(definition, replica, model, grace, pointer):
@@ -195,3 +202,11 @@ def absent(definition, replica, model, grace, pointer):
     if pushed_at and pushed_at > model.as_of - grace:
         return Undecided(f"{what}, which {where}; pushed at '{pushed_at.isoformat()}', it may be replicating.", pointer)
     return Violation(f"{what}, which {where}; the job could not start there.", pointer)
+
+
+def archived(definition, replica, pointer):
+    what = f"'{definition.name}' runs '{replica.source.name}@{replica.digest}'"
+    where = f"which is '{replica.image.status}' in '{replica.repository.account}/{replica.repository.region}'"
+    if replica.image.status == "ACTIVATING":
+        return Undecided(f"{what}, {where}; it can be pulled when that is done.", pointer)
+    return Violation(f"{what}, {where}; the job could not start there.", pointer)

@@ -7,8 +7,8 @@ across: standby
 rationale: |
   A replicated image starts nothing. In every strategy above backup and restore the standby holds the service
   beforehand, with a task definition of the same release: with pilot light at a desired count of 0, with warm standby
-  and active-active with tasks that run (ecs-warm-standby-runs-tasks). A service that is missing, draining or left at an older release is found out
-  during the failover.
+  and active-active with tasks that run (ecs-warm-standby-runs-tasks). A service that is missing, draining or left at an
+  older release is found out during the failover.
 remediation: |
   Deploy the service to the standby from the same release as the primary, with its own registry in the image names:
 
@@ -19,7 +19,8 @@ remediation: |
 
       aws ecs update-service --region <standby> --cluster <cluster> --service <service> --desired-count 1
 
-  Services are compared by the names of cluster and service; give both Regions the same ones.
+  Services are compared by the names of cluster and service; give both Regions the same ones, the Region in
+  them apart.
 references:
   - https://docs.aws.amazon.com/wellarchitected/latest/framework/rel_planning_for_recovery_disaster_recovery.html
   - https://docs.aws.amazon.com/AmazonECS/latest/developerguide/deployment-type-ecs.html
@@ -29,8 +30,9 @@ controls:
   soc-2: [A1.2]
 traps:
   - A desired count of 0 is right in a pilot light; whether a warm standby runs tasks is for ecs-warm-standby-runs-tasks.
-  - Services are compared by the names of cluster and service; one that is named after its Region has no counterpart.
+  - Services are compared by the names of cluster and service, where the Region in a name stands for the standby's.
   - A service of the same name in another cluster is another service.
+  - A repository that is named after its account and Region, as CDK's are, has its counterpart under the standby's.
   - While a deployment is under way two releases run, so nothing is compared.
   - The standby may name by digest what the primary names by tag, so the digests that run are compared where they are known.
 examples:
@@ -103,6 +105,16 @@ examples:
           Digest: sha256:00000000000000000000000000000000000000000000000000000000000000aa
           Tags: [stable]
           Region: us-west-2
+    - Resources:  # CDK's repositories carry account and Region in their names, and its tags the hash of the asset
+        primary: *primary
+        primary-task:
+          Type: AWS::ECS::TaskDefinition
+          Properties: {Family: api, ContainerDefinitions: [{Name: api, Image: "111122223333.dkr.ecr.us-east-1.amazonaws.com/cdk-hnb659fds-container-assets-111122223333-us-east-1:4f3a"}]}
+        standby: {Type: AWS::ECS::Service, Region: us-west-2, Properties: {Cluster: payments, ServiceName: api, TaskDefinition: {Ref: standby-task}, DesiredCount: 0}}
+        standby-task:
+          Type: AWS::ECS::TaskDefinition
+          Region: us-west-2
+          Properties: {Family: api, ContainerDefinitions: [{Name: api, Image: "111122223333.dkr.ecr.us-west-2.amazonaws.com/cdk-hnb659fds-container-assets-111122223333-us-west-2:4f3a"}]}
     - Resources:  # a warm standby, smaller than the primary
         primary: *primary
         primary-task: *primary-task
@@ -113,8 +125,7 @@ examples:
             {Cluster: payments, ServiceName: api, TaskDefinition: {Ref: standby-task}, DesiredCount: 1, RunningCount: 1, Status: ACTIVE}
         standby-task: *standby-task
       Pairs: [{primary: us-east-1, standby: us-west-2, dr_class: warm-standby}]
-  fail:
-    - Resources:  # it is named after its Region, so no name says that it is the same
+    - Resources:  # each is named after its Region
         primary:
           Type: AWS::ECS::Service
           Properties: {Cluster: payments, ServiceName: api-us-east-1, TaskDefinition: {Ref: primary-task}}
@@ -123,6 +134,17 @@ examples:
           Type: AWS::ECS::Service
           Region: us-west-2
           Properties: {Cluster: payments, ServiceName: api-us-west-2, TaskDefinition: {Ref: standby-task}}
+        standby-task: *standby-task
+  fail:
+    - Resources:  # no name says that it is the same
+        primary:
+          Type: AWS::ECS::Service
+          Properties: {Cluster: payments, ServiceName: api-us-east-1, TaskDefinition: {Ref: primary-task}}
+        primary-task: *primary-task
+        standby:
+          Type: AWS::ECS::Service
+          Region: us-west-2
+          Properties: {Cluster: payments, ServiceName: api-west, TaskDefinition: {Ref: standby-task}}
         standby-task: *standby-task
     - Resources: &alone
         primary: *primary

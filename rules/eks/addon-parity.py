@@ -46,7 +46,13 @@ examples:
     - {primary: {AddonVersion: v1.20.4-eksbuild.2}, standby: {AddonVersion: v1.21.0-eksbuild.1}}
     - {primary: {AddonVersion: v1.20.4-eksbuild.2}, standby: {AddonVersion: v1.19.0-eksbuild.1}}
     - {primary: {AddonVersion: preview}, standby: {AddonVersion: preview}}
+    - Resources:  # the clusters are named after their Regions
+        primary: &named {Type: AWS::EKS::Addon, Properties: {ClusterName: shop-us-east-1, AddonName: coredns, AddonVersion: v1.12.4-eksbuild.6}}
+        standby: {Type: AWS::EKS::Addon, Region: us-west-2, Properties: {ClusterName: shop-us-west-2, AddonName: coredns, AddonVersion: v1.12.4-eksbuild.6}}
   fail:
+    - Resources:
+        primary: *named
+        cluster: {Type: AWS::EKS::Cluster, Region: us-west-2, Properties: {Name: shop-us-west-2}}
     - Resources: {primary: *primary, cluster: *cluster}  # also if Helm installed it there, which EKS does not show
     - {primary: {AddonVersion: v1.20.4-eksbuild.2}, standby: {AddonVersion: v1.18.0-eksbuild.1}}
     - {primary: {AddonVersion: v1.9.0}, standby: {AddonVersion: v1.11.0}}  # numbers, not text
@@ -102,20 +108,21 @@ def check(twin, model, parameters):
     if pair.dr_class == "backup-restore":
         yield NotApplicable("With backup and restore the cluster is created when it is needed.")
     elif standby is None:
-        yield judge_absence(primary, pair, model)
+        yield judge_absence(twin)
     else:
         yield from judge_status(standby)
         yield from judge_versions(primary, standby, parameters["max_skew"])
 
 
-def judge_absence(primary, pair, model):
-    cluster = model.find("AWS::EKS::Cluster", primary["ClusterName"], pair.standby, code=bool(primary.locations))
+def judge_absence(twin):
+    primary, pair = twin.primary, twin.pair
+    cluster = twin.find("AWS::EKS::Cluster", primary["ClusterName"])
     if cluster is None:
         return NotApplicable("The standby has no such cluster; eks-cluster-version-parity judges that.")
     if primary["AddonName"] in IN_AUTO_MODE and (cluster["ComputeConfig"] or {}).get("Enabled"):
         return NotApplicable("The standby's cluster is in Auto Mode, which brings this add-on along.")
     return Violation(
-        f"EKS manages no add-on '{primary['AddonName']}' in cluster '{primary['ClusterName']}' of '{pair.standby}'; one "
+        f"EKS manages no add-on '{primary['AddonName']}' in cluster '{cluster.name}' of '{pair.standby}'; one "
         "was expected, as in the primary.",
         "/AddonName",
         (cluster,),

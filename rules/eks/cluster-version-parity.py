@@ -15,7 +15,8 @@ remediation: |
       aws eks update-cluster-version --region <standby> --name <cluster> --kubernetes-version <version>
 
   In CloudFormation: `Version` of `AWS::EKS::Cluster`, from one parameter for both Regions. Clusters are compared by
-  name; if the standby's has another name, give both one name or add an exemption that says which cluster takes over.
+  name, where the Region in a name stands for the standby's; if the standby's has another name, give both one name or
+  add an exemption that says which cluster takes over.
 references:
   - https://docs.aws.amazon.com/eks/latest/userguide/update-cluster.html
   - https://docs.aws.amazon.com/eks/latest/userguide/kubernetes-versions.html
@@ -38,6 +39,7 @@ traps:
   - While clusters are upgraded one after the other they differ by a minor version; `max_skew` allows for that.
   - Extended support may be what an organization decided on; `extended_support` accepts it, and never a version without support.
   - Files do not say what EKS supports, so a cluster that only a file declares is judged by its version alone.
+  - Clusters that are named after their Regions, and alike for the rest, are counterparts.
   - Versions are compared as numbers, since 1.9 is older than 1.11.
 
 examples:
@@ -59,6 +61,9 @@ examples:
         standby: {Type: AWS::EKS::Cluster, Region: us-west-2, Properties: {Name: shop, Version: "1.31"}}
         version: {Type: AWS::EKS::ClusterVersion, Region: us-west-2, Properties: {ClusterVersion: "1.31", VersionStatus: EXTENDED_SUPPORT}}
       Parameters: {extended_support: true}
+    - Resources:  # each is named after its Region
+        primary: {Type: AWS::EKS::Cluster, Properties: {Name: shop-us-east-1, Version: "1.33"}}
+        standby: {Type: AWS::EKS::Cluster, Region: us-west-2, Properties: {Name: shop-us-west-2, Version: "1.33"}}
   fail:
     - Resources: *extended
     - Resources: &unsupported
@@ -74,11 +79,12 @@ examples:
     - {primary: {Version: "1.33"}, standby: null}
     - Resources:  # clusters are compared by name
         primary: {Type: AWS::EKS::Cluster, Properties: {Name: shop-us-east-1, Version: "1.33"}}
-        standby: {Type: AWS::EKS::Cluster, Region: us-west-2, Properties: {Name: shop-us-west-2, Version: "1.33"}}
+        standby: {Type: AWS::EKS::Cluster, Region: us-west-2, Properties: {Name: shop-west, Version: "1.33"}}
   unknown:
     - {primary: {Version: "1.33"}, standby: {Status: ACTIVE}}  # no version is declared, so EKS takes its newest
     - {primary: {Version: "1.33"}, standby: {Version: newest}}
     - {primary: {Version: "1.33", Status: ACTIVE}, standby: {Version: "1.33", Status: UPDATING}}
+    - {primary: {Version: "1.33", Status: ACTIVE}, standby: {Version: "1.33", Status: CREATING}}
     - Resources:  # EKS lists versions, and not this one
         primary: {Type: AWS::EKS::Cluster, Properties: {Name: shop, Version: "1.33"}}
         standby: {Type: AWS::EKS::Cluster, Region: us-west-2, Properties: {Name: shop, Version: "1.33"}}
@@ -127,8 +133,8 @@ def check(twin, model, parameters):
 def judge_status(standby):
     status = live_only(standby, "Status")
     yield Evidence(standby_status=status)
-    if status == "UPDATING":
-        yield Undecided(f"'{standby.id}' is being updated; scan again when it is done.")
+    if status in ("CREATING", "PENDING", "UPDATING"):
+        yield Undecided(f"'{standby.id}' is '{status}'; scan again when it is done.")
     elif status not in (None, "ACTIVE"):
         yield Violation(f"The status of '{standby.id}' is '{status}'; 'ACTIVE' was expected.", "", (standby,))
 

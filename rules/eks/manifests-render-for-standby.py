@@ -67,6 +67,9 @@ examples:
             Name: api
             ContainerImages: [{ContainerName: api, Image: "111122223333.dkr.ecr.us-west-2.amazonaws.com/shop/api:stable", ImageDigest: api-12}]
   fail:
+    - Resources:  # the clusters are named after their Regions
+        primary: {Type: "Kubernetes::Deployment", Properties: {Cluster: "arn:aws:eks:us-east-1:111122223333:cluster/shop-us-east-1", Namespace: web, Name: api, ContainerImages: []}}
+        cluster: {Type: AWS::EKS::Cluster, Region: us-west-2, Properties: {Name: shop-us-west-2}}
     - Resources: &alone {primary: *primary, cluster: *cluster}
     - Resources:  # a Deployment is no StatefulSet
         primary: *primary
@@ -145,7 +148,7 @@ def check(twin, model, parameters):
         yield NotApplicable("The workloads of this namespace come with the cluster and its add-ons.")
     elif standby is not None:
         yield from judge_release(primary, standby, model)
-    elif model.find("AWS::EKS::Cluster", cluster, pair.standby, code=bool(primary.locations)) is None:
+    elif twin.find("AWS::EKS::Cluster", cluster) is None:
         yield NotApplicable("The standby has no such cluster; eks-cluster-version-parity judges that.")
     else:
         yield Violation(

@@ -27,6 +27,7 @@ traps:
   - Node groups at a desired size of 0 are right for a cluster that waits; what counts is how far they may grow.
   - Karpenter's node pools, and nodes that manage themselves, are visible only inside the cluster; where the primary has nothing else either, the verdict is unknown.
   - Fargate runs only the namespaces that its profiles select; profiles alone have to select all that the primary's do.
+  - A selector may name namespaces by a pattern, or some pods by labels; patterns are matched, and labels that the primary's profile has not leave it undecided.
   - Auto Mode without its built-in node pools runs what node pools inside the cluster say, which is not seen here.
 examples:
   pass:
@@ -50,6 +51,16 @@ examples:
           Type: AWS::EKS::FargateProfile
           Region: us-west-2
           Properties: {ClusterName: shop, FargateProfileName: f, Status: ACTIVE, Selectors: [{Namespace: jobs}, {Namespace: web}, {Namespace: kube-system}]}
+    - Resources:  # the standby's profile selects by a pattern
+        primary: *primary
+        primary-profile: {Type: AWS::EKS::FargateProfile, Properties: {ClusterName: shop, FargateProfileName: f, Selectors: [{Namespace: prod-web}, {Namespace: prod-jobs, Labels: [{Key: a, Value: b}]}]}}
+        standby: *standby
+        standby-profile: {Type: AWS::EKS::FargateProfile, Region: us-west-2, Properties: {ClusterName: shop, FargateProfileName: f, Selectors: [{Namespace: "prod-*"}]}}
+    - Resources:  # by the same labels
+        primary: *primary
+        primary-profile: {Type: AWS::EKS::FargateProfile, Properties: {ClusterName: shop, FargateProfileName: f, Selectors: [{Namespace: web, Labels: [{Key: a, Value: b}]}]}}
+        standby: *standby
+        standby-profile: {Type: AWS::EKS::FargateProfile, Region: us-west-2, Properties: {ClusterName: shop, FargateProfileName: f, Selectors: [{Namespace: web, Labels: [{Key: a, Value: b}]}]}}
   fail:
     - Resources: &nothing {primary: *primary, primary-nodes: *primary-nodes, standby: *standby}
     - Resources:  # the only node group cannot have a node
@@ -76,6 +87,16 @@ examples:
         primary: &auto {Type: AWS::EKS::Cluster, Properties: {Name: shop, ComputeConfig: {Enabled: true, NodePools: [general-purpose]}}}
         standby: *standby
   unknown:
+    - Resources:  # Fargate runs Karpenter itself, and what Karpenter brings is not shown
+        primary: *primary
+        primary-profile: {Type: AWS::EKS::FargateProfile, Properties: {ClusterName: shop, FargateProfileName: f, Selectors: [{Namespace: karpenter}, {Namespace: kube-system}]}}
+        standby: *standby
+        standby-profile: {Type: AWS::EKS::FargateProfile, Region: us-west-2, Properties: {ClusterName: shop, FargateProfileName: f, Selectors: [{Namespace: karpenter}, {Namespace: kube-system}]}}
+    - Resources:  # the standby's profile selects some pods of the namespace
+        primary: *primary
+        primary-profile: {Type: AWS::EKS::FargateProfile, Properties: {ClusterName: shop, FargateProfileName: f, Selectors: [{Namespace: web}, {Namespace: web, Labels: [{Key: a, Value: b}]}]}}
+        standby: *standby
+        standby-profile: {Type: AWS::EKS::FargateProfile, Region: us-west-2, Properties: {ClusterName: shop, FargateProfileName: f, Selectors: [{Namespace: web, Labels: [{Key: a, Value: b}]}]}}
     - Resources: {primary: *primary, standby: *standby}  # Karpenter, or nodes that manage themselves
     - Resources:  # node pools inside the cluster
         primary: *auto
@@ -103,9 +124,12 @@ examples:
       Pairs: [{primary: us-east-1, standby: us-west-2, dr_class: backup-restore}]
 """
 
+from fnmatch import fnmatchcase
+
 from scanner.clusters import is_active, parts
 from scanner.rule import Evidence, NotApplicable, Undecided, Violation
 
+SYSTEM = ("karpenter", "kube-system")
 NODEGROUP, PROFILE = "AWS::EKS::Nodegroup", "AWS::EKS::FargateProfile"
 
 
@@ -140,24 +164,38 @@ def growing(cluster, model):
     return [group for group in groups if (group["ScalingConfig"] or {}).get("MaxSize", 0) > 0]
 
 
-def namespaces(cluster, model):
-    """Return the namespaces that the Fargate profiles of a cluster select."""
+def selectors(cluster, model):
+    """Return what the Fargate profiles of a cluster select."""
     profiles = [profile for profile in parts(model, PROFILE, cluster) if is_active(profile)]
-    return {selector["Namespace"] for profile in profiles for selector in profile["Selectors"] or ()}
+    return [selector for profile in profiles for selector in profile["Selectors"] or ()]
+
+
+def selected(wanted, there):
+    """Tell whether selectors take the pods of another: all (True), none (False), or perhaps some (None)."""
+    found = [one for one in there if fnmatchcase(wanted["Namespace"], one["Namespace"])]
+    if any(not one["Labels"] or one["Labels"] == wanted["Labels"] for one in found):
+        return True
+    return None if found else False
 
 
 def judge_profiles(primary, standby, model):
     """Judge a standby whose pods only Fargate can run, if anything can."""
-    here, there = namespaces(primary, model), namespaces(standby, model)
+    here, there = selectors(primary, model), selectors(standby, model)
     managed = auto_mode(primary) or bool(growing(primary, model))
-    yield Evidence(fargate_namespaces=sorted(there), primary_fargate_namespaces=sorted(here))
-    if here - there:
+    names, others = sorted({one["Namespace"] for one in here}), sorted({one["Namespace"] for one in there})
+    yield Evidence(fargate_namespaces=others, primary_fargate_namespaces=names)
+    answers = [(one["Namespace"], selected(one, there)) for one in here]
+    left = sorted(name for name, answer in answers if answer is False)
+    partly = sorted(name for name, answer in answers if answer is None)
+    if left:
         yield Violation(
-            f"No Fargate profile of '{standby.id}' selects namespace '{min(here - there)}', and no node group may grow; "
+            f"No Fargate profile of '{standby.id}' selects namespace '{left[0]}', and no node group may grow; "
             "a way to run its pods was expected.",
             "",
             (standby,),
         )
+    elif partly:
+        yield Undecided(f"Whether Fargate profiles of '{standby.id}' select all pods of '{partly[0]}' was not seen.")
     elif there and managed:
         yield Undecided(f"'{standby.id}' has Fargate alone; which namespaces the primary's nodes run was not seen.")
     elif managed:
@@ -166,5 +204,5 @@ def judge_profiles(primary, standby, model):
             "",
             (standby,),
         )
-    elif not there:
+    elif set(names) <= set(SYSTEM):
         yield Undecided("What gives both clusters their nodes, Karpenter perhaps, is not shown by the EKS API.")

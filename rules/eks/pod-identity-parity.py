@@ -45,6 +45,9 @@ examples:
           Region: us-west-2
           Properties: {ClusterName: shop, Namespace: web, ServiceAccount: api, RoleArn: "arn:aws:iam::111122223333:role/api"}
   fail:
+    - Resources:  # the clusters are named after their Regions
+        primary: {Type: AWS::EKS::PodIdentityAssociation, Properties: {ClusterName: shop-us-east-1, Namespace: web, ServiceAccount: api, RoleArn: "arn:aws:iam::111122223333:role/api"}}
+        cluster: {Type: AWS::EKS::Cluster, Region: us-west-2, Properties: {Name: shop-us-west-2}}
     - Resources: &missing {primary: *primary, cluster: *cluster}
     - Resources:
         primary: *primary
@@ -87,7 +90,7 @@ def check(twin, model, parameters):
             yield Violation(
                 f"'{standby.id}' names no role; one was expected, as in the primary.", "/RoleArn", (standby,)
             )
-    elif model.find("AWS::EKS::Cluster", primary["ClusterName"], pair.standby, code=bool(primary.locations)) is None:
+    elif twin.find("AWS::EKS::Cluster", primary["ClusterName"]) is None:
         yield NotApplicable("The standby has no such cluster; eks-cluster-version-parity judges that.")
     else:
         yield Violation(

@@ -34,8 +34,9 @@ traps:
   - A drill that covered one service of a tier, or another tier, does not show that this tier recovers.
   - A tabletop exercise, a failback and a drill that did not succeed are no tested failover.
   - Executing a plan of another application says nothing about this tier, so the plan has to name a cluster of it.
-  - Deactivating a Region and bringing it back is no recovery; only an activation that completed counts.
+  - Activating the primary again is the way back; only another Region that was activated counts, and where both are active one that was deactivated.
   - Evidence that could not be read may hold the drill, so its absence is then not decided.
+  - AWS may warn that a plan would no longer work, so where plans were not seen a drill alone decides nothing.
   - Graceful executions, which need the primary, and ungraceful ones both count; which it was goes into the evidence.
 parameters:
   interval: {type: string, format: duration, default: 365d, description: "How old the last drill of a tier may be."}
@@ -57,10 +58,16 @@ examples:
     - Resources:  # all that the only pair has
         tier: *tier
         drill: {Type: Regionproof::Recovery::Drill, Properties: {Date: "2026-10-01", Pair: {Primary: us-east-1, Standby: us-west-2}, Scenario: failover, Outcome: success, Link: "https://wiki.example.com/1"}}
+    - Resources:  # either Region of an active-active pair may have been lost in the test
+        tier: *tier
+        drill: {Type: Regionproof::Recovery::Drill, Properties: {Date: "2026-10-01", Pair: {Primary: us-west-2, Standby: us-east-1}, Scenario: failover, Outcome: success, Link: "https://wiki.example.com/1"}}
+      Pairs: [{primary: us-east-1, standby: us-west-2, dr_class: active-active}]
     - Resources:  # a failed attempt beside a good one
         tier: *tier
         drill: *drill
         failed: {Type: Regionproof::Recovery::Drill, Properties: {Date: "2026-05-01", Tiers: [tier-0], Scenario: failover, Outcome: failure, Link: "https://wiki.example.com/0"}}
+    - Resources: *tested  # AWS evaluates no plan of a file, so one that cannot be read has no warnings
+      Gaps: [{Reason: ParseError, Type: "AWS::ARCRegionSwitch::Plan", Path: infra/plan.yaml, Account: null, Region: null}]
     - Resources: &executed
         tier: *tier
         plan:
@@ -89,7 +96,52 @@ examples:
                               EksResourceScalingConfig: {EksClusters: [{ClusterArn: "arn:aws:eks:us-west-2:111122223333:cluster/payments"}]}
             Evaluation: {State: passed, Warnings: [{WarningStatus: resolved, WarningMessage: it was}]}
             Executions: [{ExecutionAction: activate, ExecutionState: completedMonitoringApplicationHealth, Mode: ungraceful, EndTime: "2026-09-01T10:00:00Z"}]
+    - Resources:  # both Regions are active, so doing without one is the test
+        tier: *tier
+        plan:
+          Type: AWS::ARCRegionSwitch::Plan
+          Properties:
+            Name: payments
+            RecoveryApproach: activeActive
+            Workflows: *workflows
+            Evaluation: {State: passed, Warnings: []}
+            Executions: [{ExecutionAction: deactivate, ExecutionRegion: us-east-1, ExecutionState: completed, Mode: graceful, EndTime: "2026-09-01T10:00:00Z"}]
+    - Resources:
+        tier: *tier
+        plan:
+          Type: AWS::ARCRegionSwitch::Plan
+          Properties:
+            Name: payments
+            RecoveryApproach: activePassive
+            PrimaryRegion: us-east-1
+            Workflows: *workflows
+            Evaluation: {State: passed, Warnings: []}
+            Executions: [{ExecutionAction: activate, ExecutionRegion: us-west-2, ExecutionState: completed, Mode: graceful, EndTime: "2026-09-01T10:00:00Z"}]
   fail:
+    - Resources:  # a drill the other way round, which is the way back
+        tier: *tier
+        drill: {Type: Regionproof::Recovery::Drill, Properties: {Date: "2026-10-01", Pair: {Primary: us-west-2, Standby: us-east-1}, Scenario: failover, Outcome: success, Link: "https://wiki.example.com/1"}}
+    - Resources:  # the way back
+        tier: *tier
+        plan:
+          Type: AWS::ARCRegionSwitch::Plan
+          Properties:
+            Name: payments
+            RecoveryApproach: activePassive
+            PrimaryRegion: us-east-1
+            Workflows: *workflows
+            Evaluation: {State: passed, Warnings: []}
+            Executions: [{ExecutionAction: activate, ExecutionRegion: us-east-1, ExecutionState: completed, Mode: graceful, EndTime: "2026-09-01T10:00:00Z"}]
+    - Resources:  # both Regions are active, and one came back
+        tier: *tier
+        plan:
+          Type: AWS::ARCRegionSwitch::Plan
+          Properties:
+            Name: payments
+            RecoveryApproach: activeActive
+            Workflows: *workflows
+            Evaluation: {State: passed, Warnings: []}
+            Executions: [{ExecutionAction: activate, ExecutionRegion: us-east-1, ExecutionState: completed, Mode: graceful, EndTime: "2026-09-01T10:00:00Z"}]
     - Resources:
         tier: *tier
     - Resources:  # a day too old for tier-0
@@ -149,6 +201,8 @@ examples:
             Evaluation: {State: actionRequired, Warnings: [{WarningStatus: active, WarningMessage: the service is gone}]}
             Executions: []
   unknown:
+    - Resources: {tier: *tier, drill: *drill}  # a plan that was not seen may have warnings
+      Gaps: [{Reason: AccessDeniedException, Type: "AWS::ARCRegionSwitch::Plan", Operation: "arc-region-switch:ListPlansInRegion"}]
     - Resources: {tier: *tier}  # no evidence files are named, or one cannot be read
       Gaps: [{Reason: ParseError, Type: "Regionproof::Recovery::Drill", Path: docs/dr.yaml, Account: null, Region: null}]
     - Resources: {tier: *tier}
@@ -171,16 +225,15 @@ examples:
 from datetime import timedelta
 
 from scanner.model import InsufficientData
-from scanner.recovery import age, covers, is_failover, is_recovery, plans_of
+from scanner.recovery import age, covers, is_failover, plans_of, recoveries
 from scanner.rule import Evidence, Undecided, Violation
 
-DRILL, PLAN = "Regionproof::Recovery::Drill", "AWS::ARCRegionSwitch::Plan"
+DRILL = "Regionproof::Recovery::Drill"
 
 
 def check(tier, model, parameters):
     critical = tier["Name"] in parameters["critical"]
     interval = parameters["critical_interval" if critical else "interval"]
-    hidden = [str(gap) for type in (DRILL, PLAN) if (gap := model.hidden(type))]
     plans, doubts = plans_of(model, tier)
     unread, later = [], False
     for when, what in held(tier, model, plans, unread):
@@ -191,7 +244,8 @@ def check(tier, model, parameters):
             yield Evidence(last=what)
             break
     else:
-        unseen = [*hidden, *doubts, *unread]
+        gap = model.hidden(DRILL)
+        unseen = [*([str(gap)] if gap else []), *doubts, *unread]
         if later:
             yield Undecided(f"A test of tier '{tier['Name']}' is dated after the data that is judged.")
         elif unseen:
@@ -216,9 +270,8 @@ def held(tier, model, plans, unread):
             unread.append(str(gap))
     for plan in plans:
         try:
-            for execution in plan["Executions"] or ():
-                if is_recovery(execution):
-                    yield execution["EndTime"], f"{execution['Mode']} execution of {execution['EndTime']}"
+            for execution in recoveries(plan):
+                yield execution["EndTime"], f"{execution['Mode']} execution of {execution['EndTime']}"
         except InsufficientData as gap:
             unread.append(f"the executions of plan '{plan['Name']}' were not seen: {gap}")
 

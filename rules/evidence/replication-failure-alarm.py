@@ -79,6 +79,14 @@ examples:
         registry: *registry
         rule: {Type: AWS::Events::Rule, Region: us-west-2, Properties: {Name: a, ScheduleExpression: rate(1 hour), Targets: *targets}}
   unknown:
+    - Resources:  # nobody said where the file with the rule is deployed
+        region: *region
+        registry: *registry
+        rule: {Type: AWS::Events::Rule, Region: null, Properties: {Name: a, EventPattern: *pattern, Targets: *targets}}
+    - Resources:  # nor in which account
+        region: *region
+        registry: *registry
+        rule: {Type: AWS::Events::Rule, Account: null, Region: us-west-2, Properties: {Name: a, EventPattern: *pattern, Targets: *targets}}
     - Resources:  # some repositories
         region: *region
         registry: *registry
@@ -115,14 +123,16 @@ def check(twin, model, parameters):
         return
     doubts = []
     for rule in model.of_type("AWS::Events::Rule"):
-        if (rule.account, rule.region) != standby:
+        if rule.account not in (None, standby.account) or rule.region not in (None, standby.region):
             continue
         try:
             heard = hears(rule, failure(primary, standby))
         except InsufficientData as gap:
             doubts.append(f"'{rule.name or rule.id}': {gap}")
             continue
-        if heard:
+        if heard and None in (rule.account, rule.region):
+            doubts.append(f"where '{rule.name or rule.id}' is was not said")
+        elif heard:
             yield Evidence(rule=rule["Name"])
             return
         if heard is None:

@@ -19,6 +19,8 @@ controls:
 traps:
   - A wiki page is accepted with its digest; the time of a commit says that somebody touched a file, not that it was reviewed.
   - A page on a host of the primary's Region cannot be read when that Region is gone, whatever its digest.
+  - Where a Region is the primary of one pair and the standby of another it is undecided whether its pages are lost, unless the runbook names its pair.
+  - An alias or a version of a function is that function; an ARN of a service without its cluster may be any of that name.
   - A resource in an account or Region that was not scanned may exist, so it is not missing.
 parameters:
   interval: {type: string, format: duration, default: 365d, description: "How old the last review may be."}
@@ -47,6 +49,30 @@ examples:
             Tiers: [tier-0]
             Scenario: failover
             Resources: [{Type: null, Arn: "arn:aws:sns:us-west-2:111122223333:alarm"}]
+    - Resources:  # the name of a bucket is no place
+        runbook: {Type: Regionproof::Recovery::Runbook, Properties: {Source: "https://docs-us-east-1.s3.us-west-2.amazonaws.com/failover.md", Reviewed: "2026-10-31", Tiers: [tier-0], Scenario: failover}}
+    - Resources:  # the runbook is about the other pair
+        runbook: {Type: Regionproof::Recovery::Runbook, Properties: {Source: "https://runbooks.s3.us-west-2.amazonaws.com/failover.md", Reviewed: "2026-10-31", Pair: {Primary: us-east-1, Standby: us-west-2}, Scenario: failover}}
+      Pairs: &both [{primary: us-east-1, standby: us-west-2}, {primary: us-west-2, standby: us-east-1}]
+    - Resources:  # an alias of a function that is there
+        runbook:
+          Type: Regionproof::Recovery::Runbook
+          Properties:
+            Source: a.md
+            Reviewed: "2026-10-31"
+            Tiers: [tier-0]
+            Resources: [{Type: "AWS::Lambda::Function", Arn: "arn:aws:lambda:us-west-2:111122223333:function:resize:live"}]
+        resize: {Type: AWS::Lambda::Function, Region: us-west-2, Properties: {FunctionName: resize}}
+    - Resources:
+        runbook:
+          Type: Regionproof::Recovery::Runbook
+          Properties:
+            Source: a.md
+            Reviewed: "2026-10-31"
+            Tiers: [tier-0]
+            Resources: [{Type: "AWS::ECS::Service", Arn: "arn:aws:ecs:us-west-2:111122223333:service/payments/api"}, {Type: "AWS::ECR::Repository", Arn: "arn:aws:ecr:us-west-2:111122223333:repository/shop/web"}]
+        api: {Type: AWS::ECS::Service, Region: us-west-2, Properties: {Cluster: payments, ServiceName: api}}
+        web: {Type: AWS::ECR::Repository, Region: us-west-2, Properties: {RepositoryName: shop/web}}
   fail:
     - Resources:  # a day too old
         runbook: {Type: Regionproof::Recovery::Runbook, Properties: {Source: runbooks/failover.md, Reviewed: "2025-10-31", Tiers: [tier-0], Scenario: failover}}
@@ -56,9 +82,22 @@ examples:
         runbook: {Type: Regionproof::Recovery::Runbook, Properties: {Source: "https://runbooks.s3.us-east-1.amazonaws.com/failover.md", Reviewed: "2026-10-31", Tiers: [tier-0], Scenario: failover}}
     - Resources:  # the first host label names the Region too
         runbook: {Type: Regionproof::Recovery::Runbook, Properties: {Source: "https://us-east-1.console.example.com/failover", Reviewed: "2026-10-31", Tiers: [tier-0], Scenario: failover}}
+    - Resources:  # the host of a bucket with a dash
+        runbook: {Type: Regionproof::Recovery::Runbook, Properties: {Source: "https://runbooks.s3-website-us-east-1.amazonaws.com/failover.md", Reviewed: "2026-10-31", Tiers: [tier-0], Scenario: failover}}
+    - Resources:  # the runbook is about this pair alone
+        runbook: {Type: Regionproof::Recovery::Runbook, Properties: {Source: "https://runbooks.s3.us-west-2.amazonaws.com/failover.md", Reviewed: "2026-10-31", Pair: {Primary: us-west-2, Standby: us-east-1}, Scenario: failover}}
+      Pairs: *both
   unknown:
+    - Resources:  # in which pair its tier is does not follow, and in one of them the page is there
+        runbook: {Type: Regionproof::Recovery::Runbook, Properties: {Source: "https://runbooks.s3.us-west-2.amazonaws.com/failover.md", Reviewed: "2026-10-31", Tiers: [tier-0], Scenario: failover}}
+      Pairs: *both
     - Resources: {runbook: {Type: Regionproof::Recovery::Runbook, Properties: *runbook}}
       Gaps: [{Reason: AccessDeniedException, Type: "AWS::ECS::Cluster", Operation: "ecs:ListClusters", Region: us-west-2}]
+    - Resources:  # an ARN of the old format, beside a service that it may mean
+        runbook:
+          Type: Regionproof::Recovery::Runbook
+          Properties: {Source: a.md, Reviewed: "2026-10-31", Tiers: [a], Resources: [{Type: "AWS::ECS::Service", Arn: "arn:aws:ecs:us-west-2:111122223333:service/api"}]}
+        api: {Type: AWS::ECS::Service, Region: us-west-2, Properties: {Cluster: payments, ServiceName: api}}
     - Resources:  # nobody looked there
         runbook:
           Type: Regionproof::Recovery::Runbook
@@ -81,7 +120,7 @@ examples:
 import re
 from datetime import timedelta
 
-from scanner.model import InsufficientData
+from scanner.model import InsufficientData, Place
 from scanner.recovery import age
 from scanner.rule import Undecided, Violation
 
@@ -95,16 +134,12 @@ def check(runbook, model, parameters):
             f"Runbook '{source}' was reviewed '{before.days}' days ago; at most '{parameters['interval'].days}' were expected.",
             "/Reviewed",
         )
-    lost = sorted({pair.primary.region for pair in model.pairs} & set(host_words(source)))
-    if lost:
-        yield Violation(
-            f"Runbook '{source}' is served from the primary's Region '{lost[0]}'; another was expected.", "/Source"
-        )
+    yield from judge_host(source, runbook, model)
     for number, named in enumerate(runbook["Resources"] or ()):
         if named["Type"] is None:
             continue
         try:
-            if model.get(named["Type"], named["Arn"]) is None:
+            if find(model, named["Type"], named["Arn"]) is None:
                 yield Violation(
                     f"Runbook '{source}' names '{named['Arn']}', which does not exist; an existing one was expected.",
                     f"/Resources/{number}",
@@ -115,7 +150,38 @@ def check(runbook, model, parameters):
             )
 
 
-def host_words(source):
-    """Return the labels of the host that a URL names; none for a path."""
+def judge_host(source, runbook, model):
+    """Judge whether the host of a page is in a Region that is lost."""
+    pairs = [pair for pair in model.pairs if runbook["Pair"] in (None, named(pair))]
+    primaries, standbys = {pair.primary.region for pair in pairs}, {pair.standby.region for pair in pairs}
+    for region in sorted(primaries & set(host_regions(source))):
+        if region in standbys:
+            yield Undecided(
+                f"Runbook '{source}' is served from '{region}', the primary of one pair and the standby of another; which "
+                "one it is for was not said.",
+                "/Source",
+            )
+        else:
+            yield Violation(
+                f"Runbook '{source}' is served from the primary's Region '{region}'; another was expected.", "/Source"
+            )
+
+
+def named(pair):
+    """Return a pair as evidence files name it."""
+    return {"Primary": pair.primary.region, "Standby": pair.standby.region}
+
+
+def find(model, type, arn):
+    """Return what an ARN names, as an account or a file shows it; an alias or a version names its function."""
+    _, _, service, region, account, rest = arn.split(":", 5)
+    name = rest.split(":")[1] if service == "lambda" else rest.partition("/")[2]
+    if type == "AWS::ECS::Service" and "/" not in name:
+        raise InsufficientData("an ARN of the old format does not say its cluster")
+    return model.find(type, name, Place(account, region))
+
+
+def host_regions(source):
+    """Return what may be Regions in the host that a URL names; none for a path."""
     match = re.match(r"https://([^/:?#]+)", source)
-    return match[1].lower().split(".") if match else ()
+    return [re.sub(r"^s3-(website-)?", "", label) for label in match[1].lower().split(".")] if match else ()

@@ -1,12 +1,12 @@
 """
-title: The standby's registry policy grants replication and no more
+title: The standby's registry policy lets others replicate and pull, no more
 severity: medium
 resource: AWS::ECR::Registry
 rationale: |
   A registry policy is written so that another account may replicate into the registry: that takes ecr:ReplicateImage,
-  ecr:CreateRepository for repositories that are not there yet, and ecr:TagResource for their tags. What goes beyond,
-  ecr:* or principals that nobody named, lets an account that is taken over delete or replace the copies that the
-  standby would start from.
+  ecr:CreateRepository for repositories that are not there yet, and ecr:TagResource for their tags; it may also let
+  accounts pull. What goes beyond, ecr:* or principals that nobody named, lets an account that is taken over delete or
+  replace the copies that the standby would start from.
 remediation: |
   Narrow each statement to source accounts, to the actions of replication and to repositories:
 
@@ -25,6 +25,7 @@ traps:
   - The registry account of an organization may let all its accounts in by aws:PrincipalOrgID; that names them.
   - Denials are no grants, whatever actions and principals they name.
   - A statement for pull-through caches or for a service is no grant of replication, and is judged by its actions alone.
+  - A registry policy of scope V2 may let other accounts pull from all repositories; reading changes no copy, so it is accepted.
 examples:
   pass:
     - Resources:
@@ -63,6 +64,17 @@ examples:
                 Principal: {Service: replication.ecr.amazonaws.com}
                 Action: ["ecr:BatchImportUpstreamImage", "ecr:TagResource"]
                 Resource: arn:aws:ecr:us-west-2:111122223333:repository/*
+    - Resources:  # who may pull from every repository
+        vault:
+          Type: AWS::ECR::Registry
+          Region: us-west-2
+          Properties:
+            PolicyText:
+              Statement:
+                Effect: Allow
+                Principal: {AWS: "arn:aws:iam::444455556666:root"}
+                Action: ["ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer", "ecr:BatchCheckLayerAvailability", "ecr:DescribeImages"]
+                Resource: arn:aws:ecr:us-west-2:111122223333:repository/*
   fail:
     - Resources: {vault: {Type: AWS::ECR::Registry, Region: us-west-2, Properties: {PolicyText: {Statement: {Effect: Allow, Principal: {AWS: "444455556666"}, Action: "ecr:*", Resource: "arn:aws:ecr:us-west-2:111122223333:repository/*"}}}}}
     - Resources: {vault: {Type: AWS::ECR::Registry, Region: us-west-2, Properties: {PolicyText: {Statement: {Effect: Allow, Principal: {AWS: "444455556666"}, Action: ["ecr:ReplicateImage", "ecr:BatchDeleteImage"], Resource: "arn:aws:ecr:us-west-2:111122223333:repository/*"}}}}}
@@ -94,7 +106,15 @@ from scanner.exposure import Grant, grants
 from scanner.rule import NotApplicable, Undecided, Violation
 from scanner.workloads import regions_that_fail_over_to
 
-EXPECTED = ("ecr:replicateimage", "ecr:createrepository", "ecr:tagresource", "ecr:batchimportupstreamimage")
+REPLICATES = ("ecr:replicateimage", "ecr:createrepository", "ecr:tagresource", "ecr:batchimportupstreamimage")
+READS = (
+    "ecr:batchchecklayeravailability",
+    "ecr:batchgetimage",
+    "ecr:describeimages",
+    "ecr:describerepositories",
+    "ecr:getdownloadurlforlayer",
+    "ecr:listimages",
+)
 
 
 def check(registry, model, parameters):
@@ -111,9 +131,9 @@ def judged(grant: Grant, place):
     if grant.all_but_actions:
         yield Violation(f"{named} {of} allows all actions but some; those of replication were expected.", "/PolicyText")
     for action in grant.actions:
-        if action.lower() not in EXPECTED:
+        if action.lower() not in (*REPLICATES, *READS):
             yield Violation(
-                f"{named} {of} allows '{action}'; only actions of replication were expected.", "/PolicyText"
+                f"{named} {of} allows '{action}'; only actions of replication and pulling were expected.", "/PolicyText"
             )
     if grant.everybody:
         yield Violation(f"{named} {of} allows all principals; source accounts were expected.", "/PolicyText")

@@ -25,7 +25,7 @@ controls:
   soc-2: [CC6.1]
 traps:
   - A principal '*' with aws:PrincipalOrgID, aws:SourceAccount or another condition on who asks is not everybody.
-  - A condition that everybody fulfils, as aws:PrincipalOrgID like '*', narrows nothing.
+  - A condition that everybody can fulfil, as aws:PrincipalOrgID like 'o-*' or a role of some name in any account, narrows nothing.
   - A condition on something else, as the time or the address, is no answer to who may, so it is undecided.
   - A denial for everybody outside the organization closes what another statement opens, so the two are undecided.
 examples:
@@ -56,6 +56,20 @@ examples:
           Properties:
             RepositoryName: shop/web
             RepositoryPolicyText: {Statement: {Effect: Allow, Principal: {Service: lambda.amazonaws.com}, Action: "ecr:BatchGetImage"}}
+    - Resources:  # the roles of one account
+        web:
+          Type: AWS::ECR::Repository
+          Region: us-west-2
+          Properties:
+            RepositoryName: shop/web
+            RepositoryPolicyText: {Statement: {Effect: Allow, Principal: "*", Action: "ecr:BatchGetImage", Condition: {ArnLike: {"aws:PrincipalArn": "arn:aws:iam::444455556666:role/*"}}}}
+    - Resources:
+        web:
+          Type: AWS::ECR::Repository
+          Region: us-west-2
+          Properties:
+            RepositoryName: shop/web
+            RepositoryPolicyText: {Statement: {Effect: Allow, Principal: "*", Action: "ecr:BatchGetImage", Condition: {ArnLike: {"aws:SourceArn": "arn:aws:s3:::bucket"}}}}
   fail:
     - Resources:
         web:
@@ -75,6 +89,34 @@ examples:
   unknown:
     - Resources:
         web: {Type: AWS::ECR::Repository, Region: us-west-2, Properties: {RepositoryName: shop/web, RepositoryPolicyText: {Unknown: "ecr:GetRepositoryPolicy was denied"}}}
+    - Resources:  # a role of that name can be made in any account
+        web:
+          Type: AWS::ECR::Repository
+          Region: us-west-2
+          Properties:
+            RepositoryName: shop/web
+            RepositoryPolicyText: {Statement: {Effect: Allow, Principal: "*", Action: "ecr:BatchGetImage", Condition: {ArnLike: {"aws:PrincipalArn": "arn:aws:iam::*:role/deploy"}}}}
+    - Resources:  # every organization's id begins so, and one of two values suffices
+        web:
+          Type: AWS::ECR::Repository
+          Region: us-west-2
+          Properties:
+            RepositoryName: shop/web
+            RepositoryPolicyText: {Statement: {Effect: Allow, Principal: "*", Action: "ecr:BatchGetImage", Condition: {StringLike: {"aws:PrincipalOrgID": [o-example, "o-*"]}}}}
+    - Resources:  # whoever asks is in the account that asks
+        web:
+          Type: AWS::ECR::Repository
+          Region: us-west-2
+          Properties:
+            RepositoryName: shop/web
+            RepositoryPolicyText: {Statement: {Effect: Allow, Principal: "*", Action: "ecr:BatchGetImage", Condition: {StringEquals: {"aws:SourceAccount": "${aws:PrincipalAccount}"}}}}
+    - Resources:  # anything of anybody's; the bucket alone would be somebody's
+        web:
+          Type: AWS::ECR::Repository
+          Region: us-west-2
+          Properties:
+            RepositoryName: shop/web
+            RepositoryPolicyText: {Statement: {Effect: Allow, Principal: "*", Action: "ecr:BatchGetImage", Condition: {ArnLike: {"aws:SourceArn": "arn:aws:s3:::b*"}}}}
     - Resources:  # any organization
         web:
           Type: AWS::ECR::Repository

@@ -23,13 +23,14 @@ rationale: |
   primary is one in the standby. For the most critical workloads the copies should be beyond that reach: in another
   account, or behind a Deny.
 remediation: |
-  Replicate to a registry of another account; or deny deletions in the replica to everybody but a break-glass role:
+  Replicate to a registry of another account; or deny deletions in the replica to everybody, so that who has to delete
+  takes the Deny away first, which CloudTrail shows:
 
       aws ecr set-repository-policy --region <standby> --repository-name <name> --policy-text '{"Version":"2012-10-17",
         "Statement":[{"Sid":"keep","Effect":"Deny","Principal":"*",
         "Action":["ecr:BatchDeleteImage","ecr:DeleteRepository","ecr:PutLifecyclePolicy"]}]}'
 
-  Switch off the replication of deletions: `aws ecr put-replication-configuration`.
+  Switch off the replication of deletions: `aws ecr put-replication-configuration --replication-configuration file://rules.json`.
 references:
   - https://docs.aws.amazon.com/AmazonECR/latest/userguide/registry-permissions.html
   - https://docs.aws.amazon.com/AmazonECR/latest/userguide/replication-delete.html
@@ -37,6 +38,8 @@ controls:
   nist-800-53: [AC-6, CP-9]
   dora: [Art. 12]
 traps:
+  - A Deny that exempts somebody by a condition may exempt who deploys in the primary, so it is undecided.
+  - Functions and workloads of Kubernetes pull critical images as services do, so their tiers count too.
   - A service control policy of the organization may deny deletions and is not visible from an account, so the lack of a Deny in the account is undecided and no failure.
   - What no statement allows is not denied, since within an account identity policies allow it; only an explicit Deny counts.
   - A replica in another account is isolated only as long as deletions are not replicated to it.
@@ -83,6 +86,21 @@ examples:
           Properties:
             ReplicationConfiguration: {Rules: [{Destinations: [{Region: us-west-2, RegistryId: "444455556666"}], DeleteReplication: {Enabled: true}}]}
       Pairs: *abroad
+    - Resources:  # a critical function pulls it
+        tier: {Type: Regionproof::Recovery::Tier, Properties: {Name: tier-0, Functions: ["resize"]}}
+        resize: {Type: AWS::Lambda::Function, Properties: {FunctionName: resize, PackageType: Image, Code: {ImageUri: "111122223333.dkr.ecr.us-east-1.amazonaws.com/payments/api:1"}}}
+        repository: *repository
+        replica: {Type: AWS::ECR::Repository, Region: us-west-2, Properties: {RepositoryName: payments/api}}
+        registry: &deleting
+          Type: AWS::ECR::Registry
+          Properties:
+            ReplicationConfiguration: {Rules: [{Destinations: [{Region: us-west-2, RegistryId: "111122223333"}], DeleteReplication: {Enabled: true}}]}
+    - Resources:  # a workload of a critical EKS cluster
+        tier: *tier
+        api: {Type: "Kubernetes::Deployment", Properties: {Cluster: "arn:aws:eks:us-east-1:111122223333:cluster/payments", Namespace: shop, Name: api, ContainerImages: [{ContainerName: api, Image: "111122223333.dkr.ecr.us-east-1.amazonaws.com/payments/api:1"}]}}
+        repository: *repository
+        replica: {Type: AWS::ECR::Repository, Region: us-west-2, Properties: {RepositoryName: payments/api}}
+        registry: *deleting
   unknown:
     - Resources: &open  # a service control policy may deny it
         tier: *tier
@@ -100,6 +118,22 @@ examples:
           Properties:
             RepositoryName: payments/api
             RepositoryPolicyText: {Statement: {Effect: Deny, Principal: "*", Action: ["ecr:BatchDeleteImage", "ecr:DeleteRepository"]}}
+        registry: *registry
+    - Resources:  # the Deny is not for everybody
+        tier: *tier
+        api: *api
+        repository: *repository
+        replica:
+          Type: AWS::ECR::Repository
+          Region: us-west-2
+          Properties:
+            RepositoryName: payments/api
+            RepositoryPolicyText:
+              Statement:
+                - Effect: Deny
+                  Principal: "*"
+                  Action: ["ecr:BatchDeleteImage", "ecr:DeleteRepository", "ecr:PutLifecyclePolicy"]
+                  Condition: {ArnNotEquals: {"aws:PrincipalArn": "arn:aws:iam::111122223333:role/deploy"}}
         registry: *registry
     - Resources:  # a statement that allows nothing of it denies nothing either
         tier: *tier
@@ -160,6 +194,7 @@ from scanner.exposure import forbids
 from scanner.model import InsufficientData
 from scanner.recovery import tier_of, tiers
 from scanner.references import uses
+from scanner.regions import partition_by_name
 from scanner.replication import replicates, rules_of
 from scanner.rule import Evidence, NotApplicable, Undecided, Violation
 
@@ -184,7 +219,7 @@ def check(twin, model, parameters):
         return
     if replica.account == repository.account and not denied(replica):
         yield Undecided(
-            f"Neither another account nor a Deny keeps the copies of '{repository.name}' in '{replica.place}' from being "
+            f"Neither another account nor a Deny for everybody keeps the copies of '{repository.name}' in '{replica.place}' from being "
             "deleted by who may delete in the primary; whether a service control policy does was not seen."
         )
 
@@ -196,8 +231,8 @@ def critical_users(repository, model, names):
     found = uses(model, repository.place)
     doubts = list(found.unseen)
     for workload in {use.workload.id: use.workload for use in found.of(repository.name)}.values():
-        if workload.type != "AWS::ECS::Service":
-            continue
+        if workload.type in ("AWS::ECS::Task", "AWS::ECS::TaskDefinition"):
+            continue  # tiers do not name them
         try:
             tier = tier_of(model, workload)
             if tier is not None and tier["Name"] in names:
@@ -220,5 +255,6 @@ def deletes(twin, model):
 
 def denied(replica):
     policy = replica["RepositoryPolicyText"]
-    arn = f"arn:aws:ecr:{replica.region}:{replica.account}:repository/{replica.name}"
+    partition, _ = partition_by_name(replica.region)
+    arn = f"arn:{partition}:ecr:{replica.region}:{replica.account}:repository/{replica.name}"
     return all(forbids(policy, replica.account, action, arn) for action in ACTIONS)

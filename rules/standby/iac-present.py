@@ -26,7 +26,7 @@ controls:
   dora: [Art. 11]
 traps:
   - Code that takes its Region from the deployment names none; where `regionproof.yaml` does not say where it goes it is undecided and not missing.
-  - What a stack or a stack set made in the standby needs no folder of code; a tag that only CloudFormation can set names the stack.
+  - What a stack or a stack set made in the standby needs no folder of code; a tag that only CloudFormation can set names the stack, and where the standby could not be seen it is undecided.
   - A service of the same name in another cluster, and code for another Region, are not this one.
 examples:
   pass:
@@ -42,6 +42,9 @@ examples:
     - Resources:
         primary: {Type: AWS::EKS::Cluster, Properties: {Name: shop}}
         standby: {Type: AWS::EKS::Cluster, Region: us-west-2, Properties: {Name: shop}}
+    - Resources:  # each is named after its Region
+        primary: {Type: AWS::ECS::Cluster, Properties: {ClusterName: payments-us-east-1}}
+        standby: {Type: AWS::ECS::Cluster, Region: us-west-2, Properties: {ClusterName: payments-us-west-2}}
   fail:
     - Resources: &alone
         primary: {Type: AWS::ECS::Cluster, Properties: {ClusterName: payments}}
@@ -55,6 +58,8 @@ examples:
         primary: {Type: AWS::ECS::Cluster, Properties: {ClusterName: payments}}
         other: {Type: AWS::ECS::Cluster, Region: eu-west-1, Properties: {ClusterName: payments}}
   unknown:
+    - Resources: *alone  # a stack of the standby may have made it, and nobody could look
+      Gaps: [{Reason: AccessDeniedException, Type: "AWS::ECS::Cluster", Operation: "ecs:ListClusters", Region: us-west-2}]
     - Resources:  # the Region is a parameter of the deployment, and nobody declared its value
         primary: {Type: AWS::ECS::Cluster, Properties: {ClusterName: payments}}
         standby: {Type: AWS::ECS::Cluster, Region: null, Properties: {ClusterName: payments}}
@@ -79,12 +84,15 @@ def check(twin, model, parameters):
     if stack := stack_of(twin):
         yield Evidence(stack=stack)
         return
-    found = model.declared(primary.type, primary.name, standby)
+    declared = (model.declared(primary.type, name, standby) for name in twin.names(primary.type, primary.name))
+    found = next((one for one in declared if one is not None), None)
     location = found.locate("") if found else None
     yield Evidence(declared=found is not None, file=location.path if location else None)
     if found is None:
         none = f"None of the code that was scanned creates '{primary.type}' '{primary.name}'"
-        if model.declared(primary.type, primary.name, primary.place) is None:
+        if gap := model.hidden(primary.type, standby):
+            yield Undecided(f"{none} in '{standby}', and whether a stack made it there was not seen: {gap}.")
+        elif model.declared(primary.type, primary.name, primary.place) is None:
             yield Undecided(f"{none}, in the primary neither; its code may be elsewhere.")
         else:
             yield Violation(f"{none} in '{standby}'.")

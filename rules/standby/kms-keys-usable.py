@@ -4,8 +4,8 @@ severity: high
 resource: AWS::ECR::Repository
 needs: [AWS::KMS::Key, AWS::KMS::Alias]
 rationale: |
-  Each pull decrypts, so an image under a key that is disabled, waits for its deletion or may not be used through ECR of
-  this Region cannot be pulled. The key of a repository is one of its own Region; a multi-Region key is not required,
+  Each pull decrypts, so an image under a key that is disabled, waits for its deletion or is denied to ECR cannot be
+  pulled. The key of a repository is one of its own Region; a multi-Region key is not required,
   since the standby's copy is encrypted anew.
 remediation: |
   Bring the key back:
@@ -13,19 +13,20 @@ remediation: |
       aws kms enable-key --region <standby> --key-id <key>
       aws kms cancel-key-deletion --region <standby> --key-id <key>
 
-  In the key's policy let `kms:ViaService` name `ecr.<standby>.amazonaws.com`. A repository cannot change its key: make
+  Where the key's policy names `kms:ViaService`, let it be `ecr.<standby>.amazonaws.com`. A repository cannot change its key: make
   the right one in a creation template, delete the replica and copy it anew.
 references:
   - https://docs.aws.amazon.com/AmazonECR/latest/userguide/encryption-at-rest.html
   - https://docs.aws.amazon.com/kms/latest/developerguide/key-state.html
 controls:
   nist-800-53: [SC-12]
-  security-hub: [ECR.5]
 traps:
   - A repository without a key of its own uses AES256 or the key that AWS manages, which nobody can disable.
   - A key of another account that may not be described may be fine, so it is undecided.
   - A file may name a key that other code makes, so a key that is not declared beside it is undecided; one that an account does not show is missing.
   - A key is also named by its id or by an alias, which leads to the key of this Region.
+  - ECR decrypts by grants that it was given when the repository was created, so a key policy that does not allow it is undecided; one that denies it fails.
+  - A key that is Updating, while another Region becomes the primary of its set, can be used.
   - The copy of a multi-Region key in another Region does not open what is here.
 examples:
   pass:
@@ -55,11 +56,46 @@ examples:
     - Resources:  # by its id
         web: {Type: AWS::ECR::Repository, Region: us-west-2, Properties: {RepositoryName: shop/web, EncryptionConfiguration: {EncryptionType: KMS_DSSE, KmsKey: west}}}
         key: *key
+    - Resources:  # the primary of its multi-Region set is being changed, which hinders nobody
+        web: *web
+        key:
+          Type: AWS::KMS::Key
+          Region: us-west-2
+          Properties:
+            KeyId: west
+            KeyState: Updating
+            KeyPolicy: {Statement: [{Effect: Allow, Principal: {AWS: "arn:aws:iam::111122223333:root"}, Action: "kms:*", Resource: "*"}]}
+    - Resources:  # a file shows no state
+        web: *web
+        key:
+          Type: AWS::KMS::Key
+          Region: us-west-2
+          Properties:
+            KeyId: west
+            KeyPolicy: {Statement: [{Effect: Allow, Principal: {AWS: "arn:aws:iam::111122223333:root"}, Action: "kms:*", Resource: "*"}]}
   fail:
     - Resources:
         web: *web
         key: {Type: AWS::KMS::Key, Region: us-west-2, Properties: {KeyId: west, KeyState: PendingDeletion, KeyPolicy: null}}
-    - Resources:  # the policy is that of the primary
+    - Resources:  # the policy denies it
+        web: *web
+        key:
+          Type: AWS::KMS::Key
+          Region: us-west-2
+          Properties:
+            KeyId: west
+            KeyState: Enabled
+            KeyPolicy:
+              Statement:
+                - {Effect: Allow, Principal: {AWS: "111122223333"}, Action: "kms:*", Resource: "*"}
+                - {Effect: Deny, Principal: "*", Action: ["kms:Decrypt"], Resource: "*", Condition: {StringEquals: {"kms:ViaService": ecr.us-west-2.amazonaws.com}}}
+    - Resources:  # a file declares it disabled
+        web: *web
+        key: {Type: AWS::KMS::Key, Region: us-west-2, Properties: {KeyId: west, Enabled: false}}
+    - Resources:  # the key of another Region
+        web: {Type: AWS::ECR::Repository, Region: us-west-2, Properties: {RepositoryName: shop/web, EncryptionConfiguration: {EncryptionType: KMS, KmsKey: "arn:aws:kms:us-east-1:111122223333:key/mrk-1"}}}
+  unknown:
+    - Resources:  # the policy is that of the primary; the grants of ECR may do without it
         web: *web
         key:
           Type: AWS::KMS::Key
@@ -69,9 +105,16 @@ examples:
             KeyState: Enabled
             KeyPolicy:
               Statement: [{Effect: Allow, Principal: {AWS: "111122223333"}, Action: ["kms:Decrypt"], Resource: "*", Condition: {StringEquals: {"kms:ViaService": ecr.us-east-1.amazonaws.com}}}]
-    - Resources:  # the key of another Region
-        web: {Type: AWS::ECR::Repository, Region: us-west-2, Properties: {RepositoryName: shop/web, EncryptionConfiguration: {EncryptionType: KMS, KmsKey: "arn:aws:kms:us-east-1:111122223333:key/mrk-1"}}}
-  unknown:
+    - Resources:  # who makes repositories may let ECR use the key, and nobody else needs more
+        web: *web
+        key:
+          Type: AWS::KMS::Key
+          Region: us-west-2
+          Properties:
+            KeyId: west
+            KeyState: Enabled
+            KeyPolicy:
+              Statement: [{Effect: Allow, Principal: {AWS: "111122223333"}, Action: ["kms:CreateGrant", "kms:RetireGrant", "kms:DescribeKey"], Resource: "*"}]
     - Resources:  # how the service is called in China is not documented
         web: {Type: AWS::ECR::Repository, Region: cn-northwest-1, Properties: {RepositoryName: shop/web, EncryptionConfiguration: {EncryptionType: KMS, KmsKey: west}}}
         key:
@@ -104,6 +147,9 @@ examples:
         web: {Type: AWS::ECR::Repository, Region: us-west-2, Properties: {RepositoryName: shop/web, EncryptionConfiguration: {EncryptionType: KMS, KmsKey: alias/images}}}
       Gaps: [{Reason: AccessDeniedException, Type: "AWS::KMS::Alias", Operation: "kms:ListAliases", Region: us-west-2}]
   not_applicable:
+    - Resources:  # the key that AWS manages, as an account shows it
+        web: *web
+        key: {Type: AWS::KMS::Key, Region: us-west-2, Properties: {KeyId: west, KeyManager: AWS, KeyState: Enabled, KeyPolicy: {Unknown: "kms:GetKeyPolicy was denied"}}}
     - Resources: {web: {Type: AWS::ECR::Repository, Region: us-west-2, Properties: {RepositoryName: shop/web}}}
     - Resources:  # the key that AWS manages
         web: {Type: AWS::ECR::Repository, Region: us-west-2, Properties: {RepositoryName: shop/web, EncryptionConfiguration: {EncryptionType: KMS}}}
@@ -117,8 +163,11 @@ examples:
 from scanner.keys import key_of, named_key
 from scanner.policy import Decision, decide
 from scanner.recovery import prepared
+from scanner.regions import partition_by_name
 from scanner.rule import Evidence, NotApplicable, Undecided, Violation
+from scanner.workloads import live_only
 
+USABLE = ("Enabled", "Updating")
 POINTER = "/EncryptionConfiguration"
 
 
@@ -138,24 +187,20 @@ def check(repository, model, parameters):
     if key is None:
         yield Violation(f"{whose}, which does not exist; an enabled key was expected.", POINTER)
         return
-    yield Evidence(key=key.id, state=key["KeyState"])
-    if key["KeyState"] != "Enabled":
-        yield Violation(f"{whose}, which is '{key['KeyState']}'; 'Enabled' was expected.", POINTER, (key,))
+    if live_only(key, "KeyManager") == "AWS":
+        yield NotApplicable("AWS manages the key, and nobody else can disable it.")
+        return
+    state = live_only(key, "KeyState") or ("Enabled" if key["Enabled"] else "Disabled")
+    yield Evidence(key=key.id, state=state)
+    if state not in USABLE:
+        yield Violation(f"{whose}, which is '{state}'; 'Enabled' was expected.", POINTER, (key,))
         return
     service = f"ecr.{repository.region}.amazonaws.com"  # in partitions of other names it is not documented
     known = {"kms:CallerAccount": repository.account}
-    if partition_of(repository) in ("aws", "aws-us-gov"):
+    if partition_by_name(repository.region)[0] in ("aws", "aws-us-gov"):
         known["kms:ViaService"] = service
     answer = decide(key["KeyPolicy"], repository.account, "kms:Decrypt", key.id, known)
-    if answer.decision is Decision.DENIED:
-        yield Violation(
-            f"{whose}, whose policy does not let account '{repository.account}' decrypt through '{service}'; that was expected.",
-            POINTER,
-            (key,),
-        )
-    elif answer.decision is Decision.UNDECIDED:
-        yield Undecided(f"{whose}; whether its policy lets it be used cannot be told: {answer.reasons[0]}.", POINTER)
-
-
-def partition_of(repository):
-    return repository.id.split(":")[1] if repository.id.startswith("arn:") else "aws"
+    if answer.explicit:
+        yield Violation(f"{whose}, whose policy denies to decrypt through '{service}'.", POINTER, (key,))
+    elif answer.decision is not Decision.ALLOWED:
+        yield Undecided(f"{whose}; whether its policy lets ECR use it cannot be told: {answer.reasons[0]}.", POINTER)

@@ -8,8 +8,8 @@ rationale: |
   once the primary is gone: the actions are elsewhere, the pipeline that starts them is not. The fix that the failover
   needs on that day cannot be built or shipped.
 remediation: |
-  Deploy the pipeline to the standby too, from the same code (`aws codepipeline create-pipeline --region <standby>`,
-  `aws_codepipeline`, `AWS::CodePipeline::Pipeline`). Where a CI service outside of AWS deploys the same, name the
+  Deploy the pipeline to the standby too, from the same code (`aws codepipeline create-pipeline --region <standby>
+  --cli-input-json file://pipeline.json`, `aws_codepipeline`, `AWS::CodePipeline::Pipeline`). Where a CI service outside of AWS deploys the same, name the
   pipeline under the parameter `elsewhere`.
 references:
   - https://docs.aws.amazon.com/codepipeline/latest/userguide/actions-create-cross-region.html
@@ -21,7 +21,8 @@ traps:
   - Cross-Region actions of a pipeline in the primary stop with it, so they do not count.
   - A CI service outside of AWS may deploy the same and shows in no account; the parameter `elsewhere` declares it.
   - The pipeline of the standby may carry its Region in its name where the primary's does.
-  - A pipeline in a third Region that has actions in the standby survives the primary too.
+  - A pipeline in a third Region that has actions in the standby survives the primary too; where pipelines of one were not seen it is undecided.
+  - A pipeline of the same name that deploys nothing into the standby is no counterpart.
   - A pipeline that deploys no containers and no stacks is another's business.
 parameters:
   elsewhere:
@@ -36,13 +37,25 @@ examples:
         standby: {Type: AWS::CodePipeline::Pipeline, Region: us-west-2, Properties: {Name: payments, Stages: [{Actions: [{Region: us-west-2, ActionTypeId: {Category: Deploy, Provider: ECS}}]}]}}
     - Resources:  # the Region is in the name
         primary: {Type: AWS::CodePipeline::Pipeline, Properties: {Name: payments-us-east-1, Stages: [{Actions: [{Region: us-east-1, ActionTypeId: {Category: Deploy, Provider: CloudFormation}}]}]}}
-        standby: {Type: AWS::CodePipeline::Pipeline, Region: us-west-2, Properties: {Name: payments-us-west-2, Stages: []}}
+        standby: {Type: AWS::CodePipeline::Pipeline, Region: us-west-2, Properties: {Name: payments-us-west-2, Stages: [{Actions: [{ActionTypeId: {Category: Deploy, Provider: CloudFormation}}]}]}}
+    - Resources:  # in a third Region, which is in its name
+        primary: {Type: AWS::CodePipeline::Pipeline, Properties: {Name: payments-us-east-1, Stages: [{Actions: [{Region: us-east-1, ActionTypeId: {Category: Deploy, Provider: CloudFormation}}]}]}}
+        tooling: {Type: AWS::CodePipeline::Pipeline, Region: eu-west-1, Properties: {Name: payments-eu-west-1, Stages: [{Actions: [{Region: us-west-2, ActionTypeId: {Category: Deploy, Provider: CloudFormation}}]}]}}
+    - Resources:  # commands deploy, here and there
+        primary: {Type: AWS::CodePipeline::Pipeline, Properties: {Name: infra, Stages: [{Actions: [{ActionTypeId: {Category: Compute, Provider: Commands}}]}]}}
+        standby: {Type: AWS::CodePipeline::Pipeline, Region: us-west-2, Properties: {Name: infra, Stages: [{Actions: [{ActionTypeId: {Category: Compute, Provider: Commands}}]}]}}
     - Resources:  # in a third Region
         primary: *deploys
         tooling: {Type: AWS::CodePipeline::Pipeline, Region: eu-west-1, Properties: {Name: payments, Stages: [{Actions: [{Region: us-west-2, ActionTypeId: {Category: Deploy, Provider: ECS}}]}]}}
     - Resources: {primary: *deploys}
       Parameters: {elsewhere: ["pay*"]}
   fail:
+    - Resources:  # one of its name in the standby that deploys nothing, or elsewhere
+        primary: *deploys
+        standby: {Type: AWS::CodePipeline::Pipeline, Region: us-west-2, Properties: {Name: payments, Stages: [{Actions: [{ActionTypeId: {Category: Source, Provider: S3}}, {Region: us-east-1, ActionTypeId: {Category: Deploy, Provider: ECS}}]}]}}
+    - Resources:  # what is only built in a third Region is not deployed
+        primary: *deploys
+        tooling: {Type: AWS::CodePipeline::Pipeline, Region: eu-west-1, Properties: {Name: payments, Stages: [{Actions: [{Region: us-west-2, ActionTypeId: {Category: Approval, Provider: Manual}}]}]}}
     - Resources: {primary: *deploys}
     - Resources:  # cross-Region actions alone
         primary: {Type: AWS::CodePipeline::Pipeline, Properties: {Name: payments, Stages: [{Actions: [{Region: us-east-1, ActionTypeId: {Category: Deploy, Provider: ECS}}, {Region: us-west-2, ActionTypeId: {Category: Deploy, Provider: ECS}}]}]}}
@@ -58,6 +71,8 @@ examples:
     - Resources: {primary: *deploys}
       Parameters: {elsewhere: [shop]}
   unknown:
+    - Resources: {primary: *deploys}  # one in a third Region may deploy there
+      Gaps: [{Reason: AccessDeniedException, Type: "AWS::CodePipeline::Pipeline", Operation: "codepipeline:ListPipelines", Region: eu-west-1}]
     - Resources: {primary: *deploys}
       Gaps: [{Reason: AccessDeniedException, Type: "AWS::CodePipeline::Pipeline", Operation: "codepipeline:ListPipelines", Region: us-west-2}]
     - Resources: {primary: {Type: AWS::CodePipeline::Pipeline, Properties: {Name: payments, Stages: {Unknown: denied}}}}
@@ -66,6 +81,12 @@ examples:
         tooling: {Type: AWS::CodePipeline::Pipeline, Region: eu-west-1, Properties: {Name: payments, Stages: {Unknown: denied}}}
     - Resources: {primary: *deploys}  # nobody looked there
       Scanned: [us-east-1]
+    - Resources:  # whose name is not known
+        primary: *deploys
+        standby: {Type: AWS::CodePipeline::Pipeline, Region: us-west-2, Properties: {Stages: [{Actions: [{ActionTypeId: {Category: Deploy, Provider: ECS}}]}]}}
+    - Resources:  # whose Region is not known
+        primary: *deploys
+        standby: {Type: AWS::CodePipeline::Pipeline, Region: null, Properties: {Name: payments, Stages: [{Actions: [{ActionTypeId: {Category: Deploy, Provider: ECS}}]}]}}
   not_applicable:
     - Resources: {primary: {Type: AWS::CodePipeline::Pipeline, Properties: {Name: site, Stages: [{Actions: [{ActionTypeId: {Category: Build, Provider: CodeBuild}}, {ActionTypeId: {Category: Deploy, Provider: S3}}]}]}}}
     - Resources: {primary: {Type: AWS::CodePipeline::Pipeline, Properties: {Name: site, Stages: [{Actions: [{ActionTypeId: {Category: Source, Provider: S3}}]}]}}}
@@ -73,6 +94,7 @@ examples:
 
 from fnmatch import fnmatchcase
 
+from scanner.model import InsufficientData
 from scanner.rule import Evidence, NotApplicable, Violation
 
 PIPELINE = "AWS::CodePipeline::Pipeline"
@@ -95,14 +117,13 @@ def check(twin, model, parameters):
     if any(fnmatchcase(pipeline["Name"], glob) for glob in parameters["elsewhere"]):
         yield Evidence(elsewhere=True)
         return
-    names = {pipeline["Name"], pipeline["Name"].replace(pipeline.region, standby.region)}
-    for name in sorted(names):
-        if (other := model.find(PIPELINE, name, standby)) is not None:
-            yield Evidence(pipeline=other.id)
-            return
-    if (other := survivor(pipeline, names, standby, model)) is not None:
+    if (other := survivor(pipeline, standby, model)) is not None:
         yield Evidence(pipeline=other.id)
         return
+    if gap := model.hidden(PIPELINE):
+        raise InsufficientData(f"another pipeline that deploys '{pipeline['Name']}' may exist unseen: {gap}")
+    if standby not in model.scanned:
+        raise InsufficientData(f"'{standby}' was not scanned, and a pipeline there may deploy the same")
     across = any(action["Region"] == standby.region for action in actions(pipeline))
     reach = ", whose actions there stop with it" if across else ""
     yield Violation(
@@ -118,15 +139,34 @@ def actions(pipeline):
 
 def deploys_containers(pipeline):
     """Tell whether a pipeline deploys containers or stacks, or builds without deploying, as image pipelines do."""
-    kinds = [action["ActionTypeId"] for action in actions(pipeline)]
-    deployed = {kind["Provider"] for kind in kinds if kind["Category"] == "Deploy"}
-    return bool(deployed & set(DEPLOYS)) or (not deployed and any(kind["Category"] == "Build" for kind in kinds))
+    deployed = {kind["Provider"] for kind in kinds(actions(pipeline)) if kind["Category"] == "Deploy"}
+    return bool(deployed & set(DEPLOYS)) or (not deployed and any(map(works, kinds(actions(pipeline)))))
 
 
-def survivor(pipeline, names, standby, model):
-    """Return a pipeline in a Region that is not lost, and that deploys to the standby."""
+def kinds(found):
+    return [action["ActionTypeId"] for action in found]
+
+
+def works(kind):
+    """Tell whether an action of a kind can bring something out; builds and commands may deploy as well."""
+    return kind["Category"] in ("Build", "Compute", "Deploy")
+
+
+def survivor(pipeline, standby, model):
+    """Return a pipeline of its name, Regions in names apart, outside of the lost Region, that deploys to the standby."""
+    vague = None
     for other in model.of_type(PIPELINE):
-        outside = other.name in names and other.region not in (None, pipeline.region)
-        if outside and any(action["Region"] == standby.region for action in actions(other)):
-            return other
+        if other.name is None or other.region is None:
+            vague = other
+        elif other.region != pipeline.region and neutral(other) == neutral(pipeline):
+            reaching = [action for action in actions(other) if (action["Region"] or other.region) == standby.region]
+            if any(map(works, kinds(reaching))):
+                return other
+    if vague:
+        raise InsufficientData(f"'{vague.id}' may deploy the same: its name or Region is not known")
     return None
+
+
+def neutral(pipeline):
+    """Return the name of a pipeline with a mark in the place of its Region."""
+    return pipeline.name.replace(pipeline.region, "<region>")

@@ -24,7 +24,12 @@ references:
 controls:
   aws-well-architected: [REL13-BP02]
 traps:
-  - Endpoints in a central VPC behind a transit gateway, with shared private hosted zones, are a way that this VPC does not show; such a route is undecided.
+  - Endpoints in a central VPC behind a transit gateway or a peering, with shared private hosted zones, are a way that this VPC does not show; any route to another network leaves it undecided, a default route or not.
+  - An endpoint with private DNS takes the calls of its VPC though there is a NAT gateway too, so what its policy refuses is refused.
+  - An endpoint without private DNS serves where a private hosted zone leads to it, so it is undecided.
+  - Over IPv6 the dual-stack hosts of the registry are reached without a NAT gateway, so a route for IPv6 leaves it undecided.
+  - A default route that nobody can follow does not matter where the subnet has all endpoints.
+  - ARNs in the policies of endpoints begin otherwise in China and GovCloud; the partition of the Region counts.
   - An interface endpoint of S3 may or may not serve the layers, since its private DNS may be for others alone; it is undecided.
   - A subnet without an association uses the main route table of its VPC.
   - A route to an internet gateway is no way out for a task without a public address.
@@ -119,7 +124,52 @@ examples:
             RouteTableIds: [rtb-m]
             State: available
             PolicyDocument: {Statement: {Effect: Allow, Principal: "*", Action: "s3:GetObject", Resource: "arn:aws:s3:::prod-us-west-2-starport-layer-bucket/*"}}
+    - Resources:  # complete endpoints, whatever is behind the default route
+        api: *api
+        subnet: *subnet
+        table: {Type: AWS::EC2::RouteTable, Region: us-west-2, Properties: {RouteTableId: rtb-m, VpcId: vpc-1, Routes: [{DestinationCidrBlock: 0.0.0.0/0, TransitGatewayId: tgw-1, State: active}], Associations: [{SubnetId: subnet-a}]}}
+        ecrapi: *ecrapi
+        ecrdkr: *ecrdkr
+        s3: *s3
+    - Resources:  # in a partition of its own
+        api: {Type: AWS::ECS::Service, Region: cn-northwest-1, Properties: {Cluster: payments, ServiceName: api, LaunchType: FARGATE, TaskDefinition: {Ref: definition}, NetworkConfiguration: {AwsvpcConfiguration: {Subnets: [subnet-a]}}}}
+        definition: {Type: AWS::ECS::TaskDefinition, Region: cn-northwest-1, Properties: {Family: api, ContainerDefinitions: [{Name: api, Image: "111122223333.dkr.ecr.cn-northwest-1.amazonaws.com.cn/payments/api:1"}]}}
+        subnet: {Type: AWS::EC2::Subnet, Region: cn-northwest-1, Properties: {SubnetId: subnet-a, VpcId: vpc-1}}
+        table: {Type: AWS::EC2::RouteTable, Region: cn-northwest-1, Properties: {RouteTableId: rtb-m, VpcId: vpc-1, Routes: [], Associations: [{Main: true}]}}
+        ecrapi: {Type: AWS::EC2::VPCEndpoint, Region: cn-northwest-1, Properties: {VpcId: vpc-1, VpcEndpointType: Interface, ServiceName: cn.com.amazonaws.cn-northwest-1.ecr.api, PrivateDnsEnabled: true, State: available}}
+        ecrdkr:
+          Type: AWS::EC2::VPCEndpoint
+          Region: cn-northwest-1
+          Properties:
+            VpcId: vpc-1
+            VpcEndpointType: Interface
+            ServiceName: cn.com.amazonaws.cn-northwest-1.ecr.dkr
+            PrivateDnsEnabled: true
+            State: available
+            PolicyDocument: {Statement: {Effect: Allow, Principal: "*", Action: "ecr:*", Resource: "arn:aws-cn:ecr:cn-northwest-1:111122223333:repository/payments/*"}}
+        s3:
+          Type: AWS::EC2::VPCEndpoint
+          Region: cn-northwest-1
+          Properties:
+            VpcId: vpc-1
+            ServiceName: com.amazonaws.cn-northwest-1.s3
+            RouteTableIds: [rtb-m]
+            State: available
+            PolicyDocument: {Statement: {Effect: Allow, Principal: "*", Action: "s3:GetObject", Resource: "arn:aws-cn:s3:::prod-cn-northwest-1-starport-layer-bucket/*"}}
+      Pairs: [{primary: cn-north-1, standby: cn-northwest-1}]
+    - Resources:  # an endpoint that serves nobody, beside a NAT gateway
+        api: *api
+        subnet: *subnet
+        public: *public
+        table: *to-nat
+        outer: *to-internet
+        gateway: *gateway
+        ecrdkr: {Type: AWS::EC2::VPCEndpoint, Region: us-west-2, Properties: {VpcId: vpc-1, VpcEndpointType: Interface, ServiceName: com.amazonaws.us-west-2.ecr.dkr, PrivateDnsEnabled: false, State: available}}
   fail:
+    - Resources:  # the way to another network is gone
+        api: *api
+        subnet: *subnet
+        table: {Type: AWS::EC2::RouteTable, Region: us-west-2, Properties: {RouteTableId: rtb-a, VpcId: vpc-1, Routes: [{DestinationCidrBlock: 10.0.0.0/8, TransitGatewayId: tgw-1, State: blackhole}], Associations: [{SubnetId: subnet-a}]}}
     - Resources: {api: *api, subnet: *subnet, table: *main}
     - Resources: {api: *api, subnet: *subnet, table: *main, ecrapi: *ecrapi, s3: *s3}
     - Resources: {api: *api, subnet: *subnet, table: *main, ecrdkr: *ecrdkr, s3: *s3}
@@ -131,12 +181,12 @@ examples:
         ecrapi: *ecrapi
         ecrdkr: *ecrdkr
         s3: {Type: AWS::EC2::VPCEndpoint, Region: us-west-2, Properties: {VpcId: vpc-1, ServiceName: com.amazonaws.us-west-2.s3, RouteTableIds: [rtb-x], State: available}}
-    - Resources:  # without private DNS
+    - Resources:  # not yet available
         api: *api
         subnet: *subnet
         table: *main
         ecrapi: *ecrapi
-        ecrdkr: {Type: AWS::EC2::VPCEndpoint, Region: us-west-2, Properties: {VpcId: vpc-1, VpcEndpointType: Interface, ServiceName: com.amazonaws.us-west-2.ecr.dkr, PrivateDnsEnabled: false, State: available}}
+        ecrdkr: {Type: AWS::EC2::VPCEndpoint, Region: us-west-2, Properties: {VpcId: vpc-1, VpcEndpointType: Interface, ServiceName: com.amazonaws.us-west-2.ecr.dkr, PrivateDnsEnabled: true, State: pending}}
         s3: *s3
     - Resources:  # of another VPC, and not available
         api: *api
@@ -177,6 +227,24 @@ examples:
             State: available
             PolicyDocument: {Statement: {Effect: Allow, Principal: "*", Action: "ecr:*", Resource: "arn:aws:ecr:us-east-1:111122223333:repository/*"}}
         s3: *s3
+    - Resources:  # the endpoint takes the calls, refuses them, and no NAT gateway beside it helps
+        api: *with-images
+        definition: *definition
+        subnet: *subnet
+        public: *public
+        table: *to-nat
+        outer: *to-internet
+        gateway: *gateway
+        ecrdkr:
+          Type: AWS::EC2::VPCEndpoint
+          Region: us-west-2
+          Properties:
+            VpcId: vpc-1
+            VpcEndpointType: Interface
+            ServiceName: com.amazonaws.us-west-2.ecr.dkr
+            PrivateDnsEnabled: true
+            State: available
+            PolicyDocument: {Statement: {Effect: Allow, Principal: "*", Action: "ecr:*", Resource: "arn:aws:ecr:us-east-1:111122223333:repository/*"}}
     - Resources:  # no public address
         api: {Type: AWS::ECS::Service, Region: us-west-2, Properties: {Cluster: payments, ServiceName: api, LaunchType: FARGATE, NetworkConfiguration: {AwsvpcConfiguration: {Subnets: [subnet-p], AssignPublicIp: DISABLED}}}}
         public: *public
@@ -201,6 +269,37 @@ examples:
         table: {Type: AWS::EC2::RouteTable, Region: us-west-2, Properties: {RouteTableId: rtb-a, VpcId: vpc-1, Routes: [{DestinationCidrBlock: 0.0.0.0/0, NatGatewayId: nat-1, State: blackhole}], Associations: [{SubnetId: subnet-a}]}}
     - Resources: {nodes: *nodes, subnet: *subnet, table: *main}
   unknown:
+    - Resources:  # the FIPS hosts of the registry
+        api: *api
+        subnet: *subnet
+        table: *main
+        ecrapi: {Type: AWS::EC2::VPCEndpoint, Region: us-west-2, Properties: {VpcId: vpc-1, VpcEndpointType: Interface, ServiceName: com.amazonaws.us-west-2.ecr-fips.api, PrivateDnsEnabled: true, State: available}}
+        ecrdkr: {Type: AWS::EC2::VPCEndpoint, Region: us-west-2, Properties: {VpcId: vpc-1, VpcEndpointType: Interface, ServiceName: com.amazonaws.us-west-2.ecr-fips.dkr, PrivateDnsEnabled: true, State: available}}
+        s3: *s3
+    - Resources:  # without private DNS; a hosted zone of its own may lead there
+        api: *api
+        subnet: *subnet
+        table: *main
+        ecrapi: *ecrapi
+        ecrdkr: {Type: AWS::EC2::VPCEndpoint, Region: us-west-2, Properties: {VpcId: vpc-1, VpcEndpointType: Interface, ServiceName: com.amazonaws.us-west-2.ecr.dkr, PrivateDnsEnabled: false, State: available}}
+        s3: *s3
+    - Resources:  # endpoints in a central VPC; the subnet has no default route at all
+        api: *api
+        subnet: *subnet
+        table: {Type: AWS::EC2::RouteTable, Region: us-west-2, Properties: {RouteTableId: rtb-a, VpcId: vpc-1, Routes: [{DestinationCidrBlock: 10.1.0.0/16, GatewayId: local, State: active}, {DestinationCidrBlock: 10.0.0.0/8, TransitGatewayId: tgw-1, State: active}], Associations: [{SubnetId: subnet-a}]}}
+    - Resources:  # behind a peering, beside an internet gateway that is no way out without an address
+        api: *api
+        subnet: *subnet
+        table: {Type: AWS::EC2::RouteTable, Region: us-west-2, Properties: {RouteTableId: rtb-a, VpcId: vpc-1, Routes: [{DestinationCidrBlock: 0.0.0.0/0, GatewayId: igw-1, State: active}, {DestinationCidrBlock: 10.9.0.0/16, VpcPeeringConnectionId: pcx-1, State: active}], Associations: [{SubnetId: subnet-a}]}}
+    - Resources:  # the dual-stack hosts of the registry, over IPv6
+        api: *api
+        subnet: *subnet
+        table: {Type: AWS::EC2::RouteTable, Region: us-west-2, Properties: {RouteTableId: rtb-a, VpcId: vpc-1, Routes: [{DestinationIpv6CidrBlock: "::/0", EgressOnlyInternetGatewayId: eigw-1, State: active}], Associations: [{SubnetId: subnet-a}]}}
+    - Resources:  # a regional NAT gateway is in no subnet
+        api: *api
+        subnet: *subnet
+        table: *to-nat
+        gateway: {Type: AWS::EC2::NatGateway, Region: us-west-2, Properties: {NatGatewayId: nat-1, SubnetId: null, State: available}}
     - Resources:  # centralised endpoints
         api: *api
         subnet: *subnet
@@ -252,6 +351,7 @@ examples:
 from scanner.model import InsufficientData
 from scanner.network import path
 from scanner.recovery import prepared
+from scanner.regions import partition_by_name
 from scanner.rule import Evidence, NotApplicable, Undecided, Violation
 from scanner.workloads import reference_of
 
@@ -273,8 +373,8 @@ def check(workload, model, parameters):
             continue
         if found.missing:
             yield Violation(
-                f"Subnet '{id}' of '{workload.name}' has no way to the registry of '{workload.region}': no gateway leads out, "
-                f"and {' and '.join(found.missing)} is missing.",
+                f"Subnet '{id}' of '{workload.name}' has no way to the registry of '{workload.region}': "
+                f"{'; '.join(found.missing)}.",
                 pointer,
             )
         else:
@@ -287,7 +387,9 @@ def subnets(workload):
             raise InsufficientData(f"the subnets of '{workload.name}' were not seen")
         return workload["Subnets"], "/Subnets"
     if not on_fargate(workload):
-        raise InsufficientData(f"'{workload.name}' runs on instances, whose subnets were not seen")
+        raise InsufficientData(
+            f"'{workload.name}' is not said to run on Fargate, and the subnets of instances were not seen"
+        )
     network = (workload["NetworkConfiguration"] or {}).get("AwsvpcConfiguration") or {}
     if not network.get("Subnets"):
         raise InsufficientData(f"the subnets of '{workload.name}' were not seen")
@@ -320,4 +422,9 @@ def repositories(workload, model):
         return ()
     references = [reference_of(container["Image"]) for container in definition["ContainerDefinitions"] or ()]
     keys = [reference.key for reference in references if reference.key]
-    return tuple(sorted(f"arn:aws:ecr:{key.region}:{key.account}:repository/{key.name}" for key in keys))
+    return tuple(sorted(arn(key) for key in keys))
+
+
+def arn(key):
+    partition, _ = partition_by_name(key.region)
+    return f"arn:{partition}:ecr:{key.region}:{key.account}:repository/{key.name}"

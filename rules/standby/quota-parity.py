@@ -9,7 +9,7 @@ rationale: |
   defaults until somebody remembers. A failover that asks for more tasks than the quota admits stops there, in the hour
   in which everybody asks for an increase.
 remediation: |
-  Ask for the increase ahead of time, since it is granted by people:
+  Ask for the increase ahead of time, since people may have to grant it:
 
       aws service-quotas request-service-quota-increase --region <standby> \
         --service-code <service> --quota-code <quota> --desired-value <value>

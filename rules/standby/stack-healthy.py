@@ -21,7 +21,7 @@ controls:
 traps:
   - NOT_CHECKED says that nobody looked for drift, which is neither drift nor its absence.
   - A look for drift that is long ago says nothing of today.
-  - An update that is in progress is not a failed one.
+  - An update that is in progress is not a failed one; a stack set shows its stacks as OUTDATED meanwhile.
   - A stack without anything that runs containers is another's business.
   - ROLLBACK_COMPLETE ends with COMPLETE and is a creation that failed.
 parameters:
@@ -55,7 +55,7 @@ examples:
           Properties:
             StackSetName: platform
             StackInstances:
-              - {Account: "111122223333", Region: us-west-2, Status: CURRENT, StackInstanceStatus: {DetailedStatus: SUCCEEDED}, DriftStatus: IN_SYNC}
+              - {Account: "111122223333", Region: us-west-2, Status: CURRENT, StackInstanceStatus: {DetailedStatus: SUCCEEDED}, DriftStatus: IN_SYNC, LastDriftCheckTimestamp: "2026-10-31T00:00:00Z"}
               - {Account: "111122223333", Region: us-east-1, Status: OUTDATED, StackInstanceStatus: {DetailedStatus: FAILED}, DriftStatus: DRIFTED}
       Pairs: *warm
   fail:
@@ -82,14 +82,14 @@ examples:
           Type: AWS::CloudFormation::StackSet
           Properties:
             StackSetName: platform
-            StackInstances: [{Account: "111122223333", Region: us-west-2, Status: OUTDATED, StackInstanceStatus: {DetailedStatus: SUCCEEDED}, DriftStatus: IN_SYNC}]
+            StackInstances: [{Account: "111122223333", Region: us-west-2, Status: OUTDATED, StackInstanceStatus: {DetailedStatus: SUCCEEDED}, DriftStatus: IN_SYNC, LastDriftCheckTimestamp: "2026-10-31T00:00:00Z"}]
       Pairs: *warm
     - Resources:
         set:
           Type: AWS::CloudFormation::StackSet
           Properties:
             StackSetName: platform
-            StackInstances: [{Account: "111122223333", Region: us-west-2, Status: CURRENT, StackInstanceStatus: {DetailedStatus: FAILED}, DriftStatus: IN_SYNC}]
+            StackInstances: [{Account: "111122223333", Region: us-west-2, Status: CURRENT, StackInstanceStatus: {DetailedStatus: FAILED}, DriftStatus: IN_SYNC, LastDriftCheckTimestamp: "2026-10-31T00:00:00Z"}]
       Pairs: *warm
     - Resources:
         set:
@@ -98,7 +98,35 @@ examples:
             StackSetName: platform
             StackInstances: [{Account: "111122223333", Region: us-west-2, Status: CURRENT, StackInstanceStatus: {DetailedStatus: SUCCEEDED}, DriftStatus: DRIFTED}]
       Pairs: *warm
+    - Resources:  # an operation that ended, and left it behind
+        set:
+          Type: AWS::CloudFormation::StackSet
+          Properties:
+            StackSetName: platform
+            StackInstances: [{Account: "111122223333", Region: us-west-2, Status: INOPERABLE, StackInstanceStatus: null, DriftStatus: IN_SYNC, LastDriftCheckTimestamp: "2026-10-31T00:00:00Z"}]
+      Pairs: *warm
   unknown:
+    - Resources:  # an operation of the stack set is under way
+        set:
+          Type: AWS::CloudFormation::StackSet
+          Properties:
+            StackSetName: platform
+            StackInstances: [{Account: "111122223333", Region: us-west-2, Status: OUTDATED, StackInstanceStatus: {DetailedStatus: RUNNING}, DriftStatus: IN_SYNC, LastDriftCheckTimestamp: "2026-10-31T00:00:00Z"}]
+      Pairs: *warm
+    - Resources:
+        set:
+          Type: AWS::CloudFormation::StackSet
+          Properties:
+            StackSetName: platform
+            StackInstances: [{Account: "111122223333", Region: us-west-2, Status: OUTDATED, StackInstanceStatus: {DetailedStatus: PENDING}, DriftStatus: IN_SYNC, LastDriftCheckTimestamp: "2026-10-31T00:00:00Z"}]
+      Pairs: *warm
+    - Resources:  # the last look is a day too old
+        set:
+          Type: AWS::CloudFormation::StackSet
+          Properties:
+            StackSetName: platform
+            StackInstances: [{Account: "111122223333", Region: us-west-2, Status: CURRENT, StackInstanceStatus: {DetailedStatus: SUCCEEDED}, DriftStatus: IN_SYNC, LastDriftCheckTimestamp: "2026-10-01T00:00:00Z"}]
+      Pairs: *warm
     - Resources: &unchecked
         stack:
           Type: AWS::CloudFormation::Stack
@@ -167,7 +195,9 @@ READY = ("warm-standby", "active-active")
 
 def check(stack, model, parameters):
     is_set = stack.type == "AWS::CloudFormation::StackSet"
-    yield from of_set(stack, model) if is_set else of_stack(stack, model, parameters["interval"])
+    yield from (
+        of_set(stack, model, parameters["interval"]) if is_set else of_stack(stack, model, parameters["interval"])
+    )
 
 
 def of_stack(stack, model, interval):
@@ -196,45 +226,49 @@ def states(stack, status):
 
 
 def drift(stack, model, interval):
-    found = stack["DriftInformation"] or {}
-    status, named = found.get("StackDriftStatus"), f"Stack '{stack['StackName']}'"
+    found, named = stack["DriftInformation"] or {}, f"Stack '{stack['StackName']}'"
+    status, checked = found.get("StackDriftStatus"), found.get("LastCheckTimestamp")
+    yield from drifted(named, status, checked, model, interval, "/DriftInformation")
+
+
+def drifted(named, status, checked, model, interval, pointer):
     if status == "DRIFTED":
-        yield Violation(f"{named} has drifted from its template; 'IN_SYNC' was expected.", "/DriftInformation")
+        yield Violation(f"{named} has drifted from its template; 'IN_SYNC' was expected.", pointer)
     elif status != "IN_SYNC":
+        yield Undecided(f"{named} has the drift status '{status}': nobody knows whether it drifted.", pointer)
+    elif (since := age(model, checked)) > interval:
         yield Undecided(
-            f"{named} has the drift status '{status}': nobody knows whether it drifted.", "/DriftInformation"
-        )
-    elif (since := age(model, found["LastCheckTimestamp"])) > interval:
-        yield Undecided(
-            f"{named} was last looked at for drift '{since.days}' days ago, more than '{interval.days}'.",
-            "/DriftInformation",
+            f"{named} was last looked at for drift '{since.days}' days ago, more than '{interval.days}'.", pointer
         )
 
 
-def of_set(stack_set, model):
+def of_set(stack_set, model, interval):
     here, problems = set(), []
     for number, instance in enumerate(stack_set["StackInstances"] or ()):
         place = Place(instance["Account"], instance["Region"])
         classes = {pair.dr_class for pair in pairs_to(model, place)} & {None, *READY}
         here |= classes
-        found = list(instances(stack_set, instance, place, f"/StackInstances/{number}")) if classes else []
+        found = []
+        if classes:
+            named = f"The stack of stack set '{stack_set['StackSetName']}' in '{place}'"
+            checked = instance["DriftStatus"], instance["LastDriftCheckTimestamp"]
+            found += instances(named, instance, f"/StackInstances/{number}")
+            found += drifted(named, *checked, model, interval, f"/StackInstances/{number}")
         problems += found if classes & set(READY) else undeclared(found)
     if not here:
         yield NotApplicable("The stack set has no stack in a standby that has to be ready.")
     yield from problems
 
 
-def instances(stack_set, instance, place, pointer):
-    named = f"Stack set '{stack_set['StackSetName']}' has a stack in '{place}' that is"
+def instances(named, instance, pointer):
+    detailed = (instance["StackInstanceStatus"] or {}).get("DetailedStatus")
+    if detailed in ("PENDING", "RUNNING"):
+        yield Undecided(f"{named} is '{detailed}'; how that ends is not known.", pointer)
+        return
     if instance["Status"] != "CURRENT":
-        yield Violation(f"{named} '{instance['Status']}'; 'CURRENT' was expected.", pointer)
-    detailed = instance["StackInstanceStatus"]["DetailedStatus"]
+        yield Violation(f"{named} is '{instance['Status']}'; 'CURRENT' was expected.", pointer)
     if detailed != "SUCCEEDED":
-        yield Violation(f"{named} '{detailed}'; 'SUCCEEDED' was expected.", pointer)
-    if instance["DriftStatus"] == "DRIFTED":
-        yield Violation(f"{named} 'DRIFTED'; 'IN_SYNC' was expected.", pointer)
-    elif instance["DriftStatus"] != "IN_SYNC":
-        yield Undecided(f"{named} '{instance['DriftStatus']}': nobody knows whether it drifted.", pointer)
+        yield Violation(f"{named} is '{detailed}'; 'SUCCEEDED' was expected.", pointer)
 
 
 def undeclared(problems):

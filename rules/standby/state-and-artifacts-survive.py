@@ -6,8 +6,8 @@ across: standby
 needs: [AWS::S3::Bucket]
 rationale: |
   The code that would build the standby is of no use while the bucket with its artifacts or sources is in the Region
-  that is gone. S3 copies nothing to another Region unless a replication rule says so, and replicates versioned buckets
-  alone.
+  that is gone. S3 copies nothing to another Region unless a replication rule says so, replicates versioned buckets alone,
+  and of objects that are encrypted with KMS only where `SourceSelectionCriteria` asks for them.
 remediation: |
   Switch versioning on and replicate the bucket to one in the standby, and what is in it already by a batch job:
 
@@ -24,8 +24,10 @@ controls:
   dora: [Art. 12]
 traps:
   - CDK's staging buckets are per Region by design, so a bucket of the same name with the standby's Region in it is as good as a copy.
+  - A pipeline of the standby with a bucket of its own, whatever its name, does without the primary's.
   - The bucket of a cross-Region pipeline in another Region is not lost with the primary.
   - A replication rule that is disabled, or of a bucket whose versioning is suspended, copies nothing; one for a prefix copies a part.
+  - S3 leaves out what is encrypted with KMS, as artifacts of CodePipeline and CodeBuild are by default, unless the rule selects it; then it is undecided.
   - A rule whose destination is in the primary's own Region protects from no loss of it.
   - State and artifacts that are kept outside of AWS are no subject here.
 examples:
@@ -37,8 +39,20 @@ examples:
           Properties: &replicated
             BucketName: artifacts
             VersioningConfiguration: {Status: Enabled}
-            ReplicationConfiguration: {Rules: [{Status: Enabled, Filter: {Prefix: ""}, Destination: {Bucket: "arn:aws:s3:::artifacts-west"}}]}
+            ReplicationConfiguration: {Rules: [{Status: Enabled, Filter: {Prefix: ""}, SourceSelectionCriteria: {SseKmsEncryptedObjects: {Status: Enabled}}, Destination: {Bucket: "arn:aws:s3:::artifacts-west"}}]}
         copy: &copy {Type: AWS::S3::Bucket, Region: us-west-2, Properties: {BucketName: artifacts-west}}
+    - Resources:  # of two copies one was seen
+        pipeline: *pipeline
+        bucket:
+          Type: AWS::S3::Bucket
+          Properties:
+            BucketName: artifacts
+            VersioningConfiguration: {Status: Enabled}
+            ReplicationConfiguration:
+              Rules:
+                - {Status: Enabled, SourceSelectionCriteria: {SseKmsEncryptedObjects: {Status: Enabled}}, Destination: {Bucket: "arn:aws:s3:::unseen"}}
+                - {Status: Enabled, SourceSelectionCriteria: {SseKmsEncryptedObjects: {Status: Enabled}}, Destination: {Bucket: "arn:aws:s3:::artifacts-west"}}
+        copy: *copy
     - Resources:  # the standby has one of its own
         pipeline: {Type: AWS::CodePipeline::Pipeline, Properties: {Name: payments, ArtifactStore: {Type: S3, Location: cdk-hnb659fds-assets-111122223333-us-east-1}}}
         bucket: {Type: AWS::S3::Bucket, Properties: {BucketName: cdk-hnb659fds-assets-111122223333-us-east-1}}
@@ -52,7 +66,20 @@ examples:
     - Resources:  # the bucket is in another Region
         build: {Type: AWS::CodeBuild::Project, Properties: {Name: payments, Artifacts: {Type: S3, Location: artifacts-west}, Source: {Type: GITHUB}}}
         copy: *copy
+    - Resources:  # the pipeline of the standby has a bucket that AWS named
+        pipeline: {Type: AWS::CodePipeline::Pipeline, Properties: {Name: payments, ArtifactStore: {Type: S3, Location: codepipeline-us-east-1-1}}}
+        bucket: {Type: AWS::S3::Bucket, Properties: {BucketName: codepipeline-us-east-1-1}}
+        other: {Type: AWS::CodePipeline::Pipeline, Region: us-west-2, Properties: {Name: payments, ArtifactStore: {Type: S3, Location: codepipeline-us-west-2-2}}}
+        own: {Type: AWS::S3::Bucket, Region: us-west-2, Properties: {BucketName: codepipeline-us-west-2-2}}
   fail:
+    - Resources:  # the build of the standby reads from the primary
+        build: {Type: AWS::CodeBuild::Project, Properties: {Name: payments, Artifacts: {Type: NO_ARTIFACTS}, Source: {Type: S3, Location: sources/payments.zip}}}
+        other: {Type: AWS::CodeBuild::Project, Region: us-west-2, Properties: {Name: payments, Artifacts: {Type: NO_ARTIFACTS}, Source: {Type: S3, Location: sources/payments.zip}}}
+        bucket: {Type: AWS::S3::Bucket, Properties: {BucketName: sources}}
+    - Resources:  # the pipeline of the standby keeps nothing
+        build: {Type: AWS::CodeBuild::Project, Properties: {Name: payments, Artifacts: {Type: S3, Location: artifacts}, Source: {Type: GITHUB}}}
+        other: {Type: AWS::CodeBuild::Project, Region: us-west-2, Properties: {Name: payments, Artifacts: {Type: NO_ARTIFACTS}, Source: {Type: GITHUB}}}
+        bucket: {Type: AWS::S3::Bucket, Properties: {BucketName: artifacts}}
     - Resources:  # the standby has none of its own
         pipeline: {Type: AWS::CodePipeline::Pipeline, Properties: {Name: payments, ArtifactStore: {Type: S3, Location: cdk-hnb659fds-assets-111122223333-us-east-1}}}
         bucket: {Type: AWS::S3::Bucket, Properties: {BucketName: cdk-hnb659fds-assets-111122223333-us-east-1}}
@@ -86,14 +113,14 @@ examples:
         build: {Type: AWS::CodeBuild::Project, Properties: {Name: payments, Artifacts: {Type: NO_ARTIFACTS}, Source: {Type: S3, Location: sources/payments.zip}}}
         bucket: {Type: AWS::S3::Bucket, Properties: {BucketName: sources}}
   unknown:
-    - Resources:  # a part of the bucket
+    - Resources:  # what is encrypted with KMS, as pipelines do, is left out unless the rule says so
         pipeline: *pipeline
         bucket:
           Type: AWS::S3::Bucket
           Properties:
             BucketName: artifacts
             VersioningConfiguration: {Status: Enabled}
-            ReplicationConfiguration: {Rules: [{Status: Enabled, Prefix: payments/, Destination: {Bucket: "arn:aws:s3:::artifacts-west"}}]}
+            ReplicationConfiguration: {Rules: [{Status: Enabled, Destination: {Bucket: "arn:aws:s3:::artifacts-west"}}]}
         copy: *copy
     - Resources:
         pipeline: *pipeline
@@ -102,9 +129,31 @@ examples:
           Properties:
             BucketName: artifacts
             VersioningConfiguration: {Status: Enabled}
-            ReplicationConfiguration: {Rules: [{Status: Enabled, Filter: {TagFilter: {Key: a, Value: b}}, Destination: {Bucket: "arn:aws:s3:::artifacts-west"}}]}
+            ReplicationConfiguration: {Rules: [{Status: Enabled, SourceSelectionCriteria: {SseKmsEncryptedObjects: {Status: Disabled}}, Destination: {Bucket: "arn:aws:s3:::artifacts-west"}}]}
+        copy: *copy
+    - Resources:  # a part of the bucket
+        pipeline: *pipeline
+        bucket:
+          Type: AWS::S3::Bucket
+          Properties:
+            BucketName: artifacts
+            VersioningConfiguration: {Status: Enabled}
+            ReplicationConfiguration: {Rules: [{Status: Enabled, Prefix: payments/, SourceSelectionCriteria: {SseKmsEncryptedObjects: {Status: Enabled}}, Destination: {Bucket: "arn:aws:s3:::artifacts-west"}}]}
+        copy: *copy
+    - Resources:
+        pipeline: *pipeline
+        bucket:
+          Type: AWS::S3::Bucket
+          Properties:
+            BucketName: artifacts
+            VersioningConfiguration: {Status: Enabled}
+            ReplicationConfiguration: {Rules: [{Status: Enabled, Filter: {TagFilter: {Key: a, Value: b}}, SourceSelectionCriteria: {SseKmsEncryptedObjects: {Status: Enabled}}, Destination: {Bucket: "arn:aws:s3:::artifacts-west"}}]}
         copy: *copy
     - Resources: {pipeline: *pipeline, bucket: *bucket}  # where the copy goes was not seen
+    - Resources:  # nobody said where the file of the copy is deployed
+        pipeline: *pipeline
+        bucket: *bucket
+        copy: {Type: AWS::S3::Bucket, Region: null, Properties: {BucketName: artifacts-west}}
     - Resources: {pipeline: *pipeline}
     - Resources: {pipeline: *pipeline}
       Gaps: [{Reason: AccessDenied, Type: "AWS::S3::Bucket", Operation: "s3:ListBuckets"}]
@@ -129,7 +178,7 @@ def check(twin, model, parameters):
         return
     for pointer, name in named:
         try:
-            why = survives(name, twin, model)
+            why = survives(name, twin, model) or of_standby(twin, model)
         except InsufficientData as gap:
             yield Undecided(
                 f"Whether bucket '{name}' of '{twin.primary.name}' outlives the primary is not known: {gap}.", pointer
@@ -174,16 +223,38 @@ def survives(name, twin, model):
         return f"the standby has {own}"
     if (bucket["VersioningConfiguration"] or {}).get("Status") != "Enabled":
         return None
-    parts = []
+    doubts = []
     for rule in (bucket["ReplicationConfiguration"] or {}).get("Rules") or ():
         if rule["Status"] == "Enabled":
-            copy = seen(str(rule["Destination"]["Bucket"]).rpartition(":")[2], model)
-            if copy.region != here and is_whole(rule):
+            destination = str(rule["Destination"]["Bucket"]).rpartition(":")[2]
+            try:
+                copy = seen(destination, model)
+            except InsufficientData as gap:
+                doubts.append(str(gap))
+                continue
+            doubt = left_out(rule) if copy.region != here else ""
+            if copy.region != here and not doubt:
                 return f"it is replicated to {copy.name}"
-            parts += [copy.name] if copy.region != here else []
-    if parts:
-        raise InsufficientData(f"a part of it is replicated to '{parts[0]}', and which part is needed is not known")
+            doubts += [f"'{copy.name}' gets a copy, but {doubt}"] if doubt else []
+    if doubts:
+        raise InsufficientData(doubts[0])
     return None
+
+
+def of_standby(twin, model):
+    """Return why the counterpart does without the primary's bucket: it has one that is not lost; None if not."""
+    named = [name for _, name in stores(twin.standby)] if twin.standby else []
+    if not named or any(seen(name, model).region == twin.primary.region for name in named):
+        return None
+    return f"the standby's own uses {named[0]}"
+
+
+def left_out(rule):
+    """Return what a replication rule does not copy, empty if it copies all objects of the bucket."""
+    if not is_whole(rule):
+        return "of a part alone, and which part is needed is not known"
+    encrypted = (rule["SourceSelectionCriteria"] or {}).get("SseKmsEncryptedObjects") or {}
+    return "" if encrypted.get("Status") == "Enabled" else "not of objects that are encrypted with KMS"
 
 
 def is_whole(rule):
@@ -195,6 +266,8 @@ def is_whole(rule):
 def seen(name, model):
     """Return the bucket of a name, of which there is one in the world."""
     for bucket in model.of_type(BUCKET):
+        if bucket.name == name and bucket.region is None:
+            raise InsufficientData(f"the Region of bucket '{name}' is not known")
         if bucket.name == name:
             return bucket
     raise InsufficientData(f"bucket '{name}' was not seen")

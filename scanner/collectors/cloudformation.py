@@ -117,5 +117,16 @@ def _stack_set(answers: Answers, stack_set: Mapping[str, Any], at: str) -> Resou
 
 
 def _instances(answer: Answer) -> list[dict[str, Any]]:
-    members = ("Account", "Region", "StackId", "Status", "StackInstanceStatus", "DriftStatus", "OrganizationalUnitId")
-    return [pick(instance, *members) for instance in structures(items(answer, _LIST_STACK_INSTANCES.answer))]
+    members = (
+        "Account",
+        "Region",
+        "StackId",
+        "Status",
+        "StackInstanceStatus",
+        "DriftStatus",
+        "LastDriftCheckTimestamp",
+    )
+    return [
+        pick(instance, *members, "OrganizationalUnitId")
+        for instance in structures(items(answer, _LIST_STACK_INSTANCES.answer))
+    ]
