@@ -136,14 +136,31 @@ def _resources(document: Document, file: Path, folder: Path, config: Config) -> 
                 if name not in known:
                     where = at(document, path, [key, number, scope, "tiers", nth])
                     raise ConfigError(f"{where}: no tier '{name}' is declared in {config.path}")
-            given, location = read(entry), document.locations.get(pointer(key, number))
+            given = read(entry)
             if "path" in entry:
                 where = at(document, path, [key, number, "path"])
                 given["Sha256"] = _digest(file.parent / entry["path"], folder, where)
             properties = guard(complete(type, given))
             name = "/".join(str(given[part]) for part in (("Date", "Scenario") if type == DRILL else ("Source",)))
-            locations = {"": location} if location else {}
+            locations = dict(_located(document, pointer(key, number), scope))
             yield Resource(type, f"{path}#{key}/{number}", name, None, None, properties, locations=locations)
+
+
+def _located(document: Document, entry: str, scope: str) -> Iterator[tuple[str, Location]]:
+    """Yield (pointer into the properties, where it is written) for what an entry says."""
+    for at_, location in document.locations.items():
+        if at_ != entry and not at_.startswith(f"{entry}/"):
+            continue
+        parts = at_.removeprefix(entry).split("/")[1:]
+        if parts[:1] == [scope]:
+            parts = parts[1:]
+        if parts:
+            parts[0] = _SOURCES.get(parts[0], next(iter(_capital({parts[0]: None}))))
+        if parts or at_ == entry:
+            yield pointer(*parts), location
+
+
+_SOURCES = {"path": "Source", "url": "Source"}
 
 
 def _drill(entry: Mapping[str, Any]) -> dict[str, Any]:

@@ -588,7 +588,7 @@ def test_scan_frequencies_are_asked_in_batches_and_missed_one_by_one():
 
 
 def test_what_ecr_says_of_the_replication_of_an_image():
-    (ask,) = ecr.AFTERWARDS
+    ask = ecr.DESCRIBE_STATUS
 
     def asked(digest: str, response, error=None) -> Call:
         parameters = {"repositoryName": "r", "imageId": {"imageDigest": digest}}
@@ -596,12 +596,14 @@ def test_what_ecr_says_of_the_replication_of_an_image():
 
     status = {"region": "us-west-2", "registryId": ACCOUNT, "status": "FAILED", "failureCode": "KMS_KEY"}
     calls = [asked("sha256:a", {"replicationStatuses": [status]}), asked("sha256:b", None, DENIED)]
+    calls.append(asked("sha256:c", {"replicationStatuses": []}))
     registry, *_ = ecr.resources(Answers(HERE, "ecr", calls))
-    failed, denied = registry["ReplicationStatuses"]
+    failed, denied, never_begun = registry["ReplicationStatuses"]
     assert plain(failed) == {
         "RepositoryName": "r", "ImageDigest": "sha256:a",
         "Region": "us-west-2", "RegistryId": ACCOUNT, "Status": "FAILED", "FailureCode": "KMS_KEY",
     }  # fmt: skip
+    assert plain(never_begun) == {"RepositoryName": "r", "ImageDigest": "sha256:c"}
     assert denied["ImageDigest"] == "sha256:b"
     assert all("AccessDenied" in dict(denied.raw())[name].reason for name in ("Region", "Status", "FailureCode"))
 

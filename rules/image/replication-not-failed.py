@@ -81,6 +81,14 @@ examples:
       Images:
         - {Repository: shop/api, Digest: api-12}
         - {Repository: shop/api, Digest: api-12, Region: us-west-2}
+    - Resources:  # ECR was asked, and never began to copy it: it is older than the rule
+        api: *api
+        registry:
+          Type: AWS::ECR::Registry
+          Properties:
+            ReplicationConfiguration: {Rules: [{Destinations: [{Region: us-west-2, RegistryId: "111122223333"}]}]}
+            ReplicationStatuses: [{RepositoryName: shop/api, ImageDigest: api-12}]
+      Images: *missing
     - Resources:  # on its way
         api: *api
         registry:
@@ -132,13 +140,18 @@ examples:
               - {RepositoryName: shop/resize, ImageDigest: resize-3, Region: us-west-2, RegistryId: "111122223333", Status: FAILED}
       Images: [{Repository: shop/resize, Digest: resize-3}, {Repository: shop/resize, Region: us-west-2}]
   unknown:
-    - Resources: {api: *api, registry: {Type: AWS::ECR::Registry, Properties: {}}}  # nobody asked
+    - Resources:  # nobody asked
+        api: *api
+        registry:
+          Type: AWS::ECR::Registry
+          Properties: {ReplicationConfiguration: {Rules: [{Destinations: [{Region: us-west-2, RegistryId: "111122223333"}]}]}}
       Images: *missing
     - Resources:  # of this image ECR said nothing
         api: *api
         registry:
           Type: AWS::ECR::Registry
           Properties:
+            ReplicationConfiguration: {Rules: [{Destinations: [{Region: us-west-2, RegistryId: "111122223333"}]}]}
             ReplicationStatuses:
               - {RepositoryName: shop/web, ImageDigest: api-12, Region: us-west-2, RegistryId: "111122223333", Status: FAILED}
       Images: *missing
@@ -147,6 +160,7 @@ examples:
         registry:
           Type: AWS::ECR::Registry
           Properties:
+            ReplicationConfiguration: {Rules: [{Destinations: [{Region: us-west-2, RegistryId: "111122223333"}]}]}
             ReplicationStatuses:
               - RepositoryName: shop/api
                 ImageDigest: api-12
@@ -162,6 +176,10 @@ examples:
       Gaps: [{Reason: AccessDeniedException, Type: "AWS::ECR::Registry", Operation: "ecr:DescribeRegistry"}]
   not_applicable:
     - {Cluster: payments, ServiceName: api}  # a file does not say what runs
+    - Resources:  # no rule copies it, which another rule judges
+        api: *api
+        registry: {Type: AWS::ECR::Registry, Properties: {ReplicationStatuses: []}}
+      Images: *missing
     - Resources:  # nothing of it is in a private registry
         proxy:
           Type: AWS::ECS::Service
@@ -172,6 +190,7 @@ examples:
 """
 
 from scanner.model import InsufficientData, Place
+from scanner.replication import replicates, rules_of
 from scanner.rule import Evidence, NotApplicable, Undecided, Violation
 from scanner.workloads import live_only, replicas
 
@@ -190,27 +209,39 @@ def check(twin, model, parameters):
             rows.append(row)
             if replica.image is None:
                 row["status"] = status = status_of(replica, model)
-                outcomes += failure(replica, status)
+                outcomes += failure(replica, status or ())
         except InsufficientData as gap:
             reason = str(gap).rstrip(".")
             outcomes.append(Undecided(f"Whether an image failed to replicate is not known: {reason}.", replica.pointer))
     if not rows and not outcomes:
         yield NotApplicable("None of its images is in a private ECR registry of yours.")
         return
+    if not outcomes and all(row.get("status", ()) is None for row in rows):
+        yield NotApplicable("No rule of the registry copies its images to the standby, so no replication can fail.")
+        return
     yield Evidence(containers=rows)
     yield from outcomes
 
 
 def status_of(replica, model):
-    """Return what ECR says of the copy that is missing; raise `InsufficientData` if it was not asked about it."""
+    """Return what ECR says of the copy that is missing, None if no rule makes one.
+
+    Raises `InsufficientData` if ECR was not asked about it.
+    """
     source, copy = replica.source, replica.repository
     registry = model.find("AWS::ECR::Registry", "registry", Place(source.account, source.region))
-    statuses = registry["ReplicationStatuses"] if registry else None
-    of_image = [s for s in statuses or () if (s["RepositoryName"], s["ImageDigest"]) == (source.name, replica.digest)]
-    if not of_image:
-        raise InsufficientData(f"ECR was not asked about '{source.name}@{replica.digest}'")
-    there = [s for s in of_image if (s["Region"], s["RegistryId"]) == (copy.region, copy.account)]
-    return [{"status": s["Status"], "code": s["FailureCode"]} for s in there]
+    asked = f"ECR was not asked about '{source.name}@{replica.digest}'"
+    try:
+        statuses = (registry and registry["ReplicationStatuses"]) or ()
+        of_image = [s for s in statuses if (s["RepositoryName"], s["ImageDigest"]) == (source.name, replica.digest)]
+        there = [s for s in of_image if (s["Region"], s["RegistryId"]) == (copy.region, copy.account)]
+    except InsufficientData as gap:
+        of_image, asked = [], str(gap)
+    if of_image:
+        return [{"status": s["Status"], "code": s["FailureCode"]} for s in there]
+    if registry and not replicates(rules_of(registry), source.name, Place(copy.account, copy.region)):
+        return None
+    raise InsufficientData(asked)
 
 
 def failure(replica, statuses):

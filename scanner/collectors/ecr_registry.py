@@ -181,5 +181,8 @@ def _of_image(answers: Answers, answer: Answer) -> Iterator[dict[str, Any]]:
     if answer.error:
         why = f"{answers.name(DESCRIBE_STATUS)}: {answer.error.code}: {answer.error.message}"
         yield {**image, **{member: Unknown(why) for member in members}}
-    for status in structures(items(answer, DESCRIBE_STATUS.answer)):
+    statuses = structures(items(answer, DESCRIBE_STATUS.answer))
+    if not statuses and not answer.error:
+        yield image  # replication of it was never begun
+    for status in statuses:
         yield {**image, **{key: value for key, value in cloudformation(status).items() if key in members}}

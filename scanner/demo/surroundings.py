@@ -244,7 +244,11 @@ def _buckets(recorder: Recorder, buckets: Mapping[str, Any]) -> Iterator[Call]:
             "Priority": 1,
             "Filter": {},
             "Status": "Enabled",
-            "Destination": {"Bucket": f"arn:aws:s3:::{described['copied_to']}"},
+            "SourceSelectionCriteria": {"SseKmsEncryptedObjects": {"Status": "Enabled"}},
+            "Destination": {
+                "Bucket": f"arn:aws:s3:::{described['copied_to']}",
+                "EncryptionConfiguration": {"ReplicaKmsKeyID": "alias/aws/s3"},
+            },
             "DeleteMarkerReplication": {"Status": "Disabled"},
         }
         configuration = {"Role": recorder.role("s3-replication"), "Rules": [rule]}
