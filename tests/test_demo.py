@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 from collections import Counter, defaultdict
 from datetime import UTC, datetime
@@ -251,3 +252,8 @@ def test_one_region_is_in_no_pair(report):
     paired = {place for pair in report.pairs for place in (pair.primary, pair.standby)}
     assert {target.place for target in estate().targets} - paired == {Place("111122223333", "eu-west-1")}
     assert any(pair.primary.account != pair.standby.account for pair in report.pairs)
+
+
+def test_after_a_run_the_garbage_collector_sees_everything_again(written):
+    assert written.paths[0].exists()
+    assert gc.get_freeze_count() == 0

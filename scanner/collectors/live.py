@@ -183,6 +183,7 @@ def collect_targets(
     finally:
         scheduler.close()
         workers.shutdown(cancel_futures=True)
+        transport.close()
         progress.end()
     return writer.finish(targets, botocore_version=sessions.botocore_version, not_enabled=not_enabled)
 

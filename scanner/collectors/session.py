@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import threading
 from collections.abc import Iterator, Mapping
@@ -100,11 +99,9 @@ class Sessions:
 
     def _made(self, service: str, region: str, config: Any, credentials: dict[str, str] | None) -> Any:
         with self._lock:
-            client = self._session.client(
+            return self._session.client(
                 service, region_name=region, endpoint_url=self._endpoint_url, config=config, **(credentials or {})
             )
-        gc.freeze()  # clients stay: the garbage collector need not walk through their models again and again
-        return client
 
 
 _CREDENTIALS = (

@@ -8,6 +8,7 @@ its time on timestamps.  Trying again is the scheduler's.
 
 from __future__ import annotations
 
+import gc
 import json
 import re
 import threading
@@ -64,6 +65,10 @@ class Transport:
         self._local = threading.local()
         self._verdicts = _verdicts()
 
+    def close(self) -> None:
+        """Let the garbage collector see again what was kept from it while clients were in use."""
+        gc.unfreeze()
+
     def ask(self, target: Target, service: str, ask: Ask, parameters: Mapping[str, Any], token: str | None) -> Page:
         """Make one request; raise `Failed`."""
         from botocore import xform_name
@@ -115,6 +120,7 @@ class Transport:
         client.meta.events.register(f"before-call.{model.service_id.hyphenize()}", send)
         if as_json:  # those in XML are few, and S3 among them has a signer of its own
             client.meta.events.register_first(f"choose-signer.{model.service_id.hyphenize()}", signed_by)
+        gc.freeze()  # clients stay to the end: the garbage collector need not walk through their models until then
         return client
 
     def _send(
