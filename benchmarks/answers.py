@@ -8,38 +8,21 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import Any
 
+from benchmarks import queries
 from benchmarks.estate import REGIONS, Estate, account_id, account_number
+from benchmarks.replies import error, response
 
 _EPOCH = 1_760_000_000
 _Parameters = Mapping[str, Any]
-
-
-def response(status: int, body: bytes, kind: str = "application/x-amz-json-1.1", headers: str = "") -> bytes:
-    """Return a whole HTTP/1.1 response."""
-    reason = {200: "OK", 400: "Bad Request", 403: "Forbidden"}.get(status, "Not Found")
-    head = f"HTTP/1.1 {status} {reason}\r\nContent-Type: {kind}\r\nContent-Length: {len(body)}\r\n{headers}\r\n"
-    return head.encode() + body
 
 
 def _json(value: Any) -> bytes:
     return response(200, json.dumps(value, separators=(",", ":")).encode())
 
 
-def error(status: int, code: str, message: str) -> bytes:
-    """Return an error of the JSON protocols."""
-    body = json.dumps({"__type": code, "message": message}).encode()
-    return response(status, body, headers=f"x-amzn-errortype: {code}\r\n")
-
-
-def query_error(status: int, code: str, message: str) -> bytes:
-    """Return an error of the query protocol."""
-    body = f"<ErrorResponse><Error><Code>{code}</Code><Message>{message}</Message></Error></ErrorResponse>"
-    return response(status, body.encode(), "text/xml")
-
-
 THROTTLED = error(400, "ThrottlingException", "Rate exceeded")
+FORBIDDEN = error(400, "AccessDeniedException", "User is not authorized to perform: secretsmanager:ListSecrets")
 NO_REGION = error(400, "UnrecognizedClientException", "The security token included in the request is invalid.")
-DENIED = query_error(403, "AccessDenied", "User is not authorized to perform: sts:AssumeRole")
 
 
 class Answers:
@@ -63,8 +46,9 @@ class Answers:
         return found
 
     def _render(self, account: str, region: str, service: str, operation: str, parameters: _Parameters) -> bytes:
-        if service in ("sts", "ec2"):
-            return _xml(self._estate, account, operation, parameters)
+        found = queries.answer(self._estate, account, service, operation, parameters)
+        if found is not None:
+            return found
         if service in _MAKERS and operation in _MAKERS[service]:
             arn = f"arn:aws:{service}:{region}:{account}"
             return _json(_MAKERS[service][operation](self._estate, arn, account, parameters))
@@ -239,7 +223,9 @@ def _task(estate: Estate, arn: str, id: str) -> dict[str, Any]:
 def _definition(id: str) -> dict[str, Any]:
     family = _name(id).partition(":")[0]
     container = {"name": "app", "image": "busybox:1", "environment": [{"name": "A", "value": "b"}]}
-    return {"taskDefinition": {"taskDefinitionArn": id, "family": family, "containerDefinitions": [container]}}
+    role = f"arn:aws:iam::{id.split(':')[4]}:role/{queries.ROLE}"
+    definition = {"taskDefinitionArn": id, "family": family, "executionRoleArn": role}
+    return {"taskDefinition": {**definition, "containerDefinitions": [container]}}
 
 
 def _eks_cluster(arn: str, name: str) -> dict[str, Any]:
@@ -249,6 +235,22 @@ def _eks_cluster(arn: str, name: str) -> dict[str, Any]:
 def _nodegroup(arn: str, cluster: str, name: str) -> dict[str, Any]:
     id = f"{arn}:nodegroup/{cluster}/{name}/1"
     return {"nodegroup": {"nodegroupName": name, "clusterName": cluster, "nodegroupArn": id, "version": "1.33"}}
+
+
+def _association(arn: str, cluster: str) -> dict[str, Any]:
+    return {
+        "clusterName": cluster,
+        "namespace": "default",
+        "serviceAccount": "app",
+        "roleArn": f"arn:aws:iam::{arn.split(':')[4]}:role/{queries.ROLE}",
+        "associationArn": f"{arn}:podidentityassociation/{cluster}/a-1",
+        "associationId": "a-1",
+    }
+
+
+def _quota(service: str, code: str) -> dict[str, Any]:
+    shown = {"QuotaName": code, "Value": 1000.0, "Unit": "None", "Adjustable": True, "GlobalQuota": False}
+    return {"ServiceCode": service, "QuotaCode": code, **shown}
 
 
 def _function(arn: str, number: int) -> dict[str, Any]:
@@ -331,8 +333,12 @@ _MAKERS: Mapping[str, Mapping[str, _Maker]] = {
         "DescribeNodegroup": lambda _, arn, __, p: _nodegroup(arn, p["name"], p["nodegroupName"]),
         "ListAddons": lambda *_: {"addons": []},
         "ListFargateProfiles": lambda *_: {"fargateProfileNames": []},
-        "ListPodIdentityAssociations": lambda *_: {"associations": []},
+        "ListPodIdentityAssociations": lambda _, arn, __, p: {"associations": [_association(arn, p["name"])]},
+        "DescribePodIdentityAssociation": lambda _, arn, __, p: {"association": _association(arn, p["name"])},
         "DescribeClusterVersions": lambda *_: {"clusterVersions": []},
+    },
+    "service-quotas": {
+        "ListServiceQuotas": lambda _, __, ___, p: {"Quotas": [_quota(p["ServiceCode"], p["QuotaCode"])]},
     },
     "lambda": {"ListFunctions": lambda e, arn, _, p: _functions(e, arn, p)},
     "organizations": {
@@ -341,32 +347,6 @@ _MAKERS: Mapping[str, Mapping[str, _Maker]] = {
     },
     "account": {"ListRegions": lambda e, _, account, p: _regions(e, account, p)},
 }
-
-
-def _xml(estate: Estate, account: str, operation: str, parameters: _Parameters) -> bytes:
-    if operation == "DescribeRegions":
-        number = account_number(account)
-        names = [region for region in REGIONS if not estate.is_opted_out(number, region)]
-        items = "".join(
-            f"<item><regionName>{name}</regionName><optInStatus>opt-in-not-required</optInStatus></item>"
-            for name in names
-        )
-        text = f"<DescribeRegionsResponse><regionInfo>{items}</regionInfo></DescribeRegionsResponse>"
-        return response(200, text.encode(), "text/xml")
-    result = ""
-    if operation == "GetCallerIdentity":
-        result = f"<Arn>arn:aws:iam::{account}:user/load</Arn><UserId>AIDA</UserId><Account>{account}</Account>"
-    elif operation == "AssumeRole":
-        entered = parameters["RoleArn"].split(":")[4]
-        if estate.is_denied(account_number(entered)):
-            return DENIED
-        keys = f"<AccessKeyId>ASIA{entered}</AccessKeyId><SecretAccessKey>s</SecretAccessKey>"
-        token = "<SessionToken>t</SessionToken><Expiration>2099-01-01T00:00:00Z</Expiration>"
-        arn = f"arn:aws:sts::{entered}:assumed-role/load/run"
-        user = f"<AssumedRoleUser><AssumedRoleId>AROA:run</AssumedRoleId><Arn>{arn}</Arn></AssumedRoleUser>"
-        result = f"<Credentials>{keys}{token}</Credentials>{user}"
-    text = f"<{operation}Response><{operation}Result>{result}</{operation}Result></{operation}Response>"
-    return response(200, text.encode(), "text/xml")
 
 
 @cache
@@ -381,8 +361,8 @@ def empty(service: str, operation: str) -> bytes:
         shape = model.operation_model(operation).output_shape
     except (UnknownServiceError, OperationNotFoundError):
         return error(404, "UnknownOperationException", f"{service}:{operation} is not answered here")
-    if model.protocol in ("query", "ec2", "rest-xml"):
-        text = f"<{operation}Response><{operation}Result></{operation}Result></{operation}Response>"
-        return response(200, text.encode(), "text/xml")
     members = shape.members if shape else {}
+    if model.protocol in ("query", "ec2"):
+        lists = [m.serialization.get("name", name) for name, m in members.items() if m.type_name == "list"]
+        return queries.result(operation, "".join(f"<{name}/>" for name in lists), model.protocol == "query")
     return _json({name: [] for name, member in members.items() if member.type_name == "list"})

@@ -29,8 +29,9 @@ class Estate:
     `images` are per repository; `services` and `tasks` (of no service) are per ECS cluster; `definitions` are the
     distinct task definitions of a cluster; `nodegroups` and `functions` are per EKS cluster and per Region.  The
     account `giant` (a number, counted from 0) has ten times the repositories.  One account in `denied` cannot be
-    entered, one in `opted_out` has not opted in to the last Region, and one in `throttled` never gets an answer to
-    ecs:DescribeClusters; 0 means none.  The first account, whose credentials the run begins with, is none of them.
+    entered, one in `opted_out` has not opted in to the last Region, one in `throttled` never gets an answer to
+    ecs:DescribeClusters, and one in `forbidden` may not ask secretsmanager:ListSecrets; 0 means none.  The first
+    account, whose credentials the run begins with, is none of them.
     """
 
     accounts: int = 1
@@ -47,6 +48,7 @@ class Estate:
     denied: int = 0
     opted_out: int = 0
     throttled: int = 0
+    forbidden: int = 0
 
     @classmethod
     def add_options(cls, parser: ArgumentParser) -> None:
@@ -79,6 +81,10 @@ class Estate:
     def is_throttled(self, number: int) -> bool:
         """Tell whether some calls of the account are always throttled."""
         return self.throttled > 0 and number % self.throttled == self.throttled - 1
+
+    def is_forbidden(self, number: int) -> bool:
+        """Tell whether the account's role may not ask one of the operations."""
+        return self.forbidden > 0 and number % self.forbidden == self.forbidden - 1
 
     def is_opted_out(self, number: int, region: str, regions: Sequence[str] = REGIONS[:3]) -> bool:
         """Tell whether the account has not opted in to the Region."""
@@ -128,6 +134,7 @@ def floor(estate: Estate, targets: int, asked: Mapping[str, int]) -> dict[str, i
         "eks:ListAddons": estate.eks_clusters,
         "eks:ListFargateProfiles": estate.eks_clusters,
         "eks:ListPodIdentityAssociations": estate.eks_clusters,
+        "eks:DescribePodIdentityAssociation": estate.eks_clusters,
         "eks:DescribeClusterVersions": 1 if estate.eks_clusters else 0,
     }
     services_asked = {operation.partition(":")[0] for operation in asked}

@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
-from scanner.collectors import COLLECTORS, live
+from benchmarks.told import Item, Said
+from scanner.collectors import COLLECTORS, live, needs
 from scanner.collectors.scheduler import IN_FLIGHT, Limits
 from scanner.parts import TargetWriter
 from scanner.recorded import Stage, Target
+from scanner.rule import load_rules
 from scanner.snapshot import Snapshot, SnapshotWriter
 
 ROLE = "RegionproofReadOnly"
@@ -28,6 +30,27 @@ def version() -> str:
 def services() -> tuple[str, ...]:
     """Return every service that is collected."""
     return tuple(COLLECTORS)
+
+
+def services_of_rules() -> tuple[str, ...]:
+    """Return the services that are asked for the rules that are on by default."""
+    return needs.services(frozenset[str]().union(*(rule.needs for rule in load_rules() if not rule.optional)))
+
+
+def coverage(path: Path) -> dict[Item, Said]:
+    """Return what a snapshot says that it saw."""
+    rows: dict[Item, list[Any]] = {}
+    for row in Snapshot.open(path).coverage():
+        rows.setdefault((row.account, row.region, row.service), []).append(row)
+    return {item: _said(found) for item, found in rows.items()}
+
+
+def _said(rows: Sequence[Any]) -> Said:
+    if not rows[0].asked:
+        return "not enabled", (rows[0].message,)
+    missed = tuple(f"{row.operation} {code} x{count}" for row in rows if row.missed for code, count in row.errors)
+    failed = all(row.status == "failed" for row in rows)
+    return ("failed" if failed else "partial") if any(row.missed for row in rows) else "complete", missed
 
 
 def in_flight(targets: int) -> int:

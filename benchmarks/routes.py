@@ -19,9 +19,15 @@ _PATHS = [
         (r"/clusters/(?P<name>[^/]+)/addons", "eks", "ListAddons"),
         (r"/clusters/(?P<name>[^/]+)/fargate-profiles", "eks", "ListFargateProfiles"),
         (r"/clusters/(?P<name>[^/]+)/pod-identity-associations", "eks", "ListPodIdentityAssociations"),
+        (
+            r"/clusters/(?P<name>[^/]+)/pod-identity-associations/(?P<associationId>[^/]+)",
+            "eks",
+            "DescribePodIdentityAssociation",
+        ),
         (r"/cluster-versions", "eks", "DescribeClusterVersions"),
         (r"/2015-03-31/functions/?", "lambda", "ListFunctions"),
         (r"/listRegions", "account", "ListRegions"),
+        (r"/", "s3", "ListBuckets"),
     )
 ]
 

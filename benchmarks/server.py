@@ -18,22 +18,27 @@ from argparse import ArgumentParser
 from collections import Counter
 from typing import Any
 
-from benchmarks.answers import NO_REGION, THROTTLED, Answers, response
+from benchmarks.answers import FORBIDDEN, NO_REGION, THROTTLED, Answers
 from benchmarks.estate import Estate, account_id, account_number
+from benchmarks.replies import response
 from benchmarks.routes import routed
 
 _SCOPE = re.compile(rb"Credential=([A-Z0-9]+)/\d+/([a-z0-9-]+)/([a-z0-9-]+)/")
 _LENGTH = re.compile(rb"content-length: *(\d+)", re.IGNORECASE)
 _TARGET = re.compile(rb"x-amz-target: *[\w.]*?\.?(\w+)\r", re.IGNORECASE)
+_SERVICES = {"servicequotas": "service-quotas"}
+"""Services that sign with another name."""
+_UNKNOWN = b"HTTP/1.1 404 "
 _UNLIMITED = ("sts", "organizations", "account")
 
 
 class Counters:
-    """What was asked: by operation, by second since the first request, throttled, and most at once."""
+    """What was asked: by operation, by second since the first request, throttled, unknown here, and most at once."""
 
     def __init__(self) -> None:
         self.operations: Counter[str] = Counter()
         self.throttled: Counter[str] = Counter()
+        self.unknown: Counter[str] = Counter()
         self.seconds: Counter[int] = Counter()
         self.throttled_seconds: Counter[int] = Counter()
         self.in_flight = self.most_in_flight = self.requests = 0
@@ -89,6 +94,7 @@ class Load:
         if scope is None:
             return response(403, b'{"__type":"MissingAuthenticationToken"}')
         key, region, service = (part.decode() for part in scope.groups())
+        service = _SERVICES.get(service, service)
         account = key[4:] if key.startswith("ASIA") else account_id(0)
         target = _TARGET.search(head)
         if target:
@@ -97,8 +103,10 @@ class Load:
             operation, parameters = routed(service, head.split(b" ", 2)[1].decode(), body)
         name = f"{service}:{operation}"
         counters.operations[name] += 1
-        refused = self._refused(account, region, service, name)
-        return refused or self.answers.get(account, region, service, operation, parameters)
+        answer = self._refused(account, region, service, name)
+        answer = answer or self.answers.get(account, region, service, operation, parameters)
+        counters.unknown[name] += answer.startswith(_UNKNOWN)
+        return answer
 
     def _refused(self, account: str, region: str, service: str, name: str) -> bytes | None:
         if service in _UNLIMITED:
@@ -113,7 +121,7 @@ class Load:
             counters.throttled[name] += 1
             counters.throttled_seconds[second] += 1
             return THROTTLED
-        return None
+        return FORBIDDEN if name == "secretsmanager:ListSecrets" and self.estate.is_forbidden(number) else None
 
 
 class Connection(asyncio.Protocol):

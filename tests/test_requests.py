@@ -138,3 +138,10 @@ def test_the_quick_benchmark_runs_to_its_end():
     for part in ("CPU per image", "CPU per small call", "memory", "requests / floor", "wall / best"):
         assert part in table
     assert float(re.search(r"requests / floor +([\d.]+)", table)[1]) <= 1.05
+
+
+def test_an_organization_is_covered_as_the_simulation_was_told():
+    said = benchmark("organization", "--accounts=45", "--regions=1", "--latency=0")
+    told, of = re.search(r"coverage as told: ([\d,]+) of ([\d,]+)", said).groups()
+    assert told == of
+    assert int(of) > 44 * 10  # the services of 44 accounts; one cannot be entered

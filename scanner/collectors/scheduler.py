@@ -1,8 +1,8 @@
 """When each request is made: as fast as AWS allows, and no account waits for another.
 
 A lane is what AWS counts together: a family of operations, of a service, in an account and Region.  Each has a token
-bucket, which slows down when AWS throttles and finds its way back to the quota (as TCP CUBIC does).  The lane whose
-token came first goes next, so that an account with a million images holds up nobody.
+bucket, which finds the rate that AWS bears (see `Bucket`).  The lane whose token came first goes next, so that an
+account with a million images holds up nobody.
 """
 
 from __future__ import annotations
@@ -19,13 +19,11 @@ from itertools import count
 from typing import Protocol
 
 from scanner.collectors.ask import Rate
+from scanner.collectors.bucket import Bucket
 from scanner.collectors.crew import Crew
 from scanner.model import Place
 
 IN_FLIGHT, IN_FLIGHT_PER_LANE = 32, 8
-_AFTER_CUT = 0.85
-_REGAINED_AFTER = 30.0
-_SLOWEST = 0.5
 _LONGEST_BACKOFF = 20.0
 _LONGEST_SLEEP = 0.05
 
@@ -70,46 +68,6 @@ class Limits:
     paced: bool = True
 
 
-class Bucket:
-    """A token bucket; times are seconds of a monotonic clock."""
-
-    def __init__(self, rate: Rate, now: float, *, paced: bool = True) -> None:
-        self._paced = paced
-        self._most = rate.per_second if rate.published else 3 * rate.per_second
-        self._ceiling, self._cut_at, self._was_cut = rate.per_second, now, False
-        self._burst = self._tokens = float(rate.burst)
-        self._at = now
-
-    def rate(self, now: float) -> float:
-        """Return the requests a second: soon near what AWS bore, long near it, then carefully beyond."""
-        elapsed = (now - self._cut_at) / _REGAINED_AFTER - 1
-        regained = 1 + (1 - _AFTER_CUT) * elapsed**3
-        return max(_SLOWEST, min(self._most, self._ceiling * (regained if self._was_cut else max(1.0, regained))))
-
-    def ready_at(self, now: float) -> float:
-        """Return when there is a token."""
-        self._refill(now)
-        return now if self._tokens >= 1 or not self._paced else now + (1 - self._tokens) / self.rate(now)
-
-    def take(self, now: float) -> None:
-        """Take a token."""
-        self._refill(now)
-        self._tokens -= 1
-
-    def throttled(self, sent_at: float, now: float) -> None:
-        """Slow down; requests that were sent before the last time slow nothing down again."""
-        if sent_at < self._cut_at:
-            return
-        self._paced = True
-        self._ceiling = max(_SLOWEST, 0.95 * self.rate(now))
-        self._cut_at, self._was_cut, self._burst = now, True, 1.0
-        self._tokens, self._at = 0.0, now
-
-    def _refill(self, now: float) -> None:
-        self._tokens = min(self._burst, self._tokens + (now - self._at) * self.rate(now))
-        self._at = now
-
-
 @dataclass(eq=False)
 class _Group:
     """Tasks that somebody waits for."""
@@ -130,8 +88,8 @@ class _Entry:
 
 
 class _Lane:
-    def __init__(self, rate: Rate, now: float, *, paced: bool) -> None:
-        self.bucket = Bucket(rate, now, paced=paced)
+    def __init__(self, bucket: Bucket) -> None:
+        self.bucket = bucket
         self.queue: deque[_Entry] = deque()
         self.in_flight = 0
         self.listed = False
@@ -227,8 +185,16 @@ class Scheduler:
         service, rate = task.lane
         lanes = self._lanes.setdefault(task.place, {})
         if (service, rate.family) not in lanes:
-            lanes[service, rate.family] = _Lane(rate, self._clock(), paced=self._limits.paced)
+            lanes[service, rate.family] = _Lane(self._bucket(lanes, service, rate))
         return lanes[service, rate.family]
+
+    def _bucket(self, lanes: dict[tuple[str, str], _Lane], service: str, rate: Rate) -> Bucket:
+        """Return the bucket of a new lane: what is guessed for it, others of its service may have found out."""
+        now = self._clock()
+        others = [lane.bucket for (owner, _), lane in lanes.items() if owner == service and lane.bucket.guess]
+        if others and others[-1].guess == rate.per_second and not rate.published:
+            return others[-1].after(now)
+        return Bucket(rate, now, paced=self._limits.paced)
 
     def _list(self, lane: _Lane) -> None:
         """Line a lane up, if it has something to ask and may."""
