@@ -147,7 +147,7 @@ def judge_versions(primary, standby, max_skew):
     elif apart(here, there, max_skew):
         yield Violation(
             f"'{primary.name}' runs Kubernetes '{primary['Version']}' and its standby '{standby['Version']}'; "
-            f"at most '{max_skew}' minor versions between them were expected.",
+            f"a difference of at most '{max_skew}' in the minor version was expected.",
             "/Version",
             (standby,),
         )
@@ -167,7 +167,7 @@ def judge_support(standby, model, extended):
         return
     if status in KNOWN:
         yield Violation(
-            f"EKS gives Kubernetes '{standby['Version']}' of '{standby.id}' '{status}'; '{accepted[-1]}' was expected.",
+            f"Kubernetes '{standby['Version']}' of '{standby.id}' is in '{status}'; '{accepted[-1]}' was expected.",
             "/Version",
             (standby,),
         )

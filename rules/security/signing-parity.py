@@ -141,8 +141,8 @@ def check(twin, model, parameters):
         )
     elif left := unsigned(here, usable, twin.primary.place, model):
         yield Violation(
-            f"The registry of '{twin.primary.place}' signs images of '{len(left)}' repositories that the one of '{standby}' "
-            f"does not sign, '{left[0]}' among them; {expected}.",
+            f"The registry of '{twin.primary.place}' signs images that the one of '{standby}' does not, of '{left[0]}' "
+            f"('{len(left)}' in all); {expected}.",
             "/SigningConfiguration",
         )
 

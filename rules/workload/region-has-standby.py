@@ -119,7 +119,8 @@ def check(region, model, parameters):
         some = ", ".join(f"'{workload.name or workload.id}'" for workload in running[:NAMED])
         yield Evidence(workloads=len(running))
         yield Violation(
-            f"'{place}' runs '{len(running)}' workloads, among them {some}, and is in no pair: nothing takes over.",
+            f"'{place}' is in no pair, so nothing takes over what runs there, {some} ('{len(running)}' in all); a pair was "
+            "expected.",
             "/RegionName",
             tuple(running[:NAMED]),
         )
