@@ -1,5 +1,5 @@
 r"""
-title: The tasks a failover starts on Fargate can start within the declared RTO
+title: Fargate can start the tasks of a failover within the declared RTO
 severity: medium
 resource: AWS::ECS::Service
 across: standby

@@ -1,5 +1,5 @@
 r"""
-title: EKS manages the same add-ons in the standby, near the primary's versions
+title: Each EKS add-on is in the standby's cluster, near the primary's version
 severity: medium
 resource: AWS::EKS::Addon
 needs: [AWS::EKS::Cluster]

@@ -1,5 +1,5 @@
 """
-title: The standby has each EKS cluster, at a supported version near the primary's
+title: Each EKS cluster is in the standby, at a supported version near the primary's
 severity: high
 resource: AWS::EKS::Cluster
 needs: [AWS::EKS::ClusterVersion]
@@ -14,8 +14,8 @@ remediation: |
 
       aws eks update-cluster-version --region <standby> --name <cluster> --kubernetes-version <version>
 
-  In CloudFormation: `Version` of `AWS::EKS::Cluster`, from one parameter for both Regions. Clusters are compared by
-  name, where the Region in a name stands for the standby's; if the standby's has another name, give both one name or
+  In CloudFormation: `Version` of `AWS::EKS::Cluster`, in Terraform: `version` of `aws_eks_cluster`, from one parameter for
+  both Regions. Clusters are compared by name, where the Region in a name stands for the standby's; if the standby's has another name, give both one name or
   add an exemption that says which cluster takes over.
 references:
   - https://docs.aws.amazon.com/eks/latest/userguide/update-cluster.html

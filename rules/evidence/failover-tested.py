@@ -1,5 +1,5 @@
 """
-title: Failover of every tier was tested within the interval
+title: Every tier has had its failover tested within the interval
 severity: high
 resource: Regionproof::Recovery::Tier
 needs: [Regionproof::Recovery::Drill, AWS::ARCRegionSwitch::Plan]

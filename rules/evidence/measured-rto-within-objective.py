@@ -1,5 +1,5 @@
 """
-title: The last test of every tier recovered within its objectives
+title: Every tier recovered within its objectives in its last test
 severity: high
 resource: Regionproof::Recovery::Tier
 needs: [Regionproof::Recovery::Drill, AWS::ARCRegionSwitch::Plan]

@@ -1,5 +1,5 @@
 """
-title: A pull through cache that workloads use works in the standby as well
+title: Pull through caches that workloads use work in the standby too
 severity: medium
 resource: AWS::ECR::Registry
 needs:

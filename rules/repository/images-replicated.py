@@ -1,5 +1,5 @@
 """
-title: Every image is in the standby
+title: Every image of the repository is in the standby
 severity: medium
 resource: AWS::ECR::Repository
 needs: [AWS::ECR::Image]

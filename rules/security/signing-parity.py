@@ -15,7 +15,8 @@ remediation: |
       aws ecr put-signing-configuration --region <standby> --signing-configuration \
         '{"rules":[{"signingProfileArn":"<profile of the standby>"}]}'
 
-  In CloudFormation `AWS::ECR::SigningConfiguration`.
+  In CloudFormation `AWS::Signer::SigningProfile` and `AWS::ECR::SigningConfiguration`; in Terraform the profile is an
+  `aws_signer_signing_profile`.
 references:
   - https://docs.aws.amazon.com/AmazonECR/latest/userguide/managed-signing.html
   - https://docs.aws.amazon.com/AmazonECR/latest/userguide/image-signing.html

@@ -25,7 +25,7 @@ _STYLE = {
     Severity.LOW: "cyan",
     Severity.INFO: "dim",
 }
-_LONGEST_FIX = 240
+_LONGEST_FIX = 280
 _MOST_REASONS, _MOST_GAPS, _MOST_PAIRS = 20, 40, 8
 _MOST_PLACES, _MOST_RULES, _MOST_NAMES = 4, 12, 3
 
@@ -131,7 +131,7 @@ def _rule_failures(id: str, rule: RuleSummary | None, findings: Sequence[Finding
 def _first_sentence(text: str) -> str:
     """Return the first sentence of a remedy; commands and the rest are a `rules show` away."""
     paragraph = " ".join(text.strip().partition("\n\n")[0].split())
-    sentence = re.split(r"(?<=[.:;]) ", paragraph, maxsplit=1)[0].rstrip(":;")
+    sentence = re.split(r"(?<=[.]) ", paragraph, maxsplit=1)[0].rstrip(":")
     return cut(sentence if sentence.endswith(".") else f"{sentence}.", _LONGEST_FIX)
 
 
