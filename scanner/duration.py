@@ -25,3 +25,13 @@ def render(duration: timedelta) -> str:
     days, hours = divmod(rest, 24)
     parts = ((days, "d"), (hours, "h"), (minutes, "m"), (seconds, "s"))
     return "".join(f"{number}{unit}" for number, unit in parts if number) or "0s"
+
+
+def words(duration: timedelta) -> str:
+    """Return a duration as a sentence tells it: `42 days 18 hours`, `15 minutes 0.5 seconds`."""
+    rest, seconds = divmod(duration.total_seconds(), 60)
+    rest, minutes = divmod(int(rest), 60)
+    days, hours = divmod(rest, 24)
+    parts = ((days, "day"), (hours, "hour"), (minutes, "minute"), (round(seconds, 3), "second"))
+    said = [f"{number:.12g} {unit}{'' if number == 1 else 's'}" for number, unit in parts if number]
+    return " ".join(said) or "0 seconds"

@@ -93,6 +93,10 @@ class Container:
         return self._described().get("ImageDigest")
 
 
+def _image_of(function: Resource) -> Mapping[str, Any]:
+    return {"Name": function.name, "Image": (function["Code"] or {}).get("ImageUri")}
+
+
 def containers(workload: Resource) -> list[Container]:
     """Return the containers that a task definition names, or that any other workload runs.
 
@@ -102,7 +106,7 @@ def containers(workload: Resource) -> list[Container]:
     if workload.type == FUNCTION and workload.locations and live_only(workload, "ContainerImages") is None:
         if workload["PackageType"] != "Image":
             return []
-        return [Container(lambda: {"Image": (workload["Code"] or {}).get("ImageUri")}, "/Code/ImageUri", 0)]
+        return [Container(lambda: _image_of(workload), "/Code/ImageUri", 1)]
     key, image = ("ContainerDefinitions", "/Image") if workload.type == TASK_DEFINITION else ("ContainerImages", "")
     listed = workload[key] or ()
     return [
@@ -193,8 +197,9 @@ def needed_digests(
 ) -> tuple[dict[str, str], list[str]]:
     """Return digest -> why it is needed, a clause, for the images of a repository that its standby cannot do without.
 
-    They are those that workloads run (`running`, the uses of the repository), else the `newest` tagged ones.  Also
-    return what runs under a tag that no image has any more.
+    They are those that workloads run (`running`, the uses of the repository), else the `newest` tagged ones.  Of an
+    image that a live workload and a file need, the live one tells.  Also return what runs under a tag that no image
+    has any more.
     """
     if not running:
         tagged = [image for image in model.images.images(repository) if image.tags and image.status == "ACTIVE"]
@@ -202,9 +207,9 @@ def needed_digests(
         return {image.digest: f"one of the newest '{newest}' tagged ones" for image in tagged[:newest]}, []
     needed: dict[str, str] = {}
     unresolved: list[str] = []
-    for use in running:
+    for use in sorted(running, key=lambda use: bool(use.workload.locations)):
         try:
-            needed[digest_of(model, use.reference, use.digest)] = f"which '{use.workload.id}' runs"
+            needed.setdefault(digest_of(model, use.reference, use.digest), f"which '{use.workload.id}' runs")
         except InsufficientData as gap:
             unresolved.append(str(gap))
     return needed, unresolved

@@ -25,6 +25,7 @@ RULES = load_rules()
 FOLDER = Path(__file__).parents[1] / "rules"
 ROOMS = {
     "clusters",
+    "duration",
     "events",
     "exposure",
     "images",

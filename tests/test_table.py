@@ -12,8 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scanner.finding import BrokenRule, Coverage, Finding, Report, Severity, Status
-from scanner.model import Resource, guard
+from scanner.model import Place, Resource, guard
 from scanner.reporters import REPORTERS
+from scanner.reporters.causes import cause
 from scanner.reporters.layout import NARROWEST, wrap
 
 ANSI = re.compile(r"\x1b\[[0-9;]+m")
@@ -37,10 +38,12 @@ def section(text: str, title: str) -> str:
     return text[text.index(title) :].partition("\n\n")[0]
 
 
-@pytest.mark.parametrize("width", [60, 80, 120, 200])
+@pytest.mark.parametrize("unicode", [True, False])
+@pytest.mark.parametrize("width", [48, 60, 80, 120, 200])
 @pytest.mark.parametrize("name", ["sample", "clean", "nothing", "hostile"])
-def test_nothing_is_wider_than_the_terminal(name, width):
-    assert max(map(len, written(getattr(reports, name)(), width=width).splitlines())) <= width
+def test_nothing_is_wider_than_the_terminal(name, width, unicode):
+    text = written(getattr(reports, name)(), width=width, unicode=unicode, controls=["nist-800-53", "acme"])
+    assert max(map(len, text.splitlines())) <= width
 
 
 def test_a_terminal_narrower_than_words_gets_the_narrowest_page():
@@ -90,6 +93,16 @@ def test_a_standby_in_another_account_is_named_with_it():
     assert "111122223333/us-east-1 → 444455556666/us-west-2" in written(with_findings(found))
 
 
+def test_a_place_in_the_heading_is_not_told_again_in_each_row():
+    said = "Not in '111122223333/us-west-2' but in '111122223333/us-east-1' and '111122223333/eu-west-1'."
+    found = reports.finding(reports.PARITY_RULE, Status.FAIL, reports.repository("x"), said)
+    assert "Not in 'us-west-2' but in 'us-east-1' and '111122223333/eu-west-1'." in flat(written(with_findings(found)))
+    same = replace(reports.PRESENT, account=reports.OTHER, region="us-east-1")
+    kept = "In '444455556666/us-east-1', not in '111122223333/us-east-1'."
+    found = reports.finding(reports.PARITY_RULE, Status.FAIL, reports.repository("x"), kept, counterpart=same)
+    assert kept in flat(written(with_findings(found)))
+
+
 def test_a_rule_without_remediation_still_names_the_next_step():
     rule = reports.rule("a-b", "T", Severity.LOW, remediation="")
     found = reports.finding(rule, Status.FAIL, reports.repository("x"), "No.")
@@ -117,11 +130,60 @@ def test_wide_terminals_are_used():
     )
 
 
-def test_unknowns_are_grouped_by_reason():
+def test_unknowns_are_grouped_by_cause_with_the_rules_and_subjects_under_it():
     text = section(written(reports.sample(), width=200), "Unknown")
+    cause = reports.DENIED.removeprefix("The lifecycle policy was not seen: ")
     assert text.startswith("Unknown (4 could not be decided)")
-    assert f"4×  {reports.DENIED} [repository-policy-parity, repository-tag-mutability-parity]" in text  # noqa: RUF001
-    assert len(text.splitlines()) == 2
+    assert text.splitlines()[1:] == [
+        f"  4×  {cause}",  # noqa: RUF001
+        "      111122223333/us-east-1 → us-west-2",
+        "        repository-policy-parity          team/0, team/1, team/2",
+        "        repository-tag-mutability-parity  team/9",
+    ]
+
+
+def test_one_denied_call_is_told_once_whatever_rules_wanted_of_it():
+    call = "images of 'a' were not all listed: AccessDeniedException: User: 'x' may not: no"
+    said = (f"The {call}.", f"Whether it is there is not known: the {call}.", "Something else: the end.")
+    found = [
+        reports.finding(reports.PARITY_RULE, Status.UNKNOWN, reports.repository(f"{n}"), message)
+        for n, message in enumerate(said)
+    ]
+    text = section(written(with_findings(*found), width=200), "Unknown")
+    assert f"  2×  The {call}.\n" in text  # noqa: RUF001
+    assert "  1×  Something else: the end.\n" in text  # noqa: RUF001
+    assert text.count("AccessDeniedException") == 1
+
+
+@pytest.mark.parametrize(
+    ("message", "expected"),
+    [
+        ("Nothing was seen.", "Nothing was seen."),
+        ("A: b: c.", "A: b: c."),
+        ("A: b: ThrottlingException.", "B: ThrottlingException."),
+        ("A: b: ThrottlingException: User: c: Denied: d.", "B: ThrottlingException: User: c: Denied: d."),
+        ("A: ecr:Get in 1/r: Denied: d.", "ecr:Get in 1/r: Denied: d."),
+        ("Denied: d: e.", "Denied: d: e."),
+        ("Rule 'a-b' failed: ValueError: no.", "Rule 'a-b' failed: ValueError: no."),
+        ("", ""),
+    ],
+)
+def test_a_cause_begins_with_what_was_not_answered(message, expected):
+    assert cause(message) == expected
+
+
+def test_many_rules_places_and_subjects_of_a_cause_are_cut_and_said_to_be():
+    found = [
+        reports.finding(reports.rule(f"a-{rule:02}", "T", Severity.LOW), Status.UNKNOWN, subject, "No.")
+        for rule in range(14)
+        for region in range(5)
+        for subject in [reports.repository(f"n{n}", Place("1", f"r-{region}")) for n in range(5)]
+    ]
+    text = section(written(with_findings(*found)), "Unknown")
+    assert "a-11  n0, n1, n2 and 2 more\n" in text
+    assert text.count("and 2 more rules\n") == 4
+    assert "a-12" not in text
+    assert "and in 1 more place" in text
 
 
 def test_many_reasons_are_cut_and_said_to_be():
@@ -253,6 +315,11 @@ def test_ascii_keeps_what_a_name_says_as_an_escape():
         ("a bc d", 4, ["a bc", "d"]),
         ("re-use it", 5, ["re-use"[:3], "use", "it"]),
         ("abc/defgh/i", 6, ["abc/", "defgh/", "i"]),
+        ("of 'r.io/a-b/c:2.8.0', which", 16, ["of", "'r.io/a-b/", "c:2.8.0', which"]),
+        ("a/b@sha256:cdef", 12, ["a/b@", "sha256:cdef"]),
+        ("arn:aws:kms:r:1:key/6f1c-2a52-90f4", 28, ["arn:aws:kms:r:1:key/", "6f1c-2a52-90f4"]),
+        ("v1.18.0-build.22", 9, ["v1.18.0-", "build.22"]),
+        ("is arn:aws:a:b", 11, ["is", "arn:aws:a:b"]),
         ("abcdefgh", 3, ["abc", "def", "gh"]),
         ("", 5, [""]),
     ],

@@ -9,7 +9,7 @@ from scanner.model import InsufficientData, Location, Model, Pair, Place, Resour
 from scanner.platforms import platforms, processor
 from scanner.references import WORKLOADS, uses
 from scanner.roles import policies_of
-from scanner.workloads import cache_of, containers, regions_that_fail_over_to, standbys_for
+from scanner.workloads import cache_of, containers, needed_digests, regions_that_fail_over_to, standbys_for
 
 EAST, WEST = Place("111122223333", "us-east-1"), Place("111122223333", "us-west-2")
 ECR = "111122223333.dkr.ecr.us-east-1.amazonaws.com"
@@ -55,6 +55,23 @@ def test_a_function_of_a_file_would_run_its_image(package, code, used):
     found = uses(model(resource("AWS::Lambda::Function", declared, file=True)), EAST)
     assert [use.reference.repository for use in found.seen] == used
     assert found.unseen == ()
+
+
+@pytest.mark.parametrize("file_first", [True, False])
+def test_an_image_that_a_live_workload_needs_is_told_of_that_and_not_of_a_file(file_first):
+    named = [{"Name": "app", "ContainerName": "app", "Image": f"{ECR}/shop/web@{DIGEST}"}]
+    declared = resource("AWS::ECS::TaskDefinition", {"ContainerDefinitions": named}, id="a.yaml#Task", file=True)
+    live = resource("AWS::ECS::Service", {"ContainerImages": named}, id="the service")
+    running = uses(model(live, declared), EAST).of("shop/web")
+    ordered = sorted(running, key=lambda use: bool(use.workload.locations) != file_first)
+    needed, _ = needed_digests(model(live, declared), ordered, RepositoryKey(*EAST, "shop/web"), 3)
+    assert needed == {DIGEST: "which 'the service' runs"}
+
+
+def test_a_function_of_a_file_gives_its_container_its_name():
+    declared = {"PackageType": "Image", "Code": {"ImageUri": f"{ECR}/shop/web:1"}, "ContainerImages": UNSEEN}
+    (container,) = containers(resource("AWS::Lambda::Function", declared, file=True))
+    assert str(container) == "web"
 
 
 def test_the_prefix_of_a_cache_covers_whole_segments_and_the_longest_wins():

@@ -1,5 +1,5 @@
 r"""
-title: The standby has each ECS cluster, active
+title: Each ECS cluster is in the standby, and active
 severity: critical
 resource: AWS::ECS::Cluster
 across: standby

@@ -1,5 +1,5 @@
 r"""
-title: The tasks a failover starts on Fargate can start within the declared RTO
+title: Fargate can start the tasks of a failover within the declared RTO
 severity: medium
 resource: AWS::ECS::Service
 across: standby
@@ -192,10 +192,10 @@ def judge(own, together, pair, parameters):
     )
     least, most = max(fast, shared), max(slow, shared)
     yield Evidence(tasks=own, tasks_together=together, minutes_at_least=least, minutes_at_most=most, budget=budget)
-    what = f"A failover starts '{own}' tasks of the service, '{together}' in the account, which takes"
-    room = f"'{budget:g}' are left of an RTO of '{pair.rto.total_seconds() / 60:g}'"
+    what = f"A failover starts '{own}' of '{together}' tasks in the account for this service, which takes"
+    room = f"at most '{budget:g}', '{parameters['share']}' percent of the RTO, was expected"
     if least > budget:
-        yield Violation(f"{what} '{least}' minutes or more; {room}.", "/DesiredCount")
+        yield Violation(f"{what} '{least}' or more minutes; {room}.", "/DesiredCount")
     elif most > budget:
         yield Undecided(f"{what} '{least}' to '{most}' minutes, by the rate of the Region; {room}.", "/DesiredCount")
 

@@ -1,5 +1,5 @@
 r"""
-title: What an ECS service runs can still be pulled from its registry
+title: Images of ECS services can still be pulled from their registry
 severity: high
 resource: AWS::ECS::Service
 needs: [AWS::ECR::Repository, AWS::ECR::Image]

@@ -1,5 +1,5 @@
 r"""
-title: What EventBridge rules run on ECS has its images in the standby
+title: Images of tasks that EventBridge starts are in the standby
 severity: medium
 resource: AWS::Events::Rule
 needs: [AWS::ECS::TaskDefinition, AWS::ECR::Repository, AWS::ECR::Image]

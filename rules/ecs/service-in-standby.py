@@ -1,5 +1,5 @@
 r"""
-title: The standby has each ECS service, ready to run the same release
+title: Each ECS service is in the standby, ready to run the same release
 severity: critical
 resource: AWS::ECS::Service
 needs: [AWS::ECS::TaskDefinition, AWS::ECR::Image]
@@ -19,6 +19,7 @@ remediation: |
 
       aws ecs update-service --region <standby> --cluster <cluster> --service <service> --desired-count 1
 
+  In Terraform: one `aws_ecs_service` for each Region, with the image from a variable both share.
   Services are compared by the names of cluster and service; give both Regions the same ones, the Region in
   them apart.
 references:

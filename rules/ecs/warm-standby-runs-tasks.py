@@ -1,5 +1,5 @@
 r"""
-title: ECS services of a warm standby run tasks, steadily
+title: ECS services of a warm standby run tasks
 severity: high
 resource: AWS::ECS::Service
 across: standby
@@ -15,7 +15,8 @@ remediation: |
           --scalable-dimension ecs:service:DesiredCount --resource-id service/<cluster>/<service> --min-capacity 1
 
   In CloudFormation: `DesiredCount` of `AWS::ECS::Service` and `MinCapacity` of
-  `AWS::ApplicationAutoScaling::ScalableTarget`. If nothing shall run, declare the pair's `dr_class` as `pilot-light`.
+  `AWS::ApplicationAutoScaling::ScalableTarget`; in Terraform: `desired_count` of `aws_ecs_service` and `min_capacity` of
+  `aws_appautoscaling_target`. If nothing shall run, declare the pair's `dr_class` as `pilot-light`.
 references:
   - https://docs.aws.amazon.com/wellarchitected/latest/framework/rel_planning_for_recovery_disaster_recovery.html
   - https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-auto-scaling.html

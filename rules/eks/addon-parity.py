@@ -1,5 +1,5 @@
 r"""
-title: EKS manages the same add-ons in the standby, near the primary's versions
+title: Each EKS add-on is in the standby's cluster, near the primary's version
 severity: medium
 resource: AWS::EKS::Addon
 needs: [AWS::EKS::Cluster]
@@ -148,8 +148,8 @@ def judge_versions(primary, standby, max_skew):
         yield Undecided(f"'{here if one is None else there}' is not a version such as 'v1.12.4'.", "/AddonVersion")
     elif apart(one, other, max_skew):
         yield Violation(
-            f"Add-on '{primary['AddonName']}' is at '{here}' and in the standby at '{there}'; at most '{max_skew}' minor "
-            "versions between them were expected.",
+            f"Add-on '{primary['AddonName']}' is at '{here}' and in the standby at '{there}'; a difference of at most "
+            f"'{max_skew}' in the minor version was expected.",
             "/AddonVersion",
             (standby,),
         )

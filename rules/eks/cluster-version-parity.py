@@ -1,5 +1,5 @@
 """
-title: The standby has each EKS cluster, at a supported version near the primary's
+title: Each EKS cluster is in the standby, at a supported version near the primary's
 severity: high
 resource: AWS::EKS::Cluster
 needs: [AWS::EKS::ClusterVersion]
@@ -14,8 +14,8 @@ remediation: |
 
       aws eks update-cluster-version --region <standby> --name <cluster> --kubernetes-version <version>
 
-  In CloudFormation: `Version` of `AWS::EKS::Cluster`, from one parameter for both Regions. Clusters are compared by
-  name, where the Region in a name stands for the standby's; if the standby's has another name, give both one name or
+  In CloudFormation: `Version` of `AWS::EKS::Cluster`, in Terraform: `version` of `aws_eks_cluster`, from one parameter for
+  both Regions. Clusters are compared by name, where the Region in a name stands for the standby's; if the standby's has another name, give both one name or
   add an exemption that says which cluster takes over.
 references:
   - https://docs.aws.amazon.com/eks/latest/userguide/update-cluster.html
@@ -147,7 +147,7 @@ def judge_versions(primary, standby, max_skew):
     elif apart(here, there, max_skew):
         yield Violation(
             f"'{primary.name}' runs Kubernetes '{primary['Version']}' and its standby '{standby['Version']}'; "
-            f"at most '{max_skew}' minor versions between them were expected.",
+            f"a difference of at most '{max_skew}' in the minor version was expected.",
             "/Version",
             (standby,),
         )
@@ -167,7 +167,7 @@ def judge_support(standby, model, extended):
         return
     if status in KNOWN:
         yield Violation(
-            f"EKS gives Kubernetes '{standby['Version']}' of '{standby.id}' '{status}'; '{accepted[-1]}' was expected.",
+            f"Kubernetes '{standby['Version']}' of '{standby.id}' is in '{status}'; '{accepted[-1]}' was expected.",
             "/Version",
             (standby,),
         )

@@ -1,5 +1,5 @@
 r"""
-title: The standby's cluster has each workload of the primary's, at the same release
+title: Each EKS workload is in the standby's cluster, at the same release
 severity: high
 resource: [Kubernetes::Deployment, Kubernetes::StatefulSet, Kubernetes::DaemonSet, Kubernetes::CronJob]
 needs: [AWS::EKS::Cluster, AWS::ECR::Image]

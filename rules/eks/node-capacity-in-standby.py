@@ -1,5 +1,5 @@
 r"""
-title: Something can run the pods of each EKS cluster in the standby
+title: Each EKS cluster has something to run its pods in the standby
 severity: high
 resource: AWS::EKS::Cluster
 needs: [AWS::EKS::Nodegroup, AWS::EKS::FargateProfile]

@@ -1,5 +1,5 @@
 r"""
-title: Service accounts with a Pod Identity have one in the standby's cluster too
+title: Each service account with a Pod Identity has one in the standby's cluster
 severity: medium
 resource: AWS::EKS::PodIdentityAssociation
 needs: [AWS::EKS::Cluster]

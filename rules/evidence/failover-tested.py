@@ -1,5 +1,5 @@
 """
-title: Failover of every tier was tested within the interval
+title: Every tier has had its failover tested within the interval
 severity: high
 resource: Regionproof::Recovery::Tier
 needs: [Regionproof::Recovery::Drill, AWS::ARCRegionSwitch::Plan]
@@ -287,7 +287,7 @@ def warnings(tier, plans):
             continue
         if open_ones:
             yield Violation(
-                f"The evaluation of plan '{plan['Name']}' of tier '{tier['Name']}' has '{len(open_ones)}' open warnings, "
-                f"the first of which says '{open_ones[0]}'; none was expected.",
+                f"The evaluation of plan '{plan['Name']}' of tier '{tier['Name']}' has open warnings "
+                f"('{len(open_ones)}'), the first of which says '{open_ones[0]}'; none was expected.",
                 related=(plan,),
             )

@@ -1,5 +1,5 @@
 """
-title: The last test of every tier recovered within its objectives
+title: Every tier recovered within its objectives in its last test
 severity: high
 resource: Regionproof::Recovery::Tier
 needs: [Regionproof::Recovery::Drill, AWS::ARCRegionSwitch::Plan]
@@ -139,6 +139,7 @@ examples:
 
 from datetime import timedelta
 
+from scanner.duration import words
 from scanner.model import InsufficientData
 from scanner.recovery import age, covers, is_failover, iso_duration, objective, plans_of, recoveries, waits
 from scanner.rule import Evidence, NotApplicable, Undecided, Violation
@@ -164,17 +165,18 @@ def check(tier, model, parameters):
             yield Violation(f"The {name} of tier '{tier['Name']}' records no measured rto; one was expected.", "/Rto")
         elif took > rto and waited:
             yield Undecided(
-                f"The {name} of tier '{tier['Name']}' took '{took}', more than its rto '{rto}', and its plan waits for an "
+                f"The {name} of tier '{tier['Name']}' took '{words(took)}', more than its rto '{words(rto)}', and its plan waits for an "
                 "approval; how long it waited was not seen.",
                 "/Rto",
             )
         elif took > rto:
             yield Violation(
-                f"The {name} of tier '{tier['Name']}' took '{took}'; at most its rto '{rto}' was expected.", "/Rto"
+                f"The {name} of tier '{tier['Name']}' took '{words(took)}'; at most '{words(rto)}', its rto, was expected.",
+                "/Rto",
             )
         if lost is not None and rpo is not None and lost > rpo:
             yield Violation(
-                f"The {name} of tier '{tier['Name']}' lost data of '{lost}'; at most its rpo '{rpo}' was expected.",
+                f"The {name} of tier '{tier['Name']}' lost the data of '{words(lost)}'; at most '{words(rpo)}', its rpo, was expected.",
                 "/Rpo",
             )
 

@@ -55,6 +55,7 @@ examples:
 
 from datetime import timedelta
 
+from scanner.duration import words
 from scanner.recovery import objective
 from scanner.rule import Violation
 
@@ -81,7 +82,7 @@ def check(tier, model, parameters):
         for name, value, shortest in (("Rto", rto, shortest_rto), ("Rpo", rpo, shortest_rpo)):
             if value is not None and value < shortest:
                 yield Violation(
-                    f"Tier '{tier['Name']}' has the {name.lower()} '{tier[name]}', which is out of reach for {strategy}; "
-                    f"'{int(shortest.total_seconds())}' seconds or more were expected.",
+                    f"Tier '{tier['Name']}' has the {name.lower()} '{words(value)}', out of reach for {strategy}; "
+                    f"'{words(shortest)}' or more was expected.",
                     f"/{name}",
                 )

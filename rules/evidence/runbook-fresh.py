@@ -7,8 +7,14 @@ rationale: |
   A runbook ages faster than what it describes: the cluster it names was replaced, the page it is on is served from the
   Region that is gone. A review once a year, and a look whether the resources it names are there, keep it usable.
 remediation: |
-  Read the runbook against what is deployed, mend it, and record the review: `reviewed`, and for a page `sha256`, in the
-  evidence file. Keep it where it can be read without the primary: in the repository, or on a page that is served from
+  Read the runbook against what is deployed, mend it, and record the review in the evidence file:
+
+      runbooks:
+        - url: https://wiki.example.com/failover
+          sha256: <of the page>   # instead of `url`: `path`, for a file of the repository
+          reviewed: 2026-11-01   # and `covers` and `scenario` as before
+
+  Keep it where it can be read without the primary: in the repository, or on a page that is served from
   elsewhere.
 references:
   - https://docs.aws.amazon.com/wellarchitected/latest/framework/rel_planning_for_recovery_disaster_recovery.html

@@ -99,6 +99,7 @@ examples:
 
 from datetime import timedelta
 
+from scanner.duration import words
 from scanner.images import ImageIndex, Listing, RepositoryKey
 from scanner.replication import counterpart_name
 from scanner.rule import Evidence, NotApplicable, Undecided, Violation
@@ -125,7 +126,7 @@ def check(twin, model, parameters):
         rpo=str(rpo) if rpo is not None else None,
         sample=list(found.sample),
     )
-    what = f"'{found.missing}' of '{found.images}' images of repository '{name}' are not in '{twin.pair.standby}'"
+    what = f"Repository '{name}' lacks '{found.missing}' of '{found.images}' images in '{twin.pair.standby}'"
     if not found.missing:
         return
     if counterpart_name(name, twin.primary.place, twin.pair.standby) is not None:
@@ -135,8 +136,6 @@ def check(twin, model, parameters):
     elif rpo is None:
         yield Undecided(f"{what}; declare `rpo` of the pair in regionproof.yaml to say how old the oldest may be.")
     elif age is None:
-        yield Undecided(f"{what}, and since when is not known: ECR shows no push time of them.")
+        yield Undecided(f"{what}, and since when is not known: ECR shows no push time.")
     else:
-        yield Violation(
-            f"{what}, the oldest, pushed at '{oldest.isoformat()}', for '{age}'; at most '{rpo}', the RPO, was expected."
-        )
+        yield Violation(f"{what}, the oldest for '{words(age)}'; less than '{words(rpo)}', the RPO, was expected.")

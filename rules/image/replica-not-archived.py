@@ -24,7 +24,8 @@ remediation: |
           --image-id imageDigest=<digest> --target-storage-class STANDARD
 
   Then remove what archived it: a rule with `"countType": "sinceImagePulled"` in the lifecycle policy of the standby's
-  repository, or in the repository creation template it came from (`LifecyclePolicy` in CloudFormation).
+  repository, or in the repository creation template it came from (`LifecyclePolicy` in CloudFormation; in Terraform
+  `aws_ecr_lifecycle_policy`, and `lifecycle_policy` of `aws_ecr_repository_creation_template`).
 references:
   - https://docs.aws.amazon.com/AmazonECR/latest/userguide/archive_restore_image.html
   - https://docs.aws.amazon.com/AmazonECR/latest/userguide/archive-image.html

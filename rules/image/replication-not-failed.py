@@ -18,8 +18,8 @@ rationale: |
   in the answer to a question about one image. Nobody who asks neither of them hears of it, and ECR does not try again
   for ever: an image that failed stays away until it is copied by a backfill or pushed again.
 remediation: |
-  Read the reason. AWS publishes no list of failure codes; CloudTrail in the standby's account holds the call that was
-  refused.
+  Read the reason that ECR gives, mend the cause, and copy the image again. AWS publishes no list of failure codes;
+  CloudTrail in the standby's account holds the call that was refused.
 
       aws ecr describe-image-replication-status --region <primary> --repository-name <repository> \
           --image-id imageDigest=<digest>

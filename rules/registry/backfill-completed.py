@@ -234,7 +234,7 @@ def judge(twin, missing, times):
     backfills = [b for b in twin.primary["ReplicationBackfills"] or [] if is_for(b, standby)]
     if not backfills:
         yield Undecided(
-            f"'{missing}' images are missing in '{standby}' and ECR lists no backfill to it; it forgets them after 90 days, so "
+            f"'{standby}' lacks images ('{missing}'), and ECR lists no backfill to it; it forgets them after 90 days, so "
             "whether one was ever complete is not known."
         )
         return
@@ -248,17 +248,17 @@ def judge(twin, missing, times):
     if older and (status in ENDED_BADLY or (status == "COMPLETE" and failed)):
         yield Violation(
             f"The last backfill from '{twin.primary.place}' to '{standby}', '{last['ReplicationBackfillId']}', is '{status}' "
-            f"with '{failed}' failed copies, and '{missing}' images are missing; a complete one without failures was expected.",
+            f"(failed copies: '{failed}', images missing: '{missing}'); a complete one without failures was expected.",
             "/ReplicationBackfills",
         )
     elif older and status == "COMPLETE":
         yield Undecided(
-            f"'{missing}' images are missing in '{standby}', some older than its complete backfill "
+            f"'{standby}' lacks images ('{missing}'), some older than its complete backfill "
             f"'{last['ReplicationBackfillId']}'; whether a rule was changed since, or they were removed there, is not known."
         )
     else:
         yield Undecided(
-            f"The last backfill to '{standby}' has the status '{status}', and '{missing}' images are missing so far, of "
+            f"The last backfill to '{standby}' has the status '{status}', and images are missing so far ('{missing}'), of "
             "which not all are known to be its business."
         )
 

@@ -1,5 +1,5 @@
 """
-title: A creation template with a KMS key or tags has a role to use them
+title: Creation templates with a KMS key or tags have a role to use them
 severity: high
 resource: AWS::ECR::Registry
 needs: [AWS::IAM::Role]

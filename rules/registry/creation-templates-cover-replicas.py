@@ -127,8 +127,8 @@ def check(twin, model, parameters):
     elif uncovered:
         some = ", ".join(f"'{name}'" for name in uncovered[:5])
         yield Violation(
-            f"'{len(uncovered)}' repositories that '{primary}' replicates do not exist in '{standby}' and no creation "
-            f"template for replication there covers them, among them {some}; a template for each was expected.",
+            f"No creation template of '{standby}' covers what '{primary}' replicates there for the first time, "
+            f"{some} ('{len(uncovered)}' in all); one for each was expected.",
             related=(twin.standby,),
         )
     elif doubts:

@@ -224,6 +224,7 @@ def check(twin, model, parameters):
         return
     yield Evidence(repositories=len(names))
 
+    barred = {}
     for action, needed in (
         ("ecr:ReplicateImage", always),
         ("ecr:CreateRepository", is_new),
@@ -236,19 +237,22 @@ def check(twin, model, parameters):
             if answer.decision is not Decision.ALLOWED and needed(name, twin, model):
                 (refused if answer.decision is Decision.DENIED else unclear)[name] = answer.reasons[0]
         if refused:
-            some = ", ".join(f"'{name}'" for name in sorted(refused)[:5])
-            yield Violation(
-                f"The registry policy of '{standby}' does not let account '{primary.account}' perform '{action}' for "
-                f"'{len(refused)}' of '{len(names)}' replicated repositories, among them {some}; "
-                "an Allow for that account was expected.",
-                related=(twin.standby,),
-            )
+            barred[action] = refused
         elif unclear:
             name = min(unclear)
             yield Undecided(
                 f"Whether the registry policy of '{standby}' lets account '{primary.account}' perform '{action}' for "
                 f"'{name}' cannot be decided: {unclear[name]}."
             )
+    if barred:
+        actions = " and ".join(f"'{action}'" for action in barred)
+        refused = sorted(set().union(*barred.values()))
+        some = ", ".join(f"'{name}'" for name in refused[:5])
+        yield Violation(
+            f"The registry policy of '{standby}' does not let account '{primary.account}' perform {actions} for "
+            f"'{len(refused)}' of '{len(names)}' replicated repositories, among them {some}; an Allow was expected.",
+            related=(twin.standby,),
+        )
     if gap:
         yield Undecided(f"Repositories that the policy would have to admit may exist unseen: {gap}.")
 

@@ -126,7 +126,7 @@ def check(twin, model, parameters):
             yield Undecided(f"Filter '{prefix}' may be the name of a repository that was not seen: {gap}.", at)
             continue
         others = [name for name in names if name.startswith(prefix) and not name.startswith(f"{prefix}/")]
-        covered = "would also cover" if not others else f"also covers '{len(others)}' repositories such as"
+        covered = "would also cover" if not others else f"also covers other repositories ('{len(others)}'), such as"
         yield Violation(
             f"Filter '{prefix}' of replication rule '{number + 1}' of registry '{place}' {covered} "
             f"'{others[0] if others else f'{prefix}-x'}', which is not in '{prefix}/'; '{prefix}/' was expected.",

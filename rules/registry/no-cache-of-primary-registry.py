@@ -138,11 +138,11 @@ def judge(rule, upstream, twin, model):
         what = (
             f"lacks '{len(cold)}' of '{len(needed)}' images, among them {cold[0]}"
             if cold
-            else "is not known to hold any"
+            else "is not known to hold any image"
         )
         yield Violation(
-            f"Cache '{prefix}' of registry '{standby}' fills itself from '{upstream}', in the primary's Region, and {what}; "
-            "images that do not hang on that Region were expected.",
+            f"Cache '{prefix}' of registry '{standby}' fills itself from '{upstream}', which is lost with the primary, and "
+            f"{what}; replicas were expected.",
             related=(twin.standby,),
         )
     elif doubts:

@@ -146,9 +146,8 @@ def check(twin, model, parameters):
     if chained:
         name = min(chained)
         yield Violation(
-            f"'{len(chained)}' repositories of '{place}' have rules to '{standby}' only by way of another registry, among "
-            f"them '{name}' over '{chained[name]}'; ECR copies an image once, so a rule from '{place}' to '{standby}' itself "
-            "was expected.",
+            f"Rules lead from '{place}' to '{standby}' only over another registry, '{chained[name]}', for '{name}' "
+            f"('{len(chained)}' in all); a direct rule was expected, since ECR copies an image once.",
             "/ReplicationConfiguration/Rules",
         )
     elif doubts:

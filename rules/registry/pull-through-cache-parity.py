@@ -1,5 +1,5 @@
 """
-title: A pull through cache that workloads use works in the standby as well
+title: Pull through caches that workloads use work in the standby too
 severity: medium
 resource: AWS::ECR::Registry
 needs:
@@ -189,8 +189,8 @@ def judge(rule, number, problem, twin, used, unseen, model):
         return
     if lacking and prefix != ROOT:
         yield Violation(
-            f"Workloads pull '{lacking[0].reference}' through the cache '{prefix}' of '{twin.primary.place}', and registry "
-            f"'{twin.pair.standby}' {problem}; a rule like that of the primary was expected.",
+            f"Workloads pull '{lacking[0].reference}' through cache '{prefix}', and registry '{twin.pair.standby}' {problem}; "
+            "a rule like the primary's was expected.",
             at,
             tuple({use.workload.id: use.workload for use in lacking}.values()),
         )

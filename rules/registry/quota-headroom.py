@@ -132,10 +132,10 @@ def check(twin, model, parameters):
             yield Undecided(f"How much of a quota is used cannot be told: {gap}.")
             continue
         for what, used, quota in found:
-            used_of[what] = f"{used} of {quota:g}"
+            used_of[what] = f"{used} of {quota:.12g}"
             if used * 100 > quota * parameters["share"]:
                 yield Violation(
-                    f"'{used}' of '{quota:g}' {what} are in use; at most '{parameters['share']}' percent was expected."
+                    f"In use are '{used}' of '{quota:.12g}' {what}; at most '{parameters['share']}' percent was expected."
                 )
     yield Evidence(used=used_of)
 

@@ -82,7 +82,7 @@ def check(twin, model, parameters):
     yield Evidence(rules=len(rules))
     if not any(sends_to(rule, standby) for rule in rules):
         yield Violation(
-            f"None of the '{len(rules)}' replication rules of registry '{twin.primary.place}' has '{standby}' among its "
+            f"No replication rule of registry '{twin.primary.place}' (of '{len(rules)}') has '{standby}' among its "
             "destinations; at least one was expected.",
             "/ReplicationConfiguration",
         )

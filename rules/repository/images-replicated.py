@@ -1,5 +1,5 @@
 """
-title: Every image is in the standby
+title: Every image of the repository is in the standby
 severity: medium
 resource: AWS::ECR::Repository
 needs: [AWS::ECR::Image]
@@ -149,8 +149,8 @@ def check(twin, model, parameters):
     elif found.missing and cached_instead(model, primary, twin.pair.standby):
         yield NotApplicable("Pull through caches fill it on both sides, each with what is pulled there.")
     elif found.missing:
-        since = f", the oldest pushed at '{oldest}'" if oldest else ""
+        since = f", the oldest pushed at '{found.oldest_missing_at:%Y-%m-%d %H:%M}'" if oldest else ""
         yield Violation(
-            f"'{found.missing}' of '{found.images}' images of repository '{name}' are not in '{twin.pair.standby}'{since}; "
-            "all that are older than the grace time were expected there."
+            f"Repository '{name}' lacks '{found.missing}' of '{found.images}' images in '{twin.pair.standby}'{since}; all that "
+            "are older than the grace time were expected there."
         )

@@ -175,8 +175,8 @@ def check(twin, model, parameters):
     yield Evidence(counterpart=other, needed=len(needed), absent=sorted(absent)[:5])
     if absent:
         yield Violation(
-            f"'{len(absent)}' of '{len(needed)}' needed images of repository '{name}' are not in its counterpart '{other}' in "
-            f"'{standby}', neither by digest nor by tag: '{absent[0]}', {needed[absent[0]]}; all were expected."
+            f"Repository '{other}' in '{standby}' has '{absent[0]}' neither by digest nor by tag, {needed[absent[0]]}; "
+            f"'{len(absent)}' of '{len(needed)}' needed images are absent, and all were expected."
         )
     elif rebuilt:
         yield Undecided(

@@ -206,9 +206,9 @@ def check(twin, model, parameters):
     if removed:
         first = removed[0]
         yield Violation(
-            f"The lifecycle policy of repository '{name}' in '{standby}' removes '{len(removed)}' of '{len(needed)}' needed "
-            f"images: its rule '{first.rule_priority}' will '{first.action}' '{first.digest}', {needed[first.digest]}, on or "
-            f"after '{first.on_or_after.isoformat()}'; all were expected to stay.",
+            f"Lifecycle rule '{first.rule_priority}' of repository '{name}' in '{standby}' will '{first.action}' "
+            f"'{first.digest}', {needed[first.digest]}, from '{first.on_or_after:%Y-%m-%d}' on; '{len(removed)}' of "
+            f"'{len(needed)}' needed images go, and all were expected to stay.",
             related=(twin.standby,),
         )
     elif unclear:

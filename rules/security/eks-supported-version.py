@@ -78,6 +78,6 @@ def check(resource, model, parameters):
         )
     elif status not in accepted:
         yield Violation(
-            f"EKS gives Kubernetes '{resource['Version']}' of '{resource.name}' '{status}'; '{accepted[-1]}' was expected.",
+            f"Kubernetes '{resource['Version']}' of '{resource.name}' is in '{status}'; '{accepted[-1]}' was expected.",
             "/Version",
         )

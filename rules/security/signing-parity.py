@@ -15,7 +15,8 @@ remediation: |
       aws ecr put-signing-configuration --region <standby> --signing-configuration \
         '{"rules":[{"signingProfileArn":"<profile of the standby>"}]}'
 
-  In CloudFormation `AWS::ECR::SigningConfiguration`.
+  In CloudFormation `AWS::Signer::SigningProfile` and `AWS::ECR::SigningConfiguration`; in Terraform the profile is an
+  `aws_signer_signing_profile`.
 references:
   - https://docs.aws.amazon.com/AmazonECR/latest/userguide/managed-signing.html
   - https://docs.aws.amazon.com/AmazonECR/latest/userguide/image-signing.html
@@ -141,8 +142,8 @@ def check(twin, model, parameters):
         )
     elif left := unsigned(here, usable, twin.primary.place, model):
         yield Violation(
-            f"The registry of '{twin.primary.place}' signs images of '{len(left)}' repositories that the one of '{standby}' "
-            f"does not sign, '{left[0]}' among them; {expected}.",
+            f"The registry of '{twin.primary.place}' signs images that the one of '{standby}' does not, of '{left[0]}' "
+            f"('{len(left)}' in all); {expected}.",
             "/SigningConfiguration",
         )
 

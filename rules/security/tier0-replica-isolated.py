@@ -30,7 +30,8 @@ remediation: |
         "Statement":[{"Sid":"keep","Effect":"Deny","Principal":"*",
         "Action":["ecr:BatchDeleteImage","ecr:DeleteRepository","ecr:PutLifecyclePolicy"]}]}'
 
-  Switch off the replication of deletions: `aws ecr put-replication-configuration --replication-configuration file://rules.json`.
+  In CloudFormation: `RepositoryPolicyText` of `AWS::ECR::Repository`; in Terraform: `aws_ecr_repository_policy`. Switch off
+  the replication of deletions: `aws ecr put-replication-configuration --replication-configuration file://rules.json`.
 references:
   - https://docs.aws.amazon.com/AmazonECR/latest/userguide/registry-permissions.html
   - https://docs.aws.amazon.com/AmazonECR/latest/userguide/replication-delete.html

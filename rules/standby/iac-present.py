@@ -93,9 +93,9 @@ def check(twin, model, parameters):
         if gap := model.hidden(primary.type, standby):
             yield Undecided(f"{none} in '{standby}', and whether a stack made it there was not seen: {gap}.")
         elif model.declared(primary.type, primary.name, primary.place) is None:
-            yield Undecided(f"{none}, in the primary neither; its code may be elsewhere.")
+            yield Undecided("No code that was scanned creates it, in the primary neither; its code may be elsewhere.")
         else:
-            yield Violation(f"{none} in '{standby}'.")
+            yield Violation(f"{none} in '{standby}'; code for the standby was expected, as for the primary.")
 
 
 def stack_of(twin):

@@ -8,12 +8,12 @@ rationale: |
   pulled. The key of a repository is one of its own Region; a multi-Region key is not required,
   since the standby's copy is encrypted anew.
 remediation: |
-  Bring the key back:
+  Cancel the deletion of the key if there is one, then enable it, since a cancelled deletion leaves it disabled:
 
-      aws kms enable-key --region <standby> --key-id <key>
       aws kms cancel-key-deletion --region <standby> --key-id <key>
+      aws kms enable-key --region <standby> --key-id <key>
 
-  Where the key's policy names `kms:ViaService`, let it be `ecr.<standby>.amazonaws.com`. A repository cannot change its key: make
+  In CloudFormation: `Enabled: true` of `AWS::KMS::Key`; in Terraform: `is_enabled = true` of `aws_kms_key`. Where the key's policy names `kms:ViaService`, let it be `ecr.<standby>.amazonaws.com`. A repository cannot change its key: make
   the right one in a creation template, delete the replica and copy it anew.
 references:
   - https://docs.aws.amazon.com/AmazonECR/latest/userguide/encryption-at-rest.html

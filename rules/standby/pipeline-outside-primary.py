@@ -1,5 +1,5 @@
 """
-title: What deploys to the primary can deploy to the standby without it
+title: Pipelines can deploy to the standby without the primary
 severity: high
 resource: AWS::CodePipeline::Pipeline
 across: standby

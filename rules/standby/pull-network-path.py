@@ -9,7 +9,7 @@ rationale: |
   DNS and a gateway endpoint of S3 in the subnet's route table: the layers come from a bucket of ECR. An endpoint whose
   policy was copied from the primary names that Region's repositories and bucket.
 remediation: |
-  Give the subnets a way to the registry:
+  Give the subnets a NAT gateway, or endpoints of ECR and of S3:
 
       aws ec2 create-vpc-endpoint --region <standby> --vpc-id <vpc> --vpc-endpoint-type Interface --private-dns-enabled \
         --service-name com.amazonaws.<standby>.ecr.dkr --subnet-ids <subnets> --security-group-ids <group>   # and ecr.api

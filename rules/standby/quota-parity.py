@@ -78,8 +78,8 @@ def check(twin, model, parameters):
     if have < needed:
         what = "the declared peak" if peak is not None else "the primary's"
         yield Violation(
-            f"Quota '{primary['QuotaName'] or primary.name}' is '{have}' in '{twin.pair.standby}'; "
-            f"{what} '{needed}' or more was expected.",
+            f"Quota '{primary['QuotaName'] or primary.name}' is '{have:.12g}' in '{twin.pair.standby}'; "
+            f"{what} '{needed:.12g}' or more was expected.",
             "/Value",
             (standby,),
         )

@@ -197,25 +197,24 @@ from scanner.workloads import containers, regions_that_fail_over_to
 
 
 def check(definition, model, parameters):
-    place = definition.place
+    place, name = definition.place, definition.name or definition.id
     lost = regions_that_fail_over_to(model, place, deployed=True) - {place.region}
     if not lost:
         yield NotApplicable("No other Region fails over to this one.")
         return
     yield Evidence(primary_regions=sorted(lost))
-    named = containers(definition)
-    for number, container in enumerate(named, 1):
+    for container in containers(definition):
         try:
             image = container.reference
         except InsufficientData as gap:
             reason = str(gap).rstrip(".")
             yield Undecided(
-                f"Where container '{number}' of '{len(named)}' pulls from is not known: {reason}.", container.pointer
+                f"Where container '{container}' of '{name}' pulls from is not known: {reason}.", container.pointer
             )
             continue
         if image.region in lost:
             yield Violation(
-                f"Container '{number}' of '{len(named)}' pulls '{image}'. When '{image.region}' is lost, "
-                f"'{place.region}' takes over and cannot pull it; a registry in '{place.region}' was expected.",
+                f"Container '{container}' of '{name}' pulls '{image}', which cannot be had when '{image.region}' is lost; "
+                f"a registry in '{place.region}', which takes over, was expected.",
                 container.pointer,
             )

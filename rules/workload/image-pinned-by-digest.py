@@ -1,5 +1,5 @@
 r"""
-title: What a workload runs is pinned by digest
+title: Images of workloads are pinned by digest
 severity: medium
 resource:
   - AWS::ECS::Service

@@ -8,13 +8,13 @@ rationale: |
   workloads look well only because nobody asked. It is how a service that a team started elsewhere drops out of the
   plan: Well-Architected asks for a defined recovery strategy for each workload.
 remediation: |
-  Name the Region in `regionproof.yaml`:
+  Name the Region as the primary of a pair in `regionproof.yaml`:
 
       pairs:
         - {primary: <this Region>, standby: <another Region>, dr_class: pilot-light}
 
   Where pairs follow from replication rules instead, add a rule to the standby
-  (`aws ecr put-replication-configuration`). If the workloads are not worth recovering, add an exemption that says so.
+  (`aws ecr put-replication-configuration`, `AWS::ECR::ReplicationConfiguration`, `aws_ecr_replication_configuration`). If the workloads are not worth recovering, add an exemption that says so.
 references:
   - https://docs.aws.amazon.com/wellarchitected/latest/framework/rel_planning_for_recovery_disaster_recovery.html
   - https://docs.aws.amazon.com/AmazonECR/latest/userguide/replication.html
@@ -119,7 +119,8 @@ def check(region, model, parameters):
         some = ", ".join(f"'{workload.name or workload.id}'" for workload in running[:NAMED])
         yield Evidence(workloads=len(running))
         yield Violation(
-            f"'{place}' runs '{len(running)}' workloads, among them {some}, and is in no pair: nothing takes over.",
+            f"'{place}' is in no pair, so nothing takes over what runs there, {some} ('{len(running)}' in all); a pair was "
+            "expected.",
             "/RegionName",
             tuple(running[:NAMED]),
         )

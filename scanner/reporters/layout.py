@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import re
-import textwrap
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from scanner.reporters.text import ascii_only, cut, printable
 
-_BREAKS = re.compile(r".*[/:@,.-]")
+_SEPARATORS = "@/:-,."  # of images, ARNs and digests, the best place for a break first
 _STYLES = {"bold": "1", "dim": "2", "red": "1;31", "yellow": "1;33", "cyan": "1;36", "green": "1;32"}
 _LONGEST = 2000
 NARROWEST = 48
+_NARROWEST_COLUMN = 12
 
 
 @dataclass(frozen=True)
@@ -43,30 +42,47 @@ class Page:
         return [f"{' ' * margin if at else ' ' * indent + label}{line}" for at, line in enumerate(lines)]
 
     def columns(self, rows: Sequence[Sequence[str]], indent: int, right: Iterable[int] = ()) -> list[str]:
-        """Return rows (at least one) of clean cells; the last column is wrapped to what room is left."""
+        """Return rows (at least one) of clean cells; the last column is wrapped to what room is left.
+
+        It stands below the others if hardly any is left.
+        """
         from tabulate import tabulate
 
         taken = sum(max(len(row[at]) for row in rows) + 2 for at in range(len(rows[0]) - 1))
-        cells = [[*row[:-1], "\n".join(wrap(row[-1], self.width - indent - taken))] for row in rows]
-        align = ["right" if at in set(right) else "left" for at in range(len(rows[0]))]
-        text = tabulate(cells, tablefmt="plain", disable_numparse=True, colalign=align)
-        return [f"{' ' * indent}{line}".rstrip() for line in text.splitlines()]
+        room = self.width - indent - taken
+        beside = room >= _NARROWEST_COLUMN
+        cells = [[*row[:-1], *(["\n".join(wrap(row[-1], room))] if beside else [])] for row in rows]
+        align = ["right" if at in set(right) else "left" for at in range(len(cells[0]))]
+        lines = tabulate(cells, tablefmt="plain", disable_numparse=True, colalign=align).splitlines()
+        if not beside:
+            pairs = zip(lines, (row[-1] for row in rows), strict=True)
+            lines = [line for pair in pairs for line in self._below(*pair, self.width - indent)]
+        return [f"{' ' * indent}{line}".rstrip() for line in lines]
+
+    def _below(self, line: str, cell: str, width: int) -> list[str]:
+        head = [line] if len(line) <= width else wrap(line, width)
+        return [*head, *(f"  {part}" for part in wrap(cell, width - 2))]
 
 
 def wrap(text: str, width: int) -> list[str]:
     """Return text as lines of at most `width` characters.
 
-    A word longer than a line is broken after a separator, and only where there is none, anywhere.
+    A word longer than a line begins one, and is broken after a separator; only where there is none, anywhere.
     """
-    lines = textwrap.wrap(text, width, break_long_words=False, break_on_hyphens=False)
-    return [piece for line in lines for piece in _pieces(line, width)] or [""]
+    lines = [""]
+    for word in text.split():
+        if lines[-1] and len(lines[-1]) + 1 + len(word) <= width:
+            lines[-1] += f" {word}"
+        else:
+            lines += _pieces(word, width)
+    return lines[1:] or lines
 
 
-def _pieces(line: str, width: int) -> list[str]:
+def _pieces(word: str, width: int) -> list[str]:
     found = []
-    while len(line) > width:
-        match = _BREAKS.match(line[:width])
-        at = match.end() if match else width
-        found.append(line[:at])
-        line = line[at:]
-    return [*found, line]
+    while len(word) > width:
+        ends = (word.rfind(separator, 0, width) + 1 for separator in _SEPARATORS)
+        at = next(filter(None, ends), width)
+        found.append(word[:at])
+        word = word[at:]
+    return [*found, word]

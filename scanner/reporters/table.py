@@ -13,8 +13,9 @@ from scanner import duration
 from scanner.finding import Exemption, ExemptionState, Finding, Report, RuleSummary, Severity, Status
 from scanner.model import Pair
 from scanner.recovery import DECLARED
+from scanner.reporters.causes import by_cause
 from scanner.reporters.coverage import left_out, not_enabled, reused_answers
-from scanner.reporters.layout import NARROWEST, Page
+from scanner.reporters.layout import NARROWEST, Page, wrap
 from scanner.reporters.text import cut
 
 _STYLE = {
@@ -24,8 +25,9 @@ _STYLE = {
     Severity.LOW: "cyan",
     Severity.INFO: "dim",
 }
-_LONGEST_FIX = 240
-_MOST_REASONS, _MOST_GAPS, _MOST_PAIRS, _MOST_RULES = 20, 40, 8, 3
+_LONGEST_FIX = 280
+_MOST_REASONS, _MOST_GAPS, _MOST_PAIRS = 20, 40, 8
+_MOST_PLACES, _MOST_RULES, _MOST_NAMES = 4, 12, 3
 
 
 def write(
@@ -103,7 +105,7 @@ def _failures(report: Report, page: Page) -> Iterator[str]:
     yield _title("Failures", len(open_failures), page)
     if not open_failures:
         undecided = not report.complete or any(f.status is Status.UNKNOWN for f in report.findings)
-        yield "  None in what was seen; below is what was not." if undecided else "  None."
+        yield from page.wrapped("None in what was seen; below is what was not." if undecided else "None.", 2)
     rules = {rule.id: rule for rule in report.rules}
     groups: dict[str, list[Finding]] = {}
     for finding in open_failures:
@@ -129,40 +131,53 @@ def _rule_failures(id: str, rule: RuleSummary | None, findings: Sequence[Finding
 def _first_sentence(text: str) -> str:
     """Return the first sentence of a remedy; commands and the rest are a `rules show` away."""
     paragraph = " ".join(text.strip().partition("\n\n")[0].split())
-    sentence = re.split(r"(?<=[.:;]) ", paragraph, maxsplit=1)[0].rstrip(":;")
+    sentence = re.split(r"(?<=[.]) ", paragraph, maxsplit=1)[0].rstrip(":")
     return cut(sentence if sentence.endswith(".") else f"{sentence}.", _LONGEST_FIX)
 
 
-def _rows(rows: Iterable[tuple[str, str]], page: Page) -> Iterator[str]:
+def _rows(rows: Iterable[tuple[str, str]], page: Page, indent: int = 4) -> Iterator[str]:
     """Return (name, message) rows beside each other where that needs no broken word, else below each other."""
     cleaned = [(page.clean(name), page.clean(message)) for name, message in rows]
-    room = page.width - 4 - 2 - max(len(name) for name, _ in cleaned)
+    room = page.width - indent - 2 - max(len(name) for name, _ in cleaned)
     longest_word = max((len(word) for _, message in cleaned for word in message.split()), default=0)
-    if room >= max(NARROWEST, longest_word):
-        yield from page.columns(cleaned, 4)
+    if all(len(message) <= room for _, message in cleaned) or room >= max(NARROWEST, longest_word):
+        yield from page.columns(cleaned, indent)
         return
     for name, message in cleaned:
-        yield from page.wrapped(name, 4)
-        yield from page.wrapped(message, 6)
+        yield from page.wrapped(name, indent)
+        yield from page.wrapped(message, indent + 2)
 
 
 def _unknowns(report: Report, page: Page) -> Iterator[str]:
-    reasons: dict[str, Counter[str]] = {}
-    for finding in report.findings:
-        if finding.status is Status.UNKNOWN:
-            reasons.setdefault(finding.message, Counter())[finding.rule_id] += 1
-    if not reasons:
+    causes = by_cause(report.findings)
+    if not causes:
         return
-    total = sum(rules.total() for rules in reasons.values())
-    yield _title("Unknown", total, page, "could not be decided")
-    ordered = sorted(reasons.items(), key=lambda item: (-item[1].total(), item[0]))
-    rows = [
-        (f"{rules.total()}{_times(page)}", page.clean(f"{reason} [{_some(sorted(rules))}]"))
-        for reason, rules in ordered[:_MOST_REASONS]
-    ]
-    yield from page.columns(rows, 2, right=[0])
-    if len(ordered) > _MOST_REASONS:
-        yield f"  and {_count(len(ordered) - _MOST_REASONS, 'more reason')}; the JSON report has them all"
+    yield _title("Unknown", sum(len(findings) for _, findings in causes), page, "could not be decided")
+    shown = causes[:_MOST_REASONS]
+    margin = max(len(f"{len(findings)}") for _, findings in shown)
+    for text, findings in shown:
+        label = f"{len(findings):>{margin}}{_times(page)}  "
+        yield from page.wrapped(text, 2, label)
+        yield from _undecided(findings, 2 + len(label), page)
+    if len(causes) > len(shown):
+        more = _count(len(causes) - len(shown), "more reason")
+        yield from page.wrapped(f"and {more}; the JSON report has them all", 2)
+
+
+def _undecided(findings: Sequence[Finding], indent: int, page: Page) -> Iterator[str]:
+    """Return the rules that could not decide, each with its subjects, under where these are."""
+    places: dict[str, dict[str, dict[str, None]]] = {}
+    for finding in findings:
+        rules = places.setdefault(_where(finding, page), {})
+        rules.setdefault(finding.rule_id, {})[_name(finding)] = None
+    for where, rules in sorted(places.items())[:_MOST_PLACES]:
+        yield from page.wrapped(where, indent)
+        rows = [(id, _some(sorted(names))) for id, names in sorted(rules.items())]
+        yield from _rows(rows[:_MOST_RULES], page, indent + 2)
+        if len(rows) > _MOST_RULES:
+            yield from page.wrapped(f"and {_count(len(rows) - _MOST_RULES, 'more rule')}", indent + 2)
+    if len(places) > _MOST_PLACES:
+        yield from page.wrapped(f"and in {_count(len(places) - _MOST_PLACES, 'more place')}", indent)
 
 
 def _broken(report: Report, page: Page) -> Iterator[str]:
@@ -194,7 +209,7 @@ def _gaps(report: Report, page: Page) -> Iterator[str]:
         ]
         yield from _rows(lines, page)
     if len(rows) > _MOST_GAPS:
-        yield f"  and {len(rows) - _MOST_GAPS} more; the JSON report has them all"
+        yield from page.wrapped(f"and {len(rows) - _MOST_GAPS} more; the JSON report has them all", 2)
 
 
 def _exemptions(report: Report, page: Page) -> Iterator[str]:
@@ -227,7 +242,7 @@ def _controls(report: Report, framework: str, page: Page) -> Iterator[str]:
         page.clean(known.title if known else framework), len(counted), page, "controls that rules are mapped to"
     )
     if not counted:
-        yield "  No rule that ran is mapped to a control of it."
+        yield from page.wrapped("No rule that ran is mapped to a control of it.", 2)
         return
     rows: list[Sequence[str]] = [("control", "fail", "exempted", "unknown", "pass", "n/a", "what it is called")]
     for control in counted:
@@ -286,7 +301,15 @@ def _name(finding: Finding) -> str:
 
 
 def _what(finding: Finding) -> str:
-    return f"{finding.message} ({finding.location})" if finding.location else finding.message
+    """Return what a finding says; of the places that stand above it, the Region is enough."""
+    text, standby = finding.message, finding.counterpart
+    places = {(finding.resource.account, finding.resource.region)}
+    if standby is not None:
+        places.add((standby.account or finding.resource.account, standby.region))
+    if len({region for _, region in places}) == len(places):
+        for account, region in places:
+            text = text.replace(f"'{account}/{region}'", f"'{region}'")
+    return f"{text} ({finding.location})" if finding.location else text
 
 
 def _worst(findings: Sequence[Finding]) -> Severity:
@@ -297,14 +320,15 @@ def _errors(errors: Sequence[tuple[str, int]]) -> str:
     return ", ".join(f"{code} ({_count(count, 'time')})" for code, count in sorted(errors)) or "not read"
 
 
-def _some(rules: Sequence[str]) -> str:
-    more = f" and {len(rules) - _MOST_RULES} more" if len(rules) > _MOST_RULES else ""
-    return f"{', '.join(rules[:_MOST_RULES])}{more}"
+def _some(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
+    return f"{', '.join(names[:_MOST_NAMES])}{more}"
 
 
 def _title(name: str, count: int, page: Page, about: str = "") -> str:
-    text = f"{name} ({count}{f' {about}' if about else ''})"
-    return page.styled(f"{text} {page.sign('─', '-') * max(page.width - len(text) - 1, 3)}", "bold")
+    *lines, last = wrap(f"{name} ({count}{f' {about}' if about else ''})", page.width)
+    rest = page.sign("─", "-") * (page.width - len(last) - 1)
+    return page.styled("\n".join([*lines, f"{last} {rest}".rstrip()]), "bold")
 
 
 def _times(page: Page) -> str:
