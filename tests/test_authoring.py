@@ -150,6 +150,7 @@ def test_a_rule_in_no_fixture_is_named(run, pack):
         ("findings: [", "expected.yaml:2:1: "),
         ("findings: [{rule: team-immutable-tags}]", "expected.yaml:1: 'resource' is a required property"),
         ("findings:\n  - {rule: team-immutable-tag, resource: '*'}", "expected.yaml:2: no rule 'team-immutable-tag'"),
+        ("", "expected.yaml: the file is empty"),
         ("findings: []\nmore: 1", "'more' was unexpected"),
         ("as_of: tomorrow\nfindings: []", "expected.yaml:1: 'tomorrow' does not match"),
     ],
@@ -158,6 +159,13 @@ def test_an_expectation_that_cannot_be_meant_is_refused_with_its_line(run, pack,
     (pack / "tests" / "mutable" / "expected.yaml").write_text(text)
     code, _, err = run("rules", "test", "pack")
     assert (code, message in err) == (2, True), err
+
+
+def test_a_fixture_that_expects_nothing_said_is_not_passed_over(run, pack):
+    (pack / "tests" / "mutable" / "expected.yaml").rename(pack / "tests" / "mutable" / "expected.yml")
+    (pack / "tests" / "__pycache__").mkdir()
+    code, _, err = run("rules", "test", "pack")
+    assert (code, "pack/tests/mutable: a fixture without expected.yaml" in err) == (2, True), err
 
 
 def test_a_fixture_with_nothing_to_scan_is_refused(run, pack):
