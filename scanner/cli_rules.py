@@ -42,7 +42,7 @@ def show(id: str, rule_paths: tuple[str, ...], no_python_rules: bool) -> int:
     loaded = console.load_rules(rule_paths, python=not no_python_rules)
     found = next((rule for rule in loaded if rule.id == id), None)
     if found is None:
-        raise UsageError(f"no rule '{id}'", console.near(id, [rule.id for rule in loaded]))
+        raise UsageError(f"no rule '{id}'", console.near_rule(id, [rule.id for rule in loaded]))
     click.echo(console.printable(rule_page(found)), nl=False)
     return OK
 
