@@ -34,6 +34,17 @@ def test_a_draft_loads_and_its_examples_hold(run, tmp_path, name, more):
     assert rule.id == f"team-{name}"
 
 
+def test_rules_that_the_configuration_names_are_listed_and_shown(run, tmp_path):
+    """A report says `regionproof rules show ID` of each rule that failed; that has to work."""
+    run("rules", "new", "team/mine", "--rules", "ours")
+    assert run("rules", "show", "team-mine")[0] == 2
+    (tmp_path / "regionproof.yaml").write_text("version: 1\nrules: {paths: [ours]}\n")
+    assert "  team-mine " in run("rules", "list")[1]
+    for more in ([], ["--rules", "ours"]):
+        assert run("rules", "show", "team-mine", *more)[1].startswith("# team-mine\n")
+    assert "team-mine" not in run("rules", "list", "--config", tmp_path / "other.yaml")[1]
+
+
 def test_a_draft_never_takes_the_place_of_a_rule(run, tmp_path):
     run("rules", "new", "team/mine", "--rules", "pack")
     before = (tmp_path / "pack" / "team" / "mine.yaml").read_bytes()
