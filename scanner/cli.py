@@ -139,7 +139,7 @@ def scan(
 @cli.command()
 @click.argument("name")
 def schema(name: str) -> int:
-    """Print a JSON Schema: report, config, rule, fixture, snapshot, faults."""
+    """Print a JSON Schema: report, config, evidence, rule, fixture, snapshot, faults."""
     from scanner.assets import asset
 
     names = sorted(entry.name.removesuffix(".json") for entry in asset("schemas").iterdir() if entry.is_file())
@@ -179,23 +179,12 @@ def _scan(
 ) -> Report:
     from dataclasses import replace
 
-    from scanner.engine import selected, unmatched
     from scanner.scan import scan as scan_paths
 
-    rules = console.load_rules([*config.rule_paths, *rule_paths], python=python)
     config = replace(
         config, select=console.split(select) or config.select, ignore=config.ignore + console.split(ignore)
     )
-    named = {
-        "--select or rules.select": config.select,
-        "--ignore or rules.ignore": config.ignore,
-        "rules.severity": config.severity,
-        "rules.parameters": config.parameters,
-        "exemptions": [exemption.rule for exemption in config.exemptions],
-    }
-    for where, pattern in unmatched(named, rules):
-        raise UsageError(f"{where}: no rule '{pattern}'", console.near(pattern, [rule.id for rule in rules]))
-    return scan_paths(paths, selected(rules, config), config, now)
+    return scan_paths(paths, console.chosen_rules(config, rule_paths, python=python), config, now)
 
 
 def _write(

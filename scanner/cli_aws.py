@@ -67,7 +67,7 @@ def collect(
     if whole and accounts:
         raise UsageError("--organization and --accounts exclude each other", "Leave one of them out.")
     config = console.read_config(config_path)
-    rules = _enabled(config, rule_paths, python=not no_python_rules)
+    rules = console.chosen_rules(config, rule_paths, python=not no_python_rules)
     asked: dict[str, Any] = {
         "organization": config.organization,
         "role_name": role_name,
@@ -170,7 +170,7 @@ def permissions(
         external_id or entry.external_id,
         bool(entry.session_tags),
     )
-    needed = None if services else _needed(_enabled(config, rule_paths, python=not no_python_rules))
+    needed = None if services else _needed(console.chosen_rules(config, rule_paths, python=not no_python_rules))
     policies = iam.member(iam.actions(needed, console.listed(services)))
     if format == "terraform":
         text = terraform.configuration(role, policies)
@@ -202,12 +202,6 @@ def _dry_run(rules: Sequence[Rule], scope: Scope, profile: str | None, endpoint_
     found = find(sessions, console.now, **asked)
     click.echo(text(found, asked["needed"], rules, scope, console.width()), nl=False)
     return OK
-
-
-def _enabled(config: Config, rule_paths: Sequence[str], *, python: bool) -> list[Rule]:
-    from scanner.engine import selected
-
-    return selected(console.load_rules([*config.rule_paths, *rule_paths], python=python), config)
 
 
 def _needed(rules: Sequence[Rule]) -> frozenset[str]:

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from scanner import console
 from scanner.errors import UsageError
+
+if TYPE_CHECKING:
+    from scanner.rule import Rule
 
 OK, FINDINGS = 0, 1
 
@@ -19,10 +24,11 @@ def rules() -> None:
 
 
 @rules.command(name="list")
+@console.config_option
 @console.rules_options
-def list_rules(rule_paths: tuple[str, ...], no_python_rules: bool) -> int:
+def list_rules(config_path: str | None, rule_paths: tuple[str, ...], no_python_rules: bool) -> int:
     """List the rules by group: id, severity, title; those marked with * run only when they are selected."""
-    loaded = console.load_rules(rule_paths, python=not no_python_rules)
+    loaded = _loaded(config_path, rule_paths, python=not no_python_rules)
     width = max(len(rule.id) for rule in loaded)
     for group, members in itertools.groupby(loaded, key=lambda rule: rule.group):
         click.echo(group)
@@ -34,17 +40,24 @@ def list_rules(rule_paths: tuple[str, ...], no_python_rules: bool) -> int:
 
 @rules.command()
 @click.argument("id")
+@console.config_option
 @console.rules_options
-def show(id: str, rule_paths: tuple[str, ...], no_python_rules: bool) -> int:
+def show(id: str, config_path: str | None, rule_paths: tuple[str, ...], no_python_rules: bool) -> int:
     """Explain a rule: why, how it is judged, what it reads, how to fix it, examples with what they give."""
     from scanner.docs import rule_page
 
-    loaded = console.load_rules(rule_paths, python=not no_python_rules)
+    loaded = _loaded(config_path, rule_paths, python=not no_python_rules)
     found = next((rule for rule in loaded if rule.id == id), None)
     if found is None:
-        raise UsageError(f"no rule '{id}'", console.near(id, [rule.id for rule in loaded]))
+        raise UsageError(f"no rule '{id}'", console.near_rule(id, [rule.id for rule in loaded]))
     click.echo(console.printable(rule_page(found)), nl=False)
     return OK
+
+
+def _loaded(config_path: str | None, folders: Sequence[str], *, python: bool) -> list[Rule]:
+    """Return every rule that a scan here would know of, those of `rules.paths` among them."""
+    configured = console.read_config(config_path).rule_paths
+    return console.load_rules(list(dict.fromkeys([*configured, *folders])), python=python)
 
 
 @rules.command(name="test")

@@ -133,6 +133,19 @@ def pair(entry: Mapping[str, Any]) -> Pair:
     )
 
 
+def _pairs(document: Document, path: str) -> Iterator[Pair]:
+    for number, entry in enumerate(document.value.get("pairs", ())):
+        found = pair(entry)
+        alike = found.primary.account is None or found.primary.account == found.standby.account
+        if alike and found.primary.region == found.standby.region:
+            raise ConfigError(
+                f"{at(document, path, ['pairs', number])}: pairs.{number}: "
+                f"'{found.primary.region}' cannot be its own standby",
+                "Name the Region that takes over when the primary is lost.",
+            )
+        yield found
+
+
 def _place(value: str | Mapping[str, str]) -> Place:
     return Place(None, value) if isinstance(value, str) else Place(value.get("account"), value["region"])
 
@@ -148,7 +161,7 @@ def _config(document: Document, path: str, sha256: str) -> Config:
         accounts=tuple(value.get("accounts", ())),
         regions=tuple(value.get("regions", ())),
         organization=_organization(document, path) if "organization" in value else None,
-        pairs=tuple(pair(entry) for entry in value["pairs"]) if value.get("pairs") else None,
+        pairs=tuple(_pairs(document, path)) or None,
         repositories=tuple(scope.get("repositories", ())),
         rule_paths=tuple(str(Path(path).parent / folder) for folder in rules.get("paths", ())),
         select=tuple(rules.get("select", ())),

@@ -26,6 +26,33 @@ def validate(document: Document, name: str, path: str) -> None:
         raise _explained(errors[0], document, name, path)
 
 
+def message(error: Any) -> str:
+    """Return what jsonschema found wrong in the words of YAML, not in those of Python or JSON Schema."""
+    if error.validator == "format":
+        return f"'{error.instance}' is not a {error.schema['format']}"
+    if error.validator == "type" and error.validator_value in _TYPES:
+        if error.instance is None and not error.absolute_path:
+            return "the file is empty"
+        return f"{_TYPES[error.validator_value]} was expected, not {_what(error.instance)}"
+    return str(error.message)
+
+
+_TYPES = {
+    "object": "a mapping of keys",
+    "array": "a list",
+    "string": "text",
+    "integer": "a whole number",
+    "number": "a number",
+    "boolean": "true or false",
+}
+
+
+def _what(value: object) -> str:
+    if value is None or isinstance(value, list | dict):
+        return {type(None): "nothing", list: "a list", dict: "a mapping"}[type(value)]
+    return f"'{value}'" if isinstance(value, str) else str(value).lower() if isinstance(value, bool) else str(value)
+
+
 def _order(error: Any) -> tuple[list[str], bool]:
     """Put a key that nobody knows before one that is missing: it is the reason."""
     return list(map(str, error.absolute_path)), error.validator != "additionalProperties"
@@ -52,6 +79,5 @@ def _explained(error: Any, document: Document, name: str, path: str) -> ConfigEr
         hint = f"Did you mean '{near[0]}'?" if near else f"Known keys here: {', '.join(known)}."
         return ConfigError(f"{at(document, path, [*parts, key])}: unknown key '{key}'", hint)
     where = ".".join(map(str, parts))
-    message = f"'{error.instance}' is not a {error.schema['format']}" if error.validator == "format" else error.message
     hint = error.schema.get("description", "") or f"`regionproof schema {name}` describes the file."
-    return ConfigError(f"{at(document, path, parts)}: {where + ': ' if where else ''}{message}", hint)
+    return ConfigError(f"{at(document, path, parts)}: {where + ': ' if where else ''}{message(error)}", hint)

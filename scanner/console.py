@@ -48,13 +48,36 @@ def read_config(path: str | None) -> Config:
 
 def load_rules(folders: Sequence[str], *, python: bool = True) -> list[Rule]:
     """Return the built-in rules, those of installed packs and those of folders; raise `UsageError` or `RuleError`."""
+    from scanner.header import files
     from scanner.packs import installed
     from scanner.rule import load_rules
 
+    where = "Rules live in FOLDER/<group>/<name>.yaml or .py."
     for folder in folders:
         if not Path(folder).is_dir():
-            raise UsageError(f"{folder}: no such folder of rules", "Rules live in FOLDER/<group>/<name>.yaml or .py.")
+            raise UsageError(f"{folder}: no such folder of rules", where)
+        if not any(files(Path(folder), python=python)):
+            raise UsageError(f"{folder}: no rules in this folder", where)
     return load_rules([*installed(), *map(Path, folders)], python=python)
+
+
+def chosen_rules(config: Config, folders: Sequence[str], *, python: bool) -> list[Rule]:
+    """Return the rules that a configuration enables; raise `UsageError` for a name in it that no rule has."""
+    from scanner.engine import selected, unmatched
+
+    rules = load_rules([*config.rule_paths, *folders], python=python)
+    ids = [rule.id for rule in rules]
+    patterns = {"--select or rules.select": config.select, "--ignore or rules.ignore": config.ignore}
+    for where, pattern in unmatched(patterns, rules):
+        groups = dict.fromkeys(rule.group for rule in rules)
+        raise UsageError(f"{where}: no rule '{pattern}'", near_rule(pattern, [*groups, *ids]))
+    exempted = [exemption.rule for exemption in config.exemptions]
+    exact = {"rules.severity": config.severity, "rules.parameters": config.parameters, "exemptions": exempted}
+    for where, names in exact.items():
+        for name in names:
+            if name not in ids:
+                raise UsageError(f"{where}: no rule '{name}'", near_rule(name, ids))
+    return selected(rules, config)
 
 
 def regions(config: Config) -> tuple[str, ...]:
@@ -92,6 +115,14 @@ def near(word: str, known: Sequence[str]) -> str:
 
     near = difflib.get_close_matches(word, known, n=1)
     return f"Did you mean '{near[0]}'?" if near else f"Known: {', '.join(known)}."
+
+
+def near_rule(word: str, known: Sequence[str]) -> str:
+    """Return the hint for a word that names no rule; there are too many to name them all."""
+    import difflib
+
+    near = difflib.get_close_matches(word, known, n=1) or [id for id in known if id.startswith(word)]
+    return f"Did you mean '{near[0]}'?" if near else "`regionproof rules list` names them."
 
 
 def complain(message: str, hint: str) -> None:

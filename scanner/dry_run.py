@@ -45,14 +45,15 @@ def _places(found: Found) -> Iterator[tuple[str, str]]:
 
 def _rows(
     target: Target, asked: Sequence[tuple[str, Ask]], rules: Sequence[Rule], scope: Scope
-) -> list[tuple[str, str, str]]:
-    rows = [("operation", "requests", "for")]
+) -> list[tuple[str, str]]:
+    rows = [("operation", "requests, and what for")]
     for service, ask in asked:
         often = f"1 per {ask.per}" if ask.per else str(_times(target, service, ask))
         if ask.stage is Stage.IMAGES and not scope.whole:
             often += " in scope or in use" if scope.every else " in use"
         reasons = [rule.id for rule in rules if ask in needs.asks(service, rule.needs)]
-        rows.append((f"{service}:{ask.operation}", f"{often}, paged" if ask.paged else often, _why(reasons, rules)))
+        often += ", paged" if ask.paged else ""
+        rows.append((f"{service}:{ask.operation}", f"{often}; {_why(reasons, rules)}"))
     return rows
 
 
@@ -63,7 +64,7 @@ def _times(target: Target, service: str, ask: Ask) -> int:
 
 def _why(reasons: Sequence[str], rules: Sequence[Rule]) -> str:
     if not reasons:
-        return "no enabled rule, but --services"
+        return "for no enabled rule, but --services"
     if len(reasons) == len(rules):
-        return "every enabled rule"
-    return ", ".join(reasons[:2]) + (f" and {len(reasons) - 2} more" if len(reasons) > 2 else "")
+        return "for every enabled rule"
+    return "for " + ", ".join(reasons[:2]) + (f" and {len(reasons) - 2} more" if len(reasons) > 2 else "")

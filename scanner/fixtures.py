@@ -14,7 +14,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
-from scanner import config
+from scanner import config, conformity
 from scanner.assets import schema
 from scanner.documents import Document, load, pointer
 from scanner.engine import selected
@@ -68,7 +68,19 @@ def find(path: Path) -> Pack:
     for rule in rules:
         if (other := taken.setdefault(rule.id, rule)) is not rule:
             raise RuleError(f"{rule.path}: rule id '{rule.id}' is taken by {other.path}", "Rename the file.")
-    return Pack(rules, tuple(sorted(file.parent for file in path.glob(f"{TESTS}/*/{EXPECTED}"))))
+    return Pack(rules, tuple(_cases(path)))
+
+
+def _cases(pack: Path) -> Iterator[Path]:
+    for case in sorted(pack.glob(f"{TESTS}/*/")):
+        if case.name.startswith((".", "_")):
+            continue
+        if not (case / EXPECTED).is_file():
+            raise UsageError(
+                f"{case}: a fixture without {EXPECTED}",
+                "`regionproof schema fixture` describes the file that it needs.",
+            )
+        yield case
 
 
 def problems(case: Path, rules: Sequence[Rule]) -> Iterator[str]:
@@ -123,7 +135,9 @@ def _read(file: Path, rules: Sequence[Rule]) -> tuple[datetime, list[_Expected]]
     errors = sorted(Draft202012Validator(schema("fixture")).iter_errors(document.value), key=lambda e: str(e.path))
     if errors:
         where = _place(document, file, *errors[0].absolute_path)
-        raise UsageError(f"{where}: {errors[0].message}", "`regionproof schema fixture` describes the file.")
+        raise UsageError(
+            f"{where}: {conformity.message(errors[0])}", "`regionproof schema fixture` describes the file."
+        )
     expected = [_expected(document, file, number) for number in range(len(document.value["findings"]))]
     known = {rule.id for rule in rules}
     for one in expected:

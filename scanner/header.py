@@ -47,6 +47,8 @@ def files(pack: Traversable, *, python: bool) -> Iterator[RuleFile]:
             continue
         for file in _entries(group):
             stem, _, suffix = file.name.rpartition(".")
+            if suffix == "yml":
+                raise RuleError(f"{file}:1: a rule's file ends in .yaml or .py", "Rename the file.")
             if suffix not in ("yaml", "py"):
                 continue
             if suffix == "py" and not python:

@@ -18,6 +18,7 @@ from typing import Any
 
 from scanner import code, duration, header
 from scanner.assets import asset, schema
+from scanner.conformity import message
 from scanner.errors import RuleError
 from scanner.expressions import Expression, ExpressionError, truth
 from scanner.finding import RuleSummary, Severity
@@ -284,4 +285,4 @@ def _schema_problem(definition: Mapping[str, Any], value: Any) -> tuple[list[str
         return None
     at = list(worst.absolute_path)
     place = "/".join(map(str, at))
-    return at, f"{place}: {worst.message}" if place else worst.message
+    return at, f"{place}: {message(worst)}" if place else message(worst)

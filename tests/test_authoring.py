@@ -34,6 +34,17 @@ def test_a_draft_loads_and_its_examples_hold(run, tmp_path, name, more):
     assert rule.id == f"team-{name}"
 
 
+def test_rules_that_the_configuration_names_are_listed_and_shown(run, tmp_path):
+    """A report says `regionproof rules show ID` of each rule that failed; that has to work."""
+    run("rules", "new", "team/mine", "--rules", "ours")
+    assert run("rules", "show", "team-mine")[0] == 2
+    (tmp_path / "regionproof.yaml").write_text("version: 1\nrules: {paths: [ours]}\n")
+    assert "  team-mine " in run("rules", "list")[1]
+    for more in ([], ["--rules", "ours"]):
+        assert run("rules", "show", "team-mine", *more)[1].startswith("# team-mine\n")
+    assert "team-mine" not in run("rules", "list", "--config", tmp_path / "other.yaml")[1]
+
+
 def test_a_draft_never_takes_the_place_of_a_rule(run, tmp_path):
     run("rules", "new", "team/mine", "--rules", "pack")
     before = (tmp_path / "pack" / "team" / "mine.yaml").read_bytes()
@@ -150,6 +161,7 @@ def test_a_rule_in_no_fixture_is_named(run, pack):
         ("findings: [", "expected.yaml:2:1: "),
         ("findings: [{rule: team-immutable-tags}]", "expected.yaml:1: 'resource' is a required property"),
         ("findings:\n  - {rule: team-immutable-tag, resource: '*'}", "expected.yaml:2: no rule 'team-immutable-tag'"),
+        ("", "expected.yaml: the file is empty"),
         ("findings: []\nmore: 1", "'more' was unexpected"),
         ("as_of: tomorrow\nfindings: []", "expected.yaml:1: 'tomorrow' does not match"),
     ],
@@ -158,6 +170,13 @@ def test_an_expectation_that_cannot_be_meant_is_refused_with_its_line(run, pack,
     (pack / "tests" / "mutable" / "expected.yaml").write_text(text)
     code, _, err = run("rules", "test", "pack")
     assert (code, message in err) == (2, True), err
+
+
+def test_a_fixture_that_expects_nothing_said_is_not_passed_over(run, pack):
+    (pack / "tests" / "mutable" / "expected.yaml").rename(pack / "tests" / "mutable" / "expected.yml")
+    (pack / "tests" / "__pycache__").mkdir()
+    code, _, err = run("rules", "test", "pack")
+    assert (code, "pack/tests/mutable: a fixture without expected.yaml" in err) == (2, True), err
 
 
 def test_a_fixture_with_nothing_to_scan_is_refused(run, pack):

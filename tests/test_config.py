@@ -85,7 +85,7 @@ def test_places_of_templates(written):
         ("version: 1\nversion: 1\n", ":2:1: duplicate key 'version'", ""),
         ("version: 2\n", ":1: version: 1 was expected", "version"),
         ("accounts: []\n", "'version' is a required property", ""),
-        ("version: 1\naccounts: [111122223333]\n", ":2: accounts.0: 111122223333 is not of type 'string'", "quotes"),
+        ("version: 1\naccounts: [111122223333]\n", ":2: accounts.0: text was expected, not 111122223333", "quotes"),
         ("version: 1\nregions: [us-east]\n", ":2: regions.0: 'us-east'", "Region such as"),
         (
             "version: 1\npairs: [{primary: us-east-1, standby: us-west-2, rpo: soon}]\n",
@@ -98,6 +98,22 @@ def test_places_of_templates(written):
             "YYYY-MM-DD",
         ),
         ("version: 1\nexemptions: [{rule: a, resource: b, reason: c, owner: d}]\n", "'expires' is a required", ""),
+        (
+            "version: 1\npairs:\n  - {primary: us-east-1, standby: us-west-2}\n"
+            "  - {primary: us-west-2, standby: us-west-2}\n",
+            ":4: pairs.1: 'us-west-2' cannot be its own standby",
+            "takes over",
+        ),
+        (
+            "version: 1\npairs: [{primary: {account: '111122223333', region: us-east-1}, "
+            "standby: {account: '111122223333', region: us-east-1}}]\n",
+            ":2: pairs.0: 'us-east-1' cannot be its own standby",
+            "takes over",
+        ),
+        ("", "regionproof.yaml: the file is empty", "schema config"),
+        ("- version: 1\n", ":1: a mapping of keys was expected, not a list", "schema config"),
+        ("version: 1\nrules: {select: security}\n", ":2: rules.select: a list was expected, not 'security'", "Only"),
+        ("version: 1\nscope:\n  repositories:\n", ":3: scope.repositories: a list was expected, not nothing", ""),
         ("version: 1\n\tregions: []\n", ":2:1:", ""),
         ("version: !!python/object:os.system 1\n", "unknown tag", ""),
         ("version: 1\nrules: {severity: {a: urgent}}\n", "rules.severity.a: 'urgent' is not one of", ""),

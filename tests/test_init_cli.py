@@ -43,6 +43,11 @@ def run(stub, capsys):
     return call
 
 
+def enabling(folder, *rules, more=""):
+    """Write a configuration that enables some rules, so that no test depends on how many there are."""
+    (folder / "regionproof.yaml").write_text(f"version: 1\nrules: {{select: [{', '.join(rules)}]}}\n{more}\n")
+
+
 def answering(operation, parameters):
     told = {"ecr:DescribeRegistry": {"registryId": ACCOUNT, "replicationConfiguration": RULES}}
     return {**told, "organizations:ListAccounts": MEMBERS}.get(operation)
@@ -88,35 +93,42 @@ def test_a_draft_never_takes_the_place_of_a_file(stub, run, tmp_path):
 
 def test_a_dry_run_prints_the_plan_and_asks_for_nothing_else(stub, run, tmp_path, monkeypatch):
     monkeypatch.setenv("COLUMNS", "120")
+    enabling(tmp_path, "registry-replication-to-standby", "repository-images-replicated")
     code, out, _ = run("collect", "--dry-run", "--regions", "us-east-1,us-west-2")
     rows = {line.split()[0]: " ".join(line.split()[1:]) for line in out.splitlines() if line.strip()}
     assert code == 0
     assert rows[ACCOUNT] == "us-east-1, us-west-2"
-    assert rows["ecr:DescribeRegistry"] == "1 every enabled rule"
-    assert rows["ecr:GetAccountSetting"] == "3 every enabled rule"
-    assert rows["ecr:GetRepositoryPolicy"].startswith("1 per repository ")
-    assert rows["ecr:DescribeImages"].startswith("1 per repository, paged ")
+    assert rows["ecr:DescribeRegistry"] == "1; for every enabled rule"
+    assert rows["ecr:GetAccountSetting"] == "3; for every enabled rule"
+    assert rows["ecr:GetRepositoryPolicy"].startswith("1 per repository; for ")
+    assert rows["ecr:DescribeImages"].startswith("1 per repository, paged; for ")
     assert "eks:ListAddons" not in rows
-    assert "17 x 2 = 34 requests are known beforehand" in out
+    assert "12 x 2 = 24 requests are known beforehand" in out
     assert {operation for operation, _ in stub.asked} <= ASKED_FIRST
-    assert list(tmp_path.iterdir()) == []
+    assert [entry.name for entry in tmp_path.iterdir()] == ["regionproof.yaml"]
 
 
 @pytest.mark.parametrize(
-    ("rules", "often", "why"),
+    ("rule", "scope", "often", "why"),
     [
         (
+            "repository-images-replicated",
             "scope: {repositories: ['prod/*']}",
-            "1 per repository in scope or in use, paged ",
+            "1 per repository in scope or in use, paged; ",
             "not in scope.repositories",
         ),
-        ("rules: {select: [image]}", "1 per repository in use, paged ", "no enabled rule reads the images of all"),
-        ("rules: {select: [eks]}", "", ""),
+        (
+            "image-running-digest-in-standby",
+            "",
+            "1 per repository in use, paged; ",
+            "no enabled rule reads the images of all",
+        ),
+        ("standby-stack-healthy", "", "", ""),
     ],
 )
-def test_a_dry_run_says_whose_images_are_left_out(stub, run, tmp_path, monkeypatch, rules, often, why):
+def test_a_dry_run_says_whose_images_are_left_out(stub, run, tmp_path, monkeypatch, rule, scope, often, why):
     monkeypatch.setenv("COLUMNS", "200")
-    (tmp_path / "regionproof.yaml").write_text(f"version: 1\n{rules}\n")
+    enabling(tmp_path, rule, more=scope)
     _, out, _ = run("collect", "--dry-run", "--regions", "us-east-1")
     rows = {line.split()[0]: " ".join(line.split()[1:]) for line in out.splitlines() if line.strip()}
     assert rows.get("ecr:DescribeImages", "").startswith(often)
@@ -124,20 +136,53 @@ def test_a_dry_run_says_whose_images_are_left_out(stub, run, tmp_path, monkeypat
     assert why in out
 
 
-def test_a_dry_run_of_named_services_says_what_no_rule_needs(stub, run, monkeypatch):
+def test_a_dry_run_of_named_services_says_what_no_rule_needs(stub, run, tmp_path, monkeypatch):
     monkeypatch.setenv("COLUMNS", "120")
+    enabling(tmp_path, "registry-replication-to-standby")
     _, out, _ = run("collect", "--dry-run", "--regions", "us-east-1", "--services", "eks,kms")
     assert "kms:ListKeys" in out
     assert "no enabled rule, but --services" in out
     assert "ecr:" not in out
 
 
-def test_collecting_asks_for_what_the_rules_need(stub, run):
+@pytest.mark.parametrize("width", [80, 100])
+def test_a_dry_run_of_all_services_fits_the_terminal(stub, run, monkeypatch, width):
+    monkeypatch.setenv("COLUMNS", str(width))
+    services = "events,ecs,lambda,cloudformation,ec2,codepipeline,s3,arc-region-switch,ecr,iam"
+    _, out, _ = run("collect", "--dry-run", "--regions", "us-east-1", "--services", services)
+    _, _, table = out.partition("what for\n")
+    assert "iam:GetRolePolicy" in table
+    assert max(map(len, out.splitlines())) <= width
+    rows = [line for line in table.splitlines() if line.startswith("  ")]
+    assert len(rows) < 4 * sum(":" in row for row in rows), "the last column has no room"
+
+
+@pytest.mark.parametrize("command", ["collect -o s", "collect --dry-run", "permissions"])
+@pytest.mark.parametrize(
+    ("rules", "message"),
+    [
+        ("{select: [registri]}", "rules.select: no rule 'registri'\n  Did you mean 'registry'?"),
+        ("{ignore: [image-runs]}", "rules.ignore: no rule 'image-runs'\n  Did you mean 'image'?"),
+        ("{severity: {image: low}}", "rules.severity: no rule 'image'\n  Did you mean 'image-"),
+        ("{parameters: {nonsense: {a: 1}}}", "rules.parameters: no rule 'nonsense'\n  `regionproof rules list`"),
+    ],
+)
+def test_what_names_no_rule_is_refused_before_anything_is_asked(stub, capsys, tmp_path, command, rules, message):
+    (tmp_path / "regionproof.yaml").write_text(f"version: 1\nrules: {rules}\n")
+    with pytest.raises(SystemExit) as stop:
+        main(command.split() + ["--endpoint-url", stub.url] * command.startswith("collect"))
+    done = capsys.readouterr()
+    assert (stop.value.code, done.out, stub.asked) == (2, "", [])
+    assert message in done.err
+
+
+def test_collecting_asks_for_what_the_rules_need(stub, run, tmp_path):
+    enabling(tmp_path, "image-running-digest-in-standby")
     code, _, _ = run("collect", "-o", "s", "--regions", "us-east-1")
     assert code == 0
     assert stub.count("eks:DescribeCluster") == 1
     assert stub.count("eks:ListAddons") == 0
-    allowed = actions(frozenset().union(*(rule.needs for rule in load_rules())))
+    allowed = actions(next(rule.needs for rule in load_rules() if rule.id == "image-running-digest-in-standby"))
     assert {operation for operation, _ in stub.asked} - {"sts:GetCallerIdentity"} <= set(allowed)  # that needs no leave
     assert {operation.partition(":")[0] for operation, _ in stub.asked} <= {
         "sts",

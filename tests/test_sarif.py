@@ -14,7 +14,7 @@ import reports
 import sarif_om as om
 import validation
 
-from scanner.finding import BrokenRule, Coverage, Finding, Report, Severity, Status
+from scanner.finding import BrokenRule, Coverage, ExemptionState, Finding, Report, Severity, Status
 from scanner.model import Location
 from scanner.reporters import REPORTERS
 from scanner.reporters.sarif_anchor import encoded, in_file, synthetic_path
@@ -335,6 +335,12 @@ def test_a_rule_that_failed_is_named_and_the_run_was_successful():
 def test_exemptions_that_do_nothing_are_said():
     notices = runs(reports.sample())[0]["invocations"][0]["toolConfigurationNotifications"]
     assert [notice["descriptor"]["id"] for notice in notices] == ["exemption-unused", "exemption-expired"]
+    assert notices[0]["message"]["text"].endswith("matches no failing finding.")
+    report = reports.sample()
+    (unused,) = (exemption for exemption, state in report.exemptions if state is ExemptionState.UNUSED)
+    rules = tuple(rule for rule in report.rules if rule.id != unused.rule)
+    notices = runs(replace(report, rules=rules, findings=()))[0]["invocations"][0]["toolConfigurationNotifications"]
+    assert notices[0]["message"]["text"].endswith("is about a rule that did not run.")
 
 
 def test_gaps_become_one_failure_an_account_region_and_service():

@@ -5,13 +5,14 @@ from __future__ import annotations
 import io
 import re
 from dataclasses import replace
+from datetime import date
 
 import pytest
 import reports
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scanner.finding import BrokenRule, Coverage, Finding, Report, Severity, Status
+from scanner.finding import BrokenRule, Coverage, Exemption, ExemptionState, Finding, Report, Severity, Status
 from scanner.model import Place, Resource, guard
 from scanner.reporters import REPORTERS
 from scanner.reporters.causes import cause
@@ -210,6 +211,13 @@ def test_many_gaps_are_cut_and_said_to_be():
     text = written(replace(reports.nothing(), coverage=rows))
     assert "and 10 more; the JSON report has them all" in text
     assert "incomplete: 50 of 50 operations were not answered in full" in flat(text)
+
+
+def test_an_exemption_of_a_rule_that_did_not_run_is_not_called_unmatched():
+    unused = Exemption("other-rule", "*", "Later", "me", date(2099, 1, 1))
+    report = replace(reports.sample(), exemptions=((unused, ExemptionState.UNUSED),))
+    (line,) = section(written(report, width=200), "Exemptions").splitlines()[1:]
+    assert line == "  unused   other-rule for *: no rule of this name ran, until 2099-01-01 (me: Later)"
 
 
 def test_exemptions_are_one_line_each_those_that_do_nothing_first():

@@ -744,9 +744,9 @@ def test_the_organization_block_is_read(written):
     [
         ("role_nmae: R", ":3: unknown key 'role_nmae'", "Did you mean 'role_name'?"),
         ("role_name: a/b", ":3: organization.role_name: 'a/b'", "without its path"),
-        ("external_id: 42", ":3: organization.external_id: 42 is not of type 'string'", "as text"),
+        ("external_id: 42", ":3: organization.external_id: text was expected, not 42", "as text"),
         ("external_id: a b", ":3: organization.external_id", "external id"),
-        ("session_tags: {cost: 7}", ":3: organization.session_tags.cost: 7 is not of type", "quotes"),
+        ("session_tags: {cost: 7}", ":3: organization.session_tags.cost: text was expected, not 7", "quotes"),
         ("session_tags: [a]", ":3: organization.session_tags", "key to value"),
         ("session_policy: policy.json", ":3: organization.session_policy", "IAM policy"),
         ("session_policy: {Statement: []}", ":3: organization.session_policy: 'Version' is a required", "Version"),

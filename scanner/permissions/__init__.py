@@ -57,7 +57,9 @@ def actions(needed: Collection[str] | None, services: Sequence[str] = ()) -> tup
     """Return the IAM actions of what is asked for the types `needed`, of `services` only if there are any; sorted."""
     unknown = sorted(set(services) - set(COLLECTORS))
     if unknown:
-        raise UsageError(f"'{unknown[0]}' is not a service that is collected", f"Known are {', '.join(COLLECTORS)}.")
+        raise UsageError(
+            f"'{unknown[0]}' is not a service that is collected", f"Known are {', '.join(sorted(COLLECTORS))}."
+        )
     found = {
         action
         for service in services or needs.services(needed)

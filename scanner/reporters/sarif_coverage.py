@@ -179,7 +179,9 @@ def _exemption_notifications(report: Report) -> Iterator[om.Notification]:
         if state is ExemptionState.ACTIVE:
             continue
         expired = state is ExemptionState.EXPIRED
-        what = f"expired on '{exemption.expires.isoformat()}'" if expired else "matches no failing finding"
+        ran = any(rule.id == exemption.rule for rule in report.rules)
+        unused = "matches no failing finding" if ran else "is about a rule that did not run"
+        what = f"expired on '{exemption.expires.isoformat()}'" if expired else unused
         text = f"The exemption of '{_short(exemption.rule)}' for '{_short(exemption.resource)}' {what}."
         where = exemption.location
         yield om.Notification(

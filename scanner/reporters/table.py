@@ -222,14 +222,15 @@ def _exemptions(report: Report, page: Page) -> Iterator[str]:
         report.exemptions, key=lambda row: (order.index(row[1]), row[0].expires, row[0].rule, row[0].resource)
     )
     for exemption, state in rows:
-        lines = page.wrapped(_exemption(exemption, state, used[exemption]), 2, f"{state.value:<7}  ")
+        ran = any(rule.id == exemption.rule for rule in report.rules)
+        lines = page.wrapped(_exemption(exemption, state, used[exemption], ran), 2, f"{state.value:<7}  ")
         yield from (page.styled(line, "yellow") if state is not ExemptionState.ACTIVE else line for line in lines)
 
 
-def _exemption(exemption: Exemption, state: ExemptionState, used: int) -> str:
+def _exemption(exemption: Exemption, state: ExemptionState, used: int, ran: bool) -> str:
     what = {
         ExemptionState.ACTIVE: f"{_count(used, 'finding')} until {exemption.expires}",
-        ExemptionState.UNUSED: f"matches nothing, until {exemption.expires}",
+        ExemptionState.UNUSED: f"{'matches nothing' if ran else 'no rule of this name ran'}, until {exemption.expires}",
         ExemptionState.EXPIRED: f"suppresses nothing since {exemption.expires}",
     }[state]
     return f"{exemption.rule} for {exemption.resource}: {what} ({exemption.owner}: {exemption.reason})"

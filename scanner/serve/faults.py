@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from scanner import conformity
 from scanner.assets import schema
 from scanner.documents import Document, load, pointer
 from scanner.errors import DocumentError, UsageError
@@ -210,7 +211,7 @@ def _validate(document: Document, path: Path) -> None:
     errors = Draft202012Validator(schema("faults")).iter_errors(document.value)
     for found in sorted(errors, key=lambda found: list(map(str, found.absolute_path))):
         parts = list(found.absolute_path)
-        message, hint = found.message, found.schema.get("description", "")
+        message, hint = conformity.message(found), found.schema.get("description", "")
         if found.validator == "additionalProperties":
             known = list(found.schema["properties"])
             key = next(key for key in found.instance if key not in known)
