@@ -506,7 +506,8 @@ def test_place_of_each_resource():
         **{
             name: {"unknown": f"only a live resource shows its {name}"}
             for name in (
-                "PullTimeUpdateExclusions", "ReplicationBackfills", "ReplicationStatuses", "SigningConfiguration",
+                "PullTimeUpdateExclusions", "ReplicationBackfills", "ReplicationStatuses",
+                "ReplicationStatusesLeftOut", "SigningConfiguration",
             )
         },
     }  # fmt: skip

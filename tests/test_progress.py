@@ -73,7 +73,7 @@ class Terminal:
 def test_on_a_terminal_one_line_is_written_over_and_gives_way_to_the_table(stub, tmp_path):
     command = [sys.executable, "-m", "scanner", "collect", "-o", "s", "--endpoint-url", stub.url]
     with Terminal() as terminal:
-        command += ["--regions", f"{REGION},{WEST}"]
+        command += ["--regions", f"{REGION},{WEST}", "--services", "ecr,ecs,eks"]
         code = subprocess.run(command, stderr=terminal.slave, stdout=subprocess.DEVNULL, check=False).returncode
     assert code == 0, terminal.said
     *drawn, last = terminal.said.split("\r\n", 1)[0].split("\r")
@@ -114,7 +114,7 @@ def test_every_line_of_json_is_an_event(stub, tmp_path, capsys):
         },
     }.get(operation)
     with pytest.raises(SystemExit) as stop:
-        main(["collect", "-o", "s", "--endpoint-url", stub.url, "--log-format", "json"])
+        main(["collect", "-o", "s", "--endpoint-url", stub.url, "--log-format", "json", "--services", "ecr,ecs,eks"])
     said = capsys.readouterr()
     assert (stop.value.code, said.out) == (0, ""), said.err
     events = lines(said.err)
