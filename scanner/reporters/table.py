@@ -225,7 +225,10 @@ def _controls(report: Report, framework: str, page: Page) -> Iterator[str]:
     counted = catalogue.by_control(report, framework)
     known = catalogue.frameworks().get(framework)
     yield _title(
-        page.clean(known.title if known else framework), len(counted), page, "controls that rules are mapped to"
+        page.clean(known.title if known else framework),
+        len(counted),
+        page,
+        f"control{'' if len(counted) == 1 else 's'} that rules are mapped to",
     )
     if not counted:
         yield "  No rule that ran is mapped to a control of it."
