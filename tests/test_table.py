@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scanner.finding import BrokenRule, Coverage, Exemption, ExemptionState, Finding, Report, Severity, Status
-from scanner.model import Resource, guard
+from scanner.model import Place, Resource, guard
 from scanner.reporters import REPORTERS
 from scanner.reporters.layout import NARROWEST, wrap
 
@@ -149,6 +149,15 @@ def test_many_gaps_are_cut_and_said_to_be():
     text = written(replace(reports.nothing(), coverage=rows))
     assert "and 10 more; the JSON report has them all" in text
     assert "incomplete: 50 of 50 operations were not answered in full" in flat(text)
+
+
+def test_a_pair_whose_primary_was_not_scanned_is_said():
+    header = flat(written(replace(reports.clean(), unseen=(Place(None, "us-eas-1"),))).partition("Failures")[0])
+    assert "Nothing was scanned of */us-eas-1, the primary of a pair: no verdict is about it." in header
+    two = (Place("111122223333", "us-eas-1"), Place(None, "eu-wset-1"))
+    header = flat(written(replace(reports.clean(), unseen=two)).partition("Failures")[0])
+    assert "of 111122223333/us-eas-1, */eu-wset-1, which are 2 primaries of pairs" in header
+    assert "Nothing was scanned" not in written(reports.clean())
 
 
 def test_an_exemption_of_a_rule_that_did_not_run_is_not_called_unmatched():

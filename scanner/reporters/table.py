@@ -71,6 +71,13 @@ def _header(report: Report, page: Page) -> Iterator[str]:
         pairs.append("(derived from the registries' replication rules)")
     for at, line in enumerate(pairs or ["none, so nothing was compared with a standby"]):
         yield from page.wrapped(line, label=" " * 9 if at else "Pairs    ")
+    if report.unseen:
+        places = ", ".join(str(place) for place in report.unseen[:_MOST_PAIRS])
+        what = "the primary of a pair: no verdict is about it"
+        if len(report.unseen) > 1:
+            what = f"which are {len(report.unseen)} primaries of pairs: no verdict is about them"
+        text = f"Nothing was scanned of {places}, {what}."
+        yield from (page.styled(line, "yellow") for line in page.wrapped(text, label=" " * 9))
 
 
 def _extent(report: Report, page: Page) -> str:
