@@ -73,7 +73,10 @@ for _command in (cli_aws.collect, cli_aws.init, cli_aws.permissions, cli_rules.r
 @cli.command()
 @click.option("-o", "--output", default="regionproof-demo", metavar="DIR", show_default=True, help="Where to write.")
 def demo(output: str) -> int:
-    """Serve an invented estate on loopback, collect from it, scan it, and write every report."""
+    """Show the whole flow on an invented estate.
+
+    It is served on loopback, collected from and scanned, and every report is written.
+    """
     from scanner.demo import run
 
     folder = Path(output)
@@ -139,7 +142,10 @@ def scan(
 @cli.command()
 @click.argument("name")
 def schema(name: str) -> int:
-    """Print a JSON Schema: report, config, evidence, rule, fixture, snapshot, faults."""
+    """Print a JSON Schema.
+
+    NAME is report, config, evidence, rule, fixture, snapshot or faults.
+    """
     from scanner.assets import asset
 
     names = sorted(entry.name.removesuffix(".json") for entry in asset("schemas").iterdir() if entry.is_file())

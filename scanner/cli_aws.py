@@ -113,7 +113,10 @@ def collect(
 @click.option("--endpoint-url", metavar="U", help="Ask this endpoint instead of AWS.")
 @click.option("-o", "--output", metavar="FILE", help="A new file; default: standard output.")
 def init(organization: bool, role_name: str, profile: str | None, endpoint_url: str | None, output: str | None) -> int:
-    """Draft regionproof.yaml from what the account shows: its Regions, and where its registries replicate to."""
+    """Draft regionproof.yaml from what the account shows.
+
+    That is its Regions, and where its registries replicate to.
+    """
     from scanner.collectors.session import Sessions
     from scanner.init import survey
 
@@ -153,7 +156,10 @@ def permissions(
     principal: str | None,
     central: bool,
 ) -> int:
-    """Print the least-privilege policy, or the role, that collecting for the enabled rules needs."""
+    """Print the policy, or the role, that collecting needs.
+
+    It allows what the enabled rules need, and no more.
+    """
     import json
 
     from scanner import permissions as iam

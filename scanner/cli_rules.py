@@ -27,7 +27,10 @@ def rules() -> None:
 @console.config_option
 @console.rules_options
 def list_rules(config_path: str | None, rule_paths: tuple[str, ...], no_python_rules: bool) -> int:
-    """List the rules by group: id, severity, title; those marked with * run only when they are selected."""
+    """List the rules by group, with severity and title.
+
+    Those marked with * run only when they are selected.
+    """
     loaded = _loaded(config_path, rule_paths, python=not no_python_rules)
     width = max(len(rule.id) for rule in loaded)
     for group, members in itertools.groupby(loaded, key=lambda rule: rule.group):
@@ -43,7 +46,10 @@ def list_rules(config_path: str | None, rule_paths: tuple[str, ...], no_python_r
 @console.config_option
 @console.rules_options
 def show(id: str, config_path: str | None, rule_paths: tuple[str, ...], no_python_rules: bool) -> int:
-    """Explain a rule: why, how it is judged, what it reads, how to fix it, examples with what they give."""
+    """Explain a rule, with its examples.
+
+    Why it is, how it is judged, what it reads, how to fix what it finds, and what each example gives.
+    """
     from scanner.docs import rule_page
 
     loaded = _loaded(config_path, rule_paths, python=not no_python_rules)
@@ -57,15 +63,16 @@ def show(id: str, config_path: str | None, rule_paths: tuple[str, ...], no_pytho
 def _loaded(config_path: str | None, folders: Sequence[str], *, python: bool) -> list[Rule]:
     """Return every rule that a scan here would know of, those of `rules.paths` among them."""
     configured = console.read_config(config_path).rule_paths
-    return console.load_rules(list(dict.fromkeys([*configured, *folders])), python=python)
+    return console.load_rules([*configured, *folders], python=python)
 
 
 @rules.command(name="test")
 @click.argument("paths", nargs=-1, metavar="[PATH...]")
 def try_rules(paths: tuple[str, ...]) -> int:
-    """Try rules on their examples, and packs on their fixtures: the built-in rules, or those at PATH.
+    """Try rules on their examples, and packs on fixtures.
 
-    PATH is a folder of rules, with fixtures in PATH/tests/CASE/ if it has any, or the file of one rule.
+    Without PATH these are the built-in rules. PATH is a folder of rules, with fixtures in PATH/tests/CASE/ if it has
+    any, or the file of one rule.
     """
     from scanner import fixtures, testing
     from scanner.rule import load_rules
@@ -96,7 +103,10 @@ def try_rules(paths: tuple[str, ...]) -> int:
 @click.option("--python", is_flag=True, help="A rule with code, for what an expression cannot say.")
 @click.option("--rules", "folder", default="rules", metavar="DIR", show_default=True, help="The folder of rules.")
 def new(path: str, python: bool, folder: str) -> int:
-    """Draft a rule that works, to be changed: its id is GROUP-NAME."""
+    """Draft a rule that works, to be changed.
+
+    Its id is GROUP-NAME.
+    """
     from scanner import scaffold
 
     id = scaffold.rule_id(path)

@@ -58,7 +58,7 @@ def load_rules(folders: Sequence[str], *, python: bool = True) -> list[Rule]:
             raise UsageError(f"{folder}: no such folder of rules", where)
         if not any(files(Path(folder), python=python)):
             raise UsageError(f"{folder}: no rules in this folder", where)
-    return load_rules([*installed(), *map(Path, folders)], python=python)
+    return load_rules([*installed(), *dict.fromkeys(map(Path, folders))], python=python)
 
 
 def chosen_rules(config: Config, folders: Sequence[str], *, python: bool) -> list[Rule]:

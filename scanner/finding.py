@@ -8,7 +8,7 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 
-from scanner.model import Location, Pair, Resource
+from scanner.model import Location, Pair, Place, Resource
 
 
 class Status(StrEnum):
@@ -184,7 +184,8 @@ class Report:
 
     `findings` are sorted: worst status and severity first, then rule and resource.  `as_of` is the time the data
     speaks of, never the time somebody looked.  `coverage` covers every operation asked and every file read.
-    `broken_rules` are those that failed, whatever they would have said.
+    `broken_rules` are those that failed, whatever they would have said.  `unseen` are primaries of declared pairs of
+    which nothing was scanned, so that no verdict is about them.
     """
 
     tool_version: str
@@ -198,6 +199,7 @@ class Report:
     exemptions: tuple[tuple[Exemption, ExemptionState], ...] = ()
     config_sha256: str | None = None
     broken_rules: tuple[BrokenRule, ...] = ()
+    unseen: tuple[Place, ...] = ()
 
     @property
     def complete(self) -> bool:

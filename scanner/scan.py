@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -81,7 +81,15 @@ def scan(paths: Sequence[Path], rules: Sequence[Rule], config: Config, now: date
         exemptions=exemptions,
         config_sha256=config.sha256,
         broken_rules=assessed.broken,
+        unseen=tuple(_unseen(estate, config)),
     )
+
+
+def _unseen(estate: _Estate, config: Config) -> Iterator[Place]:
+    """Yield the primaries of declared pairs of which nothing was scanned; that must not look well."""
+    for primary in dict.fromkeys(pair.primary for pair in config.pairs or ()):
+        if not any(primary.account in (None, at.account) and primary.region == at.region for at in estate.scanned):
+            yield primary
 
 
 def is_snapshot(path: Path) -> bool:

@@ -40,6 +40,7 @@ def test_rules_that_the_configuration_names_are_listed_and_shown(run, tmp_path):
     assert run("rules", "show", "team-mine")[0] == 2
     (tmp_path / "regionproof.yaml").write_text("version: 1\nrules: {paths: [ours]}\n")
     assert "  team-mine " in run("rules", "list")[1]
+    assert run("scan", "ours", "--rules", "ours", "--select", "team")[2].startswith("error: ours: nothing to scan")
     for more in ([], ["--rules", "ours"]):
         assert run("rules", "show", "team-mine", *more)[1].startswith("# team-mine\n")
     assert "team-mine" not in run("rules", "list", "--config", tmp_path / "other.yaml")[1]

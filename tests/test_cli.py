@@ -79,6 +79,23 @@ def test_exit_codes(run, arguments, expected):
 
 
 @pytest.mark.parametrize(
+    ("primary", "said"),
+    [
+        ("us-east-1", False),
+        ("us-eas-1", True),
+        ("{account: '111122223333', region: us-east-1}", False),
+        ("{account: '444455556666', region: us-east-1}", True),
+    ],
+)
+def test_a_pair_that_nothing_was_scanned_of_does_not_look_well(run, here, primary, said):
+    (here / "regionproof.yaml").write_text(
+        f"version: 1\naccounts: ['111122223333']\npairs: [{{primary: {primary}, standby: us-west-2}}]\n"
+        "iac: [{path: '*', region: us-east-1}]\n"
+    )
+    assert ("Nothing was scanned of " in run("scan", ".")[1]) == said
+
+
+@pytest.mark.parametrize(
     ("arguments", "code", "message", "hint"),
     [
         (["scan", "nowhere"], 2, "nowhere: no such file or folder", "Give a snapshot"),

@@ -96,4 +96,6 @@ def test_the_table_has_the_frameworks_that_are_asked_for():
         ["CP-6", "0", "1", "0", "0", "0"],
         ["CP-10", "0", "1", "0", "0", "0"],
     ]
+    assert any("(2 controls that rules are mapped to)" in line for line in text)
+    assert any("(0 controls that rules are mapped to)" in line for line in lines(controls=("nis2",)))
     assert max(map(len, text)) <= 60

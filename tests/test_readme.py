@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 import pytest
 
-from scanner.cli import cli
+from scanner.cli import cli, main
 from scanner.config import read
 from scanner.rule import load_rules
 
@@ -80,3 +80,13 @@ def test_commands_and_options_exist(page, line):
 def test_links_lead_somewhere(page):
     for target in re.findall(r"\]\(([^)#]+)\)", page.read_text(encoding="utf-8")):
         assert target.startswith("https://") or (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+@pytest.mark.parametrize("group", [(), ("rules",)])
+def test_what_a_command_does_is_not_cut_short_in_help(monkeypatch, capsys, group):
+    monkeypatch.setenv("COLUMNS", "80")
+    with pytest.raises(SystemExit):
+        main([*group, "-h"])
+    text = capsys.readouterr().out
+    assert "..." not in text.partition("Commands:\n")[2]
+    assert max(map(len, text.splitlines())) <= 80

@@ -213,6 +213,15 @@ def test_many_gaps_are_cut_and_said_to_be():
     assert "incomplete: 50 of 50 operations were not answered in full" in flat(text)
 
 
+def test_a_pair_whose_primary_was_not_scanned_is_said():
+    header = flat(written(replace(reports.clean(), unseen=(Place(None, "us-eas-1"),))).partition("Failures")[0])
+    assert "Nothing was scanned of */us-eas-1, the primary of a pair: no verdict is about it." in header
+    two = (Place("111122223333", "us-eas-1"), Place(None, "eu-wset-1"))
+    header = flat(written(replace(reports.clean(), unseen=two)).partition("Failures")[0])
+    assert "of 111122223333/us-eas-1, */eu-wset-1, which are 2 primaries of pairs" in header
+    assert "Nothing was scanned" not in written(reports.clean())
+
+
 def test_an_exemption_of_a_rule_that_did_not_run_is_not_called_unmatched():
     unused = Exemption("other-rule", "*", "Later", "me", date(2099, 1, 1))
     report = replace(reports.sample(), exemptions=((unused, ExemptionState.UNUSED),))

@@ -73,6 +73,13 @@ def _header(report: Report, page: Page) -> Iterator[str]:
         pairs.append("(derived from the registries' replication rules)")
     for at, line in enumerate(pairs or ["none, so nothing was compared with a standby"]):
         yield from page.wrapped(line, label=" " * 9 if at else "Pairs    ")
+    if report.unseen:
+        places = ", ".join(str(place) for place in report.unseen[:_MOST_PAIRS])
+        what = "the primary of a pair: no verdict is about it"
+        if len(report.unseen) > 1:
+            what = f"which are {len(report.unseen)} primaries of pairs: no verdict is about them"
+        text = f"Nothing was scanned of {places}, {what}."
+        yield from (page.styled(line, "yellow") for line in page.wrapped(text, label=" " * 9))
 
 
 def _extent(report: Report, page: Page) -> str:
@@ -240,7 +247,10 @@ def _controls(report: Report, framework: str, page: Page) -> Iterator[str]:
     counted = catalogue.by_control(report, framework)
     known = catalogue.frameworks().get(framework)
     yield _title(
-        page.clean(known.title if known else framework), len(counted), page, "controls that rules are mapped to"
+        page.clean(known.title if known else framework),
+        len(counted),
+        page,
+        f"control{'' if len(counted) == 1 else 's'} that rules are mapped to",
     )
     if not counted:
         yield from page.wrapped("No rule that ran is mapped to a control of it.", 2)
