@@ -6,7 +6,7 @@ arguments, and a slice of step 0 are refused when the expression is compiled, no
 expression whose size, depth or possible growth is absurd is refused too.  A text that `join` would make is limited.
 
 A compiled expression reads each part of its input a fixed number of times: there is no recursion in JMESPath, and no
-way back to the root.  So its cost is linear in the input, with a factor that `_growth` bounds.
+way back to the root.  So its cost is linear in the input, with a factor that `syntax` bounds.
 """
 
 from __future__ import annotations
@@ -15,27 +15,15 @@ import operator
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import jmespath
-from jmespath.exceptions import JMESPathError
 from jmespath.functions import Functions
 
 from scanner.guarded import InsufficientData, Items, Properties, Unknown
+from scanner.syntax import ExpressionError, Node, parse
 
-MAX_LENGTH = 2000
-"""Characters of an expression: people read them."""
-MAX_DEPTH = 64
-"""Levels of an expression's syntax tree, and of a literal in it."""
-MAX_GROWTH = 1000
-"""How many times larger than its input a value may become on the way: `[@,@]|[@,@]|...` doubles it every time."""
 MAX_TEXT = 1_000_000
 """Characters that `join` may make: the one function whose result is not bounded by a multiple of its input."""
 
 Run = Callable[[Any], Any]
-_Node = Mapping[str, Any]
-
-
-class ExpressionError(ValueError):
-    """A text that is not JMESPath, or asks for too much; the message says why."""
 
 
 class Expression:
@@ -44,9 +32,7 @@ class Expression:
     def __init__(self, text: str) -> None:
         """Compile `text`; raise `ExpressionError`."""
         self.text = text
-        tree = _parse(text)
-        _check(tree)
-        self.search: Run = _compiled(tree)
+        self.search: Run = _compiled(parse(text))
 
 
 def truth(value: Any) -> bool:
@@ -58,119 +44,12 @@ def truth(value: Any) -> bool:
     return not (value is None or value is False or (isinstance(value, (str, list, dict)) and len(value) == 0))
 
 
-def _parse(text: str) -> _Node:
-    if len(text) > MAX_LENGTH:
-        raise ExpressionError(f"an expression of {len(text)} characters is too long (at most {MAX_LENGTH})")
-    try:
-        tree: _Node = jmespath.compile(text).parsed
-    except JMESPathError as error:
-        raise ExpressionError(" ".join(str(error).split())) from error
-    except RecursionError:
-        raise _too_deep() from None
-    except ValueError as error:  # a literal number that Python does not read
-        raise ExpressionError(str(error)) from error
-    return tree
-
-
-def _too_deep() -> ExpressionError:
-    return ExpressionError(f"nested deeper than {MAX_DEPTH} levels")
-
-
-def _children(node: _Node) -> list[_Node]:
-    return [child for child in node["children"] if isinstance(child, dict)]
-
-
-def _check(tree: _Node) -> None:
-    """Raise `ExpressionError` for what is parsed but cannot be meant."""
-    level = [tree]
-    for _ in range(MAX_DEPTH):
-        for node in level:
-            _check_node(node)
-        level = [child for node in level for child in _children(node)]
-    if level:
-        raise _too_deep()
-    _growth(tree)
-
-
-def _check_node(node: _Node) -> None:
-    if node["type"] == "slice" and node["children"][2] == 0:
-        raise ExpressionError("a slice of step 0")
-    if node["type"] == "literal":
-        _literal_size(node["value"], MAX_DEPTH)
-    if node["type"] != "function_expression":
-        return
-    name, given = node["value"], len(node["children"])
-    spec = Functions.FUNCTION_TABLE.get(name)
-    if spec is None:
-        raise ExpressionError(f"there is no function {name}()")
-    wanted = len(spec["signature"])
-    variadic = bool(spec["signature"]) and spec["signature"][-1].get("variadic", False)
-    if given < wanted or (given > wanted and not variadic):
-        raise ExpressionError(f"{name}() takes {wanted}{' or more' if variadic else ''} arguments, not {given}")
-
-
-def _literal_size(value: Any, depth: int) -> int:
-    """Return how many values and characters a literal holds; raise `ExpressionError` if it is nested too deeply."""
-    if not depth:
-        raise _too_deep()
-    if isinstance(value, dict):
-        return 1 + sum(len(key) + _literal_size(item, depth - 1) for key, item in value.items())
-    if isinstance(value, list):
-        return 1 + sum(_literal_size(item, depth - 1) for item in value)
-    return max(1, len(value)) if isinstance(value, str) else 1
-
-
-_SCALAR = frozenset(
-    ("abs", "avg", "ceil", "contains", "ends_with", "floor", "length", "starts_with", "sum", "to_number", "type")
-)
-"""Functions whose result is a number, a boolean or a word."""
-_ESCAPED = 12
-"""`to_string` writes one character with at most so many: two escapes of a surrogate pair."""
-
-
-def _growth(node: _Node) -> int:
-    """Return how many times larger than its input a node's value can be, everything it shares counted each time.
-
-    Raises `ExpressionError` if that, or what is made on the way, is more than `MAX_GROWTH`.
-    """
-    kind, inner = node["type"], [_growth(child) for child in _children(node)]
-    if kind == "literal":
-        return _literal_size(node["value"], MAX_DEPTH)
-    if kind in ("subexpression", "index_expression", "pipe", "projection", "value_projection"):
-        growth = inner[0]
-        for factor in inner[1:]:
-            growth *= factor
-    elif kind == "filter_projection":
-        growth = inner[0] * max(inner[1:])  # the condition is asked of each element, and forgotten
-    elif kind in ("multi_select_list", "multi_select_dict"):
-        growth = 1 + sum(inner)
-    elif kind == "function_expression":
-        growth = _call_growth(node["value"], inner)
-    elif kind in ("comparator", "not_expression"):
-        growth = 1
-    else:
-        growth = max(inner, default=1)
-    if growth > MAX_GROWTH:
-        raise ExpressionError(f"it can make {growth} times what it reads (at most {MAX_GROWTH})")
-    return growth
-
-
-def _call_growth(name: str, inner: Sequence[int]) -> int:
-    if name in _SCALAR:
-        return 1
-    if name == "to_string":
-        return _ESCAPED * inner[0]
-    if name == "map":
-        return inner[0] * inner[1]
-    return 1 + sum(inner)
-
-
-def _compiled(node: _Node) -> Run:
+def _compiled(node: Node) -> Run:
     """Return the function that gives a node's value."""
     return _COMPILERS[node["type"]](node)
 
 
-def _chain(node: _Node) -> Run:
+def _chain(node: Node) -> Run:
     runs = [_compiled(child) for child in node["children"] if child["type"] not in ("identity", "current")]
     if len(runs) == 1:
         return runs[0]
@@ -190,7 +69,7 @@ def _same(value: Any) -> Any:
     return value
 
 
-def _field(node: _Node) -> Run:
+def _field(node: Node) -> Run:
     name = node["value"]
 
     def field(value: Any) -> Any:
@@ -207,12 +86,12 @@ def _unread(value: Any) -> None:
         raise InsufficientData(value.reason)
 
 
-def _literal(node: _Node) -> Run:
+def _literal(node: Node) -> Run:
     constant = node["value"]
     return lambda _: constant
 
 
-def _index(node: _Node) -> Run:
+def _index(node: Node) -> Run:
     at = node["value"]
 
     def index(value: Any) -> Any:
@@ -226,12 +105,12 @@ def _index(node: _Node) -> Run:
     return index
 
 
-def _slice(node: _Node) -> Run:
+def _slice(node: Node) -> Run:
     which = slice(*node["children"])
     return lambda value: value[which] if isinstance(value, list) else None
 
 
-def _projection(node: _Node) -> Run:
+def _projection(node: Node) -> Run:
     base, each = (_compiled(child) for child in node["children"])
 
     def projection(value: Any) -> Any:
@@ -243,7 +122,7 @@ def _projection(node: _Node) -> Run:
     return projection
 
 
-def _value_projection(node: _Node) -> Run:
+def _value_projection(node: Node) -> Run:
     base, each = (_compiled(child) for child in node["children"])
 
     def projection(value: Any) -> Any:
@@ -255,7 +134,7 @@ def _value_projection(node: _Node) -> Run:
     return projection
 
 
-def _filter(node: _Node) -> Run:
+def _filter(node: Node) -> Run:
     base, each, condition = (_compiled(child) for child in node["children"])
 
     def projection(value: Any) -> Any:
@@ -267,7 +146,7 @@ def _filter(node: _Node) -> Run:
     return projection
 
 
-def _flatten(node: _Node) -> Run:
+def _flatten(node: Node) -> Run:
     base = _compiled(node["children"][0])
 
     def flatten(value: Any) -> Any:
@@ -285,17 +164,17 @@ def _flatten(node: _Node) -> Run:
     return flatten
 
 
-def _list(node: _Node) -> Run:
+def _list(node: Node) -> Run:
     runs = [_compiled(child) for child in node["children"]]
     return lambda value: None if value is None else [run(value) for run in runs]
 
 
-def _dict(node: _Node) -> Run:
+def _dict(node: Node) -> Run:
     runs = [(child["value"], _compiled(child["children"][0])) for child in node["children"]]
     return lambda value: None if value is None else {key: run(value) for key, run in runs}
 
 
-def _or(node: _Node) -> Run:
+def _or(node: Node) -> Run:
     left, right = (_compiled(child) for child in node["children"])
 
     def either(value: Any) -> Any:
@@ -305,7 +184,7 @@ def _or(node: _Node) -> Run:
     return either
 
 
-def _and(node: _Node) -> Run:
+def _and(node: Node) -> Run:
     left, right = (_compiled(child) for child in node["children"])
 
     def both(value: Any) -> Any:
@@ -315,7 +194,7 @@ def _and(node: _Node) -> Run:
     return both
 
 
-def _not(node: _Node) -> Run:
+def _not(node: Node) -> Run:
     inner = _compiled(node["children"][0])
     return lambda value: not truth(inner(value))
 
@@ -335,7 +214,7 @@ def _equal(left: Any, right: Any) -> Any:
     return left == right
 
 
-def _comparator(node: _Node) -> Run:
+def _comparator(node: Node) -> Run:
     left, right = (_compiled(child) for child in node["children"])
     if node["value"] == "eq":
         return lambda value: _equal(left(value), right(value))
@@ -367,7 +246,7 @@ class _Reference:
 _Reference.__name__ = "_Expression"
 
 
-def _reference(node: _Node) -> Run:
+def _reference(node: Node) -> Run:
     reference = _Reference(_compiled(node["children"][0]))
     return lambda _: reference
 
@@ -375,7 +254,7 @@ def _reference(node: _Node) -> Run:
 _functions = Functions()
 
 
-def _call(node: _Node) -> Run:
+def _call(node: Node) -> Run:
     name, runs = node["value"], [_compiled(child) for child in node["children"]]
     spec = Functions.FUNCTION_TABLE[name]
     function, fits = spec["function"], _fits(spec["signature"])
@@ -429,7 +308,7 @@ def _must_be_short(separator: str, texts: Sequence[str]) -> None:
         raise ExpressionError(f"join() would make a text of {size} characters (at most {MAX_TEXT})")
 
 
-_COMPILERS: Mapping[str, Callable[[_Node], Run]] = {
+_COMPILERS: Mapping[str, Callable[[Node], Run]] = {
     "subexpression": _chain,
     "index_expression": _chain,
     "pipe": _chain,

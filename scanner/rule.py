@@ -20,10 +20,11 @@ from scanner import code, duration, header
 from scanner.assets import asset, schema
 from scanner.conformity import message
 from scanner.errors import RuleError
-from scanner.expressions import Expression, ExpressionError, truth
+from scanner.expressions import Expression, truth
 from scanner.finding import RuleSummary, Severity
 from scanner.header import Header, RuleFile
 from scanner.model import InsufficientData, Location, Model, Resource, Twin, Unknown, guard
+from scanner.syntax import ExpressionError
 
 ALWAYS_READ = frozenset({"AWS::ECR::Registry"})
 """What the engine reads for every rule: pairs that are not declared follow from the registries."""

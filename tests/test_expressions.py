@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scanner import expressions
-from scanner.expressions import Expression, ExpressionError, truth
+from scanner import expressions, syntax
+from scanner.expressions import Expression, truth
 from scanner.model import InsufficientData, Unknown, guard, plain
+from scanner.syntax import ExpressionError
 
 NAMES = ("a", "b", "c")
 ORDER = {"a": {"b": [{"c": 1, "b": "x"}, {"c": 2}, {"b": "y"}, None, [1, [2]]]}, "b": [3, 1, 2], "c": "text"}
@@ -341,4 +342,4 @@ def test_growth_is_bounded_for_what_is_refused_nowhere():
     ):
         tree = jmespath.compile(text).parsed
         made = json.dumps(Expression(text).search(value))
-        assert len(made) <= expressions._growth(tree) * len(json.dumps(value))
+        assert len(made) <= syntax.growth_of(tree) * len(json.dumps(value))
