@@ -113,6 +113,7 @@ examples:
 
 from scanner.events import ANY, matches
 from scanner.model import InsufficientData
+from scanner.replication import rules_of, sends_to
 from scanner.rule import Evidence, NotApplicable, Undecided, Violation
 
 
@@ -152,12 +153,7 @@ def replicates_to(model, primary, standby):
     registry = model.find("AWS::ECR::Registry", "registry", primary)
     if registry is None:
         raise InsufficientData(f"the registry of '{primary}' was not seen")
-    rules = (registry["ReplicationConfiguration"] or {}).get("Rules") or ()
-    return any(
-        (destination["RegistryId"], destination["Region"]) == standby
-        for rule in rules
-        for destination in rule["Destinations"] or ()
-    )
+    return any(sends_to(rule, standby) for rule in rules_of(registry))
 
 
 def hears(rule, event):

@@ -65,6 +65,15 @@ examples:
         there: {Type: AWS::ECR::Registry, Region: us-west-2, Properties: {PullThroughCacheRules: [*all]}}
       Images: *cached
   unknown:
+    - Resources:  # both Regions cache it, and whether replication should have brought it was not seen
+        nginx: *nginx
+        here:
+          Type: AWS::ECR::Registry
+          Properties:
+            ReplicationConfiguration: {Unknown: "ecr:DescribeRegistry was denied"}
+            PullThroughCacheRules: [{EcrRepositoryPrefix: hub/, UpstreamRegistryUrl: registry-1.docker.io}]
+        there: {Type: AWS::ECR::Registry, Region: us-west-2, Properties: {PullThroughCacheRules: [{EcrRepositoryPrefix: hub, UpstreamRegistryUrl: registry-1.docker.io}]}}
+      Images: *cached
     - Resources:  # whether it is a cache was not seen
         nginx: *nginx
         here: {Type: AWS::ECR::Registry, Properties: {PullThroughCacheRules: {Unknown: "ecr:DescribePullThroughCacheRules was denied"}}}

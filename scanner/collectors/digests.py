@@ -20,7 +20,7 @@ from scanner.collectors.wanted import Mentioned
 from scanner.images import ImageIndex
 from scanner.model import InsufficientData, Model, Pair, Place, Resource
 from scanner.recorded import LeftOut, Stage, Target
-from scanner.replication import replicates
+from scanner.replication import replicates, rules_of
 from scanner.snapshot import SnapshotWriter
 
 _MEMORY = "256MB"
@@ -126,7 +126,7 @@ class Digests:
 
 def _rules(registry: Resource) -> list[Mapping[str, Any]]:
     with suppress(InsufficientData):
-        return list((registry["ReplicationConfiguration"] or {}).get("Rules") or ())
+        return list(rules_of(registry))
     return []
 
 
