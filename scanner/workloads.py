@@ -6,6 +6,7 @@ As with a `Twin`, reading something here that nobody has seen raises `Insufficie
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import cached_property, partial
 from typing import Any, NamedTuple
@@ -238,12 +239,15 @@ def cached_instead(model: Model, repository: RepositoryKey, standby: Place) -> b
     """Tell whether no replication brings a repository to a standby, for pull-through caches fill it on both sides.
 
     A rule for everything (`ROOT`) does not say so, for images may be pushed below it as well.  Raises
-    `InsufficientData` if the cache rules of a registry were not seen, or, where both cache, its replication rules.
+    `InsufficientData` if what was seen of the rules of caches and of replication leaves it open.
     """
+    registry = model.find("AWS::ECR::Registry", "registry", Place(repository.account, repository.region))
+    with suppress(InsufficientData):  # then the caches alone may decide
+        if registry is not None and replicates(rules_of(registry), repository.name, standby):
+            return False
     both = (repository, RepositoryKey.of(standby, repository.name))
     if not all((cache := cache_of(model, key)) is not None and cache.prefix != ROOT for key in both):
         return False
-    registry = model.find("AWS::ECR::Registry", "registry", Place(repository.account, repository.region))
     return registry is None or not replicates(rules_of(registry), repository.name, standby)
 
 

@@ -64,6 +64,14 @@ examples:
         here: {Type: AWS::ECR::Registry, Properties: {PullThroughCacheRules: [&all {EcrRepositoryPrefix: ROOT, UpstreamRegistryUrl: quay.io}]}}
         there: {Type: AWS::ECR::Registry, Region: us-west-2, Properties: {PullThroughCacheRules: [*all]}}
       Images: *cached
+    - Resources:  # replication should have brought it, whatever the caches are
+        nginx: *nginx
+        here:
+          Type: AWS::ECR::Registry
+          Properties:
+            ReplicationConfiguration: {Rules: [{Destinations: [{RegistryId: "111122223333", Region: us-west-2}]}]}
+            PullThroughCacheRules: {Unknown: "ecr:DescribePullThroughCacheRules was denied"}
+      Images: *cached
   unknown:
     - Resources:  # both Regions cache it, and whether replication should have brought it was not seen
         nginx: *nginx
