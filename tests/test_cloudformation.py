@@ -560,9 +560,9 @@ def test_folder(tmp_path):
         },
     )
     assert result.files == [
+        ("a/a.json", "complete", ""),
         ("b.yaml", "complete", ""),
         ("c.template", "complete", ""),
-        ("a/a.json", "complete", ""),
     ]
     assert [one.name for one in by_type(result.resources, "AWS::ECR::Repository")] == ["web-b", "web-c", "web-a"]
     assert result.gaps == []
@@ -652,9 +652,9 @@ def test_what_cannot_be_read_is_a_gap(tmp_path, monkeypatch):
         return iter([(str(tmp_path), [], ["a.yaml"])])
 
     parsed(tmp_path, {"a.yaml": REPOSITORY % ""})
-    monkeypatch.setattr("scanner.parsers.os.walk", denied)
+    monkeypatch.setattr("scanner.parsers.tree.os.walk", denied)
     result = parse(tmp_path, lambda _: [])
-    assert result.files == [("b", "failed", "b: Permission denied"), ("a.yaml", "complete", "")]
+    assert result.files == [("a.yaml", "complete", ""), ("b", "failed", "b: Permission denied")]
 
 
 def test_names_of_files_may_be_any_bytes(tmp_path):

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from scanner.documents import Document, pointer
 from scanner.model import Gap, Location, Resource, Unknown, guard
 from scanner.parsers import roles
 from scanner.parsers.intrinsics import NO_VALUE, Resolver, Trace
+from scanner.parsers.reading import regions
 from scanner.parsers.registry import REGISTRY, Piece, fold
 from scanner.regions import partition_by_name
 from scanner.vocabulary import complete, definition, types
@@ -70,21 +71,6 @@ def resources(
     for one in found:
         places.setdefault((one.account, one.region), one.locations[""])
     return found + regions(places, found), [one for one in declared if isinstance(one, Gap)]
-
-
-def regions(places: Mapping[tuple[str | None, str | None], Location], found: Iterable[Resource]) -> list[Resource]:
-    """Return an AWS::Account::Region for each known place, with where it is named, of which `found` has none."""
-    there = {one.id for one in found if one.type == "AWS::Account::Region"}
-    made = []
-    for (account, region), location in places.items():
-        id = f"aws://{account}/{region}"
-        if account and region and id not in there:
-            properties = guard({"RegionName": region})
-            locations = {"": location}
-            made.append(
-                Resource("AWS::Account::Region", id, "region", account, region, properties, locations=locations)
-            )
-    return made
 
 
 def declarations(

@@ -1,0 +1,143 @@
+"""What the formats have read so far, whatever the format: one place where it all comes together."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from scanner.finding import Exemption
+from scanner.model import Gap, Location, Resource, Unknown, guard, plain
+from scanner.parsers.exemptions import Problem
+from scanner.parsers.registry import REGISTRY, Piece, fold, undeclared
+from scanner.recovery import DECLARED
+
+Places = Callable[[str], Sequence[tuple[str | None, str | None]]]
+"""Gives the (account, Region) instances of the code at a path; none means one whose place is not known."""
+
+
+@dataclass(frozen=True)
+class Parsed:
+    """What the files under a path declare.
+
+    `files` are (path, status, message) of every file that was understood as infrastructure code: `complete`,
+    `partial` when it leaves something open or an exemption in it cannot be understood, or `failed` when it could not
+    be read; other files are not mentioned.  `sha256` is that of the files that were read.
+    """
+
+    resources: list[Resource]
+    gaps: list[Gap]
+    files: list[tuple[str, str, str]]
+    sha256: str
+    exemptions: list[Exemption]
+
+
+class Reading:
+    """What has been read so far.  Registries are put together at the end, for their pieces may be in many files."""
+
+    def __init__(self, places: Places) -> None:
+        self._places = places
+        self._placed: dict[tuple[str | None, str | None], Location] = {}
+        self._resources: list[Resource] = []
+        self._pieces: list[Piece] = []
+        self._gaps: list[Gap] = []
+        self._files: list[tuple[str, str, str]] = []
+        self._exemptions: list[Exemption] = []
+        self._digests: dict[str, str] = {}
+
+    def instances(self, path: str) -> list[tuple[str | None, str | None]]:
+        """Return the (account, Region) pairs that the configuration gives a file; (None, None) if it gives none."""
+        return list(dict.fromkeys(self._places(path))) or [(None, None)]
+
+    def placed(self, account: str | None, region: str | None, where: Location) -> None:
+        """Note a place that code is for, though it may declare nothing there."""
+        self._placed.setdefault((account, region), where)
+
+    def read(self, path: str, data: bytes) -> None:
+        """Note that a file was read, so that the report can say of which bytes it speaks."""
+        self._digests[path] = hashlib.sha256(data).hexdigest()
+
+    def add(self, declared: Iterable[Resource | Piece | Gap]) -> str:
+        """Take what code declares; return the message of the first gap in it, empty if there is none."""
+        first = ""
+        for one in declared:
+            match one:
+                case Resource():
+                    if not one.type.startswith(DECLARED):  # evidence is not for code to give
+                        self._resources.append(one)
+                case Piece():
+                    self._pieces.append(one)
+                case Gap():
+                    self._gaps.append(one)
+                    first = first or one.message
+        return first
+
+    def exempted(self, found: Iterable[Exemption | Problem]) -> str:
+        """Take the exemptions that a file declares; return what is wrong with those that cannot be understood."""
+        problems = []
+        for one in found:
+            if isinstance(one, Problem):
+                problems.append(str(one))
+            else:
+                self._exemptions.append(one)
+        return "; ".join(problems)
+
+    def done(self, path: str, message: str = "") -> None:
+        """Note that a file was understood; `message` says what it leaves open."""
+        self._files.append((path, "partial" if message else "complete", message))
+
+    def failed(self, path: str, message: str) -> None:
+        """Note that a file, or a folder, could not be read: it may declare anything, wherever it is for."""
+        self._files.append((path, "failed", message))
+        for account, region in self.instances(path):
+            self._gaps.append(Gap("ParseError", message, None, account, region, path=path))
+
+    def result(self) -> Parsed:
+        """Return all of it, with the registry and the Region of each place that something is for."""
+        resources = _distinct([*self._resources, *fold(self._pieces)])
+        for one in resources:
+            self._placed.setdefault((one.account, one.region), one.locations[""])
+        made = regions(self._placed, resources)
+        there = {resource.id for resource in resources if resource.type == REGISTRY}
+        resources += made
+        resources += [registry for region in made if (registry := undeclared(region)).id not in there]
+        lines = "".join(f"{digest}  {path}\n" for path, digest in sorted(self._digests.items()))
+        sha256 = hashlib.sha256(lines.encode("utf-8", "surrogateescape")).hexdigest()
+        return Parsed(resources, self._gaps, sorted(self._files), sha256, self._exemptions)
+
+
+def regions(places: dict[tuple[str | None, str | None], Location], found: Iterable[Resource]) -> list[Resource]:
+    """Return an AWS::Account::Region for each known place, with where it is named, of which `found` has none."""
+    there = {one.id for one in found if one.type == "AWS::Account::Region"}
+    made = []
+    for (account, region), location in places.items():
+        id = f"aws://{account}/{region}"
+        if account and region and id not in there:
+            properties = guard({"RegionName": region})
+            locations = {"": location}
+            made.append(
+                Resource("AWS::Account::Region", id, "region", account, region, properties, locations=locations)
+            )
+    return made
+
+
+def _distinct(resources: Iterable[Resource]) -> list[Resource]:
+    """Merge resources of one id: what two declarations say differently is unknown, because one of them loses."""
+    made: dict[tuple[str, str], Resource] = {}
+    for resource in resources:
+        key = (resource.type, resource.id)
+        made[key] = _merged(made[key], resource) if key in made else resource
+    return list(made.values())
+
+
+def _merged(one: Resource, other: Resource) -> Resource:
+    places = sorted(f"{where.path}:{where.line}" for where in (one.locations[""], other.locations[""]))
+    reason = f"declared twice: {' and '.join(places)}"
+    left, right = dict(one.properties.raw()), dict(other.properties.raw())
+    properties = {
+        name: left[name]
+        if name in left and name in right and plain(left[name]) == plain(right[name])
+        else Unknown(reason)
+        for name in {**left, **right}
+    }
+    return replace(one, properties=guard(properties))

@@ -1,0 +1,176 @@
+"""The files of infrastructure code under a path: which of them may be read, and which a format has taken."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from pathspec import GitIgnoreSpec
+
+from scanner.errors import UsageError
+
+MAX_BYTES = 10_000_000
+"""A larger file is not read.  CloudFormation itself takes templates of up to 1 MB."""
+
+_SKIPPED = {"__pycache__", "node_modules"}
+_IGNORE = ".gitignore"
+_WORKFLOWS = ".github"
+
+
+@dataclass(frozen=True)
+class File:
+    """A file that may be read; `path` is how reports name it, `/` between its parts."""
+
+    at: Path
+    path: str
+
+    @property
+    def name(self) -> str:
+        """Return the last part of the path."""
+        return self.path.rpartition("/")[2]
+
+    @property
+    def folder(self) -> str:
+        """Return the path without its last part; empty for a file beside where the scan began."""
+        return self.path.rpartition("/")[0]
+
+    def data(self) -> bytes:
+        """Return what is in the file, cut one byte after `MAX_BYTES`; raise `OSError`."""
+        with self.at.open("rb") as stream:
+            return stream.read(MAX_BYTES + 1)
+
+
+class Tree:
+    """The files under a path, in order; a format takes those it reads, and the next sees the rest.
+
+    Hidden folders (but that of GitHub's workflows), symbolic links, what package managers install and what
+    `.gitignore` names are left out of a folder; a path that is given by itself is always read.
+    """
+
+    def __init__(self, path: Path, unreadable: Callable[[OSError, str], None]) -> None:
+        """Look under `path`; raise `UsageError` if there is nothing, call `unreadable` for a folder that is closed."""
+        if not path.exists():
+            raise UsageError(f"{path}: there is no such file or folder")
+        self._path, self._unreadable = path, unreadable
+        self._is_folder = path.is_dir()
+        self._files = {file.path: file for file in (self._walk(path) if self._is_folder else [self._file(path)])}
+        self._taken: set[str] = set()
+
+    def files(self, *suffixes: str) -> Iterator[File]:
+        """Return the files no format has taken whose names end so; a file given by itself, whatever its name is."""
+        for path, file in self._files.items():
+            if path not in self._taken and (not suffixes or not self._is_folder or path.endswith(suffixes)):
+                yield file
+
+    def take(self, *files: File) -> None:
+        """Keep files from the formats that come later."""
+        self._taken.update(file.path for file in files)
+
+    def get(self, path: str) -> File | None:
+        """Return a file by the path that reports name, taken or not."""
+        return self._files.get(path)
+
+    def beside(self, file: File, name: str) -> File | None:
+        """Return a file by the relative path that another one names it with; None if it is not inside the tree.
+
+        What `.gitignore` and the rules about hidden folders leave out is found here; what a symbolic link leads to, or
+        a path out of the tree, is not.
+        """
+        root = self._path if self._is_folder else self._path.parent
+        parts: list[str] = []
+        for part in (file.at.parent.relative_to(root) / name).parts:
+            if part == "..":
+                if not parts:
+                    return None
+                parts.pop()
+            else:
+                parts.append(part)
+        at = root
+        for part in parts:
+            at = at / part
+            if at.is_symlink() or Path(name).is_absolute():
+                return None
+        return self._file(at) if _is_plain_file(at) else None
+
+    def _walk(self, folder: Path) -> Iterator[File]:
+        ignored = _Ignored(folder)
+        for parent, names, files in os.walk(
+            folder, onerror=lambda e: self._unreadable(e, self._shown(Path(e.filename)))
+        ):
+            here = Path(parent)
+            ignored.enter(here)
+            names[:] = sorted(
+                name
+                for name in names
+                if (name == _WORKFLOWS or not name.startswith("."))
+                and name not in _SKIPPED
+                and not ignored.folder(here / name)
+            )
+            for name in sorted(files):
+                at = here / name
+                if _is_plain_file(at) and not ignored.file(at):
+                    yield self._file(at)
+
+    def _file(self, at: Path) -> File:
+        return File(at, self._shown(at))
+
+    def _shown(self, at: Path) -> str:
+        path = self._path
+        if path.is_absolute() or ".." in path.parts:
+            at = at.relative_to(path if self._is_folder else path.parent)
+        return at.as_posix().encode("utf-8", "backslashreplace").decode("utf-8")  # names of files are any bytes
+
+
+def _is_plain_file(at: Path) -> bool:
+    try:
+        return stat.S_ISREG(at.lstat().st_mode)
+    except OSError:
+        return False
+
+
+class _Ignored:
+    """What the `.gitignore` files of a repository leave out, from its top down to the folder that is walked."""
+
+    def __init__(self, folder: Path) -> None:
+        self._specs: list[tuple[Path, GitIgnoreSpec]] = []
+        top = folder.resolve()
+        above = [top, *top.parents]
+        repository = next((n for n, each in enumerate(above) if (each / ".git").exists()), None)
+        self._real, self._given = top, folder
+        for each in reversed(above[1 : (repository or 0) + 1]):
+            self._add(each)
+        if self._matches(top, folder=True):  # it was asked for by name
+            self._specs.clear()
+
+    def enter(self, folder: Path) -> None:
+        """Read the `.gitignore` of a folder that is walked."""
+        self._add(self._resolved(folder))
+
+    def folder(self, at: Path) -> bool:
+        return self._matches(self._resolved(at), folder=True)
+
+    def file(self, at: Path) -> bool:
+        return self._matches(self._resolved(at), folder=False)
+
+    def _resolved(self, at: Path) -> Path:
+        return self._real / at.relative_to(self._given)
+
+    def _add(self, folder: Path) -> None:
+        try:
+            lines = (folder / _IGNORE).read_bytes().decode("utf-8", "replace").splitlines()
+            self._specs.append((folder, GitIgnoreSpec.from_lines(lines)))
+        except (OSError, ValueError):  # none there, or none that git would understand either
+            return
+
+    def _matches(self, at: Path, *, folder: bool) -> bool:
+        verdict = False
+        for base, spec in self._specs:
+            if at == base or not at.is_relative_to(base):
+                continue
+            name = at.relative_to(base).as_posix() + ("/" if folder else "")
+            found = spec.check_file(name).include
+            verdict = verdict if found is None else found
+        return verdict

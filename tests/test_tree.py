@@ -1,0 +1,114 @@
+"""Which files of a folder are read."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from scanner.parsers.tree import Tree
+
+
+def tree(root, files, at="."):
+    for name, text in files.items():
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    return Tree(root / at, lambda error, _: pytest.fail(str(error)))
+
+
+def names(of, *suffixes):
+    return [file.path for file in of.files(*suffixes) if file.name != ".gitignore"]
+
+
+def test_what_git_ignores_is_left_out(tmp_path):
+    found = tree(
+        tmp_path,
+        {
+            ".git/HEAD": "",
+            ".gitignore": "*.bak\n/build/\nsecret.tf\n!keep.bak\n",
+            "a.tf": "",
+            "a.bak": "",
+            "keep.bak": "",
+            "build/b.tf": "",
+            "infra/build/c.tf": "",
+            "infra/secret.tf": "",
+            "infra/.gitignore": "*.yaml\n!secret.tf\n",
+            "infra/d.yaml": "",
+            "e.yaml": "",
+        },
+    )
+    assert names(found) == ["a.tf", "e.yaml", "keep.bak", "infra/secret.tf", "infra/build/c.tf"]
+
+
+def test_the_top_of_the_repository_counts_and_nothing_above_it(tmp_path):
+    (tmp_path / ".gitignore").write_text("*")
+    files = {".git/HEAD": "", ".gitignore": "*.bak", "infra/a.tf": "", "infra/a.bak": ""}
+    assert names(tree(tmp_path / "repository", files, "infra")) == ["a.tf"]
+
+
+def test_without_a_repository_only_the_folder_itself_says_what_to_ignore(tmp_path):
+    (tmp_path / ".gitignore").write_text("*")
+    assert names(tree(tmp_path / "infra", {".gitignore": "*.bak", "a.tf": "", "a.bak": ""})) == ["a.tf"]
+
+
+@pytest.mark.parametrize("ignored", ["cdk.out", "cdk.out/", "*.out", "/cdk.out/"])
+def test_a_folder_that_is_asked_for_is_read_though_git_ignores_it(tmp_path, ignored):
+    files = {".git/HEAD": "", ".gitignore": ignored, "cdk.out/manifest.json": "", "a.tf": ""}
+    assert names(tree(tmp_path, files)) == ["a.tf"]
+    assert names(tree(tmp_path, files, "cdk.out")) == ["manifest.json"]
+
+
+def test_a_broken_gitignore_ignores_nothing(tmp_path):
+    (tmp_path / ".gitignore").write_bytes(b"\xff\xfe\n!\n[\n")
+    assert names(tree(tmp_path, {"a.tf": ""})) == ["a.tf"]
+
+
+def test_a_format_takes_what_the_next_does_not_see(tmp_path):
+    found = tree(tmp_path, {"a.tf": "", "b.yaml": "", "c.yml": ""})
+    for file in found.files(".yaml", ".yml"):
+        found.take(file)
+    assert names(found) == ["a.tf"]
+    assert found.get("b.yaml").name == "b.yaml"
+    assert found.get("d.yaml") is None
+
+
+@pytest.mark.parametrize(
+    ("name", "found"),
+    [
+        ("../modules/ecr/main.tf", "modules/ecr/main.tf"),
+        ("./x.json", "env/x.json"),
+        (".hidden/y.tf", "env/.hidden/y.tf"),
+        ("../../outside.tf", None),
+        ("../../infra/env/x.json", None),
+        ("/etc/hostname", None),
+        ("link.tf", None),
+        ("linked/hostname", None),
+        ("missing.tf", None),
+        ("../modules/ecr", None),
+    ],
+)
+def test_what_another_file_names_is_found_inside_and_nowhere_else(tmp_path, name, found):
+    files = {"env/main.tf": "", "env/x.json": "", "env/.hidden/y.tf": "", "modules/ecr/main.tf": ""}
+    (tmp_path / "outside.tf").write_text("")
+    root = tmp_path / "infra"
+    (root / "env").mkdir(parents=True)
+    (root / "env" / "link.tf").symlink_to(tmp_path / "outside.tf")
+    (root / "env" / "linked").symlink_to("/etc")
+    of = tree(root, files)
+    file = of.beside(of.get("env/main.tf"), name)
+    assert (file and file.path) == found
+
+
+def test_the_same_is_found_whichever_way_the_folder_is_given(tmp_path, monkeypatch):
+    tree(tmp_path, {"infra/env/main.tf": "", "infra/modules/m.tf": ""})
+    monkeypatch.chdir(tmp_path)
+    for given, prefix in (("infra", "infra/"), (".", "infra/"), (str(tmp_path / "infra"), ""), ("infra/../infra", "")):
+        of = Tree(Path(given), lambda *_: None)
+        assert names(of) == [f"{prefix}env/main.tf", f"{prefix}modules/m.tf"]
+        assert of.beside(of.get(f"{prefix}env/main.tf"), "../modules/m.tf").path == f"{prefix}modules/m.tf"
+
+
+def test_loops_of_links_and_pipes_are_not_read(tmp_path):
+    (tmp_path / "loop").symlink_to(tmp_path)
+    os.mkfifo(tmp_path / "pipe.tf")
+    assert names(tree(tmp_path, {"a.tf": ""})) == ["a.tf"]
