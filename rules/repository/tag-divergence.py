@@ -160,7 +160,11 @@ from scanner.references import uses
 from scanner.rule import Evidence, NotApplicable, Violation
 from scanner.workloads import cached_instead
 
-STARTED, PINNED, UNNAMED = "by which workloads start", "that workloads name beside a digest", "that no workload seen names"
+STARTED, PINNED, UNNAMED = (
+    "by which workloads start",
+    "that workloads name beside a digest",
+    "that no workload seen names",
+)
 SEVERITY = {STARTED: None, PINNED: "info", UNNAMED: "medium"}
 """What workloads do with tags, and how bad it is if such a tag means another image; None is the rule's severity."""
 
