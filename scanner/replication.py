@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from scanner.model import InsufficientData, Model, Place, Resource
+from scanner.model import InsufficientData, Model, Pair, Place, Resource
 
 ROOT = "ROOT"
 """The prefix that stands for every repository that no other one covers."""
@@ -146,6 +146,19 @@ def template_for(templates: Iterable[Mapping[str, Any]] | None, repository: str)
             f"'{meant[0]['Prefix']}' is; AWS does not say whether ECR would use it"
         )
     return meant[0] if meant else None
+
+
+def lifecycle_to_come(model: Model, repository: str, pair: Pair) -> str | None:
+    """Return the text of the lifecycle policy that ECR will give a replica that it creates, None if it gives none.
+
+    Raises `InsufficientData` if the creation templates of the standby were not seen, or as `template_for`.
+    """
+    if pair.image_distribution == "dual-push":
+        return None  # ECR creates nothing
+    registry = model.find("AWS::ECR::Registry", "registry", pair.standby)
+    template = template_for(registry["RepositoryCreationTemplates"], repository) if registry else None
+    text: str | None = template["LifecyclePolicy"] if template else None
+    return text
 
 
 def by_prefix(items: Iterable[Mapping[str, Any]] | None, key: str, repository: str) -> list[Mapping[str, Any]]:

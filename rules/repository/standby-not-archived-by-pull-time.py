@@ -160,7 +160,7 @@ examples:
 
 from scanner.images import RepositoryKey
 from scanner.lifecycle import PULLED, claims, selections
-from scanner.replication import template_for
+from scanner.replication import lifecycle_to_come
 from scanner.rule import Evidence, NotApplicable, Undecided, Violation
 
 IN_ARCHIVE = "sinceImageTransitioned"
@@ -170,7 +170,7 @@ IN_ARCHIVE = "sinceImageTransitioned"
 def check(twin, model, parameters):
     name, standby = twin.primary.name, twin.pair.standby
     if twin.standby is None:
-        text = policy_to_come(twin, model)
+        text = lifecycle_to_come(model, name, twin.pair)
         if text is None:
             yield NotApplicable("The repository does not exist in the standby, and no template will give it a policy.")
             return
@@ -201,15 +201,6 @@ def check(twin, model, parameters):
             f"Rule '{by_pull[0]}' of the standby's lifecycle policy counts from the last pull; whether it is for tags that "
             "releases have cannot be told without images."
         )
-
-
-def policy_to_come(twin, model):
-    """Return the text of the lifecycle policy that ECR will give the replica, None if there will be none."""
-    if twin.pair.image_distribution == "dual-push":
-        return None
-    registry = model.find("AWS::ECR::Registry", "registry", twin.pair.standby)
-    template = template_for(registry["RepositoryCreationTemplates"], twin.primary.name) if registry else None
-    return template["LifecyclePolicy"] if template else None
 
 
 def tagged_images(twin, model):
