@@ -290,15 +290,15 @@ def check(twin, model, parameters):
     primary, there = RepositoryKey.of(twin.primary.place, name), repository_there(twin, model)
     replica = RepositoryKey.of(standby, there.name) if there else None
     only_files = bool(twin.primary.locations) and (replica or primary) not in model.images
-    text = None if there is None and only_files else policy_text(there, twin, model)
+    if only_files and (there is None or there["LifecyclePolicy"] is not None):
+        yield NotApplicable("A file does not say which images a repository holds; collect a snapshot to know.")
+        return
+    text = policy_text(there, twin, model)
     if text is None:
         if there is None:
             yield NotApplicable(
                 "The repository does not exist in the standby, and no template will give it a policy."
             )
-        return
-    if only_files:
-        yield NotApplicable("A file does not say which images a repository holds; collect a snapshot to know.")
         return
     found = uses(model, twin.primary.place)
     running = found.of(name)
