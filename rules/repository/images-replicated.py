@@ -12,8 +12,8 @@ parameters:
     default: 30m
   releases:
     description: >-
-      Judge only so many of the tagged images that were pushed last to each repository, its releases, such as 3 where that
-      far back is rolled; null for every image.
+      Judge only so many releases of each repository, the tagged images that were pushed last: 3, say, to be able to roll
+      back that far. Null judges every image.
     type: [integer, "null"]
     minimum: 1
     default: null
@@ -213,5 +213,7 @@ def releases(images, count):
         return tuple(tagged)
     undated = [image.digest for image in tagged if image.pushed_at is None]
     if undated:
-        raise InsufficientData(f"when '{undated[0]}' was pushed, and so whether it is one of the last '{count}', is not known")
+        raise InsufficientData(
+            f"when '{undated[0]}' was pushed, and so whether it is one of the last '{count}', is not known"
+        )
     return tuple(sorted(tagged, key=lambda image: image.pushed_at, reverse=True)[:count])

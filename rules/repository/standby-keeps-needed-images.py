@@ -296,9 +296,7 @@ def check(twin, model, parameters):
     text = policy_text(there, twin, model)
     if text is None:
         if there is None:
-            yield NotApplicable(
-                "The repository does not exist in the standby, and no template will give it a policy."
-            )
+            yield NotApplicable("The repository does not exist in the standby, and no template will give it a policy.")
         return
     found = uses(model, twin.primary.place)
     running = found.of(name)
