@@ -26,6 +26,11 @@ parameters:
     type: integer
     minimum: 1
     default: 3
+  releases:
+    description: So many of the newest tagged images of the primary are needed beside what runs, to roll back to.
+    type: integer
+    minimum: 0
+    default: 0
 rationale: |
   A lifecycle policy acts in its own Region alone, on what it finds there. Nothing pulls from a standby, its push times are
   its own, and replicas may have lost their tags: a policy that is harmless in the primary can remove, in the standby, the
@@ -48,7 +53,7 @@ traps:
   - >-
     The text of a policy does not tell what it removes: it is worked out on the digests in the standby, where push
     times and neighbours are others than in the primary.
-  - The children of an index are untagged by nature, and the index protects them.
+  - The children of an index are untagged by nature, and the index protects them; signatures are too, and go only with what they sign.
   - A replica that lost its tag falls to a rule for untagged images although the primary's copy is tagged.
   - An image that is moved to the archive is still listed, and cannot be pulled.
   - >-
@@ -93,6 +98,37 @@ examples:
         - &index {Repository: shop/web, Digest: list, Tags: ["2"], MediaType: application/vnd.oci.image.index.v1+json}
         - {<<: *index, Region: us-west-2, PushedAt: "2026-10-03T00:00:00Z"}
         - {Repository: shop/web, Digest: amd64, Region: us-west-2, PushedAt: "2026-10-02T00:00:00Z", MediaType: application/vnd.oci.image.manifest.v1+json}
+    - Resources:  # the signature has no tag, and what it signs has one
+        primary: {Type: AWS::ECR::Repository, Properties: {RepositoryName: shop/web}}
+        standby: &drops-untagged
+          Type: AWS::ECR::Repository
+          Region: us-west-2
+          Properties:
+            RepositoryName: shop/web
+            LifecyclePolicy:
+              LifecyclePolicyText: >-
+                {"rules": [{"rulePriority": 1, "action": {"type": "expire"},
+                "selection": {"tagStatus": "untagged", "countType": "sinceImagePushed", "countUnit": "days", "countNumber": 1}}]}
+        web:
+          Type: AWS::ECS::Service
+          Properties:
+            ServiceName: web
+            ContainerImages:
+              - {ContainerName: web, Image: 111122223333.dkr.ecr.us-east-1.amazonaws.com/shop/web:2}
+              - {ContainerName: signature, Image: 111122223333.dkr.ecr.us-east-1.amazonaws.com/shop/web, ImageDigest: signed}
+      Images:
+        - {Repository: shop/web, Digest: second, Tags: ["2"]}
+        - {Repository: shop/web, Digest: second, Tags: ["2"], Region: us-west-2}
+        - {Repository: shop/web, Digest: signed, Subject: second, Region: us-west-2}
+    - Resources: *newest-two  # one release to roll back to
+      Parameters: {releases: 2}
+      Images: &dated
+        - {Repository: shop/web, Digest: first, Tags: ["1"], PushedAt: "2026-09-01T00:00:00Z"}
+        - {Repository: shop/web, Digest: second, Tags: ["2"], PushedAt: "2026-09-02T00:00:00Z"}
+        - {Repository: shop/web, Digest: third, Tags: ["3"], PushedAt: "2026-09-03T00:00:00Z"}
+        - {Repository: shop/web, Digest: first, Tags: ["1"], Region: us-west-2, PushedAt: "2026-10-01T00:00:00Z"}
+        - {Repository: shop/web, Digest: second, Tags: ["2"], Region: us-west-2, PushedAt: "2026-10-02T00:00:00Z"}
+        - {Repository: shop/web, Digest: third, Tags: ["3"], Region: us-west-2, PushedAt: "2026-10-03T00:00:00Z"}
     - Resources: &to-come  # not created yet: the template with the longest prefix counts, and untagged images are not needed
         primary: &web {Type: AWS::ECR::Repository, Properties: {RepositoryName: shop/web}}
         web: *runs-second
@@ -152,6 +188,9 @@ examples:
         - {Repository: assets-us-east-1, Digest: old, Tags: [old]}
         - {Repository: assets-us-west-2, Digest: other, Tags: [old], Region: us-west-2}
   fail:
+    - Resources: *newest-two  # two releases to roll back to, of which one goes
+      Parameters: {releases: 3}
+      Images: *dated
     - Resources:  # one day after it came, it goes again
         primary: *web
         web: *runs-second
@@ -210,15 +249,7 @@ examples:
         - {Repository: shop/web, Digest: second, Tags: ["2"], PushedAt: "2026-10-05T00:00:00Z", Region: us-west-2}
     - Resources:  # the replica lost its tag to an immutable one
         primary: {Type: AWS::ECR::Repository, Properties: {RepositoryName: shop/web}}
-        standby: &drops-untagged
-          Type: AWS::ECR::Repository
-          Region: us-west-2
-          Properties:
-            RepositoryName: shop/web
-            LifecyclePolicy:
-              LifecyclePolicyText: >-
-                {"rules": [{"rulePriority": 1, "action": {"type": "expire"},
-                "selection": {"tagStatus": "untagged", "countType": "sinceImagePushed", "countUnit": "days", "countNumber": 1}}]}
+        standby: *drops-untagged
         web: *runs-second
       Images:
         - &plain {Repository: shop/web, Digest: second, Tags: ["2"], MediaType: application/vnd.oci.image.manifest.v1+json}
@@ -304,6 +335,9 @@ def check(twin, model, parameters):
         yield Undecided(f"Workloads may need images that were not seen: {found.unseen[0]}.")
         return
     needed, unresolved = needed_digests(model, running, primary, parameters["newest"])
+    if parameters["releases"]:
+        releases, _ = needed_digests(model, (), primary, parameters["releases"])
+        needed = releases | needed  # of what is both, it counts that it runs
     copies = model.images.images(replica) if replica else as_copied(model.images.images(primary), model.as_of)
     if there and there.name != name:
         needed |= own_builds(needed, model.images.images(primary), copies)
