@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from scanner.model import InsufficientData, Model, Pair, Place, Resource
+from scanner.model import InsufficientData, Model, Pair, Place, Resource, Twin
 
 ROOT = "ROOT"
 """The prefix that stands for every repository that no other one covers."""
@@ -130,6 +130,17 @@ def counterpart_name(repository: str, primary: Place, standby: Place) -> str | N
     if not re.search(word, repository):
         return None
     return re.sub(word, standby.region, repository).replace(str(primary.account), str(standby.account))
+
+
+def counterpart(twin: Twin) -> Resource | None:
+    """Return the repository that stands in for one of the primary, None if it is known not to exist.
+
+    For a repository that is named after its Region that is the standby's own, if there is one; else the replica.
+    """
+    repository = twin.primary
+    name = counterpart_name(repository.name or "", repository.place, twin.pair.standby)
+    own = twin.find(repository.type, name) if name else None
+    return twin.standby if own is None else own
 
 
 def template_for(templates: Iterable[Mapping[str, Any]] | None, repository: str) -> Mapping[str, Any] | None:

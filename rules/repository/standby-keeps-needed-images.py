@@ -311,14 +311,14 @@ examples:
 from scanner.images import RepositoryKey
 from scanner.lifecycle import as_copied, evaluate
 from scanner.references import uses
-from scanner.replication import counterpart_name, lifecycle_to_come
+from scanner.replication import counterpart, lifecycle_to_come
 from scanner.rule import Evidence, NotApplicable, Undecided, Violation
 from scanner.workloads import needed_digests
 
 
 def check(twin, model, parameters):
     name, standby = twin.primary.name, twin.pair.standby
-    primary, there = RepositoryKey.of(twin.primary.place, name), repository_there(twin, model)
+    primary, there = RepositoryKey.of(twin.primary.place, name), counterpart(twin)
     replica = RepositoryKey.of(standby, there.name) if there else None
     only_files = bool(twin.primary.locations) and (replica or primary) not in model.images
     if only_files and (there is None or there["LifecyclePolicy"] is not None):
@@ -367,16 +367,6 @@ def check(twin, model, parameters):
         )
     elif unresolved or found.unseen:
         yield Undecided(f"Workloads may need images that were not seen: {(unresolved or found.unseen)[0]}.")
-
-
-def repository_there(twin, model):
-    """Return where the standby would pull from, None if that is known not to exist.
-
-    Of a repository that is named after its Region that is the standby's own, if it has one.
-    """
-    own = counterpart_name(twin.primary.name, twin.primary.place, twin.pair.standby)
-    found = twin.find(twin.primary.type, own) if own else None
-    return twin.standby if found is None else found
 
 
 def policy_text(repository, twin, model):
