@@ -74,7 +74,7 @@ def test_a_type_that_is_not_declared_is_found(forgetful):
     [("ReplicationStatuses", True), ("ReplicationStatuses[?Status=='FAILED']", True), ("PolicyText", False)],
 )
 def test_whoever_reads_the_replication_of_single_images_has_to_say_so(tmp_path, expression, read):
-    text = Path(next(rule.path for rule in RULES if rule.id == "repository-tag-mutability-parity")).read_text("utf-8")
+    text = Path(next(rule.path for rule in RULES if rule.id == "security-ecr-lifecycle-policy")).read_text("utf-8")
     header = yaml.safe_load(text)
     header |= {"resource": "AWS::ECR::Registry", "assert": f"!({expression})", "message": "It failed."}
     header |= {"examples": {"pass": [{"ReplicationStatuses": [], "PolicyText": None}], "fail": [], "unknown": []}}

@@ -114,16 +114,17 @@ def _failures(report: Report, page: Page) -> Iterator[str]:
         undecided = not report.complete or any(f.status is Status.UNKNOWN for f in report.findings)
         yield from page.wrapped("None in what was seen; below is what was not." if undecided else "None.", 2)
     rules = {rule.id: rule for rule in report.rules}
-    groups: dict[str, list[Finding]] = {}
+    groups: dict[tuple[str, Severity], list[Finding]] = {}
     for finding in open_failures:
-        groups.setdefault(finding.rule_id, []).append(finding)
-    for id, findings in sorted(groups.items(), key=lambda item: (_worst(item[1]).rank, -len(item[1]), item[0])):
+        groups.setdefault((finding.rule_id, finding.severity), []).append(finding)
+    for (id, _), findings in sorted(groups.items(), key=lambda item: (item[0][1].rank, -len(item[1]), item[0])):
         yield ""
         yield from _rule_failures(id, rules.get(id), findings, page)
 
 
 def _rule_failures(id: str, rule: RuleSummary | None, findings: Sequence[Finding], page: Page) -> Iterator[str]:
-    severity = _worst(findings)
+    """Return the failures of one rule that are of one severity."""
+    severity = findings[0].severity
     title = f"{rule.title if rule else id} ({_count(len(findings), 'failure')})"
     heading = page.wrapped(title, label=f"{severity.value.upper():<8}  ")
     yield from (page.styled(line, _STYLE[severity]) for line in heading)
@@ -321,10 +322,6 @@ def _what(finding: Finding) -> str:
         for account, region in places:
             text = text.replace(f"'{account}/{region}'", f"'{region}'")
     return f"{text} ({finding.location})" if finding.location else text
-
-
-def _worst(findings: Sequence[Finding]) -> Severity:
-    return min((finding.severity for finding in findings), key=lambda severity: severity.rank)
 
 
 def _errors(errors: Sequence[tuple[str, int]]) -> str:
