@@ -17,14 +17,14 @@ Those whose files belong together, such as the folder of a chart, come before th
 """
 
 
-def parse(path: Path, places: Places) -> Parsed:
+def parse(path: Path, places: Places, named: Path | None = None) -> Parsed:
     """Read infrastructure code in a file, or in a folder and below; raise `UsageError` when there is no such path.
 
     Paths in the result begin with `path` as it was given, or inside the folder if it is absolute or leads out of the
-    current one.
+    current one; with `named`, as if that had been given.
     """
     reading = Reading(places)
-    tree = Tree(path, lambda error, folder: reading.failed(folder, f"{folder}: {error.strerror}"))
+    tree = Tree(path, lambda error, folder: reading.failed(folder, f"{folder}: {error.strerror}"), named)
     for format in FORMATS:
         format.read(tree, reading)
     return reading.result()

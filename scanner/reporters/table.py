@@ -10,7 +10,7 @@ from typing import TextIO
 
 from scanner import controls as catalogue
 from scanner import duration
-from scanner.finding import Exemption, ExemptionState, Finding, Report, RuleSummary, Severity, Status
+from scanner.finding import Exemption, ExemptionState, Finding, Origin, Report, RuleSummary, Severity, Status
 from scanner.model import Pair
 from scanner.recovery import DECLARED
 from scanner.reporters.causes import by_cause
@@ -25,6 +25,8 @@ _STYLE = {
     Severity.LOW: "cyan",
     Severity.INFO: "dim",
 }
+_KINDS = {"iac": "infrastructure code", "against": "snapshot that the code is laid over"}
+_ORIGINS = {Origin.CHANGE: "new with the change", Origin.LIVE: "live", Origin.BOTH: "live and in code"}
 _LONGEST_FIX = 280
 _MOST_REASONS, _MOST_GAPS, _MOST_PAIRS = 20, 40, 8
 _MOST_PLACES, _MOST_RULES, _MOST_NAMES = 4, 12, 3
@@ -63,9 +65,12 @@ def _header(report: Report, page: Page) -> Iterator[str]:
     as_of = f"{report.as_of:%Y-%m-%d %H:%M} UTC"
     yield page.styled(f"regionproof {report.tool_version}, as of {as_of}", "bold")
     for each in report.inputs:
-        kind = "infrastructure code" if each.kind == "iac" else each.kind
+        kind = _KINDS.get(each.kind, each.kind)
         yield from page.wrapped(f"{each.path} ({kind})", label="Scanned  ")
     yield from page.wrapped(_extent(report, page), label="Extent   ")
+    if report.not_shown:
+        about = f" that concern no line changed since {report.changed_since}" if report.changed_since else ""
+        yield from page.wrapped(f"{_count(report.not_shown, 'verdict')}{about} not shown", label="Narrowed ")
     pairs = [_pair(pair, page) for pair in report.pairs[:_MOST_PAIRS]]
     if len(report.pairs) > _MOST_PAIRS:
         pairs.append(f"and {len(report.pairs) - _MOST_PAIRS} more")
@@ -321,7 +326,9 @@ def _what(finding: Finding) -> str:
     if len({region for _, region in places}) == len(places):
         for account, region in places:
             text = text.replace(f"'{account}/{region}'", f"'{region}'")
-    return f"{text} ({finding.location})" if finding.location else text
+    notes = [str(finding.location)] if finding.location else []
+    notes += [_ORIGINS[finding.origin]] if finding.origin else []
+    return f"{text} ({'; '.join(notes)})" if notes else text
 
 
 def _errors(errors: Sequence[tuple[str, int]]) -> str:
