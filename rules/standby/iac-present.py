@@ -64,6 +64,9 @@ examples:
     - Resources:  # a service of the same name in another cluster is another service
         primary: {Type: AWS::ECS::Service, Properties: {Cluster: payments, ServiceName: api}}
         standby: {Type: AWS::ECS::Service, Region: us-west-2, Properties: {Cluster: staging, ServiceName: api}}
+    - Resources:  # neither was made by a stack
+        primary: {Type: AWS::ECS::Cluster, Properties: {ClusterName: payments}}
+        standby: {Type: AWS::ECS::Cluster, Region: us-west-2, Properties: {ClusterName: hand-made}}
     - Resources:  # backup and restore needs the code most of all
         primary: {Type: AWS::EKS::Cluster, Properties: {Name: shop}}
       Pairs: [{primary: us-east-1, standby: us-west-2, dr_class: backup-restore}]
@@ -159,9 +162,11 @@ def stack_of_same_code(twin, model):
     """Return the stack of the standby that made one from the same logical id and template, None if none was seen."""
     primary, standby = twin.primary, twin.pair.standby
     logical = primary.tags.get(LOGICAL_ID)
-    there = (one for one in model.in_place(primary.type, standby) if (one.account, one.region) == standby)
-    for other in there:
-        if logical and other.tags.get(LOGICAL_ID) == logical and origin(other) == origin(primary):
+    if logical is None:
+        return None
+    made = (one for one in model.in_place(primary.type, standby) if one.tags.get(LOGICAL_ID) == logical)
+    for other in made:
+        if (other.account, other.region) == standby and origin(other) == origin(primary):
             return other.tags[STACK]
     return None
 
