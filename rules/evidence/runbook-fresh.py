@@ -22,6 +22,7 @@ controls:
   nist-800-53: [CP-2]
   iso-27001-2022: [A.5.30]
   dora: [Art. 11]
+  nis2: ["4.1"]
 traps:
   - A wiki page is accepted with its digest; the time of a commit says that somebody touched a file, not that it was reviewed.
   - A page on a host of the primary's Region cannot be read when that Region is gone, whatever its digest.

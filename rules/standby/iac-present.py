@@ -22,7 +22,8 @@ references:
   - https://docs.aws.amazon.com/wellarchitected/latest/framework/rel_planning_for_recovery_config_drift.html
   - https://docs.aws.amazon.com/wellarchitected/latest/framework/rel_planning_for_recovery_disaster_recovery.html
 controls:
-  aws-well-architected: [REL13-BP04]
+  aws-well-architected: [REL08-BP05, REL13-BP04]
+  nist-800-53: [CP-7]
   iso-27001-2022: [A.5.30]
   dora: [Art. 11]
 traps:
