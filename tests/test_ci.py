@@ -1,11 +1,14 @@
 """CI files: what is recognized in them is certain, and the rest is unknown."""
 
+from datetime import UTC, datetime
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scanner.documents import Document, load
-from scanner.model import Unknown
+from scanner.images import ImageIndex
+from scanner.model import InsufficientData, Model, Place, Unknown
 from scanner.parsers.ci import GITHUB, GITLAB, TAGS, recognises, resources
 
 WORKFLOW, PIPELINE = ".github/workflows/payments.yml", ".gitlab-ci.yml"
@@ -112,6 +115,13 @@ def test_a_workflow_is_a_resource_without_a_place():
     found = read(workflow("run: cdk deploy --region us-west-2"))
     assert (found.type, found.id, found.name) == (GITHUB, WORKFLOW, "payments")
     assert (found.account, found.region, found.locate("").path) == (None, None, WORKFLOW)
+
+
+def test_a_workflow_is_no_infrastructure_code():
+    found = read(workflow("run: cdk deploy --region us-west-2"))
+    model = Model([found], pairs=(), images=ImageIndex({}), as_of=datetime(2026, 1, 1, tzinfo=UTC))
+    with pytest.raises(InsufficientData, match="no infrastructure code was scanned"):
+        model.declared("AWS::EKS::Cluster", "shop", Place("111122223333", "us-west-2"))
 
 
 GITLAB_JOB = "ship:\n  tags: [%s]\n  script: [aws ecs update-service --region $AWS_DEFAULT_REGION]\n"
