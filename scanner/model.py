@@ -60,6 +60,10 @@ _NAMED_FREELY = ("AWS::ECS::", "AWS::EKS::", "AWS::Lambda::", "Kubernetes::")
 """Types of which people choose the names for each Region; a repository keeps its name when it is replicated."""
 
 
+_NO_CODE = ("GitHub::", "GitLab::", "Regionproof::")
+"""Types of what has a place in a file too and is no infrastructure code: CI, and what regionproof.yaml declares."""
+
+
 @dataclass(frozen=True, eq=False, slots=True)
 class Twin:
     """A resource of the primary, and what stands for it in the standby of one pair."""
@@ -140,8 +144,7 @@ class Model:
                     self._declared[name] = resource
                 if planned or not resource.locations:
                     self._seen[name] = resource
-        # What regionproof.yaml declares has a place in a file too, and is no infrastructure code.
-        code = (ones for (type, _), ones in self._vague.items() if not type.startswith("Regionproof::"))
+        code = (ones for (type, _), ones in self._vague.items() if not type.startswith(_NO_CODE))
         self._has_code = bool(self._declared) or any(one.locations for ones in code for one in ones)
         regions = frozenset(place for type, _, place in self._seen if type == "AWS::Account::Region")
         self.scanned = frozenset(scanned)

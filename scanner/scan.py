@@ -16,7 +16,6 @@ from scanner.finding import Coverage, Exemption, Finding, Input, Origin, Report
 from scanner.images import ImageIndex, Listing, RepositoryKey
 from scanner.model import Gap, Model, Place, Resource
 from scanner.overlay import overlay
-from scanner.recovery import DECLARED
 from scanner.rule import Rule
 
 if TYPE_CHECKING:
@@ -180,7 +179,7 @@ def _folder(path: Path) -> Path:
 
 def _is_code(resource: Resource) -> bool:
     """Tell what infrastructure code declares; what regionproof.yaml does has a place in a file, too."""
-    return bool(resource.locations) and not resource.type.startswith(DECLARED)
+    return bool(resource.locations) and not resource.type.startswith("Regionproof::")
 
 
 def traced(findings: Iterable[Finding], before: Iterable[Finding]) -> Iterator[Finding]:

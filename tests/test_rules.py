@@ -24,6 +24,7 @@ from scanner.workloads import WORKLOADS
 RULES = load_rules()
 FOLDER = Path(__file__).parents[1] / "rules"
 ROOMS = {
+    "buckets",
     "clusters",
     "duration",
     "events",
