@@ -11,6 +11,8 @@ from scanner.reporters.verdicts import is_gap, is_open, verdicts
 
 _PER_LEVEL = 10
 """GitHub shows ten annotations of a level for each step, and says nothing of the rest; 50 for a job."""
+_FIRST_GAPS = 3
+"""How many gaps stand before the failures of their level, so that not all of them can be lost."""
 _TITLE, _MESSAGE, _PATH = 200, 1_000, 1_000
 _LEVELS = {
     Severity.CRITICAL: "error",
@@ -22,14 +24,14 @@ _LEVELS = {
 
 
 def write(report: Report, out: TextIO) -> None:
-    """Write the open failures and the gaps, worst first; of each level the last says how many more there are."""
+    """Write gaps and open failures, worst first; of each level the last says how many more there are."""
     titles = {rule.id: rule.title for rule in report.rules}
     levels: dict[str, list[Finding]] = {"error": [], "warning": [], "notice": []}
-    for finding in verdicts(report):
-        if is_open(finding) or is_gap(finding):
-            levels[_LEVELS[finding.severity]].append(finding)
+    gaps = [finding for finding in verdicts(report) if is_gap(finding)]
+    failures = sorted(filter(is_open, report.findings), key=lambda finding: finding.severity.rank)
+    for finding in (*gaps[:_FIRST_GAPS], *failures, *gaps[_FIRST_GAPS:]):
+        levels[_LEVELS[finding.severity]].append(finding)
     for level, found in levels.items():
-        found.sort(key=lambda finding: finding.severity.rank)
         _write_level(level, found, titles, out)
 
 

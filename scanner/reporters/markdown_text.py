@@ -8,6 +8,7 @@ from html import escape
 from scanner.reporters.text import cut, inert, printable
 
 _RISKY = re.compile(r"[\\`*_\[\]<>&|~$@#^{}!=]|.:.|^[-+:]|www\.", re.IGNORECASE)
+_IS_CODE = re.compile(r"`[A-Za-z0-9_.:/-]+`[.,;:]?")
 _PUNCTUATION = re.compile(r"[!-/:-@\[-`{-~]")
 _NEEDS_ENTITIES = re.compile(r"[`|\\]")
 
@@ -25,7 +26,9 @@ def code(text: str, limit: int) -> str:
 def prose(text: str, limit: int) -> str:
     """Return a sentence, what could be markup in it as code; it must not begin a line."""
     words = _line(text, limit).split(" ")
-    return " ".join(code(word, limit) if _RISKY.search(word) else word for word in words)
+    return " ".join(
+        word if _IS_CODE.fullmatch(word) or not _RISKY.search(word) else code(word, limit) for word in words
+    )
 
 
 def html(text: str, limit: int) -> str:

@@ -12,7 +12,9 @@ from typing import Any
 from scanner.model import Items, Properties, Unknown
 
 _DEEPEST = 64
-_STEERING = re.compile("[\x7f-\xa0\xad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff]")
+_STEERING = re.compile(
+    "[\x7f-\xa0\xad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ufffe\uffff\ud800-\udfff]"
+)
 _COMMAND = re.compile(r"^(\s*):(?=:)")
 
 
