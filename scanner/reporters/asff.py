@@ -50,12 +50,14 @@ _STATUSES = {
     Status.NOT_APPLICABLE: "NOT_AVAILABLE",
 }
 _TYPE = "Software and Configuration Checks/Industry and Regulatory Standards"
-_NOT_TOLD = "not-in-security-hub"
+_NOT_TOLD = RuleSummary(
+    "not-in-security-hub", "Every verdict is about what is in an account", Severity.INFO, (), "", "", (), {}, {}
+)
 
 
 def write(report: Report, out: TextIO) -> None:
     """Write the requests.  What is in no account and Region Security Hub has no place for: one finding counts it."""
-    rules = rules_of(report)
+    rules = rules_of(report) | {_NOT_TOLD.id: _NOT_TOLD}
     placed: dict[tuple[str, str], list[Finding]] = {}
     left_out = 0
     for finding in verdicts(report):
@@ -68,7 +70,7 @@ def write(report: Report, out: TextIO) -> None:
         first = min(placed)
         placed[first].append(_not_told(left_out, *first))
     for _, findings in sorted(placed.items()):
-        for batch in _batches(dumps(_finding(each, rules.get(each.rule_id), report)) for each in findings):
+        for batch in _batches(dumps(_finding(each, rules[each.rule_id], report)) for each in findings):
             out.write(f'{{"Findings":[{",".join(batch)}]}}\n')
 
 
@@ -89,10 +91,10 @@ def _batches(findings: Iterable[str]) -> Iterator[Sequence[str]]:
 def _not_told(count: int, account: str, region: str) -> Finding:
     place = Resource("Regionproof::Report", f"aws://{account}/{region}", "regionproof", account, region, guard({}))
     text = f"{count:,} more verdicts are about what is in no known account and Region; the JSON report has them."
-    return Finding(_NOT_TOLD, Status.UNKNOWN, Severity.INFO, place, text, fingerprint=_NOT_TOLD)
+    return Finding(_NOT_TOLD.id, Status.UNKNOWN, _NOT_TOLD.severity, place, text, fingerprint=_NOT_TOLD.id)
 
 
-def _finding(finding: Finding, rule: RuleSummary | None, report: Report) -> dict[str, Any]:
+def _finding(finding: Finding, rule: RuleSummary, report: Report) -> dict[str, Any]:
     resource, when = finding.resource, timestamp(report.as_of)
     account, region, partition = resource.account, resource.region, partition_of(resource.region)
     label = _SEVERITIES[shown_severity(finding)]
@@ -108,7 +110,7 @@ def _finding(finding: Finding, rule: RuleSummary | None, report: Report) -> dict
         "LastObservedAt": when,
         **graded,
         "FindingProviderFields": graded,
-        "Title": _text(rule.title if rule else finding.rule_id, _TITLE),
+        "Title": _text(rule.title, _TITLE),
         "Description": sentence(finding.message, _DESCRIPTION),
         **(_remediation(rule) if is_wanting(finding) else {}),
         "ProductFields": _fields(finding, report),
@@ -125,9 +127,9 @@ def _suppressed(exemption: Exemption, when: str) -> dict[str, Any]:
     return {"Workflow": {"Status": "SUPPRESSED"}, "Note": note}
 
 
-def _compliance(finding: Finding, rule: RuleSummary | None) -> dict[str, Any]:
+def _compliance(finding: Finding, rule: RuleSummary) -> dict[str, Any]:
     found: dict[str, Any] = {"Status": _STATUSES[finding.status]}
-    mapped = sorted(rule.controls.items()) if rule else []
+    mapped = sorted(rule.controls.items())
     known = catalogue.frameworks()
     titles = {framework: known[framework].title if framework in known else framework for framework, _ in mapped}
     requirements = [_text(f"{titles[framework]} {id}", _TITLE) for framework, ids in mapped for id in ids]
@@ -139,8 +141,8 @@ def _compliance(finding: Finding, rule: RuleSummary | None) -> dict[str, Any]:
     return found
 
 
-def _remediation(rule: RuleSummary | None) -> dict[str, Any]:
-    if rule is None or not rule.remediation.strip():
+def _remediation(rule: RuleSummary) -> dict[str, Any]:
+    if not rule.remediation.strip():
         return {}
     paragraph = rule.remediation.strip().partition("\n\n")[0]
     link = next((each for each in rule.references if each.startswith("https://")), None)

@@ -47,18 +47,17 @@ def write(report: Report, out: TextIO) -> None:
     rows.writerow(COLUMNS)
     rules = rules_of(report)
     for finding in verdicts(report):
-        rows.writerow([_cell(value) for value in _row(finding, rules.get(finding.rule_id))])
+        rows.writerow([_cell(value) for value in _row(finding, rules[finding.rule_id])])
 
 
-def _row(finding: Finding, rule: RuleSummary | None) -> tuple[str | int | None, ...]:
+def _row(finding: Finding, rule: RuleSummary) -> tuple[str | int | None, ...]:
     resource, standby, exemption, where = finding.resource, finding.counterpart, finding.exemption, finding.location
     exists = {True: "yes", False: "no", None: "not seen"}
-    controls = rule.controls if rule else {}
     return (
         finding.status.value,
         finding.severity.value,
         finding.rule_id,
-        rule.title if rule else None,
+        rule.title,
         resource.account,
         resource.region,
         resource.type,
@@ -75,7 +74,7 @@ def _row(finding: Finding, rule: RuleSummary | None) -> tuple[str | int | None, 
         exemption.expires.isoformat() if exemption else None,
         exemption.owner if exemption else None,
         exemption.reason if exemption else None,
-        "; ".join(f"{framework}/{id}" for framework, ids in sorted(controls.items()) for id in ids),
+        "; ".join(f"{framework}/{id}" for framework, ids in sorted(rule.controls.items()) for id in ids),
         finding.fingerprint,
     )
 

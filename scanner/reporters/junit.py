@@ -33,7 +33,7 @@ def write(report: Report, out: TextIO) -> None:
     for name, counts in outcomes.items():
         out.write(f"<testsuite{_attributes(name, counts)} timestamp={quoteattr(when)}>\n")
         for finding in groups.get(name, ()):
-            _line(out, _case(finding, rules.get(finding.rule_id)))
+            _line(out, _case(finding, rules[finding.rule_id]))
         for each in coverage if name == "coverage" else ():
             _line(out, _coverage_case(each))
         out.write("</testsuite>\n")
@@ -56,7 +56,7 @@ def _outcome(finding: Finding) -> str:
     return {Status.UNKNOWN: "error", Status.NOT_APPLICABLE: "skipped"}.get(finding.status, "passed")
 
 
-def _case(finding: Finding, rule: RuleSummary | None) -> Element:
+def _case(finding: Finding, rule: RuleSummary) -> Element:
     resource, standby = finding.resource, finding.counterpart
     there = f" -> {standby.account or ''}{'/' if standby.account else ''}{standby.region}" if standby else ""
     what = (
@@ -80,9 +80,9 @@ def _case(finding: Finding, rule: RuleSummary | None) -> Element:
     return case
 
 
-def _body(finding: Finding, rule: RuleSummary | None) -> str:
+def _body(finding: Finding, rule: RuleSummary) -> str:
     lines = [f"Resource: {_text(finding.resource.id, _MESSAGE)}", f"Found: {_text(finding.message, _MESSAGE)}"]
-    if rule and finding.status is Status.FAIL and rule.remediation:
+    if finding.status is Status.FAIL and rule.remediation:
         lines += ["Fix:", *printable_lines(rule.remediation[:_BODY]).splitlines()]
     return "\n".join(map(inert, lines))
 

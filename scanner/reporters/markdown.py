@@ -10,7 +10,7 @@ from scanner.finding import Finding, Report, RuleSummary, Severity, Status
 from scanner.reporters.causes import by_cause
 from scanner.reporters.markdown_text import code, fenced, html, prose
 from scanner.reporters.sarif_coverage import Gap, gaps_of
-from scanner.reporters.verdicts import is_open
+from scanner.reporters.verdicts import is_open, rules_of
 
 LIMITS = {"step": 1_000_000, "comment": 60_000}
 """Bytes.  Above 1,024 kB GitHub drops the whole summary of a step; a comment takes 64 kB.  Others write there, too."""
@@ -34,7 +34,7 @@ def write(report: Report, out: TextIO, *, markdown_for: str = "step") -> None:
         out: Where to.
         markdown_for: `step` or `comment`, which says how long it may be (`LIMITS`, in bytes).
     """
-    rules = {rule.id: rule for rule in report.rules}
+    rules = rules_of(report)
     room = LIMITS[markdown_for] - _RESERVE
     for block in (_heading(report), _rules(report, rules), _undecided(report), _gaps(report)):
         text = "\n".join(block)
@@ -52,7 +52,7 @@ def _write_findings(found: Sequence[Finding], rules: dict[str, RuleSummary], roo
     shown = 0
     fixed: set[str] = set()
     for finding in found[:_MOST_FINDINGS]:
-        text = "\n".join(_details(finding, rules.get(finding.rule_id), fix=finding.rule_id not in fixed))
+        text = "\n".join(_details(finding, rules[finding.rule_id], fix=finding.rule_id not in fixed))
         size = len(text.encode("utf-8")) + 2
         if size > room:
             break
@@ -106,7 +106,7 @@ def _rules(report: Report, rules: dict[str, RuleSummary]) -> Iterator[str]:
     yield "| severity | rule | failures |"
     yield "|---|---|---:|"
     for (severity, id), count in rows[:_MOST_RULES]:
-        title = prose(rules[id].title, _NAME) if id in rules else ""
+        title = prose(rules[id].title, _NAME)
         yield f"| {_SIGNS[severity]} {severity.value} | {title}<br>{code(id, _NAME)} | {count:,} |"
     if len(rows) > _MOST_RULES:
         yield f"| | {_count(len(rows) - _MOST_RULES, 'more rule')} | {sum(n for _, n in rows[_MOST_RULES:]):,} |"
@@ -145,10 +145,10 @@ def _where(gap: Gap) -> str:
     return row.operation if gap.is_file else f"{row.account}/{row.region} {row.service}"
 
 
-def _details(finding: Finding, rule: RuleSummary | None, *, fix: bool) -> Iterator[str]:
+def _details(finding: Finding, rule: RuleSummary, *, fix: bool) -> Iterator[str]:
     resource, standby = finding.resource, finding.counterpart
     name = f"<code>{html(resource.name or resource.id, _NAME).replace('<code>', '').replace('</code>', '')}</code>"
-    title = html(rule.title if rule else finding.rule_id, _NAME)
+    title = html(rule.title, _NAME)
     yield f"<details><summary>{_SIGNS[finding.severity]} <b>{finding.severity.value}</b> {name}: {title}</summary>"
     yield ""
     yield f"Found: {prose(finding.message, _SENTENCE)}"
@@ -160,7 +160,7 @@ def _details(finding: Finding, rule: RuleSummary | None, *, fix: bool) -> Iterat
     if finding.location:
         yield f"- File: {code(str(finding.location), _SENTENCE)}"
     yield f"- Rule: {code(finding.rule_id, _NAME)}"
-    if rule and rule.remediation.strip() and fix:
+    if rule.remediation.strip() and fix:
         yield from ("", fenced(rule.remediation, _FIX))
     yield from ("", "</details>")
 

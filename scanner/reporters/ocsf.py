@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TextIO
 
@@ -32,12 +34,37 @@ _STATUSES = {
 
 def write(report: Report, out: TextIO) -> None:
     """Write one event for each verdict and each gap of the coverage."""
-    rules, scan = rules_of(report), scan_id(report)
+    scan = scan_id(report)
+    rules = {id: _rule(rule) for id, rule in rules_of(report).items()}
     for finding in verdicts(report):
-        out.write(f"{dumps(_event(finding, rules.get(finding.rule_id), report, scan))}\n")
+        out.write(f"{dumps(_event(finding, rules[finding.rule_id], report, scan))}\n")
 
 
-def _event(finding: Finding, rule: RuleSummary | None, report: Report, scan: str) -> dict[str, Any]:
+@dataclass(frozen=True)
+class _Rule:
+    """What the events of one rule have in common."""
+
+    id: str
+    title: str
+    why: Mapping[str, str]
+    standards: Sequence[str]
+    requirements: Sequence[str]
+    remediation: Mapping[str, Any]
+
+
+def _rule(rule: RuleSummary) -> _Rule:
+    mapped = [(_standard(framework), ids) for framework, ids in sorted(rule.controls.items())]
+    return _Rule(
+        id=_text(rule.id, _NAME),
+        title=_text(rule.title, _NAME),
+        why={"desc": _text(rule.rationale, _TEXT)} if rule.rationale.strip() else {},
+        standards=[_text(standard, _NAME) for standard, _ in mapped],
+        requirements=[_text(f"{standard} {id}", _NAME) for standard, ids in mapped for id in ids],
+        remediation=_remediation(rule),
+    )
+
+
+def _event(finding: Finding, rule: _Rule, report: Report, scan: str) -> dict[str, Any]:
     severity_id, severity = _SEVERITIES[shown_severity(finding)]
     return {
         "activity_id": 1,
@@ -59,7 +86,7 @@ def _event(finding: Finding, rule: RuleSummary | None, report: Report, scan: str
             "version": VERSION,
             "profiles": ["cloud", "datetime"],
             "product": {"name": "regionproof", "vendor_name": "regionproof", "version": report.tool_version},
-            "event_code": _text(finding.rule_id, _NAME),
+            "event_code": rule.id,
             "uid": finding_id(scan, finding),
             "correlation_uid": scan,
         },
@@ -67,46 +94,32 @@ def _event(finding: Finding, rule: RuleSummary | None, report: Report, scan: str
         "compliance": _compliance(finding, rule, severity_id, severity),
         "resources": [_resource(finding.resource), *_counterpart(finding)],
         "cloud": _cloud(finding.resource),
-        **(_remediation(rule) if is_wanting(finding) else {}),
+        **(rule.remediation if is_wanting(finding) else {}),
         "evidences": [{"name": "regionproof", "data": _evidence(finding)}],
         "unmapped": {"regionproof": _unmapped(finding)},
     }
 
 
-def _info(finding: Finding, rule: RuleSummary | None, report: Report) -> dict[str, Any]:
-    title = _text(rule.title if rule else finding.rule_id, _NAME)
-    analytic = {"uid": _text(finding.rule_id, _NAME), "name": title, "type_id": 1, "type": "Rule"}
-    why = {"desc": _text(rule.rationale, _TEXT)} if rule and rule.rationale and is_wanting(finding) else {}
+def _info(finding: Finding, rule: _Rule, report: Report) -> dict[str, Any]:
     return {
         "uid": finding.fingerprint,
-        "title": title,
-        **why,
-        "analytic": analytic,
+        "title": rule.title,
+        **(rule.why if is_wanting(finding) else {}),
+        "analytic": {"uid": rule.id, "name": rule.title, "type_id": 1, "type": "Rule"},
         "last_seen_time": _milliseconds(report.as_of),
         "last_seen_time_dt": timestamp(report.as_of),
     }
 
 
-def _compliance(finding: Finding, rule: RuleSummary | None, severity_id: int, severity: str) -> dict[str, Any]:
+def _compliance(finding: Finding, rule: _Rule, severity_id: int, severity: str) -> dict[str, Any]:
     status_id, status = _STATUSES[finding.status]
-    mapped = sorted(rule.controls.items()) if rule else []
-    standards = [_text(_standard(framework), _NAME) for framework, _ in mapped]
     verdict = {"status_id": status_id, "status": status}
-    check = {
-        "uid": _text(finding.rule_id, _NAME),
-        "name": _text(rule.title if rule else finding.rule_id, _NAME),
-        **verdict,
-        "severity_id": severity_id,
-        "severity": severity,
-        "standards": standards,
-    }
     return {
-        "control": _text(finding.rule_id, _NAME),
-        "standards": standards,
-        "requirements": [_text(f"{_standard(framework)} {id}", _NAME) for framework, ids in mapped for id in ids],
+        "control": rule.id,
+        "standards": rule.standards,
+        "requirements": rule.requirements,
         **verdict,
-        "status_details": [sentence(finding.message, _TEXT)],
-        "checks": [check],
+        "checks": [{"uid": rule.id, "name": rule.title, **verdict, "severity_id": severity_id, "severity": severity}],
     }
 
 
@@ -138,7 +151,14 @@ def _counterpart(finding: Finding) -> list[dict[str, Any]]:
         return []
     there = {"region": _text(standby.region, _NAME), "cloud_partition": partition_of(standby.region)}
     name = finding.resource.name or finding.resource.id
-    return [{"uid": _text(standby.id, _ID), "name": _text(name, _NAME), "type": finding.resource.type, **there}]
+    return [
+        {
+            "uid": _text(standby.id, _ID),
+            "name": _text(name, _NAME),
+            "type": _text(finding.resource.type, _NAME),
+            **there,
+        }
+    ]
 
 
 def _cloud(resource: Resource) -> dict[str, Any]:
@@ -147,8 +167,8 @@ def _cloud(resource: Resource) -> dict[str, Any]:
     return {"provider": "AWS", **region, **({"account": account} if resource.account else {})}
 
 
-def _remediation(rule: RuleSummary | None) -> dict[str, Any]:
-    if rule is None or not rule.remediation:
+def _remediation(rule: RuleSummary) -> dict[str, Any]:
+    if not rule.remediation.strip():
         return {}
     references = [_text(each, _ID) for each in rule.references]
     text = cut(printable_lines(rule.remediation[: 2 * _TEXT]), _TEXT)

@@ -18,8 +18,12 @@ def verdicts(report: Report) -> Iterator[Finding]:
 
 
 def rules_of(report: Report) -> dict[str, RuleSummary]:
-    """Return the rules of verdicts, by id."""
-    return {COVERAGE_GAP.id: COVERAGE_GAP, **{rule.id: rule for rule in report.rules}}
+    """Return the rule of every verdict, by id; of one that the report does not list, only the id is known."""
+    rules = {COVERAGE_GAP.id: COVERAGE_GAP, **{rule.id: rule for rule in report.rules}}
+    for finding in report.findings:
+        if finding.rule_id not in rules:
+            rules[finding.rule_id] = _unknown_rule(finding)
+    return rules
 
 
 def is_gap(finding: Finding) -> bool:
@@ -40,6 +44,10 @@ def is_wanting(finding: Finding) -> bool:
 def shown_severity(finding: Finding) -> Severity:
     """Return how bad a verdict is: what passes or does not apply is no more than information."""
     return finding.severity if is_wanting(finding) else Severity.INFO
+
+
+def _unknown_rule(finding: Finding) -> RuleSummary:
+    return RuleSummary(finding.rule_id, finding.rule_id, finding.severity, (), "", "", (), {}, {})
 
 
 def _finding(gap: Gap) -> Finding:
