@@ -111,7 +111,7 @@ def demo(output: str) -> int:
 @click.option("--ignore", multiple=True, metavar="RULES", help="Not these rules.")
 @console.rules_options
 @click.option("--controls", multiple=True, metavar="F,..", help="Group the table by the controls of a framework, too.")
-@click.option("--group-by", type=click.Choice(["rule", "workload"]), default="rule", help="Failures in the table.")
+@click.option("--group-by", type=click.Choice(["rule", "workload"]), default="rule", help="Order of the table.")
 @click.option("--markdown-for", type=click.Choice(["step", "comment"]), default="step", help="How long it may be.")
 @click.option("--sarif-profile", type=click.Choice(["github", "full"]), default="github", show_default=True)
 def scan(

@@ -52,11 +52,12 @@ def _destination(spec: str, output: str | None, *, several: bool) -> Destination
 def replacing(path: Path) -> Iterator[TextIO]:
     """Open a text file that takes the place of `path` only when it was written to the end; raise `OutputError`.
 
-    A pipe or a device is written to, and a link keeps pointing where it does.
+    A device or a pipe, such as /dev/null, is written into: nothing may take its place.  A link stays one, and what it
+    points to is replaced.
     """
     temporary = None
     try:
-        if path.exists() and not path.is_file() and not path.is_dir():
+        if path.exists() and not (path.is_file() or path.is_dir()):
             with path.open("w", encoding="utf-8", newline="\n") as out:
                 yield out
             return

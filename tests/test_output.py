@@ -40,6 +40,20 @@ def test_every_format_is_a_file_of_its_own(scan, tmp_path):
     assert len(written) == len(REPORTERS)
 
 
+def test_options_reach_the_format_they_are_of(scan, tmp_path):
+    service = "Type: AWS::ECS::Service, Properties: {ServiceName: f, Cluster: c, TaskDefinition: t}"
+    (tmp_path / "web.yaml").write_text(f"Resources: {{f: {{{service}}}}}\n")
+    (tmp_path / "regionproof.yaml").write_text(
+        'version: 1\naccounts: ["111122223333"]\npairs: [{primary: us-east-1, standby: us-west-2}]\n'
+        "iac: [{path: web.yaml, region: us-east-1}]\n"
+    )
+    done = scan("--group-by", "workload", "--select", "standby-iac-present", stdout=subprocess.PIPE)
+    assert "CRITICAL  c/f (ECS Service): 1 failure" in done.stdout
+    assert scan("--group-by", "account").returncode == 2
+    assert scan("--markdown-for", "comment", "--format", "markdown=out.md").returncode in (0, 1)
+    assert (tmp_path / "out.md").read_text().startswith("## regionproof: ")
+
+
 @needs_dev_full
 @pytest.mark.parametrize("format", REPORTERS)
 def test_a_full_device_is_an_output_error(format, tmp_path):

@@ -103,6 +103,8 @@ def _rules(report: Report, rules: dict[str, RuleSummary]) -> Iterator[str]:
     rows = sorted(counts.items(), key=lambda row: (row[0][0].rank, -row[1], row[0][1]))
     if not rows:
         return
+    yield "### What fails"
+    yield ""
     yield "| severity | rule | failures |"
     yield "|---|---|---:|"
     for (severity, id), count in rows[:_MOST_RULES]:
