@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
-from operator import getitem
 from typing import Any, NamedTuple
 
 from scanner.model import InsufficientData, Model, Place, Resource
@@ -45,16 +44,18 @@ def mentions(definition: Resource) -> Iterator[Mention]:
         credentials = container.get("RepositoryCredentials")
         if credentials:
             pointer = f"{at}/RepositoryCredentials/CredentialsParameter"
-            yield Mention(pointer, SECRET, partial(getitem, credentials, "CredentialsParameter"))
+            yield Mention(pointer, SECRET, partial(_member, credentials, "CredentialsParameter"))
 
 
 def _listed(items: Any, pointer: str) -> Iterator[Mention]:
     for number in range(len(items or ())):
-        yield Mention(f"{pointer}/{number}/ValueFrom", PARAMETER, partial(_value, items, number))
+        yield Mention(f"{pointer}/{number}/ValueFrom", PARAMETER, partial(_member, items, number, "ValueFrom"))
 
 
-def _value(items: Any, number: int) -> Any:
-    return items[number]["ValueFrom"]
+def _member(structure: Any, *path: str | int) -> Any:
+    for key in path:
+        structure = structure[key]
+    return structure
 
 
 def source(text: str, type: str, here: Place) -> Source:
