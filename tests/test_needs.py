@@ -157,7 +157,12 @@ def test_asks_that_follow_from_others_are_found():
     found = {ask.operation: sorted(other.operation for other in followed(ask)) for ask in EVERY if ask.per}
     assert found["DescribeServices"] == ["ListServices"]
     assert found["DescribeTaskDefinition"] == ["DescribeServices", "DescribeTasks", "ListTargetsByRule"]
-    assert found["DescribeKey"] == ["DescribeRepositories", "DescribeRepositoryCreationTemplates"]
+    assert found["DescribeKey"] == [
+        "DescribeParameters",
+        "DescribeRepositories",
+        "DescribeRepositoryCreationTemplates",
+        "ListSecrets",
+    ]
     assert found["DescribeSecret"] == ["DescribeTaskDefinition", "ListSecrets"]
     assert all(found.values())
 
@@ -224,7 +229,8 @@ def test_one_rule_alone_needs_little():
 
 
 def test_services_come_with_those_whose_answers_they_read():
-    assert needs.services(["AWS::KMS::Key"]) == ("ecr", "kms")
+    assert needs.services(["AWS::KMS::Alias"]) == ("kms",)
+    assert needs.services(["AWS::KMS::Key"]) == ("events", "ecs", "secretsmanager", "ssm", "ecr", "kms")
     assert needs.services(["AWS::SecretsManager::Secret"]) == ("events", "ecs", "secretsmanager")
     assert needs.services(["Kubernetes::Deployment"]) == ("eks",)
     assert needs.services(["Kubernetes::Pod"]) == ("eks",)

@@ -40,7 +40,7 @@ _DESCRIBE_KEY = Ask(
     absent=frozenset({"NotFoundException"}),
     fills=(KEY,),
     per="key in use",
-    reads=(ecr.REGISTRY, ecr.REPOSITORY),
+    reads=(ecr.REGISTRY, ecr.REPOSITORY, secretsmanager.SECRET, ssm.PARAMETER),
 )
 _GET_POLICY = Ask(
     "GetKeyPolicy", "Policy", parameters={"PolicyName": "default"}, each=_described, fills=(KEY,), per="key in use"
