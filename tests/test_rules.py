@@ -45,6 +45,7 @@ ROOMS = {
     "rule",
     "scanning",
     "secrets",
+    "starters",
     "workloads",
 }
 LIBRARY = {"__future__", "collections", "datetime", "fnmatch", "functools", "itertools", "json", "operator", "re"}

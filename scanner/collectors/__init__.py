@@ -11,6 +11,7 @@ from scanner.collectors import (
     account,
     arcregionswitch,
     awslambda,
+    batch,
     cloudformation,
     codebuild,
     codepipeline,
@@ -24,9 +25,11 @@ from scanner.collectors import (
     kms,
     kubernetes,
     s3,
+    schedules,
     secretsmanager,
     servicequotas,
     ssm,
+    stepfunctions,
 )
 from scanner.collectors.ask import MALFORMED, NOT_COLLECTED, UNREADABLE, Answers, Ask, Collector
 from scanner.model import Gap, Resource
@@ -37,6 +40,9 @@ __all__ = ["AFTERWARDS", "ASSUME_ROLE", "COLLECTORS", "Answers", "Ask", "Collect
 
 COLLECTORS: Mapping[str, Collector] = {
     "events": events,
+    "scheduler": schedules,
+    "stepfunctions": stepfunctions,
+    "batch": batch,
     "ecs": ecs,
     "eks": eks,
     "lambda": awslambda,
