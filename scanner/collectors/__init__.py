@@ -93,11 +93,13 @@ def _read_target(target: Target, calls: list[Call], left_out: Iterable[LeftOut])
             answers = Answers(target, service, calls, dict(asked), left_out)
             yield from _told(collector, answers)
             asked[service] = answers
+            if service == "eks":
+                asked["kubernetes"] = Answers(target, "kubernetes", calls, dict(asked))
         else:
             message = f"{service} was not among the services that were collected"
             yield from _unseen(target, collector, NOT_COLLECTED, message, None)
-    if "eks" in asked:
-        yield from _told(kubernetes, Answers(target, "kubernetes", calls, asked))
+    if "kubernetes" in asked:
+        yield from _told(kubernetes, asked["kubernetes"])
     else:
         yield from _unseen(target, kubernetes, NOT_COLLECTED, "the EKS clusters were not collected", None)
 
