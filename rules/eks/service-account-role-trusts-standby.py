@@ -66,10 +66,6 @@ examples:
               Statement:
                 - Effect: Allow
                   Action: sts:AssumeRoleWithWebIdentity
-                  Principal: {Federated: "arn:aws:iam::111122223333:oidc-provider/oidc.eks.us-east-1.amazonaws.com/id/EAST"}
-                  Condition: {StringEquals: {"oidc.eks.us-east-1.amazonaws.com/id/EAST:sub": "system:serviceaccount:web:api"}}
-                - Effect: Allow
-                  Action: sts:AssumeRoleWithWebIdentity
                   Principal: {Federated: "arn:aws:iam::111122223333:oidc-provider/oidc.eks.us-west-2.amazonaws.com/id/WEST"}
                   Condition:
                     StringEquals:
