@@ -10,13 +10,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from scanner import shards
 from scanner.collectors import ASSUME_ROLE, COLLECTORS, batches, eks, kubernetes_api, kubernetes_file, needs, since
-from scanner.collectors.ask import MALFORMED, Answers, Ask, Rows, UnreadableError
+from scanner.collectors.ask import MALFORMED, Answers, Ask, UnreadableError
 from scanner.collectors.discovery import find
 from scanner.collectors.kubernetes_objects import SERVICE
 from scanner.collectors.organization import Account
-from scanner.collectors.part import Count, Part
+from scanner.collectors.part import Count, Images, Part
 from scanner.collectors.roles import Entry, Roles
 from scanner.collectors.scheduler import Limits, Outcome, Scheduler
 from scanner.collectors.session import Sessions
@@ -315,7 +314,7 @@ class _Task:
         self._at, self._attempts = "", 0
         self._token: str | None = None
         self._tokens: set[str] = set()
-        self._images = _Images(part, run.images) if ask.rows else None
+        self._images = Images(part, run.images) if ask.rows else None
 
     def step(self) -> Outcome:
         """Ask for the next page."""
@@ -346,7 +345,7 @@ class _Task:
             return self._pages + ([self._call(self._at, None)] if self._failure else [])
         problem = self._images.problem
         self._failure = self._failure or (CallError(MALFORMED, problem, 200) if problem else None)
-        return [replace(self._call(self._at, None), rows=len(self._images))]
+        return [replace(self._call(self._at, None), rows=self._images.count())]
 
     def _turn(self, token: str | None) -> Outcome:
         """Go to the next page, if there is one."""
@@ -365,25 +364,6 @@ class _Task:
         return _call(
             self._target, self._service, self._ask.operation, self._parameters, at, len(self._pages), body, error
         )
-
-
-class _Images:
-    """The images of one repository, on their way to the shard: each once, however often a page names it."""
-
-    def __init__(self, part: TargetWriter, total: Count) -> None:
-        self._part, self._total = part, total
-        self._digests: dict[str, None] = {}  # a set of a million would be walked through by the garbage collector
-        self.problem: str | None = None
-
-    def __len__(self) -> int:
-        return len(self._digests)
-
-    def add(self, rows: Rows) -> None:
-        self.problem = self.problem or rows.problem
-        images = {image.imageDigest: image for image in rows.items if image.imageDigest not in self._digests}
-        self._digests.update(dict.fromkeys(images))
-        self._total.add(len(images))
-        self._part.add_images(shards.lines(images.values()))
 
 
 def _call(
