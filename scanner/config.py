@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -27,11 +27,18 @@ _LONGEST_POLICY = 2048
 
 @dataclass(frozen=True)
 class IacMapping:
-    """Where the templates under a path are deployed: a glob over the end of their paths, or a folder."""
+    """Where the code under a path is deployed: a glob over the end of its paths, or a folder.
+
+    `cluster`, `namespace` and `release` are what Kubernetes needs besides: the name of the EKS cluster, the namespace
+    of what names none, and the name of the release that a chart is installed as.
+    """
 
     path: str
     account: str | None
     region: str | None
+    cluster: str | None = None
+    namespace: str | None = None
+    release: str | None = None
 
 
 @dataclass(frozen=True)
@@ -88,9 +95,13 @@ class Config:
 
         A mapping without an account takes the one account the configuration names, if it names exactly one.
         """
+        return [(mapping.account, mapping.region) for mapping in self.mappings(path)]
+
+    def mappings(self, path: str) -> list[IacMapping]:
+        """Return the mappings that hold for the code at `path`, with their accounts as `places` gives them."""
         only = self.accounts[0] if len(self.accounts) == 1 else None
         return [
-            (mapping.account or only, mapping.region)
+            replace(mapping, account=mapping.account or only)
             for mapping in self.iac
             if any(
                 fnmatchcase(f"/{path}", f"*/{pattern}") for pattern in (mapping.path, f"{mapping.path.rstrip('/')}/*")
@@ -172,7 +183,7 @@ def _config(document: Document, path: str, sha256: str) -> Config:
             _exemption(entry, document.locations.get(pointer("exemptions", number)))
             for number, entry in enumerate(value.get("exemptions", ()))
         ),
-        iac=tuple(IacMapping(e["path"], e.get("account"), e.get("region")) for e in value.get("iac", ())),
+        iac=tuple(IacMapping(**{"account": None, "region": None, **entry}) for entry in value.get("iac", ())),
         tiers=tuple(_tiers(scope.get("workloads", {}), document, path)),
         evidence=_evidence(document, value["evidence"]) if "evidence" in value else None,
         path=path,

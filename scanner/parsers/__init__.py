@@ -5,25 +5,28 @@ from __future__ import annotations
 from pathlib import Path
 
 from scanner.parsers import templates
-from scanner.parsers.reading import Parsed, Places, Reading
+from scanner.parsers.kubernetes import helm, kustomize, manifests
+from scanner.parsers.reading import Mappings, Parsed, Places, Reading
 from scanner.parsers.tree import MAX_BYTES, Tree
 
-__all__ = ["MAX_BYTES", "Parsed", "Places", "parse"]
+__all__ = ["MAX_BYTES", "Mappings", "Parsed", "Places", "parse"]
 
-FORMATS = (templates,)
+FORMATS = (helm, kustomize, templates, manifests)
 """The modules that read: each has `read(tree, reading)`, and takes from the tree what it understands.
 
 Those whose files belong together, such as the folder of a chart, come before those that read file by file.
 """
 
 
-def parse(path: Path, places: Places) -> Parsed:
+def parse(path: Path, places: Places, mappings: Mappings | None = None) -> Parsed:
     """Read infrastructure code in a file, or in a folder and below; raise `UsageError` when there is no such path.
+
+    `mappings` say what `places` say, and for which cluster the code is besides; without them nothing says that.
 
     Paths in the result begin with `path` as it was given, or inside the folder if it is absolute or leads out of the
     current one.
     """
-    reading = Reading(places)
+    reading = Reading(places, mappings)
     tree = Tree(path, lambda error, folder: reading.failed(folder, f"{folder}: {error.strerror}"))
     for format in FORMATS:
         format.read(tree, reading)

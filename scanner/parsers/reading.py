@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
+from scanner.config import IacMapping
 from scanner.finding import Exemption
 from scanner.model import Gap, Location, Resource, Unknown, guard, plain
 from scanner.parsers.exemptions import Problem
@@ -14,6 +15,9 @@ from scanner.recovery import DECLARED
 
 Places = Callable[[str], Sequence[tuple[str | None, str | None]]]
 """Gives the (account, Region) instances of the code at a path; none means one whose place is not known."""
+
+Mappings = Callable[[str], Sequence[IacMapping]]
+"""Gives what the configuration says of the code at a path."""
 
 
 @dataclass(frozen=True)
@@ -35,8 +39,8 @@ class Parsed:
 class Reading:
     """What has been read so far.  Registries are put together at the end, for their pieces may be in many files."""
 
-    def __init__(self, places: Places) -> None:
-        self._places = places
+    def __init__(self, places: Places, mappings: Mappings | None = None) -> None:
+        self._places, self._mappings = places, mappings
         self._placed: dict[tuple[str | None, str | None], Location] = {}
         self._resources: list[Resource] = []
         self._pieces: list[Piece] = []
@@ -48,6 +52,13 @@ class Reading:
     def instances(self, path: str) -> list[tuple[str | None, str | None]]:
         """Return the (account, Region) pairs that the configuration gives a file; (None, None) if it gives none."""
         return list(dict.fromkeys(self._places(path))) or [(None, None)]
+
+    def deployments(self, path: str) -> list[IacMapping]:
+        """Return the same as `instances`, with the cluster, namespace and release that are given besides."""
+        if self._mappings is None:
+            return [IacMapping(path, *place) for place in self.instances(path)]
+        found = [replace(mapping, path=path) for mapping in self._mappings(path)]
+        return list(dict.fromkeys(found)) or [IacMapping(path, None, None)]
 
     def placed(self, account: str | None, region: str | None, where: Location) -> None:
         """Note a place that code is for, though it may declare nothing there."""

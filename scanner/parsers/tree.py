@@ -73,6 +73,10 @@ class Tree:
         """Return a file by the path that reports name, taken or not."""
         return self._files.get(path)
 
+    def folders(self) -> frozenset[str]:
+        """Return the folders in which there are files, taken or not, at any depth."""
+        return frozenset(path[:at] for path in self._files for at, sign in enumerate(path) if sign == "/")
+
     def beside(self, file: File, name: str) -> File | None:
         """Return a file by the relative path that another one names it with; None if it is not inside the tree.
 

@@ -1,0 +1,364 @@
+"""The door of Helm: each values file of a chart is an environment, for which its templates are read without Helm.
+
+What an environment is for says `iac:` by the path of its values file.  Values that are given on a command line are not
+in the files; what depends on the release or on the cluster is unknown.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from scanner.config import IacMapping
+from scanner.documents import Document, load, load_all, pointer
+from scanner.errors import DocumentError
+from scanner.guarded import Unknown
+from scanner.model import Gap, Location, Resource
+from scanner.parsers.kubernetes import manifests
+from scanner.parsers.kubernetes.functions import OPEN, TOKEN
+from scanner.parsers.kubernetes.gotemplate import Block, parse
+from scanner.parsers.kubernetes.objects import Object, Source, objects
+from scanner.parsers.kubernetes.render import Places, Rendered, Renderer, Template, Tree, Undecidable
+from scanner.parsers.reading import Reading
+from scanner.parsers.tree import MAX_BYTES, File
+from scanner.parsers.tree import Tree as Files
+from scanner.references import KUBERNETES
+
+_CHART = "Chart.yaml"
+_VALUES = re.compile(r"(?:values[-._][^/]+|[^/]+[-._]values|(?:values|environments|envs)/[^/]+)\.ya?ml")
+_TEMPLATES = (".yaml", ".yml", ".tpl", ".json", ".txt")
+
+
+@dataclass
+class Chart:
+    """A chart in a folder: what `Chart.yaml` says, its default values, its templates and the charts in it."""
+
+    folder: str
+    document: Document
+    values: Tree
+    environments: list[str] = field(default_factory=list)
+    files: dict[str, str] = field(default_factory=dict)
+    parts: dict[str, Chart] = field(default_factory=dict)
+    problems: list[str] = field(default_factory=list)
+
+    @property
+    def about(self) -> Mapping[str, Any]:
+        """Return what `Chart.yaml` says."""
+        about: Mapping[str, Any] = self.document.value
+        return about
+
+    @property
+    def is_library(self) -> bool:
+        """Tell whether it only holds templates for others."""
+        return self.about.get("type") == "library"
+
+
+def read(tree: Files, reading: Reading) -> None:
+    """Read every chart."""
+    folders = {file.folder: file for file in list(tree.files(_CHART)) if file.name == _CHART}
+    for folder, file in folders.items():
+        if not any(_is_inside(folder, f"{other}/charts" if other else "charts") for other in folders):
+            _read(folder, file, tree, reading)
+
+
+def _is_inside(folder: str, other: str) -> bool:
+    return folder.startswith(f"{other}/")
+
+
+def _read(folder: str, file: File, tree: Files, reading: Reading) -> None:
+    present = tree.folders()
+    charts = _Charts(tree, reading)
+    chart = charts.chart(folder, file)
+    if chart is None:
+        return
+    open: dict[str, str] = {}
+    names = [] if chart.is_library else chart.environments or [_join(folder, "values.yaml")]
+    for path in names:
+        deployments = reading.deployments(path)
+        for where in deployments:
+            source = Source(path, where, len(deployments) > 1, present)
+            declared = list(charts.declared(chart, path, source))
+            open[path] = reading.add(declared) or open.get(path, "")
+            reading.placed(where.account, where.region, Location(path, 1))
+    first = next(filter(None, open.values()), "")
+    for path in charts.seen:
+        reading.done(path, open.get(path, "") if path in names else first if path == file.path else "")
+
+
+def _join(folder: str, name: str) -> str:
+    return f"{folder}/{name}" if folder else name
+
+
+class _Charts:
+    """Reads the files of a chart, and of those in it."""
+
+    def __init__(self, tree: Files, reading: Reading) -> None:
+        self._tree, self._reading = tree, reading
+        self._all = list(tree.files())
+        self._values: dict[str, Tree] = {}
+        self.seen: list[str] = []
+
+    def chart(self, folder: str, file: File) -> Chart | None:
+        """Return the chart in a folder, None if its description cannot be read."""
+        inside = [each for each in self._all if not folder or _is_inside(each.path, folder)]
+        document = self._document(file)
+        if document is None or not isinstance(document.value, dict):
+            self._tree.take(*inside)
+            return None
+        chart = Chart(folder, document, Tree({}, {}))
+        charts = [each for each in inside if each.name == _CHART and each.path != file.path]
+        for each in sorted(charts, key=lambda each: each.path.count("/")):
+            name = each.path.removeprefix(f"{folder}/" if folder else "").split("/")
+            if len(name) == 3 and name[0] == "charts":
+                part = self.chart(each.folder, each)
+                if part:
+                    chart.parts[str(part.about.get("name"))] = part
+        for each in inside:
+            self._file(chart, each, each.path.removeprefix(f"{folder}/" if folder else ""))
+        return chart
+
+    def _file(self, chart: Chart, file: File, name: str) -> None:
+        if name.startswith("templates/") and name.endswith(_TEMPLATES):
+            text = self._text(file)
+            if text is None:
+                chart.problems.append(f"{file.path} cannot be read")
+            else:
+                chart.files[file.path] = text
+        elif name in ("values.yaml", "values.yml"):
+            chart.values = self._tree_of(file)
+        elif _VALUES.fullmatch(name):
+            chart.environments.append(file.path)
+            self._tree_of(file)
+        elif not name.startswith(("charts/", "crds/", "ci/", "templates/")) and name != _CHART:
+            return
+        self._tree.take(file)
+
+    def _text(self, file: File) -> str | None:
+        try:
+            data = file.data()
+            if len(data) > MAX_BYTES:
+                raise DocumentError(file.path, 0, 0, f"larger than {MAX_BYTES} bytes")
+            text = manifests.decoded(file, data).replace("\r\n", "\n")
+            if OPEN in text:
+                raise DocumentError(file.path, 0, 0, "a character for private use")
+        except (DocumentError, OSError) as error:
+            manifests.fail(file, error, self._tree, self._reading)
+            return None
+        self._reading.read(file.path, data)
+        self.seen.append(file.path)
+        return text
+
+    def _document(self, file: File) -> Document | None:
+        text = self._text(file)
+        try:
+            return None if text is None else load(text, file.path)
+        except DocumentError as error:
+            self.seen.remove(file.path)
+            manifests.fail(file, error, self._tree, self._reading)
+            return None
+
+    def _tree_of(self, file: File) -> Tree:
+        if file.path not in self._values:
+            document = self._document(file)
+            if document is None:
+                self._values[file.path] = Tree({"": Unknown(f"{file.path} cannot be read")}, {})
+            else:
+                found = _located(document.value, document.locations, "")
+                self._values[file.path] = found if isinstance(found, Tree) else Tree({}, {})
+        return self._values[file.path]
+
+    def declared(self, chart: Chart, path: str, source: Source) -> Iterator[Resource | Gap]:
+        """Yield what a chart declares in the environment of a values file."""
+        values = _merged(chart.values, self._values[path]) if path in chart.environments else chart.values
+        if "" in values or "" in chart.values:
+            yield from source.gap("the values of the chart cannot be read", Location(path, 1))
+            return
+        yield from self._rendered(chart, values, source, {})
+
+    def _rendered(
+        self, chart: Chart, values: Tree, source: Source, above: Mapping[str, Template]
+    ) -> Iterator[Resource | Gap]:
+        for problem in chart.problems:
+            yield from source.gap(problem, None)
+        named, bodies = dict(above), {}
+        for each in _with_parts(chart):
+            for path, text in each.files.items():
+                try:
+                    nodes = parse(text, path)
+                except DocumentError as error:
+                    yield from source.gap(str(error), None)
+                    continue
+                named.update(_defined(nodes, path, text))
+                if each is chart:
+                    bodies[path] = Template(nodes, path, text)
+        texts = {path: text for each in _with_parts(chart) for path, text in each.files.items()}
+        renderer = Renderer(named)
+        for path, template in bodies.items():
+            name = path.rpartition("/")[2]
+            if not name.startswith("_") and name != "NOTES.txt":
+                yield from self._template(chart, renderer, template, values, source, texts)
+        yield from self._dependencies(chart, values, source, named)
+
+    def _template(
+        self,
+        chart: Chart,
+        renderer: Renderer,
+        template: Template,
+        values: Tree,
+        source: Source,
+        texts: Mapping[str, str],
+    ) -> Iterator[Resource | Gap]:
+        context = _context(chart, template.path, values, source.where)
+        try:
+            rendered = renderer.render(template, context)
+        except Undecidable as problem:
+            yield from source.gap(str(problem), Location(template.path, 1))
+            return
+        for where, reason, kinds in rendered.absent:
+            types = [f"Kubernetes::{kind}" for kind in kinds if f"Kubernetes::{kind}" in KUBERNETES]
+            if types:
+                yield from source.gap(reason.partition(": ")[2], where, *types)
+        if "apiVersion" not in rendered.text and OPEN not in rendered.text:
+            return
+        found: list[Object] = []
+        for one in load_all(rendered.text, template.path):
+            if isinstance(one, DocumentError):
+                yield from source.gap(f"what it gives is not YAML: {one.problem}", Location(template.path, 1))
+            elif isinstance(one.value, str) and OPEN in one.value:
+                reason = _unknown(one.value, rendered.unknowns).reason
+                yield from source.gap(reason, Location(template.path, 1))
+            else:
+                found += objects(_resolved(one, rendered, texts), template.path)
+        yield from source.declared(found)
+
+    def _dependencies(
+        self, chart: Chart, values: Tree, source: Source, named: Mapping[str, Template]
+    ) -> Iterator[Resource | Gap]:
+        listed = chart.about.get("dependencies")
+        declared = {str(d.get("name")): (d, n) for n, d in enumerate(listed or ()) if isinstance(d, dict)}
+        for name in dict.fromkeys((*declared, *chart.parts)):
+            dependency, number = declared.get(name, ({}, 0))
+            where = chart.document.locations.get(pointer("dependencies", number))
+            enabled = _enabled(dependency, values)
+            if enabled is False:
+                continue
+            part = chart.parts.get(name)
+            if part is None:
+                yield from source.gap(f"the chart '{name}' that it depends on is not in the scanned files", where)
+            elif enabled is None:
+                yield from source.gap(f"whether the chart '{name}' is enabled is not known", where)
+            elif not part.is_library:
+                inner = _merged(part.values, _member(values, str(dependency.get("alias") or name)))
+                inner = _merged(inner, Tree({"global": _member(values, "global")}, {}))
+                yield from self._rendered(part, inner, source, named)
+
+
+def _with_parts(chart: Chart) -> Iterator[Chart]:
+    for part in chart.parts.values():
+        yield from _with_parts(part)
+    yield chart
+
+
+def _defined(nodes: Sequence[Any], path: str, text: str) -> Iterator[tuple[str, Template]]:
+    for node in nodes:
+        if isinstance(node, Block):
+            for _, body in node.branches:
+                if node.word in ("define", "block"):
+                    yield node.name, Template(body, path, text)
+                yield from _defined(body, path, text)
+
+
+def _context(chart: Chart, path: str, values: Tree, where: IacMapping) -> dict[str, Any]:
+    asked = "only who installs the chart can say it; give it as '{}' under 'iac:' in regionproof.yaml"
+    about = chart.about
+    named = {"name": "Name", "version": "Version", "appVersion": "AppVersion", "type": "Type"}
+    return {
+        "Values": values,
+        "Chart": {title: about[key] for key, title in named.items() if key in about},
+        "Release": {
+            "Name": where.release or Unknown(asked.format("release")),
+            "Namespace": where.namespace or Unknown(asked.format("namespace")),
+            "Service": "Helm",
+            "IsInstall": Unknown("it is true once"),
+            "IsUpgrade": Unknown("it is false once"),
+            "Revision": Unknown("it counts"),
+        },
+        "Capabilities": Unknown("only the cluster can say what it can do"),
+        "Files": Unknown("files of the chart are not evaluated"),
+        "Template": {"Name": path, "BasePath": _join(chart.folder, "templates")},
+    }
+
+
+def _located(value: Any, locations: Mapping[str, Location], at: str) -> Any:
+    if isinstance(value, dict):
+        members = {key: _located(each, locations, at + pointer(key)) for key, each in value.items()}
+        where = {key: locations[at + pointer(key)] for key in value if at + pointer(key) in locations}
+        return Tree(members, where)
+    if isinstance(value, list):
+        return [_located(each, locations, f"{at}/{number}") for number, each in enumerate(value)]
+    return Unknown("a character for private use") if isinstance(value, str) and OPEN in value else value
+
+
+def _merged(base: Tree, over: Tree) -> Tree:
+    """Return values laid over others: objects are merged, null takes a value away, anything else replaces it."""
+    made = Tree(base, base.where)
+    for key, value in over.items():
+        if value is None:
+            made.pop(key, None)
+            continue
+        below = made.get(key)
+        made[key] = _merged(below, value) if isinstance(below, Tree) and isinstance(value, Tree) else value
+        if key in over.where:
+            made.where[key] = over.where[key]
+    return made
+
+
+def _member(values: Tree, name: str) -> Tree:
+    found = values.get(name)
+    return found if isinstance(found, Tree) else Tree({}, {})
+
+
+def _enabled(dependency: Mapping[str, Any], values: Tree) -> bool | None:
+    """Tell whether a chart that another one depends on is installed, None if that is not known."""
+    for condition in str(dependency.get("condition") or "").split(","):
+        value: Any = values
+        for part in condition.strip().split("."):
+            value = value.get(part) if isinstance(value, dict) else None
+        if isinstance(value, bool):
+            return value
+    tags = dependency.get("tags")
+    set = [_member(values, "tags").get(str(tag)) for tag in (tags if isinstance(tags, list) else ())]
+    given = [each for each in set if isinstance(each, bool)]
+    return True in given if given else True
+
+
+def _resolved(document: Document, rendered: Rendered, texts: Mapping[str, str]) -> Document:
+    """Return a document of rendered text with what is not known in it, and where its values are written in files."""
+    places = Places(rendered, texts)
+    begin = document.locations[""].line
+    value = _with_unknowns(document.value, rendered.unknowns)
+    end = document.locations[""].end_line or begin
+    doubts = [reason for line, reason in rendered.doubts if begin <= line <= end + 1]
+    if doubts and isinstance(value, dict) and "kind" in value:
+        value = _doubted(value, Unknown(doubts[0]))
+    return Document(value, {at: places.of(where) for at, where in document.locations.items()})
+
+
+def _doubted(value: dict[str, Any], doubt: Unknown) -> dict[str, Any]:
+    return {**value, "spec": doubt}
+
+
+def _with_unknowns(value: Any, unknowns: Sequence[str]) -> Any:
+    if isinstance(value, str):
+        return _unknown(value, unknowns) if OPEN in value else value
+    if isinstance(value, dict):
+        return {key: _with_unknowns(each, unknowns) for key, each in value.items()}
+    return [_with_unknowns(each, unknowns) for each in value] if isinstance(value, list) else value
+
+
+def _unknown(text: str, unknowns: Sequence[str]) -> Unknown:
+    match = TOKEN.search(text)
+    number = int(match[1][:9]) if match else -1
+    return Unknown(unknowns[number] if 0 <= number < len(unknowns) else "it cannot be told")
