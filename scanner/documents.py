@@ -21,7 +21,7 @@ MAX_DEPTH = 100
 MAX_NODES = 250_000
 """More values than this, aliases expanded, are refused: a few lines of aliases can stand for billions."""
 
-MAX_STREAM_NODES = 1_000_000
+MAX_STREAM_NODES = 500_000
 """The same for all documents of one text together."""
 
 _MARKER = re.compile(r"^(---|\.\.\.)(?=\s|$)", re.MULTILINE)

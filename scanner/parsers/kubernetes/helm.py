@@ -14,13 +14,17 @@ from typing import Any
 from scanner.config import IacMapping
 from scanner.documents import Document, load, load_all, pointer
 from scanner.errors import DocumentError
+from scanner.finding import Exemption
 from scanner.guarded import Unknown
 from scanner.model import Gap, Location, Resource
+from scanner.parsers.exemptions import MARK, Problem
 from scanner.parsers.kubernetes import manifests
+from scanner.parsers.kubernetes.comments import in_annotations, in_template, in_text
 from scanner.parsers.kubernetes.functions import OPEN, TOKEN
 from scanner.parsers.kubernetes.gotemplate import Block, parse
 from scanner.parsers.kubernetes.objects import Object, Source, objects
-from scanner.parsers.kubernetes.render import Places, Rendered, Renderer, Template, Tree, Undecidable
+from scanner.parsers.kubernetes.render import Renderer, Template, Undecidable
+from scanner.parsers.kubernetes.rendered import Places, Rendered, Tree
 from scanner.parsers.reading import Reading
 from scanner.parsers.tree import MAX_BYTES, File
 from scanner.parsers.tree import Tree as Files
@@ -84,7 +88,8 @@ def _read(folder: str, file: File, tree: Files, reading: Reading) -> None:
             reading.placed(where.account, where.region, Location(path, 1))
     first = next(filter(None, open.values()), "")
     for path in charts.seen:
-        reading.done(path, open.get(path, "") if path in names else first if path == file.path else "")
+        left = open.get(path, "") if path in names else first if path == file.path else ""
+        reading.done(path, charts.wrong.get(path) or left)
 
 
 def _join(folder: str, name: str) -> str:
@@ -99,6 +104,7 @@ class _Charts:
         self._all = list(tree.files())
         self._values: dict[str, Tree] = {}
         self.seen: list[str] = []
+        self.wrong: dict[str, str] = {}
 
     def chart(self, folder: str, file: File) -> Chart | None:
         """Return the chart in a folder, None if its description cannot be read."""
@@ -126,6 +132,8 @@ class _Charts:
                 chart.problems.append(f"{file.path} cannot be read")
             else:
                 chart.files[file.path] = text
+                if MARK in text.lower().encode():
+                    self._exempted(file, in_template(text, file.path))
         elif name in ("values.yaml", "values.yml"):
             chart.values = self._tree_of(file)
         elif _VALUES.fullmatch(name):
@@ -159,12 +167,19 @@ class _Charts:
             manifests.fail(file, error, self._tree, self._reading)
             return None
 
+    def _exempted(self, file: File, found: Iterator[Exemption | Problem]) -> None:
+        if problem := self._reading.exempted(found):
+            self.wrong[file.path] = problem
+
     def _tree_of(self, file: File) -> Tree:
         if file.path not in self._values:
             document = self._document(file)
             if document is None:
                 self._values[file.path] = Tree({"": Unknown(f"{file.path} cannot be read")}, {})
             else:
+                text = manifests.decoded(file, file.data())
+                if MARK in text.lower().encode():
+                    self._exempted(file, in_text([document], [], text, file.path))
                 found = _located(document.value, document.locations, "")
                 self._values[file.path] = found if isinstance(found, Tree) else Tree({}, {})
         return self._values[file.path]
@@ -231,6 +246,8 @@ class _Charts:
                 yield from source.gap(reason, Location(template.path, 1))
             else:
                 found += objects(_resolved(one, rendered, texts), template.path)
+        if wrong := self._reading.exempted(in_annotations(source, found)):
+            self.wrong.setdefault(template.path, wrong)
         yield from source.declared(found)
 
     def _dependencies(
@@ -337,17 +354,11 @@ def _enabled(dependency: Mapping[str, Any], values: Tree) -> bool | None:
 def _resolved(document: Document, rendered: Rendered, texts: Mapping[str, str]) -> Document:
     """Return a document of rendered text with what is not known in it, and where its values are written in files."""
     places = Places(rendered, texts)
-    begin = document.locations[""].line
     value = _with_unknowns(document.value, rendered.unknowns)
-    end = document.locations[""].end_line or begin
-    doubts = [reason for line, reason in rendered.doubts if begin <= line <= end + 1]
-    if doubts and isinstance(value, dict) and "kind" in value:
-        value = _doubted(value, Unknown(doubts[0]))
+    doubt = rendered.doubt(document.locations[""].line) if rendered.doubts else None
+    if doubt and isinstance(value, dict) and "kind" in value:
+        value = {**value, "spec": Unknown(doubt)}
     return Document(value, {at: places.of(where) for at, where in document.locations.items()})
-
-
-def _doubted(value: dict[str, Any], doubt: Unknown) -> dict[str, Any]:
-    return {**value, "spec": doubt}
 
 
 def _with_unknowns(value: Any, unknowns: Sequence[str]) -> Any:

@@ -15,7 +15,7 @@ from scanner.errors import DocumentError
 from scanner.model import Gap, Location, Resource
 from scanner.parsers.exemptions import MARK
 from scanner.parsers.kubernetes import manifests
-from scanner.parsers.kubernetes.comments import exemptions
+from scanner.parsers.kubernetes.comments import in_annotations, in_text
 from scanner.parsers.kubernetes.manifests import Manifests
 from scanner.parsers.kubernetes.objects import Object, Source
 from scanner.parsers.kubernetes.transform import transform
@@ -136,7 +136,9 @@ class _Kustomizations:
                 declared += source.gap(reason, location)
             for each in built.broken:
                 declared += manifests.problems(each, source)
-            self._open[path] = self._reading.add(declared) or self._open.get(path, "")
+            wrong = self._reading.exempted(in_annotations(source, built.objects))
+            open = self._reading.add(declared)
+            self._open[path] = wrong or self._open.get(path, "") or open
             self._reading.placed(where.account, where.region, Location(path, 1))
 
     def close(self) -> None:
@@ -156,7 +158,7 @@ class _Kustomizations:
         if MARK in overlay.data.lower():
             text = overlay.data.decode("utf-8-sig", "replace")
             path = overlay.file.path
-            problem = self._reading.exempted(exemptions([overlay.document], [], text, path))
+            problem = self._reading.exempted(in_text([overlay.document], [], text, path))
             if problem:
                 self._open[path] = problem
 

@@ -11,7 +11,7 @@ from scanner.documents import Document, load_all
 from scanner.errors import DocumentError
 from scanner.model import Gap, Location, Resource
 from scanner.parsers.exemptions import MARK
-from scanner.parsers.kubernetes.comments import exemptions
+from scanner.parsers.kubernetes.comments import in_annotations, in_text
 from scanner.parsers.kubernetes.objects import Object, Source, objects
 from scanner.parsers.reading import Reading
 from scanner.parsers.tree import MAX_BYTES, File, Tree
@@ -79,10 +79,10 @@ def decoded(file: File, data: bytes) -> str:
 
 
 def exempted(found: Manifests, reading: Reading) -> str:
-    """Take the exemptions that a file declares; return what is wrong with them."""
+    """Take the exemptions in the comments of a file; return what is wrong with them."""
     if MARK not in found.text.lower().encode("utf-8", "replace"):
         return ""
-    return reading.exempted(exemptions(found.documents, found.objects, found.text, found.file.path))
+    return reading.exempted(in_text(found.documents, found.objects, found.text, found.file.path))
 
 
 def problems(found: Manifests, source: Source) -> Iterator[Gap]:
@@ -102,6 +102,7 @@ def _declare(found: Manifests, folders: frozenset[str], reading: Reading) -> Non
     for where in deployments:
         source = Source(path, where, len(deployments) > 1, folders)
         declared: list[Resource | Gap] = [*source.declared(found.objects), *problems(found, source)]
+        wrong = wrong or reading.exempted(in_annotations(source, found.objects))
         open = reading.add(declared) or open
         reading.placed(where.account, where.region, Location(path, 1))
     reading.done(path, wrong or open)

@@ -144,15 +144,16 @@ class Source:
             yield Gap("Unresolved", f"{at}{message}", type, self.where.account, self.where.region, path=self.where.path)
 
     def _declared(self, one: Object) -> Iterator[Resource | Gap]:
-        kind = KINDS.get(one.kind)
-        if isinstance(one.value.get("kind"), Unknown) or isinstance(one.value.get("apiVersion"), Unknown):
+        kind = KINDS.get(one.kind if one.kind != "ReplicaSet" else "")
+        version = one.value.get("apiVersion")
+        if isinstance(one.value.get("kind"), Unknown):
             yield from self.gap("the kind of an object is not known", one.locate(""))
         elif _is_owned(one) or _is_test(one):
             return
-        elif kind and one.value.get("apiVersion") == kind.api_version:
+        elif kind and (isinstance(version, Unknown) or version == kind.api_version):
             yield self._resource(one, kind)
-        elif kind and str(one.value.get("apiVersion")).startswith(_OLD):
-            message = f"{kind.name} '{one.named('name')}' is of '{one.value['apiVersion']}', which EKS does not serve"
+        elif kind and isinstance(version, str) and version.startswith(_OLD):
+            message = f"{kind.name} '{one.named('name')}' is of '{version}', which EKS does not serve"
             yield from self.gap(message, one.locate("/apiVersion"), _type(kind))
         elif (one.group, one.kind) in _DELIVERS:
             yield from self._delivered(one)

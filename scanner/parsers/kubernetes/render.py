@@ -8,7 +8,6 @@ it could say what runs, the document around it is in doubt.
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -29,6 +28,7 @@ from scanner.parsers.kubernetes.functions import (
     truth,
 )
 from scanner.parsers.kubernetes.gotemplate import Block, Call, Chain, Include, Literal, Pipeline, Text
+from scanner.parsers.kubernetes.rendered import Origin, Rendered, Tree
 
 MAX_STEPS = 500_000
 """A template that takes more is not evaluated to its end."""
@@ -37,35 +37,12 @@ _MAX_INCLUDES = 40
 _RELEVANT = re.compile(
     rf"\b(?:image|[a-z]*[cC]ontainers|kind|apiVersion|spec|template|imagePullSecrets|serviceAccountName|replicas)\b|{OPEN}"
 )
+_DOUBT = re.compile(f"#{OPEN}d([0-9]+){CLOSE}")
 _KINDS = re.compile(r"^kind:[ \t]*([A-Za-z]+)", re.MULTILINE)
 
 
 class Undecidable(Exception):
     """What a template gives cannot be told at all.  The text is a clause."""
-
-
-class Tree(dict[str, Any]):
-    """An object of values, with where each of its members is written."""
-
-    def __init__(self, members: Mapping[str, Any], where: Mapping[str, Location]) -> None:
-        super().__init__(members)
-        self.where = dict(where)
-
-
-@dataclass
-class Rendered:
-    """What a template gives: its text, where each part of it is written, and what is in doubt.
-
-    `doubts` are (line of the text, reason), `absent` are (location, reason, kinds) of documents of which nobody knows
-    whether they are there.
-    """
-
-    text: str
-    starts: list[int]
-    origins: list[tuple[str, int | Location]]
-    unknowns: Sequence[str]
-    doubts: list[tuple[int, str]]
-    absent: list[tuple[Location, str, tuple[str, ...]]]
 
 
 @dataclass(frozen=True)
@@ -121,10 +98,9 @@ class Renderer:
         except RecursionError:
             raise Undecidable("the template is nested too deeply") from None
         text = "".join(out.parts)
-        doubts = []
-        for number, line in enumerate(text.split("\n"), 1):
-            if match := re.fullmatch(rf"[ \t]*#{OPEN}d([0-9]+){CLOSE}", line):
-                doubts.append((number, self._doubts[int(match[1])]))
+        doubts = [
+            (text.count("\n", 0, match.start()) + 1, self._doubts[int(match[1])]) for match in _DOUBT.finditer(text)
+        ]
         return Rendered(text, out.starts, out.origins, self._unknowns, doubts, self._absent)
 
     # Nodes
@@ -142,7 +118,7 @@ class Renderer:
                 case Block():
                     self._block(node, template, scope, out)
 
-    def _write(self, out: _Output, text: str, origin: tuple[str, int | Location]) -> None:
+    def _write(self, out: _Output, text: str, origin: Origin) -> None:
         self._size += len(text)
         if self._size > _MAX_OUTPUT:
             raise Undecidable(f"the templates give more than {_MAX_OUTPUT} characters")
@@ -207,7 +183,9 @@ class Renderer:
             return None
         for number, (pipeline, body) in enumerate(node.branches):
             inner = scope.inner(scope.dot)
+            trace = self._trace
             value = self._pipeline(pipeline, template, inner) if pipeline else True
+            self._trace = trace  # what only decides is not what is written
             try:
                 chosen = truth(value)
                 if chosen and node.word == "range" and pipeline:
@@ -253,6 +231,8 @@ class Renderer:
         why = f"{where.path}:{where.line}: whether `{{{{ {node.source} }}}}` holds is not known: {reason}"
         if kinds := tuple(dict.fromkeys(kind for text in texts for kind in _KINDS.findall(text))):
             self._absent.append((where, why, kinds))
+            if all("apiVersion:" in text for text in texts if text.strip()):
+                return
         elif any(map(str.strip, texts)) and not any("\n" in text for text in texts):
             self._write(out, self._token(why), (where.path, where))
             return
@@ -291,6 +271,7 @@ class Renderer:
         arguments = [self._operand(each, template, scope) for each in command.arguments] + list(last)
         name = command.name
         if not isinstance(name, str):
+            self._must_be_known(self._operand(name, template, scope))
             raise InsufficientData("methods are not evaluated")
         if name in ("include", "tpl"):
             return self._textual(name, arguments)
@@ -347,9 +328,9 @@ class Renderer:
                 return value
             if not isinstance(value, dict):
                 raise InsufficientData(f"'{'.'.join(('', *chain.fields[:number]))}' is not set")
-            if isinstance(value, Tree) and name in value.where and number == len(chain.fields) - 1:
-                self._trace.append(value.where[name])
-            value = value.get(name)
+            members, value = value, value.get(name)
+            if isinstance(members, Tree) and name in members.where and number == len(chain.fields) - 1:
+                self._trace = [*self._trace, members.where[name]]
         return value
 
     def _step(self) -> None:
@@ -362,10 +343,10 @@ class Renderer:
 class _Output:
     parts: list[str] = field(default_factory=list)
     starts: list[int] = field(default_factory=list)
-    origins: list[tuple[str, int | Location]] = field(default_factory=list)
+    origins: list[Origin] = field(default_factory=list)
     length: int = 0
 
-    def add(self, text: str, origin: tuple[str, int | Location]) -> None:
+    def add(self, text: str, origin: Origin) -> None:
         self.parts.append(text)
         self.starts.append(self.length)
         self.origins.append(origin)
@@ -380,26 +361,3 @@ def _assigned(nodes: Sequence[Any]) -> Iterator[str]:
         elif isinstance(node, Block):
             for _, body in node.branches:
                 yield from _assigned(body)
-
-
-class Places:
-    """Where the parts of a rendered text are written."""
-
-    def __init__(self, rendered: Rendered, texts: Mapping[str, str]) -> None:
-        self._rendered, self._texts = rendered, texts
-        self._lines = [0, *(match.end() for match in re.finditer("\n", rendered.text))]
-
-    def of(self, location: Location) -> Location:
-        """Return the place in a file for a place in the text."""
-        at = self._lines[min(location.line, len(self._lines)) - 1] + location.column - 1
-        text = self._rendered.text
-        while at < len(text) and text[at] in "\"'":  # what is quoted is written behind the quote
-            at += 1
-        number = bisect_right(self._rendered.starts, at) - 1
-        if number < 0:
-            return Location(location.path, 1)
-        path, origin = self._rendered.origins[number]
-        if isinstance(origin, Location):
-            return origin
-        offset, source = origin + at - self._rendered.starts[number], self._texts[path]
-        return Location(path, source.count("\n", 0, offset) + 1, offset - source.rfind("\n", 0, offset))

@@ -189,9 +189,8 @@ def _replicas(overlay: Overlay, built: Built) -> None:
         if not isinstance(entry, dict):
             continue
         for one in built.objects:
-            spec = one.value.get("spec")
-            scaled = one.kind in ("Deployment", "StatefulSet") and isinstance(spec, dict)
-            if scaled and entry.get("name") in {*one.names, one.named("name")}:
+            spec = one.value.get("spec") if one.kind in ("Deployment", "StatefulSet") else None
+            if isinstance(spec, dict) and entry.get("name") in {*one.names, one.named("name")}:
                 spec["replicas"] = entry.get("count")
 
 
