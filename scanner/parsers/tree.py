@@ -93,10 +93,13 @@ class Tree:
             else:
                 parts.append(part)
         at = root
-        for part in parts:
-            at = at / part
-            if at.is_symlink() or Path(name).is_absolute():
-                return None
+        try:
+            for part in parts:
+                at = at / part
+                if at.is_symlink() or Path(name).is_absolute():
+                    return None
+        except OSError:  # a name that no file can have
+            return None
         return self._file(at) if _is_plain_file(at) else None
 
     def _walk(self, folder: Path) -> Iterator[File]:
@@ -131,7 +134,7 @@ class Tree:
 def _is_plain_file(at: Path) -> bool:
     try:
         return stat.S_ISREG(at.lstat().st_mode)
-    except OSError:
+    except (OSError, ValueError):  # not there, or not to be named
         return False
 
 

@@ -72,6 +72,8 @@ def read(tree: Tree, reading: Reading) -> None:
     kustomizations.find()
     for path in kustomizations.roots():
         kustomizations.declare(path)
+    for path in kustomizations.circles():
+        kustomizations.declare(path)
     kustomizations.close()
 
 
@@ -117,7 +119,7 @@ class _Kustomizations:
             for overlay in list(self._overlays.values())
             for name in ("resources", "bases", "components")
             for entry, _ in overlay.entries(name)
-            if isinstance(entry, str) and (other := self._folder(overlay, entry))
+            if isinstance(entry, str) and (other := self._folder(overlay, entry)) and other is not overlay
         }
         return [
             path
@@ -141,13 +143,15 @@ class _Kustomizations:
             self._open[path] = wrong or self._open.get(path, "") or open
             self._reading.placed(where.account, where.region, Location(path, 1))
 
-    def close(self) -> None:
-        """Note what was read, and that what only includes itself was not."""
-        for path, overlay in self._overlays.items():
+    def circles(self) -> Iterator[str]:
+        """Yield one overlay of each circle of overlays that include each other, and no other one does."""
+        for path, overlay in list(self._overlays.items()):
             if path not in self._built and overlay.fields.get("kind") != "Component":
-                self._open[path] = "it is included by itself alone, so nothing says what is applied"
-                for where in self._reading.deployments(path):
-                    self._reading.add(Source(path, where).gap(self._open[path], overlay.locate()))
+                yield path
+
+    def close(self) -> None:
+        """Note what was read."""
+        for path in self._overlays:
             self._reading.done(path, self._open.get(path, ""))
         for path, found in self._files.items():
             if found is not None and path not in self._overlays:
