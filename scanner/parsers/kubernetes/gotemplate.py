@@ -115,6 +115,7 @@ class _Parser:
                 body.append(Text(part, at))
                 continue
             self._tokens, self._next = self._lexed(part, at), 0
+            at -= len("{{")
             word = self._peek()[1] if self._peek()[0] == "word" else ""
             if word in ("if", "with", "range", "define", "block"):
                 self._take()
