@@ -278,7 +278,7 @@ spec: {chart: {spec: {chart: PATH}}}
 @pytest.mark.parametrize("written", [APPLICATION, RELEASE])
 def test_what_a_controller_applies_is_a_gap_unless_it_is_in_the_files(tmp_path, written):
     parsed = read(tmp_path, {"app.yaml": written.replace("PATH", "./deploy/web"), "other/web/x.yaml": "a: 1"}, WEST)
-    assert len(parsed.gaps) == 6
+    assert len(parsed.gaps) == 10
     assert "'shop' applies what is not in the scanned files" in gaps(parsed)[0]
     parsed = read(tmp_path, {"deploy/web/base/x.yaml": "a: 1"}, WEST)
     assert parsed.gaps == []

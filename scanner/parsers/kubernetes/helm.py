@@ -22,13 +22,12 @@ from scanner.parsers.kubernetes import manifests
 from scanner.parsers.kubernetes.comments import in_annotations, in_template, in_text
 from scanner.parsers.kubernetes.functions import OPEN, TOKEN
 from scanner.parsers.kubernetes.gotemplate import Block, parse
-from scanner.parsers.kubernetes.objects import Object, Source, objects
+from scanner.parsers.kubernetes.objects import TYPES, Object, Source, objects
 from scanner.parsers.kubernetes.render import Renderer, Template, Undecidable
 from scanner.parsers.kubernetes.rendered import Places, Rendered, Tree
 from scanner.parsers.reading import Reading
 from scanner.parsers.tree import MAX_BYTES, File
 from scanner.parsers.tree import Tree as Files
-from scanner.references import KUBERNETES
 
 _CHART = "Chart.yaml"
 _VALUES = re.compile(r"(?:values[-._][^/]+|[^/]+[-._]values|(?:values|environments|envs)/[^/]+)\.ya?ml")
@@ -232,7 +231,7 @@ class _Charts:
             yield from source.gap(str(problem), Location(template.path, 1))
             return
         for where, reason, kinds in rendered.absent:
-            types = [f"Kubernetes::{kind}" for kind in kinds if f"Kubernetes::{kind}" in KUBERNETES]
+            types = [f"Kubernetes::{kind}" for kind in kinds if f"Kubernetes::{kind}" in TYPES]
             if types:
                 yield from source.gap(reason.partition(": ")[2], where, *types)
         if "apiVersion" not in rendered.text and OPEN not in rendered.text:

@@ -209,7 +209,7 @@ class _Kustomizations:
         for one in found:
             if one.kind == "Kustomization" and one.group == _GROUP:
                 continue
-            if _identity(one) in there and one.runs:
+            if _identity(one) in there and one.matters:
                 message = f"{one.kind} '{one.named('name')}' is included twice, which Kustomize refuses"
                 built.open.append((where, message))
             else:

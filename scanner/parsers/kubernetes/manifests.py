@@ -17,7 +17,9 @@ from scanner.parsers.reading import Reading
 from scanner.parsers.tree import MAX_BYTES, File, Tree
 
 _SUFFIXES = (".json", ".yaml", ".yml")
-_WORDS = re.compile(rb"[cC]ontainers\b|\bargoproj\.io\b|\.fluxcd\.io\b|\"?kind\"?\s*:\s*\"?\w*List\b")
+_WORDS = re.compile(
+    rb"[cC]ontainers\b|\bServiceAccount\b|\bexternal-secrets\.io\b|\bargoproj\.io\b|\.fluxcd\.io\b|\"?kind\"?\s*:\s*\"?\w*List\b"
+)
 _TEMPLATED = re.compile(r"\{\{|\{%|<%")
 
 
@@ -42,7 +44,7 @@ def read(tree: Tree, reading: Reading) -> None:
         except (DocumentError, OSError) as error:
             fail(file, error, tree, reading)
             continue
-        if found and (any(one.runs or _delivers(one) for one in found.objects) or found.broken):
+        if found and (any(one.matters or _delivers(one) for one in found.objects) or found.broken):
             tree.take(file)
             reading.read(file.path, data)
             _declare(found, folders, reading)

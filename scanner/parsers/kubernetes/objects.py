@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
@@ -9,17 +10,21 @@ from typing import Any
 
 from scanner.config import IacMapping
 from scanner.documents import Document
-from scanner.kubernetes_objects import KINDS, Kind, declared, of_pods, reduced
+from scanner.kubernetes_objects import KINDS, ROLE, Kind, declared, of_pods, reduced, settings
 from scanner.model import Gap, InsufficientData, Location, Resource, Unknown, guard
-from scanner.references import KUBERNETES
 from scanner.regions import partition_by_name
 from scanner.vocabulary import complete
 
 POD_LISTS = ("initContainers", "containers", "ephemeralContainers")
 """The lists of a pod whose items have an image."""
+SETTINGS = ("ServiceAccount", "ExternalSecret", "SecretStore", "ClusterSecretStore")
+"""Kinds that run nothing, and say what pods may read."""
+TYPES = tuple(f"Kubernetes::{name}" for name in KINDS if name != "ReplicaSet")
+"""What objects may become."""
+_NAME = re.compile(r"[a-z0-9](?:[a-z0-9.:-]{0,251}[a-z0-9])?")
 _PODS = {"Pod": "/spec", "CronJob": "/spec/jobTemplate/spec/template/spec"}
 _TEMPLATE = "/spec/template/spec"
-_OLD = ("apps/", "extensions/", "batch/")
+_OLD = ("apps/", "extensions/", "batch/", "external-secrets.io/")
 _DELIVERS = {
     ("argoproj.io", "Application"): ("source", "sources"),
     ("argoproj.io", "ApplicationSet"): ("template",),
@@ -95,7 +100,13 @@ class Object:
     def runs(self) -> bool:
         """Tell whether pods come of it, or may."""
         spec = self.pod_spec()
-        return self.kind in KINDS or isinstance(spec, Unknown) or (isinstance(spec, dict) and "containers" in spec)
+        runs = self.kind in KINDS and self.kind not in SETTINGS
+        return runs or isinstance(spec, Unknown) or (isinstance(spec, dict) and "containers" in spec)
+
+    @property
+    def matters(self) -> bool:
+        """Tell whether it becomes a resource."""
+        return self.kind in SETTINGS or self.runs
 
 
 def objects(document: Document, path: str) -> Iterator[Object]:
@@ -140,7 +151,7 @@ class Source:
     def gap(self, message: str, location: Location | None, *types: str) -> Iterator[Gap]:
         """Yield the gaps of something that may declare workloads of these types, or of any."""
         at = f"{location.path}:{location.line}: " if location else ""
-        for type in types or KUBERNETES:
+        for type in types or TYPES:
             yield Gap("Unresolved", f"{at}{message}", type, self.where.account, self.where.region, path=self.where.path)
 
     def _declared(self, one: Object) -> Iterator[Resource | Gap]:
@@ -150,15 +161,15 @@ class Source:
             yield from self.gap("the kind of an object is not known", one.locate(""))
         elif _is_owned(one) or _is_test(one):
             return
-        elif kind and (isinstance(version, Unknown) or version == kind.api_version):
-            yield self._resource(one, kind)
+        elif kind and (isinstance(version, Unknown) or version in (kind.api_version, *kind.older)):
+            yield self._setting(one, kind) if kind.name in SETTINGS else self._workload(one, kind)
         elif kind and isinstance(version, str) and version.startswith(_OLD):
             message = f"{kind.name} '{one.named('name')}' is of '{version}', which EKS does not serve"
             yield from self.gap(message, one.locate("/apiVersion"), _type(kind))
         elif (one.group, one.kind) in _DELIVERS:
             yield from self._delivered(one)
         elif one.runs:
-            yield self._resource(one, KINDS["Pod"])
+            yield self._workload(one, KINDS["Pod"])
 
     def _delivered(self, one: Object) -> Iterator[Gap]:
         spec = one.value.get("spec")
@@ -172,34 +183,35 @@ class Source:
         path = path.strip("./")
         return bool(path) and any(folder == path or folder.endswith(f"/{path}") for folder in self.present)
 
-    def _resource(self, one: Object, kind: Kind) -> Resource:
-        where = self.where
-        name, namespace = self._name(one, kind), self._namespace(one)
+    def _workload(self, one: Object, kind: Kind) -> Resource:
         images, locations = self._images(one)
-        properties = {
-            "Cluster": self._cluster(),
-            "Namespace": namespace,
-            "Name": name,
-            "Kind": kind.name,
-            "Replicas": _replicas(one, kind),
-            **self._of_pods(one),
-            "ContainerImages": images,
-        }
-        if kind.name in ("Pod", "CronJob"):
-            del properties["Replicas"]
-        cluster = properties["Cluster"]
-        known = all(isinstance(part, str) for part in (cluster, namespace, name))
+        replicas = {} if kind.name in ("Pod", "CronJob") else {"Replicas": _replicas(one, kind)}
+        properties = {"Kind": kind.name, **replicas, **self._of_pods(one), "ContainerImages": images}
+        return self._resource(one, kind, properties, {**locations, **_written(one)})
+
+    def _setting(self, one: Object, kind: Kind) -> Resource:
+        written = {"": one.locate(""), "/RoleArn": one.locate(f"/metadata/annotations/{ROLE.replace('/', '~1')}")}
+        return self._resource(one, kind, _settings(one, kind), written)
+
+    def _resource(
+        self, one: Object, kind: Kind, properties: dict[str, Any], locations: Mapping[str, Location]
+    ) -> Resource:
+        where = self.where
+        cluster, name = self._cluster(), self._name(one, kind)
+        scope = [] if kind.name == "ClusterSecretStore" else [self._namespace(one)]
+        properties = {"Cluster": cluster, **({"Namespace": scope[0]} if scope else {}), "Name": name, **properties}
+        known = all(isinstance(part, str) for part in (cluster, *scope, name))
         path = "/".join(part for part in (one.named("namespace"), one.kind, one.named("name")) if part)
         line = "" if one.named("name") else f":{one.locate('').path}:{one.locate('').line}"
         several = f"@{where.account or '*'}/{where.region or '*'}" if self.several else ""
         return Resource(
             _type(kind),
-            f"{cluster}/{namespace}/{kind.name}/{name}" if known else f"{self.path}#{path}{line}{several}",
-            f"{where.cluster}/{namespace}/{name}" if known else None,
+            "/".join((cluster, *scope, kind.name, name)) if known else f"{self.path}#{path}{line}{several}",
+            "/".join((where.cluster or "", *scope, name)) if known else None,
             where.account,
             where.region,
             guard(complete(_type(kind), properties)),
-            locations={**locations, **_written(one)},
+            locations=locations,
         )
 
     def _cluster(self) -> Any:
@@ -213,24 +225,23 @@ class Source:
         )
 
     def _namespace(self, one: Object) -> Any:
-        written = one.metadata.get("namespace")
-        if isinstance(written, Unknown):
-            return written
+        if one.metadata.get("namespace") is not None:
+            return _named(one.metadata["namespace"], "namespace")
         name = one.named("name") or one.kind
         missing = f"nothing says the namespace of '{name}'; say so under 'iac:' in regionproof.yaml"
-        return one.named("namespace") or self.where.namespace or Unknown(missing)
+        return self.where.namespace or Unknown(missing)
 
     def _name(self, one: Object, kind: Kind) -> Any:
         if one.kind != kind.name:
             return Unknown(f"the pods that a {one.kind} makes have names of their own")
         written = one.metadata.get("name")
-        if isinstance(written, Unknown):
-            return written
-        return one.named("name") or Unknown("its name is chosen when it is made")
+        return Unknown("its name is chosen when it is made") if written is None else _named(written, "name")
 
     def _of_pods(self, one: Object) -> dict[str, Any]:
         try:
-            return of_pods(guard(_kept(one)))
+            made = of_pods(guard(_kept(one)))
+            account = _mapping(one.pod_spec()).get("serviceAccountName")
+            return made | ({} if account is None else {"ServiceAccountName": _named(account, "serviceAccountName")})
         except InsufficientData as gap:
             return {"ServiceAccountName": Unknown(str(gap)), "ImagePullSecrets": Unknown(str(gap))}
 
@@ -247,6 +258,31 @@ class Source:
         return images, locations
 
 
+def _named(value: Any, what: str) -> Any:
+    """Return a name, `Unknown` for what something has yet to be put in for."""
+    if isinstance(value, Unknown) or (isinstance(value, str) and _NAME.fullmatch(value)):
+        return value
+    return Unknown(f"its {what} is none that Kubernetes takes")
+
+
+def _settings(one: Object, kind: Kind) -> dict[str, Any]:
+    member = {"ServiceAccount": "RoleArn", "ExternalSecret": "RemoteRefs"}.get(kind.name, "Aws")
+    try:
+        made = settings(kind, guard(reduced(kind, one.value)))
+    except InsufficientData as gap:
+        return {member: Unknown(str(gap))}
+    annotations = one.metadata.get("annotations")
+    if one.doubt:
+        return {member: Unknown(one.doubt)}
+    if made.get("RoleArn", "") is None and isinstance(annotations, dict) and annotations.get(ROLE) is not None:
+        return {member: Unknown("the role that it names is no ARN")}
+    return made
+
+
+def _mapping(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
 def _kept(one: Object) -> dict[str, Any]:
     """Return what is kept of the specification of the pods; raise `InsufficientData` where that is not known."""
     spec = one.pod_spec()
@@ -254,13 +290,13 @@ def _kept(one: Object) -> dict[str, Any]:
         raise InsufficientData(one.doubt)
     if isinstance(spec, Unknown):
         raise InsufficientData(spec.reason)
-    pod: dict[str, Any] = reduced(KINDS["Pod"], {"spec": spec if isinstance(spec, dict) else {}}).get("spec", {})
+    pod: dict[str, Any] = reduced(KINDS["Pod"], {"spec": _mapping(spec)}).get("spec", {})
     return pod
 
 
 def _pointers(one: Object) -> Iterator[str]:
     """Yield the JSON Pointers of the images, in the order in which `declared` gives them."""
-    spec = one.pod_spec() or {}
+    spec = _mapping(one.pod_spec())
     for group in POD_LISTS:
         listed = spec.get(group) or ([{}] if group == "containers" else [])
         for number in range(len(listed) if isinstance(listed, list) else 1):
@@ -286,8 +322,7 @@ def _written(one: Object) -> dict[str, Location]:
 
 
 def _replicas(one: Object, kind: Kind) -> Any:
-    spec = one.value.get("spec")
-    spec = spec if isinstance(spec, dict) else {}
+    spec = _mapping(one.value.get("spec"))
     if one.doubt:
         return Unknown(one.doubt)
     if kind.name == "DaemonSet":

@@ -14,7 +14,8 @@ _KEYS = {**dict.fromkeys((*POD_LISTS, "volumes", "imagePullSecrets"), "name")}
 """Lists whose items a strategic merge tells apart, and by which key; other lists are replaced."""
 _DIRECTIVES = ("$retainKeys", "$deleteFromPrimitiveList", "$setElementOrder")
 _RELEVANT = re.compile(
-    r"/(metadata(/name(space)?)?|kind|apiVersion"
+    r"/(metadata(/name(space)?|/annotations.*)?|kind|apiVersion"
+    r"|spec/(provider|data|dataFrom|secretStoreRef)(/.*)?"
     r"|spec(/(replicas|suspend|parallelism|jobTemplate(/spec(/template.*)?)?|template(/spec(/.*)?)?))?)?"
 )
 

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 from scanner.documents import Document, load_all
 from scanner.errors import DocumentError
-from scanner.kubernetes_objects import KINDS
 from scanner.model import Location, Unknown
 from scanner.parsers.kubernetes.manifests import Manifests
 from scanner.parsers.kubernetes.objects import POD_LISTS, Object
@@ -121,12 +120,12 @@ def _own_target(patch: Mapping[str, Any]) -> dict[str, Any] | None:
 def _relevant(patch: Any) -> bool:
     if isinstance(patch, list):
         return any(not isinstance(each, dict) or is_relevant(str(each.get("path"))) for each in patch)
-    return any(key in patch for key in ("spec", "$patch"))
+    return any(key in patch for key in ("spec", "$patch")) or "annotations" in (patch.get("metadata") or ())
 
 
 def _fits(target: Mapping[str, Any], one: Object) -> bool | None:
     """Tell whether a patch is for an object, None if that cannot be told."""
-    if one.kind not in KINDS and not one.runs:
+    if not one.matters:
         return False
     exact = bool(target.get("exact"))
     names = {*one.names, one.named("name") or ""}
@@ -169,19 +168,26 @@ def _doubt(found: list[Object], where: Location, reason: str) -> None:
 def _names(overlay: Overlay, built: Built) -> None:
     namespace = overlay.fields.get("namespace")
     prefix, suffix = (overlay.fields.get(key) or "" for key in ("namePrefix", "nameSuffix"))
+    accounts: dict[str, str] = {}
     for one in built.objects:
-        if not one.runs:
+        if not one.matters:
             continue
         metadata = one.value.setdefault("metadata", {})
         if not isinstance(metadata, dict):
             continue
-        if isinstance(namespace, str) and namespace:
+        if isinstance(namespace, str) and namespace and one.kind != "ClusterSecretStore":
             metadata["namespace"] = namespace
             one.locations["/metadata/namespace"] = overlay.locate("namespace")
         name = one.named("name")
         if name and (prefix or suffix):
             one.names |= {name}
             metadata["name"] = f"{prefix}{name}{suffix}"
+            if one.kind == "ServiceAccount":
+                accounts[name] = metadata["name"]
+    for one in built.objects:
+        spec = one.pod_spec()
+        if isinstance(spec, dict) and spec.get("serviceAccountName") in [*accounts]:
+            spec["serviceAccountName"] = accounts[spec["serviceAccountName"]]
 
 
 def _replicas(overlay: Overlay, built: Built) -> None:
