@@ -29,8 +29,9 @@ _LONGEST_POLICY = 2048
 class IacMapping:
     """Where the code under a path is deployed: a glob over the end of its paths, or a folder.
 
-    `cluster`, `namespace` and `release` are what Kubernetes needs besides: the name of the EKS cluster, the namespace
-    of what names none, and the name of the release that a chart is installed as.
+    The others are what Kubernetes needs besides: the name of the EKS cluster, the namespace of what names none, the
+    name of the release that a chart is installed as, and the values files that are laid over its own, by their paths
+    relative to the chart.
     """
 
     path: str
@@ -39,6 +40,7 @@ class IacMapping:
     cluster: str | None = None
     namespace: str | None = None
     release: str | None = None
+    values: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -183,12 +185,17 @@ def _config(document: Document, path: str, sha256: str) -> Config:
             _exemption(entry, document.locations.get(pointer("exemptions", number)))
             for number, entry in enumerate(value.get("exemptions", ()))
         ),
-        iac=tuple(IacMapping(**{"account": None, "region": None, **entry}) for entry in value.get("iac", ())),
+        iac=tuple(map(_mapping, value.get("iac", ()))),
         tiers=tuple(_tiers(scope.get("workloads", {}), document, path)),
         evidence=_evidence(document, value["evidence"]) if "evidence" in value else None,
         path=path,
         sha256=sha256,
     )
+
+
+def _mapping(entry: Mapping[str, Any]) -> IacMapping:
+    given: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in entry.items()}
+    return IacMapping(given.pop("path"), given.pop("account", None), given.pop("region", None), **given)
 
 
 def _organization(document: Document, path: str) -> Organization:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+from dataclasses import replace
 
 import pytest
 import yaml
@@ -161,6 +162,26 @@ def test_each_environment_has_its_own_place(tmp_path):
         (None, "nginx:w"),
     }
     assert len(found) == 2
+
+
+def test_values_files_are_laid_over_each_other_as_declared(tmp_path):
+    files = chart(environments={"values-prod.yaml": "image: {repository: p, tag: p}", "values-west.yaml": "image: {}"})
+    files["envs/west.yaml"] = "image: {tag: w}"
+    layers = replace(WEST, path="charts/api", values=("values-prod.yaml", "../../envs/west.yaml"))
+    parsed = read(tmp_path, files, layers)
+    one = only(parsed)
+    assert images(one) == {"api": "p:w"}
+    assert str(one.locate("/ContainerImages/0/Image")) == "charts/api/values-prod.yaml:1:21"
+    assert status(parsed)["envs/west.yaml"] == "complete"
+    east = replace(WEST, path="values-west.yaml", region="us-east-1")
+    found = [one for one in read(tmp_path, None, layers, east).resources if one.type.startswith("Kubernetes::")]
+    assert {(each.region, *images(each).values()) for each in found} == {
+        ("us-west-2", "p:w"),
+        ("us-east-1", "nginx:1.16"),
+    }
+    parsed = read(tmp_path, None, replace(layers, values=("gone.yaml",)))
+    assert not workloads(parsed)
+    assert "charts/api/Chart.yaml:1: the values file 'gone.yaml' is not among the scanned files" in gaps(parsed)
 
 
 def test_what_the_release_decides_is_unknown_without_it(tmp_path):

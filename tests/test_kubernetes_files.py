@@ -17,9 +17,11 @@ from test_kubernetes import read as collected
 from test_kubernetes import read_files
 
 from scanner import documents
-from scanner.config import IacMapping
+from scanner.config import Config, IacMapping
+from scanner.engine import evaluate
 from scanner.finding import Status
-from scanner.model import Unknown, plain
+from scanner.images import ImageIndex
+from scanner.model import Location, Model, Pair, Place, Resource, Unknown, guard, plain
 from scanner.parsers import MAX_BYTES
 from scanner.rule import load_rules
 from scanner.scan import scan
@@ -282,6 +284,82 @@ def test_what_a_controller_applies_is_a_gap_unless_it_is_in_the_files(tmp_path, 
     assert "'shop' applies what is not in the scanned files" in gaps(parsed)[0]
     parsed = read(tmp_path, {"deploy/web/base/x.yaml": "a: 1"}, WEST)
     assert parsed.gaps == []
+
+
+SETTINGS = """\
+apiVersion: v1
+kind: ServiceAccount
+metadata: {name: robot, annotations: {eks.amazonaws.com/role-arn: "ROLE"}}
+---
+apiVersion: external-secrets.io/v1beta1
+kind: SecretStore
+metadata: {name: store}
+spec: {provider: {aws: {service: SecretsManager, region: "REGION"}}}
+---
+apiVersion: external-secrets.io/v1
+kind: ClusterSecretStore
+metadata: {name: all}
+spec: {provider: {vault: {server: x}}}
+"""
+
+
+def test_what_pods_may_read_is_declared_too(tmp_path):
+    role = f"arn:aws:iam::{ACCOUNT}:role/robot"
+    written = SETTINGS.replace("ROLE", role).replace("REGION", "us-west-2")
+    found = workloads(read(tmp_path, {"x.yaml": written}, WEST))
+    assert list(found) == ["ServiceAccount shop/web/robot", "SecretStore shop/web/store", "ClusterSecretStore shop/all"]
+    robot, store, everywhere = found.values()
+    assert (robot["RoleArn"], store["Aws"]["Region"], everywhere["Aws"]) == (role, "us-west-2", None)
+    assert str(robot.locate("/RoleArn")) == "x.yaml:3:67"
+    assert everywhere.id == f"arn:aws:eks:us-west-2:{ACCOUNT}:cluster/shop/ClusterSecretStore/all"
+
+
+def test_what_has_yet_to_be_put_in_is_unknown(tmp_path):
+    one = thing("Pod", "${NAME}", spec={"serviceAccountName": "${ROBOT}", **spec(container(image="${HOST}/x:1"))})
+    written = f"{text(one)}---\n{SETTINGS.replace('ROLE', '${ROLE}').replace('REGION', '${REGION}')}"
+    pod, robot, store, _ = workloads(read(tmp_path, {"x.yaml": written}, WEST)).values()
+    assert pod.name is None
+    assert unknown(pod, "ServiceAccountName") == "its serviceAccountName is none that Kubernetes takes"
+    assert unknown(robot, "RoleArn") == "the role that it names is no ARN"
+    assert plain(store["Aws"])["Region"] == {"unknown": "the store does not show it"}
+
+
+def test_a_manifest_is_enough_where_the_standby_waits():
+    def made(region, *, live):
+        images = [
+            {"ContainerName": "api", "Image": f"{ACCOUNT}.dkr.ecr.{region}.amazonaws.com/api:1", "ImageDigest": None}
+        ]
+        cluster = f"arn:aws:eks:{region}:{ACCOUNT}:cluster/shop"
+        properties = guard({"Cluster": cluster, "Namespace": "web", "Name": "api", "ContainerImages": images})
+        locations = {} if live else {"": Location("x.yaml", 1)}
+        id = f"{cluster}/web/Deployment/api"
+        return Resource("Kubernetes::Deployment", id, "shop/web/api", ACCOUNT, region, properties, locations=locations)
+
+    def status(resources, dr_class):
+        clusters = [
+            Resource("AWS::EKS::Cluster", f"arn:aws:eks:{region}::cluster/shop", "shop", ACCOUNT, region, guard({}))
+            for region in ("us-east-1", "us-west-2")
+        ]
+        places = [Place(ACCOUNT, region) for region in ("us-east-1", "us-west-2")]
+        pairs = [Pair(Place(None, "us-east-1"), Place(None, "us-west-2"), dr_class)]
+        model = Model(
+            [*clusters, *resources],
+            pairs=pairs,
+            images=ImageIndex({}),
+            scanned=places,
+            asked=places,
+            as_of=datetime(2026, 11, 1, tzinfo=UTC),
+        )
+        rules = [rule for rule in load_rules() if rule.id == "eks-manifests-render-for-standby"]
+        return {f.resource.region: f.status for f in evaluate(model, rules, Config())}["us-east-1"]
+
+    primary, standby = made("us-east-1", live=True), made("us-west-2", live=False)
+    assert status([primary], None) is Status.FAIL
+    assert status([primary, standby], None) is Status.PASS
+    assert status([primary, standby], "pilot-light") is Status.PASS
+    assert status([primary, standby], "warm-standby") is Status.FAIL  # it has to run, and nothing does
+    vague = replace(standby, name=None)
+    assert status([primary, vague], None) is Status.UNKNOWN
 
 
 def scanned(root, files, *, cluster="shop"):

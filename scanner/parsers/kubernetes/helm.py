@@ -25,6 +25,7 @@ from scanner.parsers.kubernetes.gotemplate import Block, parse
 from scanner.parsers.kubernetes.objects import TYPES, Object, Source, objects
 from scanner.parsers.kubernetes.render import Renderer, Template, Undecidable
 from scanner.parsers.kubernetes.rendered import Places, Rendered, Tree
+from scanner.parsers.kubernetes.values import enabled, located, member, merged
 from scanner.parsers.reading import Reading
 from scanner.parsers.tree import MAX_BYTES, File
 from scanner.parsers.tree import Tree as Files
@@ -77,18 +78,33 @@ def _read(folder: str, file: File, tree: Files, reading: Reading) -> None:
     if chart is None:
         return
     open: dict[str, str] = {}
-    names = [] if chart.is_library else chart.environments or [_join(folder, "values.yaml")]
-    for path in names:
-        deployments = reading.deployments(path)
+    names = _environments(chart, file, reading)
+    for path, deployments in names.items():
         for where in deployments:
             source = Source(path, where, len(deployments) > 1, present)
-            declared = list(charts.declared(chart, path, source))
+            declared = list(charts.declared(chart, file, path, source))
             open[path] = reading.add(declared) or open.get(path, "")
             reading.placed(where.account, where.region, Location(path, 1))
     first = next(filter(None, open.values()), "")
     for path in charts.seen:
         left = open.get(path, "") if path in names else first if path == file.path else ""
         reading.done(path, charts.wrong.get(path) or left)
+
+
+def _environments(chart: Chart, file: File, reading: Reading) -> dict[str, list[IacMapping]]:
+    """Return the deployments of a chart by the file that stands for each.
+
+    That is `Chart.yaml` where `iac:` says which values files are laid over each other; then of the others those count
+    that have a place of their own, else each of them.
+    """
+    if chart.is_library:
+        return {}
+    layered = [where for where in reading.deployments(file.path) if where.values]
+    found = {file.path: layered} if layered else {}
+    for path in chart.environments or [_join(chart.folder, "values.yaml")]:
+        own = [where for where in reading.deployments(path) if not where.values and (where.region or not layered)]
+        found |= {path: own} if own else {}
+    return found
 
 
 def _join(folder: str, name: str) -> str:
@@ -179,13 +195,28 @@ class _Charts:
                 text = manifests.decoded(file, file.data())
                 if MARK in text.lower().encode():
                     self._exempted(file, in_text([document], [], text, file.path))
-                found = _located(document.value, document.locations, "")
+                found = located(document.value, document.locations, "")
                 self._values[file.path] = found if isinstance(found, Tree) else Tree({}, {})
         return self._values[file.path]
 
-    def declared(self, chart: Chart, path: str, source: Source) -> Iterator[Resource | Gap]:
-        """Yield what a chart declares in the environment of a values file."""
-        values = _merged(chart.values, self._values[path]) if path in chart.environments else chart.values
+    def _laid(self, chart_file: File, name: str) -> Tree | None:
+        """Return the values in a file that is named from a chart, None if there is no such file in the tree."""
+        file = self._tree.beside(chart_file, name)
+        if file is None:
+            return None
+        self._tree.take(file)
+        return self._tree_of(file)
+
+    def declared(self, chart: Chart, file: File, path: str, source: Source) -> Iterator[Resource | Gap]:
+        """Yield what a chart declares in the environment of a values file, or of those that `iac:` names."""
+        values = chart.values
+        names = source.where.values or ([path.rpartition("/")[2]] if path in chart.environments else [])
+        for name in names:
+            over = self._values.get(path) if not source.where.values else self._laid(file, name)
+            if over is None:
+                yield from source.gap(f"the values file '{name}' is not among the scanned files", Location(path, 1))
+                return
+            values = merged(values, over)
         if "" in values or "" in chart.values:
             yield from source.gap("the values of the chart cannot be read", Location(path, 1))
             return
@@ -257,17 +288,17 @@ class _Charts:
         for name in dict.fromkeys((*declared, *chart.parts)):
             dependency, number = declared.get(name, ({}, 0))
             where = chart.document.locations.get(pointer("dependencies", number))
-            enabled = _enabled(dependency, values)
-            if enabled is False:
+            on = enabled(dependency, values)
+            if on is False:
                 continue
             part = chart.parts.get(name)
             if part is None:
                 yield from source.gap(f"the chart '{name}' that it depends on is not in the scanned files", where)
-            elif enabled is None:
+            elif on is None:
                 yield from source.gap(f"whether the chart '{name}' is enabled is not known", where)
             elif not part.is_library:
-                inner = _merged(part.values, _member(values, str(dependency.get("alias") or name)))
-                inner = _merged(inner, Tree({"global": _member(values, "global")}, {}))
+                inner = merged(part.values, member(values, str(dependency.get("alias") or name)))
+                inner = merged(inner, Tree({"global": member(values, "global")}, {}))
                 yield from self._rendered(part, inner, source, named)
 
 
@@ -305,49 +336,6 @@ def _context(chart: Chart, path: str, values: Tree, where: IacMapping) -> dict[s
         "Files": Unknown("files of the chart are not evaluated"),
         "Template": {"Name": path, "BasePath": _join(chart.folder, "templates")},
     }
-
-
-def _located(value: Any, locations: Mapping[str, Location], at: str) -> Any:
-    if isinstance(value, dict):
-        members = {key: _located(each, locations, at + pointer(key)) for key, each in value.items()}
-        where = {key: locations[at + pointer(key)] for key in value if at + pointer(key) in locations}
-        return Tree(members, where)
-    if isinstance(value, list):
-        return [_located(each, locations, f"{at}/{number}") for number, each in enumerate(value)]
-    return Unknown("a character for private use") if isinstance(value, str) and OPEN in value else value
-
-
-def _merged(base: Tree, over: Tree) -> Tree:
-    """Return values laid over others: objects are merged, null takes a value away, anything else replaces it."""
-    made = Tree(base, base.where)
-    for key, value in over.items():
-        if value is None:
-            made.pop(key, None)
-            continue
-        below = made.get(key)
-        made[key] = _merged(below, value) if isinstance(below, Tree) and isinstance(value, Tree) else value
-        if key in over.where:
-            made.where[key] = over.where[key]
-    return made
-
-
-def _member(values: Tree, name: str) -> Tree:
-    found = values.get(name)
-    return found if isinstance(found, Tree) else Tree({}, {})
-
-
-def _enabled(dependency: Mapping[str, Any], values: Tree) -> bool | None:
-    """Tell whether a chart that another one depends on is installed, None if that is not known."""
-    for condition in str(dependency.get("condition") or "").split(","):
-        value: Any = values
-        for part in condition.strip().split("."):
-            value = value.get(part) if isinstance(value, dict) else None
-        if isinstance(value, bool):
-            return value
-    tags = dependency.get("tags")
-    set = [_member(values, "tags").get(str(tag)) for tag in (tags if isinstance(tags, list) else ())]
-    given = [each for each in set if isinstance(each, bool)]
-    return True in given if given else True
 
 
 def _resolved(document: Document, rendered: Rendered, texts: Mapping[str, str]) -> Document:
