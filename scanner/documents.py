@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -93,19 +93,21 @@ def load_value(text: str, path: str) -> Any:
     return None if node is None else _Reader(text, path, {}).value(node, 1)
 
 
-def load_all(text: str, path: str) -> Iterator[Document | DocumentError]:
+def load_all(text: str, path: str, wanted: Callable[[str], bool] = bool) -> Iterator[Document | DocumentError]:
     """Yield each document of a YAML stream as `load` reads it, or the error that makes it unreadable.
 
-    A broken document does not hide the others: in YAML a line that begins with `---` begins one wherever it stands.
-    Lines are those of the whole text.  Text in which nothing but comments stands is no document.  All documents
-    together may have `MAX_STREAM_NODES` values; behind the one that has more nothing is read.
+    A broken document does not hide the others: a line that begins with `---` begins one wherever it stands.  Those
+    whose text is not `wanted` are passed over, and so is text that is nothing but comments.  Lines are those of the
+    whole text.  Behind the document that has more than the `MAX_STREAM_NODES` of all of them nothing is read.
     """
     spent = 0
     for above, part in _parts(text.removeprefix("\ufeff")):
+        if not wanted(part):
+            continue
         reader = _Reader(part, path, {}, above)
         already = reader.nodes = max(0, spent + MAX_NODES - MAX_STREAM_NODES)
-        is_json = above == 0 and part.lstrip()[:1] in ("{", "[")
         try:
+            is_json = above == 0 and part.lstrip()[:1] in ("{", "[")
             if document := load(part, path) if is_json else reader.document():
                 yield document
         except DocumentError as error:

@@ -245,12 +245,14 @@ EXPRESSIONS = {
     '{{ eq (include "w" .) "x" }}{{ define "w" }}{{ .Capabilities.x }}{{ end }}': None,
     '{{ printf "%05d" 3 }}': None,
     "{{ .Values.deep }}": None,
+    "{{ .Values.big }}": None,  # of which Helm makes 2.0240101e+07
     "{{ .Values.nothing }}": None,  # an image that is empty
 }
 GIVEN = """
 host: h.example
 number: 3
 float: 1.5
+big: 20240101
 digest: sha256:x
 deep: {name: n}
 list: [x, y]

@@ -17,6 +17,7 @@ from scanner.guarded import InsufficientData
 LONGEST = 1_000_000
 """A longer text is not made."""
 _MAX_INDENT = 200
+_EXPONENT = 1_000_000
 
 
 OPEN, CLOSE = "\ue000", "\ue001"
@@ -41,8 +42,10 @@ def shown(value: Any) -> str:
         return ""
     if isinstance(value, bool):
         return str(value).lower()
+    if isinstance(value, (int, float)) and abs(value) >= _EXPONENT:
+        raise Failed("a number of seven digits or more is printed, of which Helm may make 1e+06; write it in quotes")
     if isinstance(value, float):
-        return str(int(value)) if value.is_integer() and abs(value) < 2**53 else str(value)
+        return str(int(value)) if value.is_integer() else str(value)
     if isinstance(value, (dict, list)):
         raise Failed("a list or an object is printed")
     return str(value)

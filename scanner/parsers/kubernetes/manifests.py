@@ -20,6 +20,8 @@ _SUFFIXES = (".json", ".yaml", ".yml")
 _WORDS = re.compile(
     rb"[cC]ontainers\b|\bServiceAccount\b|\bexternal-secrets\.io\b|\bargoproj\.io\b|\.fluxcd\.io\b|\"?kind\"?\s*:\s*\"?\w*List\b"
 )
+_KIND = re.compile(r"^kind:[ \t]*(\w+)[ \t]*\r?$", re.MULTILINE)
+_PASSED_OVER = frozenset(("CustomResourceDefinition", "ConfigMap", "Secret"))
 _TEMPLATED = re.compile(r"\{\{|\{%|<%")
 
 
@@ -63,12 +65,18 @@ def manifests(file: File, data: bytes) -> Manifests:
     text = decoded(file, data)
     documents: list[Document] = []
     broken: list[DocumentError] = []
-    for one in load_all(text, file.path):
+    for one in load_all(text, file.path, _may_matter):
         if isinstance(one, Document):
             documents.append(one)
         else:
             broken.append(one)
     return Manifests(file, text, documents, [each for one in documents for each in objects(one, file.path)], broken)
+
+
+def _may_matter(text: str) -> bool:
+    """Tell documents of kinds that are long and run nothing from others, before they are read."""
+    kinds = _KIND.findall(text)
+    return len(kinds) != 1 or kinds[0] not in _PASSED_OVER
 
 
 def decoded(file: File, data: bytes) -> str:
