@@ -101,9 +101,7 @@ def load_all(text: str, path: str, wanted: Callable[[str], bool] = bool) -> Iter
     whole text.  Behind the document that has more than the `MAX_STREAM_NODES` of all of them nothing is read.
     """
     spent = 0
-    for above, part in _parts(text.removeprefix("\ufeff")):
-        if not wanted(part):
-            continue
+    for above, part in (each for each in _parts(text.removeprefix("\ufeff")) if wanted(each[1])):
         reader = _Reader(part, path, {}, above)
         already = reader.nodes = max(0, spent + MAX_NODES - MAX_STREAM_NODES)
         try:

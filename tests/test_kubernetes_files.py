@@ -12,7 +12,7 @@ import yaml
 from code_trees import ACCOUNT, WEST, gaps, images, read, status, unknown, workloads
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from kubernetes_objects import CLUSTER, SECRET, container, cronjob, estate, spec, thing, workload
+from kubernetes_objects import CLUSTER, IMAGE, REGION, SECRET, container, cronjob, estate, pod, spec, thing, workload
 from test_kubernetes import read as collected
 from test_kubernetes import read_files
 
@@ -70,6 +70,41 @@ def test_files_give_what_the_same_objects_give_through_the_file_door(tmp_path):
                 assert [each["Image"] for each in mine] == list(dict.fromkeys(each["Image"] for each in value))
             elif type(mine) is not Unknown:
                 assert plain(mine) == plain(value), name
+
+
+SAME = (
+    "workload-image-not-pinned-to-primary",
+    "workload-no-unmirrored-external-image",
+    "eks-manifests-render-for-standby",
+)
+"""Rules for which it does not matter which digest runs."""
+
+
+def test_both_doors_give_the_same_verdicts(tmp_path):
+    others = {"here": IMAGE, "there": IMAGE.replace(REGION, "us-west-2"), "elsewhere": "docker.io/library/redis:7"}
+    things = estate()
+    for name, image in others.items():
+        made = workload("StatefulSet", name, pods=spec(container(image=image)), replicas=1)
+        things += [made, pod(made, f"{name}-0", pods=spec(container(image=image)))]
+    (tmp_path / "list.json").write_text(json.dumps({"apiVersion": "v1", "kind": "List", "items": things}))
+    live = collected(read_files([tmp_path / "list.json"], CLUSTER, "2026-11-01T00:00:00Z").calls)[0]
+    code = workloads(read(tmp_path, None, EAST)).values()
+    place = Place(ACCOUNT, REGION)
+
+    def verdicts(resources, asked):
+        model = Model(
+            resources,
+            pairs=[Pair(Place(None, "us-west-2"), Place(None, REGION))],
+            images=ImageIndex({}),
+            scanned=[place],
+            asked=asked,
+            as_of=datetime(2026, 11, 1, tzinfo=UTC),
+        )
+        found = evaluate(model, [rule for rule in load_rules() if rule.id in SAME], Config())
+        return {(f.rule_id, f.resource.id, f.status) for f in found if f.resource.type.startswith("Kubernetes::")}
+
+    assert verdicts(live, [place]) == verdicts(code, [])
+    assert {status for _, _, status in verdicts(live, [place])} >= {Status.PASS, Status.FAIL}
 
 
 POD = """\
