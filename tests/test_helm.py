@@ -358,6 +358,38 @@ def test_a_chart_that_is_not_enabled_is_none(tmp_path, dependency, values, is_ga
     assert bool(read(tmp_path, chart({"x.yaml": ""}, values, about=about), WEST).gaps) is is_gap
 
 
+BITNAMI = "dependencies: [{name: common, version: 2.x.x, repository: oci://registry-1.docker.io/bitnamicharts}]\n"
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ("image: {registry: r.example, repository: a/b, tag: 1-x}", "r.example/a/b:1-x"),
+        ("image: {repository: a/b, tag: 1-x}", "a/b:1-x"),
+        ("image: {registry: r, repository: a, tag: t}\nglobal: {imageRegistry: g.example}", "g.example/a:t"),
+        (
+            f"image: {{registry: r.example, repository: a, tag: t, digest: 'sha256:{'a' * 64}'}}",
+            f"r.example/a@sha256:{'a' * 64}",
+        ),
+        ("image: {registry: r.example, repository: a}", None),
+    ],
+)
+def test_the_images_of_a_well_known_library_are_known_without_it(tmp_path, values, expected):
+    expression = '{{ include "common.images.image" (dict "imageRoot" .Values.image "global" .Values.global) }}'
+    parsed = read(tmp_path, image(expression, values, about=f"{CHART}{BITNAMI}"), WEST)
+    found = images(only(parsed))["a"]
+    assert found == expected if expected else "the image has no tag" in found["unknown"]
+    assert parsed.gaps == []
+    other = read(tmp_path, {"charts/api/Chart.yaml": f"{CHART}{BITNAMI.replace('bitnami', 'others')}"}, WEST)
+    assert other.gaps
+
+
+def test_a_chart_without_templates_is_not_whole(tmp_path):
+    write(tmp_path, chart())
+    parsed = read(tmp_path / "charts" / "api" / "Chart.yaml", None, WEST)
+    assert "no templates of the chart are among the scanned files" in gaps(parsed)[0]
+
+
 def test_a_library_chart_declares_nothing(tmp_path):
     parsed = read(tmp_path, chart(about=f"{CHART}type: library\n"), WEST)
     assert (workloads(parsed), parsed.gaps) == ({}, [])

@@ -251,6 +251,24 @@ patches:
     assert str(one.locate("")) == "base/api.yaml:1:1"
 
 
+ROLLOUT = """\
+apiVersion: argoproj.io/v1alpha1
+kind: Rollout
+metadata: {name: roll}
+spec: {template: {spec: {containers: [{name: a, image: "shop/api:1"}, {name: b, image: "b:1"}]}}}
+"""
+
+
+def test_lists_of_kinds_that_kustomize_does_not_know_are_replaced(tmp_path):
+    body = {"apiVersion": "argoproj.io/v1alpha1", "kind": "Rollout", "metadata": {"name": "roll"}}
+    body["spec"] = {"template": {"spec": {"containers": [{"name": "a", "image": "shop/api:2"}]}}}
+    fields = {"patches": [{"patch": yaml.safe_dump(body)}], "images": [{"name": "shop/api", "newName": "x"}]}
+    files = {"kustomization.yaml": yaml.safe_dump({"resources": ["roll.yaml"], **fields}), "roll.yaml": ROLLOUT}
+    (found,) = workloads(read(tmp_path, files, WEST)).values()
+    assert images(found) == {"a": "x:2"}
+    assert by_kustomize(tmp_path) in (None, {"roll": {"a": "x:2"}})
+
+
 COMPONENT = "apiVersion: kustomize.config.k8s.io/v1alpha1\nkind: Component\nimages: [{name: shop/api, newTag: c}]\n"
 
 

@@ -199,6 +199,9 @@ FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     "list": lambda *values: list(values),
     "first": lambda values: values[0] if values else None,
     "last": lambda values: values[-1] if values else None,
+    "append": lambda values, one: [*values, one],
+    "prepend": lambda values, one: [one, *values],
+    "concat": lambda *lists: [each for values in lists for each in values],
     "has": lambda one, values: any(_equal(one, each) for each in values or ()),
     "dict": _dict,
     "get": lambda value, key: value.get(key, ""),
@@ -222,6 +225,7 @@ TEXT = frozenset(
 STRUCTURE = frozenset(
     (
         *("dict", "list", "get", "index", "hasKey", "pick", "omit", "keys", "first", "last", "len"),
+        *("append", "prepend", "concat"),
         *("default", "coalesce", "ternary", "and", "or", "not", "empty", "required"),
     )
 )

@@ -32,6 +32,15 @@ from scanner.parsers.tree import Tree as Files
 
 _CHART = "Chart.yaml"
 _VALUES = re.compile(r"(?:values[-._][^/]+|[^/]+[-._]values|(?:values|environments|envs)/[^/]+)\.ya?ml")
+_COMMON = """
+{{- define "common.images.image" -}}
+{{- with default .imageRoot.registry ((.global).imageRegistry) -}}{{ . }}/{{- end -}}
+{{- .imageRoot.repository -}}
+{{- if .imageRoot.digest -}}@{{ .imageRoot.digest }}{{- else -}}:
+{{- default (required "the image has no tag" ((.chart).AppVersion)) .imageRoot.tag -}}{{- end -}}
+{{- end -}}
+"""
+"""How charts that depend on Bitnami's library chart `common` write an image, for those that do not bring it along."""
 _TEMPLATES = (".yaml", ".yml", ".tpl", ".json", ".txt")
 
 
@@ -227,7 +236,9 @@ class _Charts:
     ) -> Iterator[Resource | Gap]:
         for problem in chart.problems:
             yield from source.gap(problem, None)
-        named, bodies = dict(above), {}
+        if not chart.files and not chart.about.get("dependencies"):
+            yield from source.gap("no templates of the chart are among the scanned files", Location(source.path, 1))
+        named, bodies = {**_defined(parse(_COMMON, chart.folder), chart.folder, _COMMON), **above}, {}
         for each in _with_parts(chart):
             for path, text in each.files.items():
                 try:
@@ -292,6 +303,8 @@ class _Charts:
             if on is False:
                 continue
             part = chart.parts.get(name)
+            if part is None and name == "common" and "bitnami" in str(dependency.get("repository")):
+                continue  # a library, which declares nothing by itself
             if part is None:
                 yield from source.gap(f"the chart '{name}' that it depends on is not in the scanned files", where)
             elif on is None:
@@ -308,13 +321,16 @@ def _with_parts(chart: Chart) -> Iterator[Chart]:
     yield chart
 
 
-def _defined(nodes: Sequence[Any], path: str, text: str) -> Iterator[tuple[str, Template]]:
+def _defined(nodes: Sequence[Any], path: str, text: str) -> dict[str, Template]:
+    """Return the templates that others may include, by name."""
+    found: dict[str, Template] = {}
     for node in nodes:
         if isinstance(node, Block):
             for _, body in node.branches:
                 if node.word in ("define", "block"):
-                    yield node.name, Template(body, path, text)
-                yield from _defined(body, path, text)
+                    found[node.name] = Template(body, path, text)
+                found |= _defined(body, path, text)
+    return found
 
 
 def _context(chart: Chart, path: str, values: Tree, where: IacMapping) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from scanner.documents import pointer
+from scanner.kubernetes_objects import KINDS
 from scanner.model import Location
 from scanner.parsers.kubernetes.objects import POD_LISTS, Object
 
@@ -45,6 +46,7 @@ def merge(one: Object, patch: Mapping[str, Any], locations: Mapping[str, Locatio
 class _Merge:
     def __init__(self, one: Object, locations: Mapping[str, Location]) -> None:
         self._one, self._locations = one, locations
+        self._keys = _KEYS if one.kind in KINDS else {}  # of other kinds Kustomize knows no lists that merge
 
     def mapping(self, value: dict[str, Any], patch: Mapping[str, Any], at: str, source: str) -> None:
         for key, new in patch.items():
@@ -59,8 +61,8 @@ class _Merge:
                 self._forget(here)
             elif isinstance(new, dict) and isinstance(value.get(key), dict):
                 self.mapping(value[key], new, here, there)
-            elif isinstance(new, list) and key in _KEYS and isinstance(value.get(key), list):
-                value[key] = self._listed(value[key], new, _KEYS[key], here, there)
+            elif isinstance(new, list) and key in self._keys and isinstance(value.get(key), list):
+                value[key] = self._listed(value[key], new, self._keys[key], here, there)
             else:
                 value[key] = _without_directives(new)
                 self._forget(here)
@@ -90,7 +92,7 @@ class _Merge:
                 raise Unfit(f"an item of {source} does not say which one it is for")
             elif same:
                 item, places = items[same[0]]
-                inner = _Merge(Object({}, places, self._one.path), self._locations)
+                inner = _Merge(Object({"kind": self._one.kind}, places, self._one.path), self._locations)
                 inner.mapping(item, each, "", there)
             else:
                 added.append((each, self._below(there)))

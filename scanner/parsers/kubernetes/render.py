@@ -326,6 +326,8 @@ class Renderer:
         for number, name in enumerate(chain.fields):
             if isinstance(value, Unknown):
                 return value
+            if value is None and isinstance(chain.root, Pipeline):  # what is in parentheses may be nothing
+                return None
             if not isinstance(value, dict):
                 raise InsufficientData(f"'{'.'.join(('', *chain.fields[:number]))}' is not set")
             members, value = value, value.get(name)
