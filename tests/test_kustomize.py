@@ -134,6 +134,24 @@ CASES = {
         },
         changed(new="first"),
     ),
+    "what a patch names comes first": (
+        {
+            "patches": [
+                {"patch": patch([{"name": "side", "image": "s"}, {"name": "new", "image": "n"}])},
+                {"target": {"kind": "Deployment"}, "patch": operations(("replace", f"{AT}/2/image", "third"))},
+            ]
+        },
+        changed(side="s", new="n", api="third"),
+    ),
+    "a patch of a name that a patch changed": (
+        {
+            "patches": [
+                {"target": {"kind": "Deployment"}, "patch": operations(("replace", "/metadata/name", "other"))},
+                {"patch": patch([{"name": "api", "image": "x"}])},
+            ]
+        },
+        {"other": {**PLAIN["api"], "api": "x"}, "nightly": PLAIN["nightly"]},
+    ),
     "operations": (
         {
             "patches": [
@@ -245,8 +263,8 @@ patches:
     one = workloads(read(tmp_path, files, WEST))["Deployment shop/web/api"]
     assert [str(one.locate(f"/ContainerImages/{number}/Image")) for number in range(3)] == [
         "overlays/west/kustomization.yaml:6:13",
-        "overlays/west/kustomization.yaml:4:14",
         "overlays/west/side.yaml:9:16",
+        "overlays/west/kustomization.yaml:4:14",
     ]
     assert str(one.locate("")) == "base/api.yaml:1:1"
 
@@ -308,6 +326,20 @@ def test_what_an_overlay_leaves_open_is_unknown(tmp_path, fields, reason):
     found = images(one)
     found = found if isinstance(found, str) else found["api"]["unknown"]
     assert reason in found
+
+
+def test_what_one_overlay_leaves_open_another_may_say(tmp_path):
+    files = tree({"images": [{"name": "shop/api", "newTag": 1.10}, {"name": "shop/side", "newTag": 2}]})
+    files["top/kustomization.yaml"] = yaml.safe_dump(
+        {
+            "resources": ["../overlays/west"],
+            "images": [{"name": "shop/api", "newTag": "3"}],
+            "patches": [{"patch": patch([{"name": "side", "image": "known"}, {"name": "new", "image": "n"}])}],
+        }
+    )
+    found = made(read(tmp_path, files, WEST))["api"]
+    assert found.pop("api")["unknown"]
+    assert found == {"side": "known", "new": "n", "init": "shop/init:1"}
 
 
 def test_a_patch_that_may_be_for_it_but_changes_nothing_that_is_read_leaves_nothing_open(tmp_path):

@@ -76,30 +76,32 @@ class _Merge:
             raise Unfit(f"$patch: {word} is not understood")
 
     def _listed(self, old: list[Any], patch: list[Any], key: str, at: str, source: str) -> list[Any]:
-        """Return a list with the items of a patch: those of the same name merged, others before the old ones."""
+        """Return a list with the items of a patch, merged with those of the same name, before the other old ones."""
         if any(not isinstance(each, dict) for each in (*old, *patch)):
             raise Unfit(f"{at} holds something else than objects")
         if any(each.get("$patch") == "replace" for each in patch):
             raise Unfit("$patch: replace of a list is not understood")
         items = [(each, self._taken(f"{at}/{number}")) for number, each in enumerate(old)]
-        added = []
+        first = []
         for number, each in enumerate(patch):
-            same = [index for index, (item, _) in enumerate(items) if item.get(key) == each.get(key)]
+            same = [item for item in items if item[0].get(key) == each.get(key)]
             there = f"{source}/{number}"
-            if each.get("$patch") == "delete":
-                items = [item for index, item in enumerate(items) if index not in same]
-            elif each.get(key) is None or len(same) > 1:
+            if each.get(key) is None or len(same) > 1:
                 raise Unfit(f"an item of {source} does not say which one it is for")
-            elif same:
-                item, places = items[same[0]]
+            items = [item for item in items if item[0].get(key) != each.get(key)]
+            if each.get("$patch") == "delete":
+                continue
+            if same:
+                item, places = same[0]
                 inner = _Merge(Object({"kind": self._one.kind}, places, self._one.path), self._locations)
                 inner.mapping(item, each, "", there)
+                first.append((item, places))
             else:
-                added.append((each, self._below(there)))
+                first.append((each, self._below(there)))
         self._forget(at, keep=True)
-        for number, (_, places) in enumerate([*added, *items]):
+        for number, (_, places) in enumerate([*first, *items]):
             self._one.locations.update({f"{at}/{number}{inner}": where for inner, where in places.items()})
-        return [item for item, _ in [*added, *items]]
+        return [item for item, _ in [*first, *items]]
 
     def _taken(self, at: str) -> dict[str, Location]:
         found = {key: where for key, where in self._one.locations.items() if key == at or key.startswith(f"{at}/")}

@@ -97,6 +97,7 @@ def _apply(document: Document, target: Any, built: Built, where: Location) -> No
             one.doubt = one.doubt or f"{where.path}:{where.line}: whether the patch is for it cannot be told"
         if not fits:
             continue
+        before = one.named("name")
         try:
             if operations:
                 operate(one, patch, document.locations.get("/0", where))
@@ -104,6 +105,8 @@ def _apply(document: Document, target: Any, built: Built, where: Location) -> No
                 built.objects.remove(one)
         except Unfit as problem:
             one.doubt = one.doubt or f"{where.path}:{where.line}: {problem}"
+        if before and before != one.named("name"):
+            one.names |= {before}
 
 
 def _own_target(patch: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -222,7 +225,8 @@ def _images(one: Object, entry: Any, locate: Callable[[str], Location]) -> None:
     volumes = spec.get("volumes")
     for volume in volumes if isinstance(volumes, list) else ():
         source = volume.get("image") if isinstance(volume, dict) else None
-        if isinstance(source, dict) and _is_named(str(source.get("reference")), entry["name"]):
+        reference = source.get("reference") if isinstance(source, dict) else None
+        if isinstance(source, dict) and isinstance(reference, str) and _is_named(reference, entry["name"]):
             source["reference"] = Unknown("whether Kustomize renames the image of a volume depends on its version")
 
 
