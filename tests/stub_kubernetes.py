@@ -15,7 +15,7 @@ from urllib.parse import parse_qs, urlsplit
 import trustme
 from kubernetes_objects import CLUSTER, estate
 
-from scanner.collectors.kubernetes_objects import KINDS
+from scanner.kubernetes_objects import KINDS
 
 PATHS = {path: kind for kind in KINDS.values() for path in kind.paths}
 TRICKLE = "trickle"

@@ -36,11 +36,11 @@ from kubernetes_objects import (
 
 from scanner.collectors import Answers, kubernetes, kubernetes_file
 from scanner.collectors.kubernetes_file import COMMAND, read_files
-from scanner.collectors.kubernetes_objects import KINDS, Cluster, call, reduced
 from scanner.config import Config
 from scanner.engine import evaluate
 from scanner.errors import DocumentError, UsageError
 from scanner.images import Image, ImageIndex, Listing, RepositoryKey
+from scanner.kubernetes_objects import KINDS, Cluster, call, reduced
 from scanner.model import Gap, Model, Pair, Place, Resource, Unknown, plain
 from scanner.recorded import Call, CallError, Target, redacted, to_line
 from scanner.rule import load_rules

@@ -16,8 +16,8 @@ from stub_kubernetes import TRICKLE, serve
 from test_kubernetes import HERE, eks, read, read_files, write
 
 from scanner.collectors import Answers, kubernetes, kubernetes_api
-from scanner.collectors.kubernetes_objects import KINDS
 from scanner.collectors.session import Limits
+from scanner.kubernetes_objects import KINDS
 from scanner.recorded import to_line
 
 ONCE = Limits(connect_timeout=20, read_timeout=20, max_attempts=1)

@@ -11,7 +11,7 @@ from typing import Any
 
 from scanner.collectors import eks
 from scanner.collectors.ask import MALFORMED, NOT_COLLECTED, Answer, Answers, Ask, items
-from scanner.collectors.kubernetes_objects import (
+from scanner.kubernetes_objects import (
     KINDS,
     NOT_SERVED,
     ROLE,
@@ -20,6 +20,7 @@ from scanner.collectors.kubernetes_objects import (
     declared,
     distinct,
     finished,
+    of_pods,
     pod_spec,
     running,
     settings,
@@ -174,15 +175,13 @@ class _Cluster:
         if not name or not namespace:
             message = f"something was listed without its name or namespace in '{cluster.name}'"
             return answers.gap(_type(kind), answers.name(_ASKS[kind.name]), MALFORMED, message)
-        spec = pod_spec(kind, item)
         properties = {
             "Cluster": cluster.arn,
             "Namespace": namespace,
             "Name": name,
             "Kind": kind.name,
             "Replicas": _replicas(kind, item),
-            "ServiceAccountName": spec.get("serviceAccountName"),
-            "ImagePullSecrets": [{"Name": each.get("name")} for each in spec.get("imagePullSecrets", ())],
+            **of_pods(pod_spec(kind, item)),
             "ContainerImages": images,
         }
         via = dict.fromkeys((kind.name, _BETWEEN.get(kind.name, "Pod"), "Pod"))

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode, urlsplit
 
 from scanner.collectors.ask import MALFORMED
-from scanner.collectors.kubernetes_objects import KINDS, NOT_SERVED, Cluster, Kind, call, load, reduced
 from scanner.collectors.scheduler import Limits
+from scanner.kubernetes_objects import KINDS, NOT_SERVED, Cluster, Kind, call, load, reduced
 from scanner.recorded import Call, CallError
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from scanner.collectors.ask import NOT_COLLECTED
-from scanner.collectors.kubernetes_objects import KINDS, Cluster, Kind, call, load, reduced
 from scanner.errors import DocumentError, UsageError
+from scanner.kubernetes_objects import KINDS, Cluster, Kind, call, load, reduced
 from scanner.recorded import Call, CallError
 
 COMMAND = f"kubectl get {','.join(kind.plural for kind in KINDS.values() if not kind.optional)} -A -o json"

@@ -13,7 +13,6 @@ from typing import Any
 from scanner.collectors import ASSUME_ROLE, COLLECTORS, batches, eks, kubernetes_api, kubernetes_file, needs, since
 from scanner.collectors.ask import MALFORMED, Answers, Ask, UnreadableError
 from scanner.collectors.discovery import find
-from scanner.collectors.kubernetes_objects import SERVICE
 from scanner.collectors.organization import Account
 from scanner.collectors.part import Count, Images, Part
 from scanner.collectors.roles import Entry, Roles
@@ -26,6 +25,7 @@ from scanner.collectors.wanted import Scope
 from scanner.collectors.watch import Watch
 from scanner.config import Organization
 from scanner.errors import UsageError
+from scanner.kubernetes_objects import SERVICE
 from scanner.model import Pair, Place
 from scanner.parts import TargetWriter
 from scanner.progress import Finished, Progress, Silent, State

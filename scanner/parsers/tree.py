@@ -77,6 +77,10 @@ class Tree:
         """Return a file by the path that reports name, taken or not."""
         return self._files.get(path)
 
+    def folders(self) -> frozenset[str]:
+        """Return the folders in which there are files, taken or not, at any depth."""
+        return frozenset(path[:at] for path in self._files for at, sign in enumerate(path) if sign == "/")
+
     def beside(self, file: File, name: str) -> File | None:
         """Return a file by the relative path that another one names it with; None if it is not inside the tree.
 
@@ -93,10 +97,13 @@ class Tree:
             else:
                 parts.append(part)
         at = root
-        for part in parts:
-            at = at / part
-            if at.is_symlink() or Path(name).is_absolute():
-                return None
+        try:
+            for part in parts:
+                at = at / part
+                if at.is_symlink() or Path(name).is_absolute():
+                    return None
+        except OSError:  # a name that no file can have
+            return None
         return self._file(at) if _is_plain_file(at) else None
 
     def _walk(self, folder: Path) -> Iterator[File]:
@@ -137,7 +144,7 @@ def shown_prefix(path: Path, *, folder: bool) -> str:
 def _is_plain_file(at: Path) -> bool:
     try:
         return stat.S_ISREG(at.lstat().st_mode)
-    except OSError:
+    except (OSError, ValueError):  # not there, or not to be named
         return False
 
 

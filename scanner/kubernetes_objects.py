@@ -12,7 +12,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from scanner.collectors.ask import structures
 from scanner.model import Unknown
 from scanner.recorded import Call, CallError
 from scanner.references import InvalidReference, Reference, parse
@@ -189,8 +188,8 @@ def reduced(kind: Kind, item: Any) -> dict[str, Any]:
 
 
 def _keep(value: Any, shape: Any) -> Any:
-    if value is None:
-        return None
+    if value is None or type(value) is Unknown:
+        return value
     if isinstance(shape, Mapping):
         members = value if isinstance(value, dict) else {}
         kept = {key: _keep(members.get(key), inner) for key, inner in shape.items()}
@@ -238,6 +237,14 @@ def pod_spec(kind: Kind, item: Mapping[str, Any]) -> Mapping[str, Any]:
     return spec if kind.name == "Pod" else spec.get("template", {}).get("spec", {})
 
 
+def of_pods(spec: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the properties of a workload that its pods share."""
+    return {
+        "ServiceAccountName": spec.get("serviceAccountName"),
+        "ImagePullSecrets": [{"Name": each.get("name")} for each in spec.get("imagePullSecrets", ())],
+    }
+
+
 def settings(kind: Kind, item: Mapping[str, Any]) -> dict[str, Any]:
     """Return the properties of a service account, an external secret or a store of secrets."""
     spec = item.get("spec", {})
@@ -263,7 +270,7 @@ def settings(kind: Kind, item: Mapping[str, Any]) -> dict[str, Any]:
 
 def _remote(spec: Mapping[str, Any], member: str, reference: str) -> Iterator[dict[str, Any]]:
     """Yield what an external secret fetches, and through which store; generators of values fetch nothing."""
-    for entry in structures(spec.get(member)):
+    for entry in _structures(spec.get(member)):
         source = entry.get("sourceRef", {})
         if "generatorRef" in source:
             continue
@@ -291,7 +298,7 @@ def running(pod: Mapping[str, Any]) -> list[dict[str, Any]]:
     status = pod.get("status", {})
     found = []
     for group, name, image in _images(pod.get("spec", {})):
-        shown = {each.get("name"): each for each in structures(status.get(f"{group[:-1]}Statuses"))}
+        shown = {each.get("name"): each for each in _structures(status.get(f"{group[:-1]}Statuses"))}
         found.append(_entry(name, image, _digest(group, image, shown.get(name) if name else None)))
     return found
 
@@ -306,16 +313,20 @@ def _images(spec: Mapping[str, Any]) -> Iterator[tuple[str, str | None, str | No
         # Every pod has a container; one that shows none hides what it runs.
         for container in spec.get(group) or ([{}] if group == "containers" else []):
             yield group, container.get("name"), container.get("image")
-    for volume in structures(spec.get("volumes")):
+    for volume in _structures(spec.get("volumes")):
         yield "volumes", volume.get("name"), volume["image"].get("reference")
 
 
 def _entry(name: str | None, image: str | None, digest: Any) -> dict[str, Any]:
     return {
         "ContainerName": name,
-        "Image": image or Unknown("the pod does not show the image of its container"),
+        "Image": Unknown("the pod does not show the image of its container") if image is None else image,
         "ImageDigest": digest,
     }
+
+
+def _structures(value: Any) -> list[dict[str, Any]]:
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 
 _IMAGE_ID = re.compile(r"(?:docker-pullable://)?(?P<name>[^@]+)@(?P<digest>sha256:[0-9a-f]{64})")
