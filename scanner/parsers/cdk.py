@@ -185,14 +185,16 @@ class _Assembly:
         programs = _Programs(self.tree, self.app, (frame for each in constructs for frame in each.frames))
         templates = {each.path: each.template for each in constructs if each.template}
         stack = str(_properties(artifact).get("templateFile"))
-        made: dict[str, dict[str, Location]] = {}
+        made: dict[str, dict[str, Location | None]] = {}
         for each in constructs:
             where = programs.locate(each.frames) if each.logical else None
             if each.logical and where is not None:
                 above = (each.path[:at] for at in range(len(each.path), 0, -1) if each.path[at : at + 1] in ("/", ""))
                 name = next((templates[path] for path in above if path in templates), stack)
-                made.setdefault(name, {})[each.logical] = where
-        return made
+                found = made.setdefault(name, {})
+                # Older versions do not say which template an id is in; one that nested stacks share is in neither.
+                found[each.logical] = None if each.logical in found else where
+        return {name: {id: where for id, where in each.items() if where} for name, each in made.items()}
 
     def _named(self, name: Any) -> File | None:
         return self.tree.beside(self.manifest, name) if isinstance(name, str) and name else None
