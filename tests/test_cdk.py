@@ -7,8 +7,11 @@ import os
 import shutil
 import subprocess
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from scanner.model import plain
 from scanner.parsers import parse
@@ -210,6 +213,33 @@ def test_assemblies_may_name_each_other(tmp_path):
     (tmp_path / "manifest.json").write_text(inner % '"in"')
     (tmp_path / "in" / "manifest.json").write_text(inner % '".."')
     assert [file for file, _, _ in parse(tmp_path, nothing).files] == ["in/manifest.json", "manifest.json"]
+
+
+KEYS = [
+    *("version", "artifacts", "A", "type", "properties", "templateFile", "file", "environment", "metadata", "data"),
+    *("parameters", "additionalMetadataFile", "directoryName", "files", "source", "path", "trace", "/A"),
+]
+WORDS = [
+    *("aws:cloudformation:stack", "cdk:asset-manifest", "cdk:cloud-assembly", "aws:cdk:logicalId", "a.json", "R", ".."),
+    *("aws:cdk:creationStack", "aws:cdk:templateFile", "f (/x/a.json:1:0)", "aws://1/us-east-1", "manifest.json"),
+]
+TREES = st.recursive(
+    st.sampled_from(WORDS) | st.none() | st.integers(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(KEYS), inner, max_size=4),
+    max_leaves=20,
+)
+ARTIFACTS = st.fixed_dictionaries({}, optional=dict.fromkeys(("properties", "metadata", "environment"), TREES))
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.sampled_from([WORDS[0], WORDS[2]]), ARTIFACTS, TREES)
+def test_any_assembly_gives_resources_and_gaps(type, artifact, other):
+    manifest = {"version": "1", "artifacts": {"A": {"type": type, **artifact}, "B": other}}
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "manifest.json").write_text(json.dumps(manifest))
+        (folder / "a.json").write_text('{"Resources": {"R": {"Type": "AWS::ECS::Cluster"}}}')
+        assert any(file == "manifest.json" for file, _, _ in parse(folder, nothing).files)
 
 
 @pytest.mark.skipif(not os.environ.get("REGIONPROOF_CDK"), reason="REGIONPROOF_CDK names no folder with aws-cdk-lib")

@@ -11,11 +11,12 @@ from jsonschema import Draft202012Validator
 
 from scanner import vocabulary
 from scanner.assets import schema
-from scanner.documents import load
+from scanner.documents import Document, load
 from scanner.errors import UsageError
-from scanner.model import Gap, Unknown, plain
+from scanner.model import Gap, Resource, Unknown, plain
 from scanner.parsers import MAX_BYTES, parse
-from scanner.parsers.cloudformation import recognises, resources
+from scanner.parsers.cloudformation import Template, at, recognises, resources
+from scanner.parsers.stacks import Context, Source
 from scanner.vocabulary import TAGS
 
 ACCOUNT, REGION = "111122223333", "us-east-1"
@@ -877,15 +878,24 @@ TREES = st.recursive(
 BODIES = st.fixed_dictionaries(
     {
         "Type": st.sampled_from(
-            [*sorted(vocabulary.types()), "AWS::ECR::RegistryPolicy", "AWS::ECR::PullThroughCacheRule"]
+            [
+                *sorted(vocabulary.types()),
+                *("AWS::ECR::RegistryPolicy", "AWS::ECR::PullThroughCacheRule", "AWS::IAM::Policy"),
+                *("AWS::Serverless::Function", "AWS::Serverless::StateMachine", "AWS::Serverless::Application"),
+            ]
         )
+        | TREES
     },
     optional={
         "Condition": NAMES | TREES,
         "Properties": TREES
         | st.dictionaries(
             st.sampled_from(
-                ["RepositoryName", "Cluster", "TaskDefinition", "ClusterName", "Name", "Family", "Tags", "PolicyText"]
+                [
+                    *("RepositoryName", "Cluster", "TaskDefinition", "ClusterName", "Name", "Family", "Tags"),
+                    *("PolicyText", "TemplateURL", "TemplateBody", "Parameters", "StackInstancesGroup", "Events"),
+                    *("VpcConfig", "ImageUri", "DefinitionUri", "Location", "Roles"),
+                ]
             ),
             TREES,
         ),
@@ -897,7 +907,9 @@ TEMPLATES = st.fixed_dictionaries(
         "Conditions": st.dictionaries(st.sampled_from(["A", "B", "C"]), TREES) | TREES,
         "Parameters": TREES | st.dictionaries(st.sampled_from(["A", "x"]), TREES),
         "Mappings": TREES,
-        "Transform": TREES,
+        "Transform": TREES | st.just("AWS::Serverless-2016-10-31"),
+        "Globals": TREES | st.dictionaries(st.sampled_from(["Function", "StateMachine"]), TREES),
+        "Outputs": st.dictionaries(st.sampled_from(["A", "B"]), st.fixed_dictionaries({"Value": TREES})) | TREES,
     },
 )
 
@@ -911,6 +923,20 @@ def test_any_template_gives_resources_and_gaps(body, place):
         json.dumps(plain(resource.properties))
         assert resource.name is None or isinstance(resource.name, str)
         assert resource.locations[""].path == "t.yaml"
+
+
+@settings(max_examples=100, deadline=None)
+@given(TEMPLATES, TREES, TREES, st.sampled_from(["AWS::CloudFormation::Stack", "AWS::CloudFormation::StackSet"]))
+def test_any_template_may_be_nested(body, parameters, groups, type):
+    properties = {"TemplateURL": "a", "Parameters": parameters, "StackInstancesGroup": groups}
+    output = {"Type": "AWS::ECR::Repository", "Properties": {"RepositoryName": {"Fn::GetAtt": "S.Outputs.A"}}}
+    outer = {"Resources": {"S": {"Type": type, "Properties": properties}, "A": output}}
+    context = Context(lambda *_: Source(Document(body, {}), "child.yaml"))
+    template = Template(Source(Document(outer, {}), "t.yaml"), at(ACCOUNT, REGION), context)
+    for one in template.declarations():
+        if isinstance(one, Resource):
+            json.dumps(plain(one.properties))
+            assert one.locations[""].path in ("t.yaml", "child.yaml")
 
 
 # --- roles and their policies ------------------------------------------------------------------------------------

@@ -110,15 +110,20 @@ def test_code_in_a_bucket_is_no_image():
 
 
 def test_the_role_of_a_function_is_made_by_sam():
-    made, gaps = function("    Properties: {FunctionName: web}\n")
-    assert made["Role"] == "t.yaml#FRole"
-    assert [(gap.type, gap.message) for gap in gaps] == [("AWS::IAM::Role", "t.yaml:11: 'FRole': SAM makes it for 'F'")]
+    found, gaps = read("  F: {Type: 'AWS::Serverless::Function', Properties: {FunctionName: web}}\n")
+    (role,) = [one for one in found if one.type == "AWS::IAM::Role"]
+    (made,) = [one for one in found if one.type == "AWS::Lambda::Function"]
+    assert (made["Role"], role.id, role.name, gaps) == (role.id, "t.yaml#FRole", None, [])
+    assert plain(role.properties)["Policies"] == [{"unknown": "SAM makes it for 'F'"}]
+    assert role.locate("") == made.locate("")
 
 
 def test_rules_of_events_are_made_by_sam():
     events = "{Nightly: {Type: Schedule}, Put: {Type: S3}, Odd: 7}"
-    _, gaps = function(f"    Properties: {{Role: x, Events: {events}}}\n")
-    assert [(gap.type, "FNightly" in gap.message) for gap in gaps] == [("AWS::Events::Rule", True)]
+    found, gaps = read(f"  F: {{Type: 'AWS::Serverless::Function', Properties: {{Role: x, Events: {events}}}}}\n")
+    (rule,) = [one for one in found if one.type == "AWS::Events::Rule"]
+    assert (rule.id, gaps) == ("t.yaml#FNightly", [])
+    assert type(dict(rule.properties.raw())["EventPattern"]) is Unknown
     body = f"  F: {{Type: 'AWS::Serverless::Function', Condition: Off, Properties: {{Role: x, Events: {events}}}}}\n"
     _, gaps = read(body)
     assert {gap.type for gap in gaps} == {"AWS::Lambda::Function", "AWS::Events::Rule"}  # nobody defined the condition
@@ -200,4 +205,6 @@ Resources:
     assert made.name == "web"
     assert type(dict(made["Code"].raw())["ImageUri"]) is Unknown
     assert [(gap.type, "not in the scanned files" in gap.message) for gap in parsed.gaps] == [(None, True)]
-    assert [status for _, status, _ in parsed.files] == ["complete", "partial"]
+    assert [(path, status) for path, status, _ in parsed.files] == [
+        ("app/template.yaml", "complete"), ("template.yaml", "partial"),
+    ]  # fmt: skip

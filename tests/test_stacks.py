@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
 
 import pytest
 
@@ -238,6 +242,28 @@ def test_nesting_has_an_end(tmp_path):
 
 
 # Stack sets.
+
+FIXTURES = Path(__file__).parent / "fixtures"
+
+
+def test_a_block_of_yaml_keeps_its_lines():
+    found = parse(FIXTURES / "stacks", lambda _: [(ACCOUNT, REGION)]).resources
+    west, east = (one for one in found if one.type == "AWS::ECS::Cluster")
+    assert (west.region, west.name, east.region) == ("us-west-2", "standby", "eu-west-1")
+    assert str(west.locate("/ClusterName")) == "main.yaml:40:39"
+    assert str(west.locate("")) == "main.yaml:39:13"
+    assert [str(each) for each in west.locate("").through] == ["main.yaml:25:5"]
+
+
+@pytest.mark.skipif(not find_spec("cfnlint"), reason="cfn-lint is not installed")
+def test_cfn_lint_finds_no_error_in_the_fixtures():
+    files = [*(FIXTURES / "stacks").rglob("*.yaml"), *(FIXTURES / "cdk").rglob("*.template.json")]
+    start = "from cfnlint.runner import main; main()"
+    command = [sys.executable, "-c", start, "--ignore-checks", "W", "--regions", REGION, "--", *map(str, files)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, "")
+    assert len(files) > 8
+
 
 GROUP = {"DeploymentTargets": {"Accounts": ["1" * 12, "2" * 12]}, "Regions": ["us-east-1", "us-west-2"]}
 

@@ -296,7 +296,7 @@ class Template(Names):
         if self._type(logical) == STACK_SET and "TemplateBody" in properties:
             at = pointer("Resources", logical, "Properties", "TemplateBody")
             where = self._locate(at) or Location(self.path, 1)
-            return inline(resolver.resolve(properties["TemplateBody"]), self.path, replace(where, through=()))
+            return inline(resolver.resolve(properties["TemplateBody"]), self.source, replace(where, through=()))
         return self.context.find(self.source, body, resolver.resolve(properties.get("TemplateURL")))
 
     def _output(self, logical: str, name: str) -> Any:

@@ -7,6 +7,7 @@ from typing import Any
 
 from scanner.documents import Document, pointer
 from scanner.model import Location
+from scanner.vocabulary import definition
 
 TRANSFORM = "AWS::Serverless-2016-10-31"
 
@@ -150,8 +151,11 @@ class _Made:
     def _besides(self, made: str, type: str, logical: str, resource: Mapping[str, Any]) -> None:
         """Add a resource that SAM makes for another, on the same condition; one written out has the name first."""
         self.moved[pointer("Resources", made)] = pointer("Resources", logical)
+        unknown = {"Unknown": f"SAM makes it for '{logical}'"}
+        described = definition(type)["properties"].items()
+        properties = {name: [unknown] if each.get("type") == "array" else unknown for name, each in described}
         condition = {"Condition": resource["Condition"]} if "Condition" in resource else {}
-        self.resources[made] = {"Type": type, "Properties": {"Unknown": f"SAM makes it for '{logical}'"}, **condition}
+        self.resources[made] = {"Type": type, "Properties": properties, **condition}
 
     def _with_globals(self, kind: str, resource: Mapping[str, Any], at: str) -> Any:
         given, own = self.globals.get(kind), resource.get("Properties", {})

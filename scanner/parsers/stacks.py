@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from scanner.documents import Document, load
@@ -108,17 +108,47 @@ def parameters(written: Any, resolver: Resolver) -> Mapping[str, Any]:
     return value if isinstance(value, dict) else {} if value is NO_VALUE else Unsaid(_unknown(value))
 
 
-def inline(text: Any, path: str, where: Location) -> Source | str:
-    """Return the template that stands in a TemplateBody, or why there is none; it all is `where` the text is."""
+def inline(text: Any, source: Source, where: Location) -> Source | str:
+    """Return the template that stands in a TemplateBody of another one, or why there is none.
+
+    Everything in it is `where` the text is, unless that is a block of YAML, which keeps its lines.
+    """
     if not isinstance(text, str):
         return text.reason if isinstance(text, Unknown) else "its TemplateBody is no text"
     try:
-        document = load(text, path, TAGS)
+        document = load(text, source.path, TAGS)
     except DocumentError as error:
         return f"its TemplateBody: {error.problem}"
     if not isinstance(document.value, dict):
         return "its TemplateBody is no template"
-    return Source(sam.expand(Document(document.value, {"": where})), path)
+    indent = _indent(text, source, where)
+    written = {"": where} if indent is None else _shifted(document.locations, where.line, indent)
+    return Source(sam.expand(Document(document.value, written)), source.path)
+
+
+def _indent(text: str, source: Source, where: Location) -> int | None:
+    """Return by how much a text is indented that stands as a block under the line `where`; None if it does not."""
+    try:
+        lines = source.file.data().decode("utf-8-sig").splitlines() if source.file else []
+    except (OSError, UnicodeDecodeError):
+        return None
+    own = text.rstrip().splitlines()
+    block = lines[where.line : where.line + len(own)]
+    indent = len(block[0]) - len(own[0]) if block and own else 0
+    return indent if indent > 0 and [line[indent:] for line in block] == own else None
+
+
+def _shifted(locations: Mapping[str, Location], lines: int, columns: int) -> Mapping[str, Location]:
+    return {
+        at: replace(
+            one,
+            line=one.line + lines,
+            column=one.column + columns,
+            end_line=one.end_line and one.end_line + lines,
+            end_column=one.end_column and one.end_column + columns,
+        )
+        for at, one in locations.items()
+    }
 
 
 def deployments(properties: Mapping[str, Any], resolver: Resolver) -> list[Deployment] | str:
