@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from scanner.config import IacMapping
 from scanner.model import plain
 from scanner.parsers import parse
 
@@ -67,6 +68,31 @@ def test_a_stack_for_any_place_is_where_the_configuration_says(app):
     assert all("unknown" in image for image in images(parsed, ("444455556666", None)))
     assert len(of(parsed, "AWS::ECR::Repository", EAST)) == 2  # it is declared twice, with the same name
     assert not any(registry in str(image) for image in images(parse(app, nothing), (None, None)))
+
+
+@pytest.mark.parametrize(
+    ("environment", "mapping", "expected"),
+    [
+        (EAST, IacMapping("x", None, None), "manifest"),
+        (EAST, IacMapping("x", *EAST, (("P", "own"),)), "own"),
+        (EAST, IacMapping("x", *WEST, (("P", "other"),)), "manifest"),
+        (("unknown-account", "unknown-region"), IacMapping("x", *WEST, (("P", "own"),)), "own"),
+        (("unknown-account", "us-east-1"), IacMapping("x", *WEST, (("P", "own"),)), "manifest"),
+        (EAST, IacMapping("x", *EAST, "gone.json"), None),
+    ],
+)
+def test_parameters_are_of_the_manifest_and_the_configuration(tmp_path, environment, mapping, expected):
+    body = {"Type": "AWS::ECR::Repository", "Properties": {"RepositoryName": {"Ref": "P"}}}
+    template = {"Parameters": {"P": {"Type": "String"}}, "Resources": {"R": body}}
+    artifact = {
+        "type": "aws:cloudformation:stack",
+        "environment": "aws://{}/{}".format(*environment),
+        "properties": {"templateFile": "t.json", "parameters": {"P": "manifest"}},
+    }
+    (tmp_path / "t.json").write_text(json.dumps(template))
+    (tmp_path / "manifest.json").write_text(json.dumps({"version": "1", "artifacts": {"A": artifact}}))
+    found = parse(tmp_path, nothing, deployments=lambda _: [mapping]).resources
+    assert [one.name for one in found if one.type == "AWS::ECR::Repository"] == [expected]
 
 
 def test_nothing_is_read_twice(shop):

@@ -5,14 +5,21 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from datetime import UTC, datetime
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
-from scanner.model import plain
+from scanner.config import read as read_config
+from scanner.engine import exempt
+from scanner.errors import ConfigError
+from scanner.finding import Finding, Severity, Status
+from scanner.images import ImageIndex
+from scanner.model import Model, plain
 from scanner.parsers import parse
 from scanner.parsers.budget import MAX_STACKS
+from scanner.parsers.registry import REGISTRY
 from scanner.parsers.stacks import MAX_NESTED
 
 ACCOUNT, REGION = "111122223333", "us-east-1"
@@ -239,6 +246,93 @@ def test_nesting_has_an_end(tmp_path):
     parsed = read(tmp_path / "wide", {**wide, "s5.json": {"Resources": {"R": {"Type": "AWS::ECR::Repository"}}}})
     assert any("there are too many nested stacks" in gap.message for gap in parsed.gaps)
     assert len(of(parsed, "AWS::ECR::Repository")) < MAX_STACKS
+
+
+# Parameters that the configuration gives.
+
+ROLES = """
+Parameters: {Role: {Type: String}, Names: {Type: CommaDelimitedList, Default: x}}
+Conditions: {IsPrimary: !Equals [!Ref Role, primary]}
+Resources:
+  Repo: {Type: "AWS::ECR::Repository", Properties: {RepositoryName: !Join ["/", !Ref Names]}}
+  Replication:
+    Type: AWS::ECR::ReplicationConfiguration
+    Condition: IsPrimary
+    Properties: {ReplicationConfiguration: {Rules: []}}
+"""
+
+
+def deployed(folder, files, *entries):
+    written(folder, {"regionproof.yaml": {"version": 1, "accounts": [ACCOUNT], "iac": [*entries]}})
+    config = read_config(folder / "regionproof.yaml")
+    written(folder / "infra", files)
+    return parse(folder / "infra", config.places, deployments=config.deployments)
+
+
+def test_each_deployment_has_parameters_of_its_own(tmp_path):
+    parsed = deployed(
+        tmp_path,
+        {"main.yaml": ROLES},
+        {"path": "main.yaml", "region": "us-east-1", "parameters": {"Role": "primary", "Names": ["a", 1, True]}},
+        {"path": "main.yaml", "region": "us-west-2", "parameters": {"Role": "standby"}},
+        {"path": "main.yaml", "region": "us-west-2", "parameters": {"Role": "standby"}},
+        {"path": "main.yaml", "region": "eu-west-1"},
+        {"path": "main.yaml", "region": "eu-west-1", "parameters": {"Names": "second"}},
+    )
+    assert repositories(parsed) == [
+        ("a/1/true", ACCOUNT, "us-east-1"), ("x", ACCOUNT, "us-west-2"), ("x", ACCOUNT, "eu-west-1"),
+        ("second", ACCOUNT, "eu-west-1"),
+    ]  # fmt: skip
+    registries = {one.region: dict(one.properties.raw())["ReplicationConfiguration"] for one in of(parsed, REGISTRY)}
+    assert registries["us-east-1"] == {"Rules": []}
+    assert registries["us-west-2"].reason == "ReplicationConfiguration is not declared in the scanned files"
+    assert registries["eu-west-1"].reason.startswith("declared twice")
+
+
+@pytest.mark.parametrize(
+    ("content", "name", "reason"),
+    [
+        ('{"Parameters": {"Names": "a"}, "Tags": {}}', "a", None),
+        ('{"Names": "a"}', "a", None),
+        ('[{"ParameterKey": "Names", "ParameterValue": "a"}]', "a", None),
+        ('["Names=a", "Role=x=y"]', "a", None),
+        ("Names: a", "a", None),
+        ('[{"ParameterKey": "Names", "UsePreviousValue": true}]', None, "keeps the value that it had"),
+        ('{"Parameters": []}', None, "given.json holds no parameters"),
+        ("[7]", None, "given.json holds no parameters"),
+        ("7", None, "given.json holds no parameters"),
+        ("{", None, "the parameters of main.yaml cannot be read"),
+        (None, None, "there is no given.json beside main.yaml"),
+    ],
+)
+def test_parameters_may_be_in_a_file(tmp_path, content, name, reason):
+    files = {"main.yaml": ROLES} | ({} if content is None else {"given.json": content})
+    parsed = deployed(tmp_path, files, {"path": "main.yaml", "region": REGION, "parameters": "given.json"})
+    (repository,) = of(parsed, "AWS::ECR::Repository")
+    assert repository.name == name
+    value = dict(repository.properties.raw())["RepositoryName"]
+    assert value == name if reason is None else reason in value.reason
+
+
+@pytest.mark.parametrize("parameters", [7, [], {"A": {"b": 1}}, {"A": [[]]}, ""])
+def test_other_parameters_are_refused(tmp_path, parameters):
+    with pytest.raises(ConfigError, match=r"iac\.0\.parameters"):
+        deployed(tmp_path, {}, {"path": "x", "region": REGION, "parameters": parameters})
+
+
+def test_an_exemption_reaches_what_a_resource_brings(tmp_path):
+    entry = {"rule": "registry-standby-differs-from-primary", "until": "2030-01-01", "reason": "r", "owner": "o"}
+    body = {"Resources": {"N": {**stack("child.yaml"), "Metadata": {"regionproof": {"ignore": [entry]}}}}}
+    parsed = read(tmp_path, {"main.json": body, "child.yaml": CHILD})
+    (exemption,) = parsed.exemptions
+    where = of(parsed, "AWS::ECR::Repository")[0].locate("")
+    assert where.path == "child.yaml"
+    assert exemption.span.holds(where.through[0])
+    (repository,) = of(parsed, "AWS::ECR::Repository")
+    finding = Finding(entry["rule"], Status.FAIL, Severity.LOW, repository, "m")
+    model = Model(parsed.resources, images=ImageIndex({}), as_of=datetime(2026, 11, 1, tzinfo=UTC))
+    (exempted,), _ = exempt([finding], parsed.exemptions, model)
+    assert exempted.exemption == exemption
 
 
 # Stack sets.

@@ -8,12 +8,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from scanner.documents import load
+from scanner.documents import Document, load
 from scanner.errors import DocumentError
 from scanner.model import Gap, Location, Unknown
 from scanner.parsers.names import properties_of
 from scanner.parsers.reading import Reading
-from scanner.parsers.stacks import Source
+from scanner.parsers.stacks import Source, Unsaid
 from scanner.parsers.templates import Instance, Stacks, texts
 from scanner.parsers.tree import MAX_BYTES, File, Tree
 
@@ -138,11 +138,15 @@ class _Assembly:
         match = _ENVIRONMENT.fullmatch(str(artifact.get("environment")))
         account, region = match.groups() if match else ("unknown-account", "unknown-region")
         account, region = (None if each.startswith("unknown-") else each for each in (account, region))
-        given = _properties(artifact).get("parameters")
-        given = given if isinstance(given, dict) else {}
-        declared = [(None, None)] if account and region else self.reading.instances(file.path)
-        places = dict.fromkeys((account or other, region or another) for other, another in declared)
-        return [(*place, given) for place in places]
+        own = _properties(artifact).get("parameters")
+        own = own if isinstance(own, dict) else {}
+        made: dict[tuple[str | None, str | None], Mapping[str, Any]] = {}
+        for other, another, given in self.stacks.instances(Source(Document({}, {}), file.path, file)):
+            place = (account or other, region or another)
+            agrees = other in (None, place[0]) and another in (None, place[1])
+            given = given if isinstance(given, Unsaid) else {**own, **given}
+            made.setdefault(place, given if agrees else own)
+        return [(*place, given) for place, given in made.items()]
 
     def _find(self, source: Source, body: Mapping[str, Any], url: Any) -> Source | str:
         """Return the template of a nested stack, which the assembly holds under the hash of the asset."""

@@ -10,7 +10,7 @@ from scanner.documents import Document, load
 from scanner.errors import DocumentError
 from scanner.finding import Exemption
 from scanner.model import Gap, Location, Resource, Unknown
-from scanner.parsers import cloudformation, cloudformation_exemptions, sam
+from scanner.parsers import cloudformation, cloudformation_exemptions, parameters, sam
 from scanner.parsers.exemptions import MARK, Problem
 from scanner.parsers.intrinsics import Resolver
 from scanner.parsers.names import STACK, properties_of
@@ -30,9 +30,8 @@ def read(tree: Tree, reading: Reading) -> None:
     """Read every template; one that another nests is read as part of that."""
     stacks = Stacks(tree, reading)
     found = [source for file in tree.files(*_SUFFIXES) if (source := stacks.load(file))]
-    tree.take(*(source.file for source in found if source.file))
     for source in stacks.roots(found):
-        stacks.deploy(source, [(*place, {}) for place in reading.instances(source.path)], stacks.find)
+        stacks.deploy(source, stacks.instances(source), stacks.find)
     stacks.done()
 
 
@@ -61,6 +60,8 @@ class Stacks:
                 message = str(error) if isinstance(error, DocumentError) else f"{file.path}: {error.strerror}"
                 self._reading.failed(file.path, message)
                 self._tree.take(file)
+            if self._loaded[file.path] is not None:
+                self._tree.take(file)
         return self._loaded[file.path]
 
     def find(self, source: Source, body: Mapping[str, Any], url: Any) -> Source | str:
@@ -88,10 +89,21 @@ class Stacks:
                     reached.add(path)
                     waiting += nested.get(path, ())
 
+    def instances(self, source: Source) -> list[Instance]:
+        """Return where a template is deployed, and with which parameters, as the configuration says."""
+        mappings = dict.fromkeys(self._reading.deployments(source.path)) if source.file else {}
+        return [
+            (each.account, each.region, parameters.given(self._tree, source.file, each))
+            for each in mappings
+            if source.file
+        ] or [(None, None, {})]
+
     def deploy(self, source: Source, instances: list[Instance], find: Find) -> None:
         """Read what a template declares where it is deployed."""
-        for account, region, given in instances:
+        for number, (account, region, given) in enumerate(instances):
             suffix = f"@{account or '*'}/{region or '*'}" if len(instances) > 1 else ""
+            same = sum((account, region) == each[:2] for each in instances[:number])
+            suffix += f"@{same + 1}" if same else ""
             context = Context(find)
             place = cloudformation.at(account, region)
             template = cloudformation.Template(source, place, context, suffix, given)
