@@ -8,7 +8,7 @@ MAX_STEPS = 2_000_000
 MAX_STACKS = 2_000
 """How many stacks one stack may bring with it."""
 
-_MORE, _MOST = 50_000, 20_000_000
+_MORE, _MOST = 50_000, 5_000_000
 
 
 class Budget:
@@ -28,6 +28,8 @@ class Budget:
 
     def allows_a_stack(self) -> bool:
         """Count one more stack, which brings some steps of its own; tell whether that is not too many."""
+        if self.spent or self._stacks >= MAX_STACKS:
+            return False
         self._stacks += 1
         self._most = min(self._most + _MORE, _MOST)
-        return self._stacks <= MAX_STACKS
+        return True

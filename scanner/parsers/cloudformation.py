@@ -92,7 +92,7 @@ class Template(Names):
     """One template as it is deployed once, with the stacks it brings.
 
     `given` are values of its parameters; `through` are the resources, outermost first, that bring it, and `chain`
-    the paths of their templates.
+    the paths of their templates.  `located` is what those that one resource brings share: places in the template.
     """
 
     def __init__(
@@ -104,10 +104,12 @@ class Template(Names):
         given: Mapping[str, Any] | None = None,
         through: tuple[Location, ...] = (),
         chain: tuple[str, ...] = (),
+        located: dict[tuple[str, Location | None], Location | None] | None = None,
     ) -> None:
         super().__init__(source.document.value, source.path, place_of, suffix, given, context.budget)
         self.source, self.written, self.context = source, source.document.locations, context
         self.through, self.chain = through, (*chain, source.path)
+        self._located = {} if located is None else located
         self._brought: dict[str, list[Template] | str] = {}
         self._outputs: dict[str, Any] = {}
 
@@ -282,13 +284,14 @@ class Template(Names):
         where = where or Location(self.path, 1, through=self.through)
         through = (*where.through, replace(where, through=()))
         stacks = []
+        located: dict[tuple[str, Location | None], Location | None] = {}
         for one in made:
             if not self.budget.allows_a_stack():
-                return "there are too many nested stacks"
+                return "there are too many nested stacks, or too large ones"
             place = (one.account, one.region)
             self.context.places.setdefault(place, where)
             suffix = f"@{self._own_id(logical)}" + (f"@{one.suffix}" if one.suffix else "")
-            stacks.append(Template(source, at(*place), self.context, suffix, one.given, through, self.chain))
+            stacks.append(Template(source, at(*place), self.context, suffix, one.given, through, self.chain, located))
         return stacks
 
     def _source(self, logical: str, body: Mapping[str, Any]) -> Source | str:
@@ -323,11 +326,16 @@ class Template(Names):
         """Return where something is written: in the program that made it, if that is known, then in the template."""
         while at and at not in self.written:
             at = at.rpartition("/")[0]
-        where = self.written.get(at)
+        if origin is None and not self.through:
+            return self.written.get(at)
+        if (at, origin) not in self._located:
+            self._located[at, origin] = self._led_to(self.written.get(at), origin)
+        return self._located[at, origin]
+
+    def _led_to(self, where: Location | None, origin: Location | None) -> Location | None:
         if origin is not None:
-            there = () if where is None else (where,)
-            return replace(origin, through=(*self.through, *there))
-        return replace(where, through=self.through) if where is not None and self.through else where
+            return replace(origin, through=(*self.through, *(() if where is None else (where,))))
+        return None if where is None else replace(where, through=self.through)
 
     def _gap(self, logical: str, type: str | None, reason: str) -> Gap:
         account, region = self._place(logical) if logical in self.resources else self.place_of("", {})

@@ -26,6 +26,8 @@ _MACHINE = {
     "DefinitionSubstitutions": "DefinitionSubstitutions",
     "Tags": "Tags",
 }
+_LONG = 1000
+"""Of longer lists that are merged it is not kept where each item is written."""
 _RULES = {"CloudWatchEvent", "EventBridgeRule", "Schedule"}
 """Kinds of events for which SAM makes an AWS::Events::Rule."""
 
@@ -164,6 +166,8 @@ class _Made:
     def _merged(self, given: Any, own: Any, source: str, at: str) -> Any:
         """Return what a resource has of a global value and its own: objects merged, lists one behind the other."""
         if isinstance(given, list) and isinstance(own, list):
+            if len(given) + len(own) > _LONG:
+                return [*given, *own]
             self.moved |= {f"{at}/{number}": f"{source}/{number}" for number in range(len(given))}
             self.moved |= {f"{at}/{len(given) + number}": f"{at}/{number}" for number in range(len(own))}
             return [*given, *own]

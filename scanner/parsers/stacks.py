@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from typing import Any
 
 from scanner.documents import Document, load
 from scanner.errors import DocumentError
 from scanner.model import Location, Unknown
 from scanner.parsers import sam
-from scanner.parsers.budget import Budget
+from scanner.parsers.budget import MAX_STACKS, Budget
 from scanner.parsers.intrinsics import NO_VALUE, Resolver
 from scanner.parsers.tree import File
 from scanner.vocabulary import TAGS
@@ -162,7 +163,8 @@ def deployments(properties: Mapping[str, Any], resolver: Resolver) -> list[Deplo
             "regionproof.yaml where its template is deployed"
         )
     base = _by_key(resolver.resolve(properties.get("Parameters", [])))
-    return [each for number, group in enumerate(groups) for each in _group(number, group, base)]
+    found = (each for number, group in enumerate(groups) for each in _group(number, group, base))
+    return list(islice(found, MAX_STACKS + 1))
 
 
 def _group(number: int, group: Any, base: Mapping[str, Any]) -> Iterator[Deployment]:
