@@ -8,7 +8,7 @@ MAX_STEPS = 2_000_000
 MAX_STACKS = 2_000
 """How many stacks one stack may bring with it."""
 
-_MORE, _MOST = 50_000, 5_000_000
+_MORE, _MOST = 50_000, 4_000_000
 
 
 class Budget:

@@ -324,18 +324,19 @@ class Template(Names):
 
     def _locate(self, at: str, origin: Location | None = None) -> Location | None:
         """Return where something is written: in the program that made it, if that is known, then in the template."""
-        while at and at not in self.written:
-            at = at.rpartition("/")[0]
-        if origin is None and not self.through:
-            return self.written.get(at)
-        if (at, origin) not in self._located:
-            self._located[at, origin] = self._led_to(self.written.get(at), origin)
-        return self._located[at, origin]
-
-    def _led_to(self, where: Location | None, origin: Location | None) -> Location | None:
+        if (at, origin) in self._located:
+            return self._located[at, origin]
+        here = at
+        while here and here not in self.written:
+            here = here.rpartition("/")[0]
+        where = self.written.get(here)
+        if where is not None and self.through:
+            where = Location(where.path, where.line, where.column, where.end_line, where.end_column, self.through)
         if origin is not None:
-            return replace(origin, through=(*self.through, *(() if where is None else (where,))))
-        return None if where is None else replace(where, through=self.through)
+            there = () if where is None else (replace(where, through=()),)
+            where = replace(origin, through=(*self.through, *there))
+        self._located[at, origin] = where
+        return where
 
     def _gap(self, logical: str, type: str | None, reason: str) -> Gap:
         account, region = self._place(logical) if logical in self.resources else self.place_of("", {})
