@@ -200,7 +200,8 @@ def _is_shown(finding: Finding, change: Change, differing: Sequence[Changes]) ->
     if not differing or finding.origin is Origin.CHANGE:
         return True
     where = [finding.location, *(one.locate("") for one in (finding.resource, *finding.related))]
-    return any(changes.touches(each) for changes in differing for each in where if each is not None)
+    places = [place for each in where if each is not None for place in (each, *each.through)]
+    return any(changes.touches(place) for changes in differing for place in places)
 
 
 def _unseen(estate: _Estate, config: Config) -> Iterator[Place]:

@@ -1,5 +1,8 @@
 """Promise 4: one system, through both doors, gives the same findings."""
 
+import json
+import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -131,3 +134,39 @@ def test_what_a_file_cannot_say_is_no_verdict(doors):
     _, code = doors
     decided = [f for f in code.findings if f.rule_id in LIVE_ONLY and f.status in (Status.PASS, Status.FAIL)]
     assert decided == []
+
+
+def assembly(folder):
+    """Write the system as `cdk synth` would."""
+    artifacts = {}
+    for name, region in (("east.yaml", "us-east-1"), ("west.json", "us-west-2")):
+        shutil.copy(SYSTEM / "infra" / name, folder)
+        artifacts[name] = {
+            "type": "aws:cloudformation:stack",
+            "environment": f"aws://111122223333/{region}",
+            "properties": {"templateFile": name},
+        }
+    (folder / "manifest.json").write_text(json.dumps({"version": "55.0.0", "artifacts": artifacts}))
+    return ()
+
+
+def nested(folder):
+    """Write the system as stacks in stacks."""
+    (folder / "in").mkdir()
+    mappings = []
+    for name, region in (("east.yaml", "us-east-1"), ("west.json", "us-west-2")):
+        shutil.copy(SYSTEM / "infra" / name, folder / "in")
+        stack = {"Type": "AWS::CloudFormation::Stack", "Properties": {"TemplateURL": f"in/{name}"}}
+        (folder / f"{region}.json").write_text(json.dumps({"Resources": {"Nested": stack}}))
+        mappings.append(IacMapping(f"{region}.json", None, region))
+    return tuple(mappings)
+
+
+@pytest.mark.parametrize("write", [assembly, nested])
+def test_other_forms_of_the_same_templates_give_the_same_verdicts(doors, write, tmp_path):
+    _, code = doors
+    config = replace(CONFIG, iac=write(tmp_path))
+    other = scan([tmp_path], load_rules(), config, code.as_of)
+    # The parents of nested stacks are stacks of their own, which the templates alone are not.
+    leave_out = {rule.id for rule in load_rules() if "AWS::CloudFormation::Stack" in rule.resource}
+    assert verdicts(other, leave_out) == verdicts(code, leave_out)
