@@ -116,7 +116,7 @@ def _add_snapshot(estate: _Estate, path: Path) -> None:
 def _add_code(estate: _Estate, path: Path, config: Config) -> None:
     from scanner.parsers import parse
 
-    parsed = parse(path, config.places)
+    parsed = parse(path, config.places, config.deployments)
     estate.resources += parsed.resources
     estate.gaps += parsed.gaps
     estate.scanned |= {resource.place for resource in parsed.resources if resource.type == "AWS::Account::Region"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from scanner.parsers import templates
-from scanner.parsers.reading import Parsed, Places, Reading
+from scanner.parsers.reading import Deployments, Parsed, Places, Reading
 from scanner.parsers.tree import MAX_BYTES, Tree
 
 __all__ = ["MAX_BYTES", "Parsed", "Places", "parse"]
@@ -17,13 +17,13 @@ Those whose files belong together, such as the folder of a chart, come before th
 """
 
 
-def parse(path: Path, places: Places) -> Parsed:
+def parse(path: Path, places: Places, deployments: Deployments | None = None) -> Parsed:
     """Read infrastructure code in a file, or in a folder and below; raise `UsageError` when there is no such path.
 
     Paths in the result begin with `path` as it was given, or inside the folder if it is absolute or leads out of the
     current one.
     """
-    reading = Reading(places)
+    reading = Reading(places, deployments)
     tree = Tree(path, lambda error, folder: reading.failed(folder, f"{folder}: {error.strerror}"))
     for format in FORMATS:
         format.read(tree, reading)

@@ -79,6 +79,27 @@ class Tree:
         What `.gitignore` and the rules about hidden folders leave out is found here; what a symbolic link leads to, or
         a path out of the tree, is not.
         """
+        at = self._inside(file, name)
+        return self._file(at) if at is not None and _is_plain_file(at) else None
+
+    def inside(self, file: File, name: str) -> list[File]:
+        """Return the files, in order, of a folder that another file names as `beside` takes it; those below are not.
+
+        A folder that is not there, or not inside the tree, has none.
+        """
+        at = self._inside(file, name)
+        try:
+            found = sorted(at.iterdir()) if at is not None else []
+        except OSError:
+            return []
+        return [self._file(each) for each in found if _is_plain_file(each)]
+
+    def shown(self, file: File) -> str:
+        """Return the path of a file below what was asked for, `/` between its parts."""
+        return file.at.relative_to(self._path if self._is_folder else self._path.parent).as_posix()
+
+    def _inside(self, file: File, name: str) -> Path | None:
+        """Return the path that a relative one beside a file means, None if it leads out of the tree."""
         root = self._path if self._is_folder else self._path.parent
         parts: list[str] = []
         for part in (file.at.parent.relative_to(root) / name).parts:
@@ -93,7 +114,7 @@ class Tree:
             at = at / part
             if at.is_symlink() or Path(name).is_absolute():
                 return None
-        return self._file(at) if _is_plain_file(at) else None
+        return at
 
     def _walk(self, folder: Path) -> Iterator[File]:
         ignored = _Ignored(folder)
