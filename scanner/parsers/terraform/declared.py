@@ -35,7 +35,8 @@ class Declared:
     `address` is Terraform's, for example `module.edge["eu"].aws_ecr_repository.this[0]`.  `values` are as `terraform
     show -json` has them: nested blocks are lists of objects, and an attribute that is left out is missing or None;
     `Unknown` may stand anywhere in them.  `account` and `region` are None when nothing says where the resource lives.
-    `locations` maps JSON Pointers into `values` to where they are written; "" is the block.
+    `locations` maps JSON Pointers into `values` to where they are written; "" is the block.  `doubt` says why it may
+    not be there at all (its `count` is not known); it is empty for what is there for certain.
     """
 
     address: str
@@ -46,3 +47,4 @@ class Declared:
     region: str | None
     path: str
     locations: Mapping[str, Location]
+    doubt: str = ""
