@@ -1,0 +1,414 @@
+"""What names mean inside a module that is called: variables, locals, outputs, resources, data sources."""
+
+from __future__ import annotations
+
+import json
+import posixpath
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from scanner.model import Location, Unknown
+from scanner.parsers.terraform import providers, sources
+from scanner.parsers.terraform.computed import computed
+from scanner.parsers.terraform.declared import Attribute
+from scanner.parsers.terraform.evaluate import Scope, evaluate
+from scanner.parsers.terraform.instances import Bound, Expansion, Values, expansion
+from scanner.parsers.terraform.maps import attribute_map
+from scanner.parsers.terraform.modules import Module, Modules, text
+from scanner.parsers.terraform.providers import DEFAULT, Fallback, Provider
+from scanner.parsers.terraform.remote import mapped_module
+from scanner.parsers.terraform.syntax import Block
+from scanner.parsers.terraform.variables import MISSING, value
+
+DEEPEST = 24
+"""Calls of modules inside each other are followed so far."""
+
+
+@dataclass(frozen=True)
+class Environment:
+    """A root module and what it is applied with.
+
+    `given` are the values of its variables, `unset` says why another has none, `suffix` tells environments apart in
+    ids (empty if there is one), `installed` are the modules that `terraform init` has fetched.
+    """
+
+    root: Module
+    modules: Modules
+    given: Mapping[str, Any]
+    unset: str
+    suffix: str
+    fallback: Fallback
+    workspace: str | None = None
+    installed: Mapping[str, Module] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Caller:
+    """How a module is called: by which block of which instance, in which scope; `doubt` says why it may not be."""
+
+    block: Block
+    instance: Instance
+    scope: Scope
+    doubt: str
+
+
+class Node:
+    """A resource, a data source or a call of a module by its address, whatever instances it has."""
+
+    def __init__(self, expanded: Callable[[], Expansion], make: Callable[[Any, Mapping[str, Any]], Any]) -> None:
+        self._expanded, self._make = expanded, make
+        self._made: dict[Any, Any] = {}
+
+    @cached_property
+    def expansion(self) -> Expansion:
+        """Return the instances; evaluated when somebody asks."""
+        self.__dict__["expansion"] = Expansion({}, "its count or for_each refers to itself")
+        return self._expanded()
+
+    def at(self, key: Any) -> Any:
+        """Return an instance; raise `KeyError` if there is none of this key."""
+        if key not in self._made:
+            self._made[key] = self._make(key, self.expansion.keyed[key])
+        return self._made[key]
+
+    def doubtful(self) -> Any:
+        """Return an instance that stands for those that may be there."""
+        return self._make("*", self.expansion.unknown)
+
+    def attribute(self, name: str) -> Any:
+        if self.expansion.single:
+            return self.at(None).attribute(name)
+        return self._absent(name)
+
+    def index(self, key: Any) -> Any:
+        if isinstance(key, Unknown):
+            return key
+        if self.expansion.single:
+            return self.at(None).attribute(key) if isinstance(key, str) else self._absent(key)
+        if self.expansion.numbered and isinstance(key, str) and key.isdecimal():
+            key = int(key)
+        return self.at(key) if key in self.expansion.keyed else self._absent(key)
+
+    def whole(self) -> Any:
+        found = self.expansion
+        if found.open:
+            return Unknown(found.open)
+        if found.single:
+            return self.at(None).whole()
+        if found.numbered:
+            return [self.at(key).whole() for key in found.keyed]
+        return {key: self.at(key).whole() for key in found.keyed}
+
+    def _absent(self, key: Any) -> Unknown:
+        if self.expansion.open:
+            return Unknown(self.expansion.open)
+        raise KeyError(key)
+
+
+class Names:
+    """An object whose attributes a function makes, such as `var`."""
+
+    def __init__(self, make: Callable[[str], Any], all: Callable[[], Sequence[str]]) -> None:
+        self._make, self._all = make, all
+
+    def attribute(self, name: str) -> Any:
+        return self._make(name)
+
+    def index(self, key: Any) -> Any:
+        return key if isinstance(key, Unknown) else self._make(key)
+
+    def whole(self) -> Any:
+        made = {name: self._make(name) for name in self._all()}
+        return {name: one.whole() if hasattr(one, "whole") else one for name, one in made.items()}
+
+
+class Instance:
+    """A module as it is called once; a scope for what is written in it."""
+
+    def __init__(
+        self, environment: Environment, module: Module, path: tuple[str, ...], address: str, caller: Caller | None
+    ) -> None:
+        self.environment, self.module, self.path, self.address, self.caller = environment, module, path, address, caller
+        self._memo: dict[tuple[str, ...], Any] = {}
+        self._nodes: dict[tuple[str, ...], Node] = {}
+        self._providers: dict[str, Provider] = {}
+
+    @cached_property
+    def through(self) -> tuple[Location, ...]:
+        """Return the calls that lead here, outermost first."""
+        return (*self.caller.instance.through, self.caller.block.location) if self.caller else ()
+
+    @property
+    def doubt(self) -> str:
+        """Return why this call may not be there; empty if it is."""
+        return (self.caller.doubt or self.caller.instance.doubt) if self.caller else ""
+
+    # The scope.
+
+    def lookup(self, name: str) -> Any:
+        """Return what a name means here; raise `KeyError` for one that means nothing."""
+        match name:
+            case "var":
+                return Names(self.variable, lambda: list(self.module.variables))
+            case "local":
+                return Names(self.local, lambda: list(self.module.locals))
+            case "module":
+                return Names(self.call, lambda: list(self.module.calls))
+            case "data":
+                return Names(lambda type: self._of_type(type, data=True), list)
+            case "path":
+                return self._paths
+            case "terraform":
+                why = "terraform.workspace is not known: declare it under 'iac:' in regionproof.yaml"
+                return {"workspace": self.environment.workspace or Unknown(why)}
+            case "each" | "count" | "self" | "ephemeral":
+                raise KeyError(name)
+        return self._of_type(name, data=False)
+
+    def read(self, path: str) -> bytes | Unknown | None:
+        """Return the bytes of a file by its path from the root module's folder."""
+        file = self.environment.modules.tree.beside(self.environment.root.first, path)
+        if file is None:
+            return Unknown(f"'{path}' is not among the scanned files")
+        try:
+            return file.data()
+        except OSError as error:
+            return Unknown(f"{file.path}: {error.strerror}")
+
+    def names(self, path: str) -> list[str] | Unknown:
+        """Return the files below a folder, by its path from the root module's folder."""
+        found = self.environment.modules.tree.below(self.environment.root.first, path)
+        return Unknown(f"'{path}' is not among the scanned files") if found is None else found
+
+    @cached_property
+    def _paths(self) -> Mapping[str, Any]:
+        root = self.environment.root.folder or "."
+        here = posixpath.relpath(self.module.folder or ".", root)
+        return {"module": here, "root": ".", "cwd": Unknown("path.cwd is known only where Terraform runs")}
+
+    def variable(self, name: str) -> Any:
+        """Return the value of a variable; raise `KeyError` if it is not declared."""
+        block = self.module.variables[name]
+        return self._once(("var", name), lambda: self._variable(name, block))
+
+    def _variable(self, name: str, block: Block) -> Any:
+        if self.caller is None:
+            unset = f"var.{name} has no default, and {self.environment.unset}"
+            return value(block, self.environment.given.get(name, MISSING), unset)
+        attribute = self.caller.block.body.attributes.get(name)
+        given = MISSING if attribute is None else evaluate(attribute.expression, self.caller.scope)
+        return value(block, given, f"{self.address} does not set '{name}', which has no default")
+
+    def local(self, name: str) -> Any:
+        """Return the value of a local; raise `KeyError` if it is not declared."""
+        attribute = self.module.locals[name]
+        return self._once(("local", name), lambda: evaluate(attribute.expression, self))
+
+    def output(self, name: str) -> Any:
+        """Return the value of an output; raise `KeyError` if it is not declared."""
+        attributes = self.module.outputs[name].body.attributes
+        if "value" not in attributes:
+            return Unknown(f"output '{name}' has no value")
+        return self._once(("output", name), lambda: evaluate(attributes["value"].expression, self))
+
+    def attribute(self, name: str) -> Any:
+        return self.output(name)
+
+    def index(self, key: Any) -> Any:
+        return key if isinstance(key, Unknown) else self.output(key)
+
+    def whole(self) -> Any:
+        return {name: self.output(name) for name in self.module.outputs}
+
+    def _once(self, key: tuple[str, ...], make: Callable[[], Any]) -> Any:
+        if key not in self._memo:
+            self._memo[key] = Unknown(f"{'.'.join(key)} refers to itself")
+            self._memo[key] = make()
+        return self._memo[key]
+
+    # Resources and data sources.
+
+    def _of_type(self, type: str, *, data: bool) -> Names:
+        there = self.module.data if data else self.module.managed
+        names = [name for of, name in there if of == type]
+        if not names:
+            raise KeyError(type)
+        return Names(lambda name: self.node(type, name, data=data), lambda: names)
+
+    def node(self, type: str, name: str, *, data: bool) -> Node:
+        """Return a resource or a data source; raise `KeyError` if there is none."""
+        key = ("data" if data else "resource", type, name)
+        if key not in self._nodes:
+            block = (self.module.data if data else self.module.managed)[type, name]
+            address = ".".join(filter(None, (self.address, *(key if data else key[1:]))))
+            self._nodes[key] = Node(
+                lambda: expansion(block, self),
+                lambda at, names: ResourceInstance(block, address + _bracketed(at), self, Bound(self, names), data=data),
+            )
+        return self._nodes[key]
+
+    # Calls of modules.
+
+    def call(self, name: str) -> Any:
+        """Return a call of a module; raise `KeyError` if there is none, `Unknown` if the module is not there."""
+        block = self.module.calls[name]
+        module = self.called(name)
+        if module is None:
+            return Unknown(f"module.{name} is not among the scanned files")
+        key = ("module", name)
+        if key not in self._nodes:
+            address = ".".join(filter(None, (self.address, *key)))
+
+            def make(at: Any, names: Mapping[str, Any]) -> Instance:
+                doubt = self.call(name).expansion.open if at == "*" else ""
+                caller = Caller(block, self, Bound(self, names), doubt)
+                return Instance(self.environment, module, (*self.path, name), address + _bracketed(at), caller)
+
+            self._nodes[key] = Node(lambda: expansion(block, self), make)
+        return self._nodes[key]
+
+    def called(self, name: str) -> Module | None:
+        """Return the module that a call names, None if it is not there, or calls itself."""
+        key = ("called", name)
+        if key not in self._memo:
+            self._memo[key] = self._found(name)
+        found: Module | None = self._memo[key]
+        return found
+
+    def _found(self, name: str) -> Module | None:
+        source = text(self.module.calls[name].body.attributes.get("source"))
+        if source is None or len(self.path) >= DEEPEST:
+            return None
+        if source.startswith(("./", "../")):
+            found = self.environment.modules.beside(self.module, source)
+        else:
+            found = self.environment.installed.get(".".join((*self.path, name))) or mapped_module(source)
+        return None if found is not None and self._inside(found) else found
+
+    def _inside(self, module: Module) -> bool:
+        return self.module is module or (self.caller is not None and self.caller.instance._inside(module))
+
+    # Providers.
+
+    def provider(self, name: str) -> Provider:
+        """Return what a configuration that is referred to here, `aws` or `aws.<alias>`, is for."""
+        if name not in self._providers:
+            circular = Unknown(f"provider '{name}' refers to itself")
+            self._providers[name] = Provider(circular, circular)
+            self._providers[name] = self._provider(name)
+        return self._providers[name]
+
+    def _provider(self, name: str) -> Provider:
+        caller = self.caller
+        if caller is not None:
+            for inner, outer in providers.passed(caller.block.body.attributes.get("providers")):
+                if inner == name:
+                    return caller.instance.provider(outer)
+        block = next((each for each in self.module.providers if _name(each) == name), None)
+        if block is not None and (caller is None or block.body.attributes):
+            return self._configured(name, Values(block, self).all())
+        if "." in name:
+            missing = Unknown(f"provider '{name}' is not configured")
+            return Provider(missing, missing)
+        return caller.instance.provider(name) if caller is not None else self._configured(name, {})
+
+    def _configured(self, name: str, values: Mapping[str, Any]) -> Provider:
+        default = self.provider(DEFAULT) if name.startswith(f"{DEFAULT}.") else None
+        return providers.configured(name, values, default, self.environment.fallback)
+
+    def cluster_place(self) -> Provider:
+        """Return where the clusters are that providers other than `aws` speak to: where all of `aws` is, if it is one.
+
+        Those are told how to reach a cluster by data that only a run has.
+        """
+        root = self
+        while root.caller is not None:
+            root = root.caller.instance
+        names = {DEFAULT, *(name for each in root.module.providers if (name := _name(each)).startswith(f"{DEFAULT}."))}
+        places = {
+            (one.account if isinstance(one.account, str) else None, one.region)
+            for one in map(root.provider, names)
+            if isinstance(one.region, str)
+        }
+        if len(places) == 1:
+            return root.provider(DEFAULT)
+        several = Unknown("the providers of this root module are for several places")
+        return Provider(several, several)
+
+
+class ResourceInstance:
+    """One instance of a resource or a data source."""
+
+    def __init__(self, block: Block, address: str, owner: Instance, scope: Scope, *, data: bool) -> None:
+        self.block, self.address, self.owner, self.data = block, address, owner, data
+        self.type = block.labels[0]
+        self.values = Values(block, scope)
+        self._computed: dict[str, Any] = {}
+
+    @cached_property
+    def place(self) -> Provider:
+        """Return the account and the Region it is in: a `region` of its own (provider 6) counts before the provider's."""
+        attribute = self.block.body.attributes.get("provider")
+        prefix = self.type.partition("_")[0]
+        name = providers.named(attribute.expression) if attribute else prefix
+        if prefix != DEFAULT:
+            return self.owner.cluster_place()
+        provider = self.owner.provider(name)
+        region = self.values.get("region") if self.type not in _OWN_REGION else None
+        return provider if region is None else Provider(provider.account, region)
+
+    def attribute(self, name: str) -> Any:
+        written = self.values.get(name)
+        if written is not None:
+            return written
+        if name not in self._computed:
+            self._computed[name] = Unknown(f"{self.address}.{name} refers to itself")
+            self._computed[name] = self._made(name)
+        return self._computed[name]
+
+    def _made(self, name: str) -> Any:
+        if self.data:
+            return sources.read(self.type, name, self.values.get, self.place, self.address)
+        account, region = known(self.place)
+        made = computed(self.type, name, self.values.get, account, region)
+        return Attribute(self.address, name) if made is None else made
+
+    def index(self, key: Any) -> Any:
+        if isinstance(key, (str, Unknown)):
+            return key if isinstance(key, Unknown) else self.attribute(key)
+        raise KeyError(key)
+
+    def whole(self) -> Any:
+        found = attribute_map(self.type) or {}
+        names = dict.fromkeys([*self.values.names(), "arn", "id", *found.get("computed", ())])
+        return {name: self.attribute(name) for name in names}
+
+
+_OWN_REGION = {"aws_region", "aws_s3_bucket_object"}
+"""Types to which `region` means something else."""
+
+
+def known(provider: Provider) -> tuple[str | None, str | None]:
+    """Return the account and the Region of a provider, None for what is not known."""
+    account, region = provider.account, provider.region
+    return account if isinstance(account, str) else None, region if isinstance(region, str) else None
+
+
+def _name(provider: Block) -> str:
+    alias = text(provider.body.attributes.get("alias"))
+    return provider.labels[0] if alias is None else f"{provider.labels[0]}.{alias}"
+
+
+def _bracketed(key: Any) -> str:
+    return "" if key is None else f"[{key if key == '*' else json.dumps(key)}]"
+
+
+def children(instance: Instance) -> Iterator[tuple[str, list[Instance]]]:
+    """Yield the calls of modules that can be followed, with the instances of each; also one that may be there."""
+    for name in instance.module.calls:
+        node = instance.call(name)
+        if isinstance(node, Node):
+            found = [node.at(key) for key in node.expansion.keyed]
+            yield name, [*found, node.doubtful()] if node.expansion.open else found
