@@ -1,1 +1,1 @@
-"""Terraform code, plans and states as resources of the model."""
+"""The door of Terraform."""

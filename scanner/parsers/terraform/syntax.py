@@ -1,0 +1,319 @@
+"""Terraform files as blocks and attributes; what is broken is left out and named, everything else is kept.
+
+An expression is made into our own when somebody reads it: most of a repository's never are.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache, cached_property
+from typing import TYPE_CHECKING
+
+from scanner.parsers.terraform import expressions, templates
+from scanner.parsers.terraform.nodes import (
+    BOM,
+    Binary,
+    Call,
+    Conditional,
+    Expr,
+    For,
+    GetAttr,
+    Index,
+    Inside,
+    Invalid,
+    Item,
+    Literal,
+    Object,
+    Source,
+    Span,
+    Splat,
+    Template,
+    Tuple,
+    Unary,
+    Variable,
+)
+from scanner.resource import Location
+
+if TYPE_CHECKING:
+    from tree_sitter import Language, Node
+
+__all__ = [
+    "Attr",
+    "Binary",
+    "Block",
+    "Body",
+    "Call",
+    "Conditional",
+    "Expr",
+    "For",
+    "GetAttr",
+    "Index",
+    "Invalid",
+    "Item",
+    "Literal",
+    "Object",
+    "Problem",
+    "Splat",
+    "Template",
+    "Tuple",
+    "Unary",
+    "Variable",
+    "parse",
+    "parse_expression",
+    "parse_template",
+]
+
+_HEADER = re.compile(
+    rb"^(?:resource|data|ephemeral|module|variable|output|locals|provider|terraform|moved|import|removed|check)"
+    rb'(?:[ \t]+"[^"\n]*"){0,2}[ \t]*\{',
+    re.MULTILINE,
+)
+_HEREDOC = re.compile(rb"<<-?[ \t]*([A-Za-z_][\w-]*)[ \t]*\r?$")
+_MAX_NESTED = 40
+_REPARSED = 4  # times its own length, and no more of a file is read again
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Something in a file that could not be read."""
+
+    location: Location
+    message: str
+
+
+@dataclass(frozen=True)
+class Attr:
+    """`name = expression`."""
+
+    name: str
+    _name_span: Span = field(compare=False, repr=False)
+    _node: Node | Expr = field(compare=False, repr=False)
+
+    @cached_property
+    def expression(self) -> Expr:
+        """Return what is on the right; `Invalid` if it could not be read."""
+        if isinstance(self._node, Expr):
+            return self._node
+        return expressions.expression(self._node, self._name_span.source)
+
+    @cached_property
+    def location(self) -> Location:
+        """Return the place of name and expression."""
+        node = self._node
+        end = node.span.end if isinstance(node, Expr) else node.end_byte
+        return self._name_span.source.location(self._name_span.start, end)
+
+    @property
+    def name_location(self) -> Location:
+        """Return the place of the name."""
+        return self._name_span.location
+
+
+@dataclass(frozen=True)
+class Block:
+    """`type "label" { }`."""
+
+    type: str
+    labels: tuple[str, ...]
+    body: Body
+    _span: Span = field(compare=False, repr=False)
+
+    @cached_property
+    def location(self) -> Location:
+        """Return the place of the whole block; its header is on the first line."""
+        return self._span.location
+
+
+@dataclass(frozen=True)
+class Body:
+    """What is in a file, or in a block; `problems` are those in it and in the blocks below.
+
+    With problems, attributes and blocks may be missing.  An attribute that is there and broken is `Invalid`.
+    """
+
+    attributes: Mapping[str, Attr]
+    blocks: tuple[Block, ...]
+    problems: tuple[Problem, ...]
+
+    def named(self, type: str) -> tuple[Block, ...]:
+        """Return the blocks of a type."""
+        return tuple(block for block in self.blocks if block.type == type)
+
+
+def parse(data: bytes, path: str) -> Body:
+    """Read a file; what is broken in it becomes a problem of the result, and reading goes on at the next block."""
+    data = data.removeprefix(BOM)
+    problem = _unreadable(data)
+    if problem:
+        return Body({}, (), (Problem(Location(path, 1), problem),))
+    made, first, budget = _Made(), 1, _REPARSED * len(data) + 1_000_000
+    while data:
+        budget -= len(data)
+        source = Source(data, path, first)
+        bad = _read(source, made)
+        if bad is None:
+            break
+        resume = _next_header(data, bad)
+        _salvage(Source(data[bad:resume], path, first + data.count(b"\n", 0, bad)), made)
+        if budget < 0 and resume < len(data):
+            made.problems.append(Problem(source.location(resume, len(data)), "not read: too much is broken above"))
+            break
+        data, first = data[resume:], first + data.count(b"\n", 0, resume)
+    return made.body()
+
+
+def parse_expression(text: str, path: str) -> Expr:
+    """Return the expression that a text is, all of it."""
+    data = text.encode("utf-8", "replace")
+    attribute = parse(b"x = " + data + b"\n", path).attributes.get("x")
+    whole = Span(Source(data, path), 0, len(data))
+    if attribute is None or attribute.expression.span.end < len(data.rstrip()):
+        return Invalid(whole, "the text is not an expression")
+    return attribute.expression
+
+
+def parse_template(text: str, location: Location) -> Expr:
+    """Return the template that a text is, which is written at `location` in another notation."""
+    if "${" not in text and "%{" not in text:
+        return Literal(Span(Inside(b"", location), 0, 0), templates.normal(text))
+    mark = "EOT"
+    while mark in text:
+        mark += "T"
+    source = Inside(f"x = <<{mark}\n{text}\n{mark}\n".encode("utf-8", "replace"), location)
+    made = _Made()
+    if _read(source, made) is not None or "x" not in made.attributes:
+        return Invalid(Span(source, 0, 0), "the template is not valid")
+    return templates.without_last_newline(made.attributes["x"].expression)
+
+
+def _unreadable(data: bytes) -> str:
+    if b"\0" in data:
+        return "not text"
+    try:
+        data.decode("utf-8")
+    except UnicodeDecodeError:
+        return "not UTF-8 text"
+    return ""
+
+
+@cache
+def _language() -> Language:
+    import tree_sitter_hcl
+    from tree_sitter import Language
+
+    return Language(tree_sitter_hcl.language())
+
+
+def _tree(data: bytes) -> Node:
+    from tree_sitter import Parser
+
+    return Parser(_language()).parse(data).root_node
+
+
+@dataclass
+class _Made:
+    """What has been found of a body so far."""
+
+    attributes: dict[str, Attr] = field(default_factory=dict)
+    blocks: list[Block] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+
+    def body(self) -> Body:
+        return Body(self.attributes, tuple(self.blocks), tuple(self.problems))
+
+    def attribute(self, node: Node, source: Source) -> None:
+        name, *_, value = expressions.plain(node)
+        text = source.text(name.start_byte, name.end_byte)
+        span = Span(source, name.start_byte, name.end_byte)
+        made: Node | Expr = value
+        if text in self.attributes:
+            made = Invalid(Span(source, value.start_byte, value.end_byte), f"'{text}' is set twice")
+            self.problems.append(Problem(span.location, f"'{text}' is set twice"))
+        elif node.has_error:
+            made = Invalid(Span(source, node.start_byte, node.end_byte), f"the value of '{text}' is not valid HCL")
+            self.problems.append(Problem(_broken(node, source), made.reason))
+        self.attributes[text] = Attr(text, span, made)
+
+    def block(self, node: Node, source: Source, depth: int) -> None:
+        made, labels, type = _Made(), [], ""
+        for child in node.children:
+            if child.type == "identifier" and not type:
+                type = source.text(child.start_byte, child.end_byte)
+            elif child.type in ("identifier", "string_lit"):
+                labels.append(source.text(child.start_byte, child.end_byte).strip('"'))
+            elif child.type == "body":
+                made.contents(child.children, source, depth + 1)
+            elif child.type == "ERROR" or child.is_missing:
+                made.problems.append(Problem(_broken(child, source), f"the block '{type}' is not valid HCL"))
+        self.blocks.append(Block(type, tuple(labels), made.body(), Span(source, node.start_byte, node.end_byte)))
+        self.problems += made.problems
+
+    def contents(self, children: Sequence[Node], source: Source, depth: int) -> None:
+        for child in children:
+            if child.type == "attribute":
+                self.attribute(child, source)
+            elif child.type == "block" and depth < _MAX_NESTED:
+                self.block(child, source, depth)
+            elif child.type != "comment":
+                what = "not valid HCL" if child.type != "block" else f"nested deeper than {_MAX_NESTED} levels"
+                self.problems.append(Problem(_broken(child, source), what))
+
+
+def _read(source: Source, made: _Made) -> int | None:
+    """Take what comes before the first thing that is broken; return where that begins, None if nothing is."""
+    root = _tree(source.data)
+    for node in _top(root):
+        if node.has_error or node.type not in ("attribute", "block", "comment"):
+            return node.start_byte
+        made.contents([node], source, 0)
+    return None
+
+
+def _top(root: Node) -> Iterator[Node]:
+    for node in root.children:
+        if node.type == "body" and root.type == "config_file":
+            yield from node.children
+        else:
+            yield node
+
+
+def _salvage(source: Source, made: _Made) -> None:
+    """Take what can be understood of a block that is broken; its attributes may stand anywhere, so they are not."""
+    known = len(made.problems)
+    for node in _top(_tree(source.data)):
+        if node.type == "block" and _HEADER.match(source.data, node.start_byte):
+            made.block(node, source, 0)
+        elif node.type == "attribute" and node.start_byte == 0:
+            made.attribute(node, source)
+        elif node.type != "comment":
+            made.problems.append(Problem(_broken(node, source), "not valid HCL"))
+    if len(made.problems) == known:
+        made.problems.append(Problem(source.location(0, len(source.data.rstrip())), "not valid HCL"))
+
+
+def _broken(node: Node, source: Source) -> Location:
+    """Return the place of the first thing that is wrong in a node."""
+    while not (node.is_error or node.is_missing):
+        inner = next((child for child in node.children if child.has_error or child.is_missing), None)
+        if inner is None:
+            break
+        node = inner
+    return source.location(node.start_byte, node.end_byte)
+
+
+def _next_header(data: bytes, bad: int) -> int:
+    """Return where the next block begins that starts a line after `bad`, unless a heredoc only quotes it."""
+    until, at = b"", data.find(b"\n", bad) + 1
+    while 0 < at < len(data):
+        end = data.find(b"\n", at)
+        line = data[at : end if end >= 0 else len(data)]
+        if until:
+            until = b"" if line.strip() == until else until
+        elif _HEADER.match(line):
+            return at
+        elif found := _HEREDOC.search(line):
+            until = found[1]
+        at = end + 1
+    return len(data)
