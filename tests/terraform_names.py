@@ -12,7 +12,7 @@ from pathlib import Path
 
 from scanner.parsers.terraform.maps import mapped
 
-DATA = {"aws_ecr_lifecycle_policy_document", "aws_iam_policy_document"}
+DATA = {"aws_ecr_authorization_token", "aws_region", "aws_partition", "aws_caller_identity"}
 FOLDERS = {"aws": "provider-aws", "kubernetes": "provider-kubernetes", "helm": "provider-helm"}
 FUNCTION = re.compile(r"^function (\w+ToTerraform)\(struct\) \{.*?^    return \{\n(.*?)^    \};", re.M | re.S)
 FIELD = re.compile(r"^\s+(\w+): (.*),$", re.M)

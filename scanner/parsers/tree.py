@@ -94,6 +94,18 @@ class Tree:
             return []
         return [self._file(each) for each in found if _is_plain_file(each)]
 
+    def below(self, file: File, name: str) -> list[str] | None:
+        """Return the paths of the files in and below a folder that another file names, relative to it; None as above."""
+        at = self._inside(file, name)
+        if at is None or not at.is_dir():
+            return None
+        found = []
+        for parent, folders, files in os.walk(at):
+            folders.sort()
+            here = Path(parent).relative_to(at)
+            found += [(here / each).as_posix() for each in sorted(files) if _is_plain_file(Path(parent) / each)]
+        return found
+
     def shown(self, file: File) -> str:
         """Return the path of a file below what was asked for, `/` between its parts."""
         return file.at.relative_to(self._path if self._is_folder else self._path.parent).as_posix()

@@ -1,1 +1,120 @@
-"""Terraform code, plans and states as resources of the model."""
+"""The door of Terraform code: root modules and their environments, and which resources those declare.
+
+Nothing is executed and nothing is fetched; what only a run of Terraform can know is unknown.
+"""
+
+from __future__ import annotations
+
+from scanner.model import Gap, Location
+from scanner.parsers.exemptions import MARK, in_comments
+from scanner.parsers.reading import Reading
+from scanner.parsers.terraform import backend, mapping, providers, remote
+from scanner.parsers.terraform.maps import mapped
+from scanner.parsers.terraform.modules import Module, Modules
+from scanner.parsers.terraform.providers import DEFAULT
+from scanner.parsers.terraform.roots import VALUES, Roots
+from scanner.parsers.terraform.scope import Environment, Instance, known, provider_name
+from scanner.parsers.terraform.spans import spans
+from scanner.parsers.terraform.walk import Walk
+from scanner.parsers.tree import Tree
+
+
+def read(tree: Tree, reading: Reading) -> None:
+    """Read every root module in each of its environments."""
+    modules = Modules(tree)
+    if modules.all():
+        door = _Door(modules, reading)
+        door.declare()
+        door.files()
+
+
+class _Door:
+    """What is known of the files while they are read: the modules that an estate uses, and what each leaves open."""
+
+    def __init__(self, modules: Modules, reading: Reading) -> None:
+        self._modules, self._reading = modules, reading
+        self._roots = Roots(modules, reading)
+        self._used: dict[str, Module] = {}
+        self._open: dict[str, str] = {}
+
+    def declare(self) -> None:
+        """Give the reading what the root modules declare."""
+        for root in self._roots.found():
+            self._reading.add(backend.resources(root))
+            for environment in self._roots.environments(root):
+                self._declare(environment)
+
+    def _declare(self, environment: Environment) -> None:
+        walk = Walk(environment)
+        found = list(walk.declared())
+        made = [one for one in found if isinstance(one, Gap)]
+        resources = [one for one in found if not isinstance(one, Gap)]
+        for one in [*made, *mapping.resources(resources, environment.suffix)]:
+            self._reading.add([one])
+            if isinstance(one, Gap) and one.path is not None:
+                self._open.setdefault(one.path, one.message)
+        for name, where in _used_providers(walk.root).items():
+            account, region = known(walk.root.provider(name))
+            if region is not None:
+                self._reading.placed(account, region, where)
+        self._used |= {folder: module for folder, module in walk.visited.items() if not remote.is_map(module)}
+
+    def files(self) -> None:
+        """Note what came of each file."""
+        there = {module.folder: module for module in self._modules.all()}
+        for folder, module in {**there, **self._used}.items():
+            for path in module.files:
+                self._file(path, module, used=folder in self._used)
+        for file in [*self._modules.tree.files(*VALUES)]:
+            self._values(file.path)
+
+    def _file(self, path: str, module: Module, *, used: bool) -> None:
+        data = self._modules.contents.get(path)
+        if data is not None:
+            self._reading.read(path, data)
+        if (file := self._modules.tree.get(path)) is not None:
+            self._modules.tree.take(file)
+        problems = module.problems.get(path)
+        broken = self._modules.broken(path) or (f"{problems[0].location}: {problems[0].message}" if problems else "")
+        if not used:
+            why = self._roots.why_not.get(module.folder, "")
+            if broken:
+                self._reading.done(path, broken)
+            else:
+                self._reading.passed_over(path, why)
+        elif broken:
+            self._reading.failed(path, broken)
+        else:
+            self._reading.done(path, self._exempted(module, path, data or b"") or self._open.get(path, ""))
+
+    def _exempted(self, module: Module, path: str, data: bytes) -> str:
+        if MARK not in data.lower():
+            return ""
+        text = data.decode("utf-8-sig", "replace")
+        return self._reading.exempted(in_comments(text, path, lambda: spans(module, path)))
+
+    def _values(self, path: str) -> None:
+        data = self._modules.contents.get(path)
+        if data is not None:
+            self._reading.read(path, data)
+        if path in self._roots.broken:
+            self._reading.failed(path, self._roots.broken[path])
+        elif data is not None:
+            self._reading.done(path)
+        else:
+            self._reading.passed_over(path, self._roots.stray.get(path, ""))
+
+
+def _used_providers(root: Instance) -> dict[str, Location]:
+    """Return the configurations of a root module that anything of the model may be declared with."""
+    module = root.module
+    written = {provider_name(block): block.location for block in module.providers}
+    used = [DEFAULT]
+    for (type, _), block in module.managed.items():
+        attribute = block.body.attributes.get("provider")
+        if type in mapped() and attribute is not None:
+            used.append(providers.named(attribute.expression))
+    for block in module.calls.values():
+        used += [outer for _, outer in providers.passed(block.body.attributes.get("providers"))]
+    here = Location(module.first.path, 1)
+    return {name: written.get(name, here) for name in used if name == DEFAULT or name.startswith(f"{DEFAULT}.")}

@@ -92,13 +92,7 @@ class Modules:
     def _module(self, folder: str, files: Sequence[File]) -> Module:
         ordered = sorted(files, key=lambda file: (file.name.endswith(_OVERRIDES), file.name))
         bodies = [(file, body) for file in ordered if isinstance(body := self._body(file), Body)]
-        blocks = _Blocks()
-        for file, body in bodies:
-            for block in body.blocks:
-                blocks.add(block, override=file.name.endswith(_OVERRIDES))
-        problems = {file.path: body.problems for file, body in bodies if body.problems}
-        names = tuple(file.path for file in ordered)
-        return Module(folder, ordered[0], names, problems=problems, **blocks.result())
+        return _put_together(folder, ordered, bodies)
 
     def _body(self, file: File) -> Body | str:
         if file.path not in self._bodies:
@@ -114,6 +108,21 @@ class Modules:
                     else f"{file.path}: larger than {MAX_BYTES} bytes"
                 )
         return self._bodies[file.path]
+
+
+def of_one_file(folder: str, file: File, data: bytes) -> Module:
+    """Return a module that is one file, whose bytes are given."""
+    return _put_together(folder, [file], [(file, parse(data, file.path))])
+
+
+def _put_together(folder: str, files: Sequence[File], bodies: Sequence[tuple[File, Body]]) -> Module:
+    blocks = _Blocks()
+    for file, body in bodies:
+        for block in body.blocks:
+            blocks.add(block, override=file.name.endswith(_OVERRIDES))
+    problems = {file.path: body.problems for file, body in bodies if body.problems}
+    names = tuple(file.path for file in files)
+    return Module(folder, files[0], names, problems=problems, **blocks.result())
 
 
 class _Blocks:

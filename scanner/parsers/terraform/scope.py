@@ -306,7 +306,7 @@ class Instance:
             for inner, outer in providers.passed(caller.block.body.attributes.get("providers")):
                 if inner == name:
                     return caller.instance.provider(outer)
-        block = next((each for each in self.module.providers if _name(each) == name), None)
+        block = next((each for each in self.module.providers if provider_name(each) == name), None)
         if block is not None and (caller is None or block.body.attributes):
             return self._configured(name, Values(block, self).all())
         if "." in name:
@@ -326,7 +326,7 @@ class Instance:
         root = self
         while root.caller is not None:
             root = root.caller.instance
-        names = {DEFAULT, *(name for each in root.module.providers if (name := _name(each)).startswith(f"{DEFAULT}."))}
+        names = {DEFAULT, *(name for each in root.module.providers if (name := provider_name(each)).startswith(f"{DEFAULT}."))}
         places = {
             (one.account if isinstance(one.account, str) else None, one.region)
             for one in map(root.provider, names)
@@ -396,7 +396,8 @@ def known(provider: Provider) -> tuple[str | None, str | None]:
     return account if isinstance(account, str) else None, region if isinstance(region, str) else None
 
 
-def _name(provider: Block) -> str:
+def provider_name(provider: Block) -> str:
+    """Return the name of a configuration: `aws`, or `aws.<alias>`."""
     alias = text(provider.body.attributes.get("alias"))
     return provider.labels[0] if alias is None else f"{provider.labels[0]}.{alias}"
 

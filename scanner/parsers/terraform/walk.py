@@ -1,0 +1,149 @@
+"""What a root module declares in one environment, module by module."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+
+from scanner.documents import pointer
+from scanner.model import Gap, Location, Unknown
+from scanner.parsers.terraform import providers, remote
+from scanner.parsers.terraform.declared import Declared
+from scanner.parsers.terraform.evaluate import evaluate
+from scanner.parsers.terraform.instances import steps
+from scanner.parsers.terraform.maps import mapped
+from scanner.parsers.terraform.modules import Module, text
+from scanner.parsers.terraform.providers import DEFAULT
+from scanner.parsers.terraform.scope import Environment, Instance, Node, ResourceInstance, children, known
+from scanner.regions import is_name
+
+MOST = 50_000
+"""Instances of resources that are looked at in one environment."""
+
+
+class Walk:
+    """Goes through the modules of one environment; `visited` are those that it has seen."""
+
+    def __init__(self, environment: Environment) -> None:
+        self.root = Instance(environment, environment.root, (), "", None)
+        self.visited: dict[str, Module] = {}
+        self._left = MOST
+        self._barren: dict[str, bool] = {}
+
+    def declared(self) -> Iterator[Declared | Gap]:
+        """Yield the instances of resources and data sources, and what is left open."""
+        yield from self._module(self.root)
+        if self._left < 0:
+            where = f"{self.root.module.first.path}: more than {MOST} resources are declared; the rest is not looked at"
+            yield Gap("Unresolved", where, path=self.root.module.first.path)
+
+    def _module(self, instance: Instance) -> Iterator[Declared | Gap]:
+        module = instance.module
+        self.visited[module.folder] = module
+        for data, there in ((False, module.managed), (True, module.data)):
+            for type, name in there:
+                if type in mapped():
+                    yield from self._instances(instance.node(type, name, data=data))
+        for name in module.calls:
+            if self._left < 0:
+                return
+            if instance.called(name) is None:
+                yield from self._unresolved(instance, name)
+        for _, found in children(instance):
+            for child in found:
+                if self._left >= 0 and not self._declares_nothing(child.module):
+                    yield from self._module(child)
+
+    def _instances(self, node: Node) -> Iterator[Declared]:
+        for key in node.expansion.keyed:
+            self._left -= 1
+            if self._left < 0:
+                return
+            yield declared(node.at(key), "")
+        if node.expansion.open:
+            yield declared(node.doubtful(), node.expansion.open)
+
+    def _declares_nothing(self, module: Module) -> bool:
+        """Tell whether neither a module nor what it calls declares anything of the model."""
+        if module.folder not in self._barren:
+            self.visited[module.folder] = module
+            self._barren[module.folder] = not module.calls and not any(
+                type in mapped() for type, _ in (*module.managed, *module.data)
+            )
+        return self._barren[module.folder]
+
+    def _unresolved(self, instance: Instance, name: str) -> Iterator[Gap]:
+        """Yield the gaps that a call leaves whose module is not there."""
+        block = instance.module.calls[name]
+        source = text(block.body.attributes.get("source"))
+        hidden = remote.hidden(source or "")
+        if hidden is not None and not hidden:
+            return
+        where, address = block.location, ".".join(filter(None, (instance.address, "module", name)))
+        message = f"{where.path}:{where.line}: {address}: {_why(instance, source)}"
+        for account, region in sorted(_places(instance, name), key=str):
+            for type in hidden or (None,):
+                yield Gap("Unresolved", message, type, account, region, path=where.path)
+
+
+def _why(instance: Instance, source: str | None) -> str:
+    if source is None:
+        return "its source is not written out"
+    if source.startswith(("./", "../")):
+        found = instance.environment.modules.beside(instance.module, source)
+        return f"module '{source}' is not among the scanned files" if found is None else f"module '{source}' calls itself"
+    return f"module '{source}' is not in .terraform/modules; run terraform init, or scan a plan"
+
+
+def _places(instance: Instance, name: str) -> set[tuple[str | None, str | None]]:
+    """Return where a module that nobody has seen may declare something: where its providers are, and what it is told."""
+    block = instance.module.calls[name]
+    given = {inner: outer for inner, outer in providers.passed(block.body.attributes.get("providers"))}
+    found = {known(instance.provider(outer)) for outer in {DEFAULT: DEFAULT, **given}.values()}
+    node = Unknown("its call is not looked at")
+    for attribute in block.body.attributes.values():
+        steps_ = steps(attribute.expression)
+        value = evaluate(attribute.expression, instance) if attribute.name not in _OF_CALL and steps_ != ["each"] else node
+        found |= {(account, value) for account, _ in found if is_name(value)}
+    return {(None, None)} if any(region is None for _, region in found) else found
+
+
+_OF_CALL = {"source", "version", "count", "for_each", "providers", "depends_on"}
+
+
+def declared(resource: ResourceInstance, doubt: str) -> Declared:
+    """Return an instance with all that is written in it, and what the place adds."""
+    values = resource.values.all()
+    account, region = known(resource.place)
+    locations = _locations(resource)
+    return Declared(
+        resource.address,
+        resource.type,
+        resource.data,
+        values,
+        account,
+        region,
+        locations[""].path,
+        locations,
+        doubt or resource.owner.doubt,
+    )
+
+
+def _locations(resource: ResourceInstance) -> Mapping[str, Location]:
+    """Return where the values of a resource are written; through a map of a known module, that is the call of it."""
+    owner, own = resource.owner, resource.values.locations
+    if not remote.is_map(owner.module):
+        through = owner.through
+        return {at: replace(where, through=through) for at, where in own.items()} if through else own
+    inputs: dict[str, str] = {}
+    while owner.caller is not None and remote.is_map(owner.module):
+        call, owner = owner.caller.block, owner.caller.instance
+    for name, attribute in resource.block.body.attributes.items():
+        path = steps(attribute.expression)
+        if path[:1] == ["var"] and len(path) > 1:
+            inputs[name] = str(path[1])
+    written = {"": call.location}
+    for name, given in inputs.items():
+        if given in call.body.attributes:
+            written[pointer(name)] = call.body.attributes[given].location
+    return {at: replace(where, through=owner.through) for at, where in written.items()}
