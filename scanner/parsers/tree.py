@@ -95,7 +95,7 @@ class Tree:
         return [self._file(each) for each in found if _is_plain_file(each)]
 
     def below(self, file: File, name: str) -> list[str] | None:
-        """Return the paths of the files in and below a folder that another file names, relative to it; None as above."""
+        """Return the files in and below a folder that another file names, by their paths from there; None as above."""
         at = self._inside(file, name)
         if at is None or not at.is_dir():
             return None

@@ -13,7 +13,7 @@ from scanner.parsers.terraform.maps import mapped
 from scanner.parsers.terraform.modules import Module, Modules
 from scanner.parsers.terraform.providers import DEFAULT
 from scanner.parsers.terraform.roots import VALUES, Roots
-from scanner.parsers.terraform.scope import Environment, Instance, known, provider_name
+from scanner.parsers.terraform.names import Environment, Instance, known, provider_name
 from scanner.parsers.terraform.spans import spans
 from scanner.parsers.terraform.walk import Walk
 from scanner.parsers.tree import Tree

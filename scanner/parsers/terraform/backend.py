@@ -55,8 +55,8 @@ def resources(module: Module) -> Iterator[Resource]:
             for at, where in values.locations.items()
             if not at or at[1:] in _ATTRIBUTES
         }
-        parts = [properties["Type"], properties.get("Bucket"), properties.get("Key")]
-        name = "/".join(parts) if all(isinstance(part, str) for part in parts) else None
+        parts = [part for key in ("Type", "Bucket", "Key") if isinstance(part := properties.get(key), str)]
+        name = "/".join(parts) if len(parts) == 3 else None
         yield Resource(
             BACKEND,
             f"{block.location.path}#backend.{type}",

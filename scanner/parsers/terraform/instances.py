@@ -190,9 +190,9 @@ def steps(expression: nodes.Expr) -> list[Any]:
             return [name]
         case nodes.GetAttr(of=of, name=name):
             return [*before, name] if (before := steps(of)) else []
-        case nodes.Index(of=of, key=nodes.Value(value=key)):
+        case nodes.Index(of=of, key=nodes.Literal(value=key)):
             return [*before, key] if (before := steps(of)) else []
-        case nodes.Value(value=str(text)):  # in the JSON syntax
+        case nodes.Literal(value=str(text)):  # in the JSON syntax
             return list(text.split("."))
     return []
 
@@ -285,7 +285,7 @@ def _locate_parts(expression: nodes.Expr, at: str, locations: dict[str, Location
                 _locate_part(item, f"{at}/{number}", locations)
         case nodes.Object(items=pairs):
             for key, value in pairs:
-                if isinstance(key, nodes.Value):
+                if isinstance(key, nodes.Literal):
                     _locate_part(value, at + pointer(key.value), locations)
 
 

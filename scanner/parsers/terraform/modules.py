@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from scanner.parsers.terraform import nodes
+from scanner.parsers.terraform import json_syntax, nodes
 from scanner.parsers.terraform.syntax import Attr, Block, Body, Problem, parse
 from scanner.parsers.tree import MAX_BYTES, File, Tree
 
@@ -102,11 +102,9 @@ class Modules:
                 self._bodies[file.path] = f"{file.path}: {error.strerror}"
             else:
                 self.contents[file.path] = data
-                self._bodies[file.path] = (
-                    parse(data, file.path)
-                    if len(data) <= MAX_BYTES
-                    else f"{file.path}: larger than {MAX_BYTES} bytes"
-                )
+                read = json_syntax.parse if file.name.endswith(".json") else parse
+                large = f"{file.path}: larger than {MAX_BYTES} bytes"
+                self._bodies[file.path] = read(data, file.path) if len(data) <= MAX_BYTES else large
         return self._bodies[file.path]
 
 
@@ -191,7 +189,7 @@ def _kind(block: Block) -> str:
 
 def text(attribute: Attr | None) -> str | None:
     """Return the text that an attribute is, if it is written as such."""
-    if attribute is None or not isinstance(attribute.expression, nodes.Value):
+    if attribute is None or not isinstance(attribute.expression, nodes.Literal):
         return None
     value = attribute.expression.value
     return value if isinstance(value, str) else None

@@ -52,9 +52,7 @@ def configured(name: str, values: Mapping[str, Any], default: Provider | None, f
     that says it itself, in ways that nobody could follow.
     """
     own = any(isinstance(given := values.get(key), Unknown) or bool(given) for key in _CREDENTIALS)
-    return Provider(
-        _account(name, values, default, fallback, own=own), _region(name, values, default, fallback), own
-    )
+    return Provider(_account(name, values, default, fallback, own=own), _region(name, values, default, fallback), own)
 
 
 def _account(

@@ -1,8 +1,8 @@
 """Modules of the registry that many use: what they make of their inputs, for they are never downloaded.
 
-`schemas/terraform/modules/index.json` names them by their source.  Each has a map, a module in Terraform's own language in
-`schemas/terraform/modules`, that declares what the real one would of the types that the model knows; or the types that
-may be in it, none for one that makes nothing of interest.
+`schemas/terraform/modules/index.json` names them by their source.  Each has a map beside it, a module in Terraform's
+own language, that declares what the real one would of the types that the model knows; or the types that may be in it,
+none for one that makes nothing of interest.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from scanner.parsers.terraform import backend
 from scanner.parsers.terraform.evaluate import evaluate
 from scanner.parsers.terraform.modules import Module, Modules, text
 from scanner.parsers.terraform.providers import DEFAULT, Fallback
-from scanner.parsers.terraform.scope import Environment, Instance, known
+from scanner.parsers.terraform.names import Environment, Instance, known
 from scanner.parsers.terraform.syntax import parse
 from scanner.parsers.terraform.variables import NOTHING
 from scanner.parsers.tree import File
@@ -86,7 +86,7 @@ class Roots:
         return ""
 
     def _settle(self, files: Sequence[File]) -> None:
-        """Give each file of variables to the root module above it, or to the one root module below a folder above it."""
+        """Give each file of variables to the root module above it, or to the only one below a folder above it."""
         self._values.clear()
         roots = [module.folder for module in self.found()]
         for file in files:

@@ -25,7 +25,7 @@ _NAMED_BY = {
     "aws_eks_cluster": ("name", "name"),
     "aws_s3_bucket": ("bucket", "bucket"),
 }
-"""Data sources of something whose ARN is made of its name: the argument of the resource, and that of the data source."""
+"""Data sources of something whose ARN is made of its name: the argument of the resource, and its own."""
 
 
 def read(type: str, name: str, get: Get, place: Provider, address: str) -> Any:
@@ -98,8 +98,7 @@ def _blocks(value: Any) -> list[Any]:
 def _policy(get: Get) -> dict[str, Any]:
     statements: list[Any] = []
     _add(statements, [*_blocks(get("source_json")), *_blocks(get("source_policy_documents"))])
-    for block in _blocks(get("statement")):
-        statements.append(_statement(block))
+    statements += [_statement(block) for block in _blocks(get("statement"))]
     _add(statements, [*_blocks(get("override_json")), *_blocks(get("override_policy_documents"))], override=True)
     version = get("version")
     return {"Version": "2012-10-17" if version is None else version, "Statement": statements}

@@ -62,7 +62,7 @@ def converted(given: Any, type: nodes.Expr) -> Any:
     if given is None or isinstance(given, Unknown):
         return given
     match type:
-        case nodes.Variable(name=name) | nodes.Value(value=str(name)):
+        case nodes.Variable(name=name) | nodes.Literal(value=str(name)):
             return _primitive(given, name)
         case nodes.Call(name="optional", arguments=(inner, *_)):
             return converted(given, inner)
@@ -71,7 +71,7 @@ def converted(given: Any, type: nodes.Expr) -> Any:
         case nodes.Call(name="tuple", arguments=(nodes.Tuple(items=types),)):
             return _tuple(given, types)
         case nodes.Call(name="object", arguments=(nodes.Object(items=pairs),)):
-            return _object(given, {key.value: each for key, each in pairs if isinstance(key, nodes.Value)})
+            return _object(given, {key.value: each for key, each in pairs if isinstance(key, nodes.Literal)})
     return given
 
 

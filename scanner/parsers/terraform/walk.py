@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from scanner.documents import pointer
-from scanner.model import Gap, Location, Unknown
+from scanner.model import Gap, Location
 from scanner.parsers.terraform import providers, remote
 from scanner.parsers.terraform.declared import Declared
 from scanner.parsers.terraform.evaluate import evaluate
@@ -14,7 +14,7 @@ from scanner.parsers.terraform.instances import steps
 from scanner.parsers.terraform.maps import mapped
 from scanner.parsers.terraform.modules import Module, text
 from scanner.parsers.terraform.providers import DEFAULT
-from scanner.parsers.terraform.scope import Environment, Instance, Node, ResourceInstance, children, known
+from scanner.parsers.terraform.names import Environment, Instance, Node, ResourceInstance, children, known
 from scanner.regions import is_name
 
 MOST = 50_000
@@ -91,20 +91,20 @@ def _why(instance: Instance, source: str | None) -> str:
         return "its source is not written out"
     if source.startswith(("./", "../")):
         found = instance.environment.modules.beside(instance.module, source)
-        return f"module '{source}' is not among the scanned files" if found is None else f"module '{source}' calls itself"
+        return (
+            f"module '{source}' is not among the scanned files" if found is None else f"module '{source}' calls itself"
+        )
     return f"module '{source}' is not in .terraform/modules; run terraform init, or scan a plan"
 
 
 def _places(instance: Instance, name: str) -> set[tuple[str | None, str | None]]:
-    """Return where a module that nobody has seen may declare something: where its providers are, and what it is told."""
+    """Return where a module that nobody has seen may declare something: where its providers are, and what it names."""
     block = instance.module.calls[name]
-    given = {inner: outer for inner, outer in providers.passed(block.body.attributes.get("providers"))}
+    given = dict(providers.passed(block.body.attributes.get("providers")))
     found = {known(instance.provider(outer)) for outer in {DEFAULT: DEFAULT, **given}.values()}
-    node = Unknown("its call is not looked at")
-    for attribute in block.body.attributes.values():
-        steps_ = steps(attribute.expression)
-        value = evaluate(attribute.expression, instance) if attribute.name not in _OF_CALL and steps_ != ["each"] else node
-        found |= {(account, value) for account, _ in found if is_name(value)}
+    said = (evaluate(each.expression, instance) for each in block.body.attributes.values() if each.name not in _OF_CALL)
+    named = [value for value in said if is_name(value)]
+    found |= {(account, region) for account, _ in tuple(found) for region in named}
     return {(None, None)} if any(region is None for _, region in found) else found
 
 

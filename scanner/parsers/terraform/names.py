@@ -78,11 +78,13 @@ class Node:
         return self._make("*", self.expansion.unknown)
 
     def attribute(self, name: str) -> Any:
+        """Return an attribute; raise `KeyError` if there certainly is none."""
         if self.expansion.single:
             return self.at(None).attribute(name)
         return self._absent(name)
 
     def index(self, key: Any) -> Any:
+        """Return an element; raise `KeyError` if there certainly is none."""
         if isinstance(key, Unknown):
             return key
         if self.expansion.single:
@@ -92,14 +94,15 @@ class Node:
         return self.at(key) if key in self.expansion.keyed else self._absent(key)
 
     def whole(self) -> Any:
+        """Return all of it as a value."""
         found = self.expansion
         if found.open:
             return Unknown(found.open)
         if found.single:
             return self.at(None).whole()
         if found.numbered:
-            return [self.at(key).whole() for key in found.keyed]
-        return {key: self.at(key).whole() for key in found.keyed}
+            return [self.at(key) for key in found.keyed]
+        return {key: self.at(key) for key in found.keyed}
 
     def _absent(self, key: Any) -> Unknown:
         if self.expansion.open:
@@ -114,14 +117,16 @@ class Names:
         self._make, self._all = make, all
 
     def attribute(self, name: str) -> Any:
+        """Return an attribute; raise `KeyError` if there certainly is none."""
         return self._make(name)
 
     def index(self, key: Any) -> Any:
+        """Return an element; raise `KeyError` if there certainly is none."""
         return key if isinstance(key, Unknown) else self._make(key)
 
     def whole(self) -> Any:
-        made = {name: self._make(name) for name in self._all()}
-        return {name: one.whole() if hasattr(one, "whole") else one for name, one in made.items()}
+        """Return all of it as a value."""
+        return {name: self._make(name) for name in self._all()}
 
 
 class Instance:
@@ -214,12 +219,15 @@ class Instance:
         return self._once(("output", name), lambda: evaluate(attributes["value"].expression, self))
 
     def attribute(self, name: str) -> Any:
+        """Return an attribute; raise `KeyError` if there certainly is none."""
         return self.output(name)
 
     def index(self, key: Any) -> Any:
+        """Return an element; raise `KeyError` if there certainly is none."""
         return key if isinstance(key, Unknown) else self.output(key)
 
     def whole(self) -> Any:
+        """Return all of it as a value."""
         return {name: self.output(name) for name in self.module.outputs}
 
     def _once(self, key: tuple[str, ...], make: Callable[[], Any]) -> Any:
@@ -245,7 +253,9 @@ class Instance:
             address = ".".join(filter(None, (self.address, *(key if data else key[1:]))))
             self._nodes[key] = Node(
                 lambda: expansion(block, self),
-                lambda at, names: ResourceInstance(block, address + _bracketed(at), self, Bound(self, names), data=data),
+                lambda at, names: ResourceInstance(
+                    block, address + _bracketed(at), self, Bound(self, names), data=data
+                ),
             )
         return self._nodes[key]
 
@@ -326,7 +336,10 @@ class Instance:
         root = self
         while root.caller is not None:
             root = root.caller.instance
-        names = {DEFAULT, *(name for each in root.module.providers if (name := provider_name(each)).startswith(f"{DEFAULT}."))}
+        names = {
+            DEFAULT,
+            *(name for each in root.module.providers if (name := provider_name(each)).startswith(f"{DEFAULT}.")),
+        }
         places = {
             (one.account if isinstance(one.account, str) else None, one.region)
             for one in map(root.provider, names)
@@ -349,7 +362,7 @@ class ResourceInstance:
 
     @cached_property
     def place(self) -> Provider:
-        """Return the account and the Region it is in: a `region` of its own (provider 6) counts before the provider's."""
+        """Return the account and the Region it is in: `region` of its own (provider 6) counts before the provider's."""
         attribute = self.block.body.attributes.get("provider")
         prefix = self.type.partition("_")[0]
         name = providers.named(attribute.expression) if attribute else prefix
@@ -360,6 +373,7 @@ class ResourceInstance:
         return provider if region is None else Provider(provider.account, region)
 
     def attribute(self, name: str) -> Any:
+        """Return an attribute; raise `KeyError` if there certainly is none."""
         written = self.values.get(name)
         if written is not None:
             return written
@@ -376,11 +390,13 @@ class ResourceInstance:
         return Attribute(self.address, name) if made is None else made
 
     def index(self, key: Any) -> Any:
+        """Return an element; raise `KeyError` if there certainly is none."""
         if isinstance(key, (str, Unknown)):
             return key if isinstance(key, Unknown) else self.attribute(key)
         raise KeyError(key)
 
     def whole(self) -> Any:
+        """Return all of it as a value."""
         found = attribute_map(self.type) or {}
         names = dict.fromkeys([*self.values.names(), "arn", "id", *found.get("computed", ())])
         return {name: self.attribute(name) for name in names}
