@@ -23,7 +23,7 @@ COMPUTED = re.compile(r"get\w+Attribute\('(\w+)'\)")
 
 def names(source):
     """Return attribute -> null, or the attributes of the blocks it is of."""
-    functions = {name: body for name, body in FUNCTION.findall(source)}
+    functions = dict(FUNCTION.findall(source))
 
     def fields(body):
         made = {}
