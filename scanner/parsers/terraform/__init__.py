@@ -11,9 +11,9 @@ from scanner.parsers.reading import Reading
 from scanner.parsers.terraform import backend, mapping, providers, remote
 from scanner.parsers.terraform.maps import mapped
 from scanner.parsers.terraform.modules import Module, Modules
-from scanner.parsers.terraform.providers import DEFAULT
+from scanner.parsers.terraform.names import Environment, Instance, provider_name
+from scanner.parsers.terraform.providers import DEFAULT, known
 from scanner.parsers.terraform.roots import VALUES, Roots
-from scanner.parsers.terraform.names import Environment, Instance, known, provider_name
 from scanner.parsers.terraform.spans import spans
 from scanner.parsers.terraform.walk import Walk
 from scanner.parsers.tree import Tree

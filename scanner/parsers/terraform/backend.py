@@ -48,8 +48,8 @@ def resources(module: Module) -> Iterator[Resource]:
         for name, value in values.all().items():
             if name in _ATTRIBUTES and value is not None:
                 properties[_ATTRIBUTES[name]] = value
-        for name in _NEEDED.get(type, ()):
-            properties.setdefault(name, Unknown(f"{name} is left to -backend-config"))
+        for needed in _NEEDED.get(type, ()):
+            properties.setdefault(needed, Unknown(f"{needed} is left to -backend-config"))
         locations = {
             "" if not at else pointer(_ATTRIBUTES[at[1:]]): where
             for at, where in values.locations.items()

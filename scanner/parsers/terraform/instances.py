@@ -10,6 +10,7 @@ from scanner.documents import pointer
 from scanner.model import Location, Unknown
 from scanner.parsers.terraform import nodes
 from scanner.parsers.terraform.evaluate import Scope, evaluate
+from scanner.parsers.terraform.scope import Bound
 from scanner.parsers.terraform.syntax import Attr, Block, Body
 from scanner.parsers.terraform.values import Set
 
@@ -18,25 +19,6 @@ MOST = 10_000
 
 _OF_TERRAFORM = {"count", "for_each", "provider", "providers", "depends_on", "source", "version"}
 _BLOCKS_OF_TERRAFORM = {"lifecycle", "provisioner", "connection", "timeouts"}
-
-
-class Bound:
-    """A scope with names of its own in front of another: `each`, `count`, the iterator of a dynamic block."""
-
-    def __init__(self, scope: Scope, names: Mapping[str, Any]) -> None:
-        self._scope, self._names = scope, names
-
-    def lookup(self, name: str) -> Any:
-        """Return what a name means; raise `KeyError` for one that means nothing."""
-        return self._names[name] if name in self._names else self._scope.lookup(name)
-
-    def read(self, path: str) -> bytes | Unknown | None:
-        """Return the bytes of a file that the code names."""
-        return self._scope.read(path)
-
-    def names(self, path: str) -> list[str] | Unknown:
-        """Return the paths of all files below a folder that the code names."""
-        return self._scope.names(path)
 
 
 @dataclass(frozen=True)

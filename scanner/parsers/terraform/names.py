@@ -14,11 +14,12 @@ from scanner.parsers.terraform import providers, sources
 from scanner.parsers.terraform.computed import computed
 from scanner.parsers.terraform.declared import Attribute
 from scanner.parsers.terraform.evaluate import Scope, evaluate
-from scanner.parsers.terraform.instances import Bound, Expansion, Values, expansion
+from scanner.parsers.terraform.instances import Expansion, Values, expansion
 from scanner.parsers.terraform.maps import attribute_map
 from scanner.parsers.terraform.modules import Module, Modules, text
-from scanner.parsers.terraform.providers import DEFAULT, Fallback, Provider
+from scanner.parsers.terraform.providers import DEFAULT, Fallback, Provider, known
 from scanner.parsers.terraform.remote import mapped_module
+from scanner.parsers.terraform.scope import Bound
 from scanner.parsers.terraform.syntax import Block
 from scanner.parsers.terraform.variables import MISSING, value
 
@@ -369,7 +370,7 @@ class ResourceInstance:
         if prefix != DEFAULT:
             return self.owner.cluster_place()
         provider = self.owner.provider(name)
-        region = self.values.get("region") if self.type not in _OWN_REGION else None
+        region = self.values.get("region")
         return provider if region is None else Provider(provider.account, region)
 
     def attribute(self, name: str) -> Any:
@@ -400,16 +401,6 @@ class ResourceInstance:
         found = attribute_map(self.type) or {}
         names = dict.fromkeys([*self.values.names(), "arn", "id", *found.get("computed", ())])
         return {name: self.attribute(name) for name in names}
-
-
-_OWN_REGION = {"aws_region", "aws_s3_bucket_object"}
-"""Types to which `region` means something else."""
-
-
-def known(provider: Provider) -> tuple[str | None, str | None]:
-    """Return the account and the Region of a provider, None for what is not known."""
-    account, region = provider.account, provider.region
-    return account if isinstance(account, str) else None, region if isinstance(region, str) else None
 
 
 def provider_name(provider: Block) -> str:

@@ -44,6 +44,12 @@ class Fallback:
     region: str | None = None
 
 
+def known(provider: Provider) -> tuple[str | None, str | None]:
+    """Return the account and the Region of a provider, None for what is not known."""
+    account, region = provider.account, provider.region
+    return account if isinstance(account, str) else None, region if isinstance(region, str) else None
+
+
 def configured(name: str, values: Mapping[str, Any], default: Provider | None, fallback: Fallback) -> Provider:
     """Return what a configuration is for: `name` is `aws` or `aws.<alias>`, `default` what `aws` is for, if not itself.
 

@@ -13,8 +13,8 @@ from scanner.parsers.reading import Reading
 from scanner.parsers.terraform import backend
 from scanner.parsers.terraform.evaluate import evaluate
 from scanner.parsers.terraform.modules import Module, Modules, text
-from scanner.parsers.terraform.providers import DEFAULT, Fallback
-from scanner.parsers.terraform.names import Environment, Instance, known
+from scanner.parsers.terraform.names import Environment, Instance
+from scanner.parsers.terraform.providers import DEFAULT, Fallback, known
 from scanner.parsers.terraform.syntax import parse
 from scanner.parsers.terraform.variables import NOTHING
 from scanner.parsers.tree import File

@@ -7,9 +7,10 @@ from typing import Any
 
 from scanner.model import Unknown
 from scanner.parsers.terraform import nodes
+from scanner.parsers.terraform.access import unknown_in
 from scanner.parsers.terraform.evaluate import evaluate
 from scanner.parsers.terraform.syntax import Block
-from scanner.parsers.terraform.values import Set
+from scanner.parsers.terraform.values import Set, make_set
 
 MISSING = object()
 """Nobody gives a value."""
@@ -103,13 +104,9 @@ def _collection(given: Any, kind: str, element: nodes.Expr) -> Any:
     return items if kind == "list" or isinstance(given, Set) else _set(items)
 
 
-def _set(items: list[Any]) -> Any:
-    """Return a list as a set, in which unknown elements may equal others."""
-    unique: list[Any] = []
-    for item in items:
-        if isinstance(item, Unknown) or not any(not isinstance(e, Unknown) and e == item for e in unique):
-            unique.append(item)
-    return Set(sorted(unique) if all(isinstance(item, str) for item in unique) else unique)
+def _set(items: list[Any]) -> list[Any]:
+    """Return a list as a set; as a list, if something in it is unknown and may equal others."""
+    return items if unknown_in(items) is not None else make_set(items)
 
 
 def _tuple(given: Any, types: tuple[nodes.Expr, ...]) -> Any:

@@ -13,8 +13,8 @@ from scanner.parsers.terraform.evaluate import evaluate
 from scanner.parsers.terraform.instances import steps
 from scanner.parsers.terraform.maps import mapped
 from scanner.parsers.terraform.modules import Module, text
-from scanner.parsers.terraform.providers import DEFAULT
-from scanner.parsers.terraform.names import Environment, Instance, Node, ResourceInstance, children, known
+from scanner.parsers.terraform.names import Environment, Instance, Node, ResourceInstance, children
+from scanner.parsers.terraform.providers import DEFAULT, known
 from scanner.regions import is_name
 
 MOST = 50_000
