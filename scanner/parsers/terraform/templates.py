@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
     from scanner.parsers.terraform.expressions import Reader
 
+SPACE = "\t\n\v\f\r \x85\xa0\u1680" + "".join(map(chr, range(0x2000, 0x200B))) + "\u2028\u2029\u202f\u205f\u3000"
+"""White space as Go counts it."""
+
 _SEQUENCES = {
     "template_interpolation",
     "template_if_intro",
@@ -125,9 +128,9 @@ def _strip(tokens: list[_Token]) -> None:
     """Take the white space away that `~` asks for: of the text beside it, up to the end of the line."""
     for before, after in pairwise(tokens):
         if isinstance(before, _Text) and isinstance(after, _Sequence) and after.strip_before:
-            before.value = before.value.rstrip()
+            before.value = before.value.rstrip(SPACE)
         if isinstance(before, _Sequence) and isinstance(after, _Text) and before.strip_after:
-            after.value = after.value.lstrip()
+            after.value = after.value.lstrip(SPACE)
 
 
 def _unindent(tokens: list[_Token]) -> None:
@@ -137,7 +140,7 @@ def _unindent(tokens: list[_Token]) -> None:
         if fresh:
             fresh, spaces = False, 0
             if isinstance(token, _Text):
-                bare = token.value.lstrip()
+                bare = token.value.lstrip(SPACE)
                 if not bare and token.value.endswith("\n"):
                     spaces = sys.maxsize
                 else:
