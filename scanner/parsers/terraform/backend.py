@@ -55,12 +55,12 @@ def resources(module: Module) -> Iterator[Resource]:
             for at, where in values.locations.items()
             if not at or at[1:] in _ATTRIBUTES
         }
-        parts = [part for key in ("Type", "Bucket", "Key") if isinstance(part := properties.get(key), str)]
-        name = "/".join(parts) if len(parts) == 3 else None
+        made = [part for key in ("Type", "Bucket", "Key") if isinstance(part := properties.get(key), str)]
+        named = "/".join(made) if len(made) == 3 else None
         yield Resource(
             BACKEND,
             f"{block.location.path}#backend.{type}",
-            name,
+            named,
             None,
             None,
             guard(complete(BACKEND, properties)),

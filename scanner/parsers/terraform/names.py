@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import Any
 
 from scanner.model import Location, Unknown
-from scanner.parsers.terraform import providers, sources
+from scanner.parsers.terraform import providers, remote, sources
 from scanner.parsers.terraform.computed import computed
 from scanner.parsers.terraform.declared import Attribute
 from scanner.parsers.terraform.evaluate import Scope, evaluate
@@ -18,7 +18,6 @@ from scanner.parsers.terraform.instances import Expansion, Values, expansion
 from scanner.parsers.terraform.maps import attribute_map
 from scanner.parsers.terraform.modules import Module, Modules, text
 from scanner.parsers.terraform.providers import DEFAULT, Fallback, Provider, known
-from scanner.parsers.terraform.remote import mapped_module
 from scanner.parsers.terraform.scope import Bound
 from scanner.parsers.terraform.syntax import Block
 from scanner.parsers.terraform.variables import MISSING, value
@@ -273,7 +272,7 @@ class Instance:
             address = ".".join(filter(None, (self.address, *key)))
 
             def make(at: Any, names: Mapping[str, Any]) -> Instance:
-                doubt = self.call(name).expansion.open if at == "*" else ""
+                doubt = self.call(name).expansion.open if at == "*" else remote.doubt(module, block)
                 caller = Caller(block, self, Bound(self, names), doubt)
                 return Instance(self.environment, module, (*self.path, name), address + _bracketed(at), caller)
 
@@ -295,7 +294,7 @@ class Instance:
         if source.startswith(("./", "../")):
             found = self.environment.modules.beside(self.module, source)
         else:
-            found = self.environment.installed.get(".".join((*self.path, name))) or mapped_module(source)
+            found = self.environment.installed.get(".".join((*self.path, name))) or remote.mapped_module(source)
         return None if found is not None and self._inside(found) else found
 
     def _inside(self, module: Module) -> bool:

@@ -17,7 +17,11 @@ from typing import Any
 
 from scanner.assets import asset
 from scanner.parsers.terraform.modules import Module, of_one_file
+from scanner.parsers.terraform.syntax import Block
 from scanner.parsers.tree import File
+
+OF_CALL = {"source", "version", "count", "for_each", "providers", "depends_on"}
+"""Arguments of a call that are no inputs."""
 
 _GIT = re.compile(
     r"(?:git::)?(?:https://|ssh://git@|git@)?github\.com[/:]([\w.-]+)/terraform-([a-z0-9]+)-([\w-]+?)(?:\.git)?(//[^?]*)?(?:\?.*)?"
@@ -28,6 +32,18 @@ _MAPS = "schemas/terraform/modules"
 def is_map(module: Module) -> bool:
     """Tell whether a module is one of our maps, in which no location means anything to a user."""
     return module.folder.startswith(_MAPS)
+
+
+def doubt(module: Module, call: Block) -> str:
+    """Return why what a map declares may not be so: the call gives an input that the map does not know."""
+    if not is_map(module):
+        return ""
+    ignored = _ignored()[module.folder]
+    for name in call.body.attributes:
+        known = name in module.variables or name in OF_CALL or any(fnmatchcase(name, each) for each in ignored)
+        if not known:
+            return f"what its input '{name}' makes of it is not known"
+    return ""
 
 
 def normal(source: str) -> str:
@@ -58,6 +74,11 @@ def _listed() -> Mapping[str, Any]:
     text = (asset("schemas") / "terraform" / "modules" / "index.json").read_text(encoding="utf-8")
     listed: dict[str, Any] = json.loads(text)["modules"]
     return listed
+
+
+@cache
+def _ignored() -> Mapping[str, list[str]]:
+    return {f"{_MAPS}/{one['map']}": one.get("ignored", []) for one in _listed().values() if "map" in one}
 
 
 @cache

@@ -38,16 +38,17 @@ class Walk:
             yield Gap("Unresolved", where, path=self.root.module.first.path)
 
     def _module(self, instance: Instance) -> Iterator[Declared | Gap]:
-        module = instance.module
-        self.visited[module.folder] = module
-        for data, there in ((False, module.managed), (True, module.data)):
+        here = instance.module
+        self.visited[here.folder] = here
+        for data, there in ((False, here.managed), (True, here.data)):
             for type, name in there:
                 if type in mapped():
                     yield from self._instances(instance.node(type, name, data=data))
-        for name in module.calls:
+        for name in here.calls:
             if self._left < 0:
                 return
-            if instance.called(name) is None:
+            module = instance.called(name)
+            if module is None or remote.is_map(module):
                 yield from self._unresolved(instance, name)
         for _, found in children(instance):
             for child in found:
@@ -102,17 +103,18 @@ def _places(instance: Instance, name: str) -> set[tuple[str | None, str | None]]
     block = instance.module.calls[name]
     given = dict(providers.passed(block.body.attributes.get("providers")))
     found = {known(instance.provider(outer)) for outer in {DEFAULT: DEFAULT, **given}.values()}
-    said = (evaluate(each.expression, instance) for each in block.body.attributes.values() if each.name not in _OF_CALL)
+    said = (
+        evaluate(each.expression, instance)
+        for each in block.body.attributes.values()
+        if each.name not in remote.OF_CALL
+    )
     named = [value for value in said if is_name(value)]
     found |= {(account, region) for account, _ in tuple(found) for region in named}
     return {(None, None)} if any(region is None for _, region in found) else found
 
 
-_OF_CALL = {"source", "version", "count", "for_each", "providers", "depends_on"}
-
-
 def declared(resource: ResourceInstance, doubt: str) -> Declared:
-    """Return an instance with all that is written in it, and what the place adds."""
+    """Return an instance with all that is written in it; its path is of the root module, which tells it from others."""
     values = resource.values.all()
     account, region = known(resource.place)
     locations = _locations(resource)
@@ -123,7 +125,7 @@ def declared(resource: ResourceInstance, doubt: str) -> Declared:
         values,
         account,
         region,
-        locations[""].path,
+        (*resource.owner.through, locations[""])[0].path,
         locations,
         doubt or resource.owner.doubt,
     )
