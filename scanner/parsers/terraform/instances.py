@@ -17,7 +17,7 @@ from scanner.parsers.terraform.values import Set
 MOST = 10_000
 """More instances of one block are not looked at: no estate has them."""
 
-_OF_TERRAFORM = {"count", "for_each", "provider", "providers", "depends_on", "source", "version"}
+_OF_TERRAFORM = {"count", "for_each", "provider", "depends_on"}
 _BLOCKS_OF_TERRAFORM = {"lifecycle", "provisioner", "connection", "timeouts"}
 
 
