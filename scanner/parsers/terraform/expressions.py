@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from decimal import Decimal, InvalidOperation
+from functools import cache
 from itertools import takewhile
 from typing import TYPE_CHECKING
 
@@ -11,12 +12,13 @@ from scanner.parsers.terraform import nodes, templates
 from scanner.parsers.terraform.nodes import Expr, Source, Span
 
 if TYPE_CHECKING:
-    from tree_sitter import Node
+    from tree_sitter import Language, Node
 
 MAX_DEPTH = 64
 """Expressions nested deeper are not read: nobody writes them, and they exhaust the stack."""
 
 _LONGEST_NUMBER = 200
+_MAX_LINES = 2**31
 
 
 class TooDeep(Exception):
@@ -27,11 +29,36 @@ class NotRead(Exception):
     """An expression is not what the grammar says."""
 
 
-def expression(node: Node, source: Source) -> Expr:
+@cache
+def _language() -> Language:
+    import tree_sitter_hcl
+    from tree_sitter import Language
+
+    return Language(tree_sitter_hcl.language())
+
+
+def tree(source: Source) -> Node:
+    """Return what the grammar makes of a source: its root."""
+    from tree_sitter import Parser
+
+    return Parser(_language()).parse(source.legible).root_node
+
+
+def of_attribute(source: Source, start: int, end: int) -> Expr:
+    """Return the expression of the attribute that is written between two offsets.
+
+    It is read once more, alone: to keep what the grammar made of all files takes more memory than it saves time.
+    """
+    from tree_sitter import Parser, Point, Range
+
+    part = Range(Point(0, 0), Point(_MAX_LINES, 0), start, min(end + 1, len(source.data)))
+    root = Parser(_language(), included_ranges=[part]).parse(source.legible).root_node
+    return _expression(plain(root.children[0].children[0])[-1], source)
+
+
+def _expression(node: Node, source: Source) -> Expr:
     """Return the expression of a node; `Invalid` for one that is broken or nested too deeply."""
     span = Span(source, node.start_byte, node.end_byte)
-    if node.has_error:
-        return nodes.Invalid(span, "the expression is not valid HCL")
     try:
         return Reader(source).read(node, MAX_DEPTH)
     except TooDeep:

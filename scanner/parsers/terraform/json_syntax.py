@@ -1,109 +1,118 @@
-"""Terraform's JSON syntax (`*.tf.json`, what CDK for Terraform writes) as the same blocks and attributes."""
+"""Terraform's JSON notation (`*.tf.json`, `*.tfvars.json`) as the same blocks and attributes.
+
+https://developer.hashicorp.com/terraform/language/syntax/json
+
+JSON does not say what is a block and what an attribute; Terraform asks the schema.  Here the blocks of Terraform's own
+language are blocks, and what a resource or provider holds is an attribute whose value is an object or a list of them,
+but for `dynamic`, `lifecycle` and other blocks that Terraform itself defines.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from scanner.documents import Document, load, pointer
 from scanner.errors import DocumentError
-from scanner.model import Location
 from scanner.parsers.terraform import nodes
-from scanner.parsers.terraform.syntax import Attr, Block, Body, Problem, parse_template
+from scanner.parsers.terraform.nodes import Expr, Inside, Span
+from scanner.parsers.terraform.syntax import TOP_LEVEL, Attr, Block, Body, Problem, parse_template
+from scanner.resource import Location
 
-_LABELS = {
-    "resource": 2,
-    "data": 2,
-    "module": 1,
-    "output": 1,
-    "provider": 1,
-    "variable": 1,
-    "locals": 0,
-    "terraform": 0,
+_COMMENT = "//"
+
+
+@dataclass(frozen=True)
+class _Kind:
+    """A type of block: how many labels it has, and which blocks may be in it."""
+
+    labels: int = 0
+    blocks: str = ""
+
+
+_OF_RESOURCE = "dynamic lifecycle connection provisioner"
+_KINDS = {
+    "": _Kind(blocks=" ".join(TOP_LEVEL)),
+    "resource": _Kind(2, _OF_RESOURCE),
+    "data": _Kind(2, _OF_RESOURCE),
+    "ephemeral": _Kind(2, _OF_RESOURCE),
+    "module": _Kind(1),
+    "variable": _Kind(1, "validation"),
+    "output": _Kind(1, "precondition"),
+    "provider": _Kind(1),
+    "terraform": _Kind(0, "backend cloud required_providers"),
+    "backend": _Kind(1),
+    "cloud": _Kind(0, "workspaces"),
+    "check": _Kind(1, "data assert"),
+    "removed": _Kind(0, "lifecycle"),
+    "dynamic": _Kind(1, "content dynamic"),
+    "content": _Kind(0, "dynamic"),
+    "lifecycle": _Kind(0, "precondition postcondition"),
+    "provisioner": _Kind(1, "connection"),
 }
-_INSIDE = {"backend": 1, "cloud": 0, "content": 0, "dynamic": 1, "lifecycle": 0, "required_providers": 0}
-_OUTSIDE_OF_TYPES = ("variable", "module")
-"""Blocks in which nothing is a block."""
 
 
-def parse(data: bytes, path: str) -> Body:
-    """Read a file; what is broken in it becomes a problem of the result."""
+def parse_json(data: bytes, path: str, *, block: str | None = "") -> Body:
+    """Read a file of the JSON notation; `block=None` for one that holds values only (`*.tfvars.json`)."""
     try:
         document = load(data.decode("utf-8-sig"), path)
     except UnicodeDecodeError:
-        return _broken(Location(path, 1), "not UTF-8 text")
+        return Body({}, (), (Problem(Location(path, 1), "not UTF-8 text"),))
     except DocumentError as error:
-        return _broken(Location(path, max(error.line, 1), max(error.column, 1)), error.problem)
+        return Body({}, (), (Problem(Location(path, max(1, error.line), max(1, error.column)), error.problem),))
     if not isinstance(document.value, dict):
-        return _broken(Location(path, 1), "not an object")
-    return _Reader(document, path).file()
-
-
-def _broken(where: Location, why: str) -> Body:
-    return Body({}, (), (Problem(where, why),))
+        return Body({}, (), (Problem(Location(path, 1), "not a JSON object"),))
+    return _Reader(document, path).body(document.value, "", block)
 
 
 class _Reader:
+    """Makes the values of one document into blocks and attributes."""
+
     def __init__(self, document: Document, path: str) -> None:
-        self._document, self._path = document, path
+        self._locations, self._path = document.locations, path
 
-    def file(self) -> Body:
-        blocks = [
-            block
-            for type, value in self._document.value.items()
-            if type in _LABELS
-            for block in self._blocks(type, value, pointer(type), _LABELS[type], ())
-        ]
-        return Body({}, tuple(blocks), ())
+    def body(self, value: dict[str, Any], at: str, type: str | None) -> Body:
+        """Return what is in a block of a type, or in the file."""
+        inside = _KINDS.get(type, _Kind()).blocks.split() if type is not None else []
+        attributes, blocks = {}, []
+        for key, each in value.items():
+            here = at + pointer(key)
+            if key in inside:
+                blocks += self._blocks(key, _KINDS.get(key, _Kind()).labels, each, here, ())
+            elif key != _COMMENT:
+                attributes[key] = self._attribute(key, each, here)
+        return Body(attributes, tuple(blocks), ())
 
-    def _blocks(self, type: str, value: Any, at: str, labels: int, named: tuple[str, ...]) -> Iterator[Block]:
-        """Yield the blocks that a value stands for: it has an object for each label, then one or a list of bodies."""
+    def _blocks(self, type: str, labels: int, value: Any, at: str, named: tuple[str, ...]) -> Iterator[Block]:
+        """Yield blocks: one level of keys for each label, and at any level a list for several."""
         if isinstance(value, list):
-            for number, each in enumerate(value):
-                yield from self._blocks(type, each, f"{at}/{number}", labels, named)
+            for n, each in enumerate(value):
+                yield from self._blocks(type, labels, each, at + pointer(n), named)
         elif not isinstance(value, dict):
             return
         elif labels:
-            for name, each in value.items():
-                if name != "//":
-                    yield from self._blocks(type, each, at + pointer(name), labels - 1, (*named, name))
+            for key, each in value.items():
+                if key != _COMMENT:
+                    yield from self._blocks(type, labels - 1, each, at + pointer(key), (*named, key))
         else:
-            yield Block(type, named, self._body(type, value, at), self._span(at))
+            yield Block(type, named, self.body(value, at, type), self._span(at))
 
-    def _body(self, type: str, value: Mapping[str, Any], at: str) -> Body:
-        attributes, blocks = {}, []
-        for name, each in value.items():
-            below = at + pointer(name)
-            inner = _INSIDE.get(name) if type not in _OUTSIDE_OF_TYPES else None
-            if inner is None and type not in _OUTSIDE_OF_TYPES and _has_dynamic(each):
-                inner = 0
-            if inner is not None and type != "locals":
-                blocks += list(self._blocks(name, each, below, inner, ()))
-            elif name != "//":
-                attributes[name] = Attr(name, self._span(below), self._expression(each, below))
-        return Body(attributes, tuple(blocks), ())
+    def _attribute(self, name: str, value: Any, at: str) -> Attr:
+        return Attr(name, self._span(at), self._span(at), self.expression(value, at))
 
-    def _expression(self, value: Any, at: str) -> nodes.Expr:
+    def expression(self, value: Any, at: str) -> Expr:
+        """Return the expression of a value: text is a template, also that of keys."""
         span = self._span(at)
+        if isinstance(value, dict):
+            pairs = ((key, each) for key, each in value.items() if key != _COMMENT)
+            items = ((parse_template(key, span.location), self.expression(v, at + pointer(key))) for key, v in pairs)
+            return nodes.Object(span, tuple(items))
+        if isinstance(value, list):
+            return nodes.Tuple(span, tuple(self.expression(v, at + pointer(n)) for n, v in enumerate(value)))
         if isinstance(value, str):
             return parse_template(value, span.location)
-        if isinstance(value, list):
-            return nodes.Tuple(span, tuple(self._expression(each, f"{at}/{n}") for n, each in enumerate(value)))
-        if isinstance(value, dict):
-            pairs = (
-                (nodes.Literal(span, str(key)), self._expression(each, at + pointer(key)))
-                for key, each in value.items()
-            )
-            return nodes.Object(span, tuple(pairs))
-        return nodes.Literal(span, value)
+        return nodes.Literal(span, int(value) if isinstance(value, float) and value.is_integer() else value)
 
-    def _span(self, at: str) -> nodes.Span:
-        where = self._document.locations.get(at) or Location(self._path, 1)
-        return nodes.Span(nodes.Inside(b"", where), 0, 0)
-
-
-def _has_dynamic(value: Any) -> bool:
-    """Tell whether blocks are made inside a value, which is then one itself."""
-    if isinstance(value, list):
-        return any(_has_dynamic(each) for each in value)
-    return isinstance(value, dict) and ("dynamic" in value or any(_has_dynamic(each) for each in value.values()))
+    def _span(self, at: str) -> Span:
+        return Span(Inside(b"", self._locations.get(at, Location(self._path, 1))), 0, 0)

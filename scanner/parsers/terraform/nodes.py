@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_right
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -9,6 +10,8 @@ from typing import Any, NamedTuple
 from typing import Literal as OneOf
 
 from scanner.resource import Location
+
+_EXPONENT = re.compile(rb"(?<![\w.])[0-9]+[eE][-+]?[0-9]+\b")
 
 BOM = b"\xef\xbb\xbf"
 
@@ -26,6 +29,11 @@ class Source:
             starts.append(at + 1)
             at = self.data.find(b"\n", at + 1)
         return starts
+
+    @cached_property
+    def legible(self) -> bytes:
+        """Return the bytes as the grammar can read them: it does not know 1e3, and is shown as many zeros instead."""
+        return _EXPONENT.sub(lambda found: b"0" * len(found[0]), self.data)
 
     def text(self, start: int, end: int) -> str:
         """Return what is written between two offsets."""
@@ -68,7 +76,7 @@ class Span(NamedTuple):
         return self.source.location(self.start, self.end)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Expr:
     """An expression.  Two are equal when they say the same, wherever they are written."""
 
@@ -80,28 +88,28 @@ class Expr:
         return self.span.location
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Literal(Expr):
     """A number, a truth value, null, or text without anything to fill in."""
 
     value: Any
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Invalid(Expr):
     """What could not be read; its value is unknown for this reason."""
 
     reason: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Template(Expr):
     """Text with parts to fill in, put together in order: text, `Expr`, `If` and `Loop`."""
 
     parts: tuple[str | Expr | If | Loop, ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class If:
     """`%{ if condition }then%{ else }otherwise%{ endif }` in a template."""
 
@@ -110,7 +118,7 @@ class If:
     otherwise: Template
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Loop:
     """`%{ for key, value in of }body%{ endfor }` in a template."""
 
@@ -120,28 +128,28 @@ class Loop:
     body: Template
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Object(Expr):
     """`{ key = value }`; a key that is written as a bare name is a `Literal`."""
 
     items: tuple[tuple[Expr, Expr], ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Tuple(Expr):
     """`[a, b]`."""
 
     items: tuple[Expr, ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Variable(Expr):
     """The first name of a reference: var, local, each, the type of a resource, the variable of a `for`."""
 
     name: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class GetAttr(Expr):
     """`of.name`."""
 
@@ -149,7 +157,7 @@ class GetAttr(Expr):
     name: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Index(Expr):
     """`of[key]`, and `of.0` of old."""
 
@@ -157,12 +165,12 @@ class Index(Expr):
     key: Expr
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Item(Expr):
     """The element that the part of a splat after the asterisk is about."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Splat(Expr):
     """`of[*].each` (full) and `of.*.each` (attribute); `each` is about an `Item`."""
 
@@ -171,7 +179,7 @@ class Splat(Expr):
     kind: OneOf["full", "attribute"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Call(Expr):
     """`name(arguments)`; `expand` when the last argument is followed by three dots."""
 
@@ -180,7 +188,7 @@ class Call(Expr):
     expand: bool
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Conditional(Expr):
     """`condition ? then : otherwise`."""
 
@@ -189,7 +197,7 @@ class Conditional(Expr):
     otherwise: Expr
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Binary(Expr):
     """`left operator right`."""
 
@@ -198,7 +206,7 @@ class Binary(Expr):
     right: Expr
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Unary(Expr):
     """`-of` and `!of`."""
 
@@ -206,7 +214,7 @@ class Unary(Expr):
     of: Expr
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class For(Expr):
     """`[for key, value in of : result if condition]`; with `result_key`, the object form; `group` for its dots."""
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache, cached_property
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from scanner.parsers.terraform import expressions, templates
@@ -37,7 +37,7 @@ from scanner.parsers.terraform.nodes import (
 from scanner.resource import Location
 
 if TYPE_CHECKING:
-    from tree_sitter import Language, Node
+    from tree_sitter import Node
 
 __all__ = [
     "Attr",
@@ -65,9 +65,14 @@ __all__ = [
     "parse_template",
 ]
 
+TOP_LEVEL = (
+    *("resource", "data", "ephemeral", "module", "variable", "output", "locals"),
+    *("provider", "terraform", "moved", "import", "removed", "check"),
+)
+"""The types of the blocks that files hold."""
+
 _HEADER = re.compile(
-    rb"^(?:resource|data|ephemeral|module|variable|output|locals|provider|terraform|moved|import|removed|check)"
-    rb'(?:[ \t]+"[^"\n]*"){0,2}[ \t]*\{',
+    rb"^(?:" + "|".join(TOP_LEVEL).encode() + rb')(?:[ \t]+"[^"\n]*"){0,2}[ \t]*\{',
     re.MULTILINE,
 )
 _HEREDOC = re.compile(rb"<<-?[ \t]*([A-Za-z_][\w-]*)[ \t]*\r?$")
@@ -88,27 +93,40 @@ class Attr:
     """`name = expression`."""
 
     name: str
-    _name_span: Span = field(compare=False, repr=False)
-    _node: Node | Expr = field(compare=False, repr=False)
+    _name: Span = field(compare=False, repr=False)
+    _value: Span = field(compare=False, repr=False)
+    _made: Expr | None = field(compare=False, repr=False)
 
     @cached_property
     def expression(self) -> Expr:
         """Return what is on the right; `Invalid` if it could not be read."""
-        if isinstance(self._node, Expr):
-            return self._node
-        return expressions.expression(self._node, self._name_span.source)
+        if self._made is not None:
+            return self._made
+        return expressions.of_attribute(self._name.source, self._name.start, self._value.end)
 
     @cached_property
     def location(self) -> Location:
         """Return the place of name and expression."""
-        node = self._node
-        end = node.span.end if isinstance(node, Expr) else node.end_byte
-        return self._name_span.source.location(self._name_span.start, end)
+        return self._name.source.location(self._name.start, self._value.end)
 
     @property
     def name_location(self) -> Location:
         """Return the place of the name."""
-        return self._name_span.location
+        return self._name.location
+
+    def blocks(self) -> Iterator[Block]:
+        """Yield the blocks that an attribute of the JSON notation may stand for: one object, or a list of them."""
+        if not isinstance(self._name.source, Inside):
+            return
+        made = self.expression
+        for item in made.items if isinstance(made, Tuple) else (made,):
+            if isinstance(item, Object):
+                inside = {
+                    str(key.value): Attr(str(key.value), value.span, value.span, value)
+                    for key, value in item.items
+                    if isinstance(key, Literal)
+                }
+                yield Block(self.name, (), Body(inside, (), ()), item.span)
 
 
 @dataclass(frozen=True)
@@ -138,8 +156,10 @@ class Body:
     problems: tuple[Problem, ...]
 
     def named(self, type: str) -> tuple[Block, ...]:
-        """Return the blocks of a type."""
-        return tuple(block for block in self.blocks if block.type == type)
+        """Return the blocks of a type; of the JSON notation, also those that are written as an attribute."""
+        attribute = self.attributes.get(type)
+        written = attribute.blocks() if attribute else ()
+        return (*(block for block in self.blocks if block.type == type), *written)
 
 
 def parse(data: bytes, path: str) -> Body:
@@ -148,6 +168,7 @@ def parse(data: bytes, path: str) -> Body:
     problem = _unreadable(data)
     if problem:
         return Body({}, (), (Problem(Location(path, 1), problem),))
+    data += b"\n"  # the grammar wants one after a heredoc
     made, first, budget = _Made(), 1, _REPARSED * len(data) + 1_000_000
     while data:
         budget -= len(data)
@@ -198,20 +219,6 @@ def _unreadable(data: bytes) -> str:
     return ""
 
 
-@cache
-def _language() -> Language:
-    import tree_sitter_hcl
-    from tree_sitter import Language
-
-    return Language(tree_sitter_hcl.language())
-
-
-def _tree(data: bytes) -> Node:
-    from tree_sitter import Parser
-
-    return Parser(_language()).parse(data).root_node
-
-
 @dataclass
 class _Made:
     """What has been found of a body so far."""
@@ -223,37 +230,41 @@ class _Made:
     def body(self) -> Body:
         return Body(self.attributes, tuple(self.blocks), tuple(self.problems))
 
-    def attribute(self, node: Node, source: Source) -> None:
+    def attribute(self, node: Node, source: Source, *, broken: bool) -> None:
+        """Add an attribute; it is `broken` when something that is not HCL stands on its lines."""
         name, *_, value = expressions.plain(node)
         text = source.text(name.start_byte, name.end_byte)
-        span = Span(source, name.start_byte, name.end_byte)
-        made: Node | Expr = value
-        if text in self.attributes:
-            made = Invalid(Span(source, value.start_byte, value.end_byte), f"'{text}' is set twice")
-            self.problems.append(Problem(span.location, f"'{text}' is set twice"))
-        elif node.has_error:
-            made = Invalid(Span(source, node.start_byte, node.end_byte), f"the value of '{text}' is not valid HCL")
-            self.problems.append(Problem(_broken(node, source), made.reason))
-        self.attributes[text] = Attr(text, span, made)
+        wrong = f"'{text}' is set twice" if text in self.attributes else ""
+        if broken or node.has_error:
+            wrong = f"the value of '{text}' is not valid HCL"
+        if wrong:
+            self.problems.append(Problem(_broken(node, source), wrong))
+        named, valued = (Span(source, each.start_byte, each.end_byte) for each in (name, value))
+        self.attributes[text] = Attr(text, named, valued, Invalid(valued, wrong) if wrong else None)
 
     def block(self, node: Node, source: Source, depth: int) -> None:
-        made, labels, type = _Made(), [], ""
+        made, names = _Made(), []
         for child in node.children:
-            if child.type == "identifier" and not type:
-                type = source.text(child.start_byte, child.end_byte)
-            elif child.type in ("identifier", "string_lit"):
-                labels.append(source.text(child.start_byte, child.end_byte).strip('"'))
+            if child.type in ("identifier", "string_lit"):
+                names.append(child)
             elif child.type == "body":
                 made.contents(child.children, source, depth + 1)
             elif child.type == "ERROR" or child.is_missing:
-                made.problems.append(Problem(_broken(child, source), f"the block '{type}' is not valid HCL"))
-        self.blocks.append(Block(type, tuple(labels), made.body(), Span(source, node.start_byte, node.end_byte)))
+                made.problems.append(Problem(_broken(child, source), "not valid HCL"))
+        if not source.data.startswith(b"}", node.end_byte - 1):
+            made.problems.append(Problem(source.location(node.start_byte, node.end_byte), "the block does not end"))
+        header = [name for name in names if name.start_point.row == names[-1].start_point.row]
+        if len(header) < len(names):  # what stands on lines of its own above is no part of it
+            self.problems.append(Problem(source.location(names[0].start_byte, names[0].end_byte), "not valid HCL"))
+        type, *labels = (source.text(name.start_byte, name.end_byte).strip('"') for name in header)
+        self.blocks.append(Block(type, tuple(labels), made.body(), Span(source, header[0].start_byte, node.end_byte)))
         self.problems += made.problems
 
     def contents(self, children: Sequence[Node], source: Source, depth: int) -> None:
+        broken = {row for child in children if child.is_error for row in _rows(child)}
         for child in children:
             if child.type == "attribute":
-                self.attribute(child, source)
+                self.attribute(child, source, broken=bool(broken) and not broken.isdisjoint(_rows(child)))
             elif child.type == "block" and depth < _MAX_NESTED:
                 self.block(child, source, depth)
             elif child.type != "comment":
@@ -263,12 +274,17 @@ class _Made:
 
 def _read(source: Source, made: _Made) -> int | None:
     """Take what comes before the first thing that is broken; return where that begins, None if nothing is."""
-    root = _tree(source.data)
-    for node in _top(root):
+    taken: list[Node] = []
+    bad = None
+    for node in _top(expressions.tree(source)):
         if node.has_error or node.type not in ("attribute", "block", "comment"):
-            return node.start_byte
-        made.contents([node], source, 0)
-    return None
+            bad = node
+            break
+        taken.append(node)
+    while bad is not None and taken and taken[-1].end_point.row == bad.start_point.row:
+        bad = taken.pop()  # what is wrong may be a part of it
+    made.contents(taken, source, 0)
+    return None if bad is None else bad.start_byte
 
 
 def _top(root: Node) -> Iterator[Node]:
@@ -280,17 +296,20 @@ def _top(root: Node) -> Iterator[Node]:
 
 
 def _salvage(source: Source, made: _Made) -> None:
-    """Take what can be understood of a block that is broken; its attributes may stand anywhere, so they are not."""
+    """Take what can be understood of something broken, and of what follows it up to the next block."""
     known = len(made.problems)
-    for node in _top(_tree(source.data)):
-        if node.type == "block" and _HEADER.match(source.data, node.start_byte):
-            made.block(node, source, 0)
-        elif node.type == "attribute" and node.start_byte == 0:
-            made.attribute(node, source)
-        elif node.type != "comment":
-            made.problems.append(Problem(_broken(node, source), "not valid HCL"))
+    nodes = [
+        node
+        for node in _top(expressions.tree(source))
+        if node.type != "block" or _HEADER.match(source.data, node.start_byte) or not node.start_byte
+    ]
+    made.contents(nodes, source, 0)
     if len(made.problems) == known:
         made.problems.append(Problem(source.location(0, len(source.data.rstrip())), "not valid HCL"))
+
+
+def _rows(node: Node) -> range:
+    return range(node.start_point.row, node.end_point.row + 1)
 
 
 def _broken(node: Node, source: Source) -> Location:
@@ -305,15 +324,17 @@ def _broken(node: Node, source: Source) -> Location:
 
 def _next_header(data: bytes, bad: int) -> int:
     """Return where the next block begins that starts a line after `bad`, unless a heredoc only quotes it."""
-    until, at = b"", data.find(b"\n", bad) + 1
-    while 0 < at < len(data):
+    until, at = b"", data.rfind(b"\n", 0, bad) + 1
+    while at < len(data):
         end = data.find(b"\n", at)
         line = data[at : end if end >= 0 else len(data)]
         if until:
             until = b"" if line.strip() == until else until
-        elif _HEADER.match(line):
+        elif at > bad and _HEADER.match(line):
             return at
         elif found := _HEREDOC.search(line):
             until = found[1]
+        if end < 0:
+            break
         at = end + 1
     return len(data)

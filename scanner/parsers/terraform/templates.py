@@ -186,7 +186,10 @@ class _Assembler:
         while self._at < len(self._tokens):
             token = self._tokens[self._at]
             if isinstance(token, _Text):
-                parts.append(normal(token.value))
+                text = normal(token.value)
+                if parts and isinstance(parts[-1], str):
+                    text = str(parts.pop()) + text
+                parts.append(text)
             elif token.node.type == "template_interpolation":
                 parts.append(_inner(token.node, self._reader, depth))
             elif token.node.type == "template_if_intro":

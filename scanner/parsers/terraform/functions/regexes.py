@@ -47,9 +47,9 @@ class _Shape:
     def steps(self, length: int, *, anchored: bool) -> int:
         """Return about how many steps a text of that length may take; an absurd number where that is not bounded."""
         if self.nested:
-            return 2 ** min(length, 100)
+            return 1 << min(length, 100)
         ways = self.repeats + (not anchored)
-        return math.prod([length + 1] * ways) * 2**self.choices // math.factorial(ways)
+        return math.prod([length + 1] * ways) * (1 << self.choices) // math.factorial(ways)
 
 
 @lru_cache(maxsize=256)
