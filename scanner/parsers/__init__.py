@@ -6,11 +6,12 @@ from pathlib import Path
 
 from scanner.parsers import templates, terraform
 from scanner.parsers.reading import Deployments, Parsed, Places, Reading
+from scanner.parsers.terraform import plan
 from scanner.parsers.tree import MAX_BYTES, Tree
 
 __all__ = ["MAX_BYTES", "Parsed", "Places", "parse"]
 
-FORMATS = (terraform, templates)
+FORMATS = (terraform, plan, templates)
 """The modules that read: each has `read(tree, reading)`, and takes from the tree what it understands.
 
 Those whose files belong together, such as the folder of a chart, come before those that read file by file.

@@ -37,10 +37,10 @@ class File:
         """Return the path without its last part; empty for a file beside where the scan began."""
         return self.path.rpartition("/")[0]
 
-    def data(self) -> bytes:
-        """Return what is in the file, cut one byte after `MAX_BYTES`; raise `OSError`."""
+    def data(self, limit: int = MAX_BYTES) -> bytes:
+        """Return what is in the file, cut one byte after `limit`; raise `OSError`."""
         with self.at.open("rb") as stream:
-            return stream.read(MAX_BYTES + 1)
+            return stream.read(limit + 1)
 
 
 class Tree:

@@ -12,6 +12,7 @@ from scanner.parsers.terraform.maps import attribute_map
 from scanner.regions import partition_by_name
 
 _PART = re.compile(r"\{(/?)(\w+)(?:=([^{}]*))?\}")
+_PLACE = {"account", "region", "partition", "suffix"}
 _DATA = "data."
 
 Get = Callable[[str], Any]
@@ -39,6 +40,8 @@ def names(type: str, get: Get, account: str | None, region: str | None) -> Itera
     """Return the texts by which other resources may refer to one, as far as they are known."""
     described = attribute_map(type)
     for attribute, template in _templates(described).items() if described else ():
+        if not {part[1] for part in _PART.findall(template)} - _PLACE:  # the account alone names nothing
+            continue
         for value in (get(attribute), _filled(template, get, account, region, defaults=True)):
             if isinstance(value, str) and value:
                 yield value

@@ -52,6 +52,9 @@ _KINDS = {
     "provisioner": _Kind(1, "connection"),
 }
 
+_NESTED = _Kind(0, "dynamic")
+"""A block of a resource in which others are dynamic; else it may as well be an attribute."""
+
 
 def parse_json(data: bytes, path: str, *, block: str | None = "") -> Body:
     """Read a file of the JSON notation; `block=None` for one that holds values only (`*.tfvars.json`)."""
@@ -74,12 +77,12 @@ class _Reader:
 
     def body(self, value: dict[str, Any], at: str, type: str | None) -> Body:
         """Return what is in a block of a type, or in the file."""
-        inside = _KINDS.get(type, _Kind()).blocks.split() if type is not None else []
+        inside = _KINDS.get(type, _NESTED).blocks.split() if type is not None else []
         attributes, blocks = {}, []
         for key, each in value.items():
             here = at + pointer(key)
-            if key in inside:
-                blocks += self._blocks(key, _KINDS.get(key, _Kind()).labels, each, here, ())
+            if key in inside or ("dynamic" in inside and _has_dynamic(each)):
+                blocks += self._blocks(key, _KINDS.get(key, _NESTED).labels, each, here, ())
             elif key != _COMMENT:
                 attributes[key] = self._attribute(key, each, here)
         return Body(attributes, tuple(blocks), ())
@@ -116,3 +119,9 @@ class _Reader:
 
     def _span(self, at: str) -> Span:
         return Span(Inside(b"", self._locations.get(at, Location(self._path, 1))), 0, 0)
+
+
+def _has_dynamic(value: Any) -> bool:
+    if isinstance(value, list):
+        return any(_has_dynamic(each) for each in value)
+    return isinstance(value, dict) and ("dynamic" in value or any(_has_dynamic(each) for each in value.values()))

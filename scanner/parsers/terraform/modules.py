@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from scanner.parsers.terraform import json_syntax, nodes
+from scanner.parsers.terraform import nodes
+from scanner.parsers.terraform.json_syntax import parse_json
 from scanner.parsers.terraform.syntax import Attr, Block, Body, Problem, parse
 from scanner.parsers.tree import MAX_BYTES, File, Tree
 
@@ -102,7 +103,7 @@ class Modules:
                 self._bodies[file.path] = f"{file.path}: {error.strerror}"
             else:
                 self.contents[file.path] = data
-                read = json_syntax.parse if file.name.endswith(".json") else parse
+                read = parse_json if file.name.endswith(".json") else parse
                 large = f"{file.path}: larger than {MAX_BYTES} bytes"
                 self._bodies[file.path] = read(data, file.path) if len(data) <= MAX_BYTES else large
         return self._bodies[file.path]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import posixpath
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,6 +11,7 @@ from scanner.config import IacMapping
 from scanner.parsers.reading import Reading
 from scanner.parsers.terraform import backend
 from scanner.parsers.terraform.evaluate import evaluate
+from scanner.parsers.terraform.json_syntax import parse_json
 from scanner.parsers.terraform.modules import Module, Modules, text
 from scanner.parsers.terraform.names import Environment, Instance
 from scanner.parsers.terraform.providers import DEFAULT, Fallback, known
@@ -35,6 +35,7 @@ class Roots:
     reading: Reading
     why_not: dict[str, str] = field(default_factory=dict)
     stray: dict[str, str] = field(default_factory=dict)
+    broken: dict[str, str] = field(default_factory=dict)
     _values: dict[str, list[File]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -167,23 +168,10 @@ class Roots:
             self.stray[file.path] = f"{file.path}: {error.strerror}"
             return {}
         self.modules.contents[file.path] = data
-        if file.name.endswith(".json"):
-            return self._json(file, data)
-        body = parse(data, file.path)
+        body = parse_json(data, file.path, block=None) if file.name.endswith(".json") else parse(data, file.path)
         if body.problems:
-            where = body.problems[0].location
-            self.broken[file.path] = f"{where}: {body.problems[0].message}"
+            self.broken[file.path] = f"{body.problems[0].location}: {body.problems[0].message}"
         return {name: evaluate(each.expression, NOTHING) for name, each in body.attributes.items()}
-
-    def _json(self, file: File, data: bytes) -> Mapping[str, Any]:
-        try:
-            found = json.loads(data)
-        except (ValueError, RecursionError) as error:
-            self.broken[file.path] = f"{file.path}: not valid JSON: {error}"
-            return {}
-        return found if isinstance(found, dict) else {}
-
-    broken: dict[str, str] = field(default_factory=dict)
 
 
 def _applies(file: File) -> bool:

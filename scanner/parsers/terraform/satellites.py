@@ -34,41 +34,43 @@ def combined(
     made = dict(properties)
     locations: dict[str, Location] = {}
     setters: dict[str, Part] = {}
+    added: dict[str, list[Part]] = {}
     for part in parts:
         if part.into:
-            number = _add(made, part)
-            if number is not None:
-                locations |= _moved(part, pointer(part.into, number))
+            added.setdefault(part.into, []).append(part)
         elif isinstance(part.value, dict):
             for name, value in part.value.items():
                 made[name] = _set(name, value, made, part, setters.get(name))
                 setters.setdefault(name, part)
             locations |= {pointer(name): _of(part) for name in part.value} | _moved(part, "")
-    for part in parts:
-        if part.into and definition(type)["properties"].get(part.into, {}).get("readOnly"):
-            listed = made[part.into]
-            if isinstance(listed, list) and part.into not in properties and not isinstance(listed[-1], Unknown):
-                listed.append(Unknown(f"only a live resource shows all of its {part.into}"))
+    for name, several in added.items():
+        only_live = definition(type)["properties"].get(name, {}).get("readOnly") and name not in properties
+        unseen = Unknown(f"only a live resource shows all of its {name}") if only_live else None
+        made[name], there = _added(name, made.get(name, unseen), several)
+        locations |= there
     return made, locations
 
 
-def _add(made: dict[str, Any], part: Part) -> int | None:
-    """Add the value of a part to its list; return its number, None if it is there already or nothing is known."""
-    listed = made.get(part.into or "")
-    if isinstance(listed, Unknown):
-        return None
-    listed = list(listed) if isinstance(listed, list) else []
-    value = Unknown(part.doubt) if part.doubt else part.value
-    if not isinstance(value, Unknown) and any(_same(value, other) for other in listed):
-        return None
-    made[part.into or ""] = [*listed, value]
-    return len(listed)
+def _added(name: str, own: Any, parts: Iterable[Part]) -> tuple[list[Any], dict[str, Location]]:
+    """Return a list with what parts add to it, what is certain first, and where that is written."""
+    listed = list(own) if isinstance(own, list) else []
+    open = [own] if isinstance(own, Unknown) else []
+    locations: dict[str, Location] = {}
+    for part in parts:
+        if part.doubt:
+            open.append(Unknown(part.doubt))
+        elif not any(_same(part.value, other) for other in listed):
+            locations |= _moved(part, pointer(name, len(listed)))
+            listed.append(part.value)
+    return [*listed, *open], locations
 
 
 def _set(name: str, value: Any, made: dict[str, Any], part: Part, before: Part | None) -> Any:
     if part.doubt:
         return Unknown(part.doubt)
     if name not in made or _same(made[name], value):
+        return value
+    if before is None and isinstance(made[name], Unknown):  # a plan leaves open what the resource itself has
         return value
     if before is None:
         return Unknown(f"{name} is declared by the resource and, differently, by '{part.declared.address}'")
