@@ -890,11 +890,33 @@ def test_an_exemption_that_cannot_be_understood_is_said(read):
 
 def test_a_broken_file_is_a_gap_and_the_rest_is_read(read):
     parsed = read(
-        {"main.tf": PROVIDER + REPOSITORY % '"a"', "broken.tf": 'resource "aws_ecr_repository" "b" {\n  name = \n'}
+        {"main.tf": PROVIDER + REPOSITORY % '"a"', "b.tf": 'resource "aws_ecr_repository" "b" {\n  name = \n'}
     )
-    assert "a" in named(parsed)
-    assert status(parsed) == {"broken.tf": "failed", "main.tf": "complete"}
-    assert any(gap.reason == "ParseError" and gap.path == "broken.tf" for gap in parsed.gaps)
+    assert named(parsed) == ["a"]
+    assert status(parsed) == {"b.tf": "failed", "main.tf": "complete"}
+    assert [(gap.reason, gap.path) for gap in parsed.gaps if gap.type is None] == [("ParseError", "b.tf")]
+
+
+@pytest.mark.parametrize(
+    ("broken", "name"),
+    [
+        ('variable "v" {\n default = "a"\n type = }{\n}\n', "var.v"),
+        ("locals {\n v = = 1\n}\n", 'try(local.v, "fallback")'),
+        ("locals {\n v = = 1\n}\n", 'try(var.v, module.m.x, aws_kms_key.k, data.aws_region.r, "fallback")'),
+    ],
+)
+def test_what_may_be_in_a_broken_part_is_unknown(read, broken, name):
+    parsed = read({"main.tf": PROVIDER + REPOSITORY % name, "broken.tf": broken})
+    assert isinstance(dict(of_type(parsed, "AWS::ECR::Repository")[0].properties.raw())["RepositoryName"], Unknown)
+
+
+def test_a_block_of_which_a_part_could_not_be_read_may_say_more(read):
+    broken = 'resource "aws_ecr_repository" "b" {\n  name = "b"\n  image_tag_mutability = = "IMMUTABLE"\n}\n'
+    parsed = read({"main.tf": PROVIDER, "b.tf": broken})
+    assert repositories(parsed) == []
+    assert "AWS::ECR::Repository" in {gap.type for gap in parsed.gaps}
+    parsed = read({"main.tf": PROVIDER + REPOSITORY % '"a"', "b.tf": "", "x_override.tf": "resource {{"})
+    assert repositories(parsed) == []
 
 
 def test_a_broken_file_of_an_example_hides_nothing_of_the_estate(read):

@@ -38,6 +38,12 @@ class Module:
     settings: tuple[Block, ...] = ()
     problems: Mapping[str, tuple[Problem, ...]] = field(default_factory=dict)
 
+    @property
+    def doubt(self) -> str:
+        """Return why what the blocks say may not count: an override file could not be read; empty if nothing is."""
+        broken = next((path for path in self.problems if path.endswith(_OVERRIDES)), None)
+        return f"'{broken}' changes it and could not be read" if broken else ""
+
     def required(self) -> list[str]:
         """Return the variables that somebody has to set."""
         return [name for name, block in self.variables.items() if "default" not in block.body.attributes]

@@ -148,7 +148,7 @@ class Instance:
     @property
     def doubt(self) -> str:
         """Return why this call may not be there; empty if it is."""
-        return (self.caller.doubt or self.caller.instance.doubt) if self.caller else ""
+        return self.module.doubt or ((self.caller.doubt or self.caller.instance.doubt) if self.caller else "")
 
     # The scope.
 
@@ -195,6 +195,8 @@ class Instance:
 
     def variable(self, name: str) -> Any:
         """Return the value of a variable; raise `KeyError` if it is not declared."""
+        if self.module.problems and name not in self.module.variables:
+            return self._unread(f"var.{name}")
         block = self.module.variables[name]
         return self._once(("var", name), lambda: self._variable(name, block))
 
@@ -208,11 +210,15 @@ class Instance:
 
     def local(self, name: str) -> Any:
         """Return the value of a local; raise `KeyError` if it is not declared."""
+        if self.module.problems and name not in self.module.locals:
+            return self._unread(f"local.{name}")
         attribute = self.module.locals[name]
         return self._once(("local", name), lambda: evaluate(attribute.expression, self))
 
     def output(self, name: str) -> Any:
         """Return the value of an output; raise `KeyError` if it is not declared."""
+        if self.module.problems and name not in self.module.outputs:
+            return self._unread(f"output '{name}'")
         attributes = self.module.outputs[name].body.attributes
         if "value" not in attributes:
             return Unknown(f"output '{name}' has no value")
@@ -238,15 +244,22 @@ class Instance:
 
     # Resources and data sources.
 
-    def _of_type(self, type: str, *, data: bool) -> Names:
+    def _unread(self, what: str) -> Unknown:
+        return Unknown(f"{what} may be in a part of '{next(iter(self.module.problems))}' that could not be read")
+
+    def _of_type(self, type: str, *, data: bool) -> Names | Unknown:
         there = self.module.data if data else self.module.managed
         names = [name for of, name in there if of == type]
+        if not names and self.module.problems:
+            return self._unread(type)
         if not names:
             raise KeyError(type)
         return Names(lambda name: self.node(type, name, data=data), lambda: names)
 
-    def node(self, type: str, name: str, *, data: bool) -> Node:
+    def node(self, type: str, name: str, *, data: bool) -> Node | Unknown:
         """Return a resource or a data source; raise `KeyError` if there is none."""
+        if self.module.problems and (type, name) not in (self.module.data if data else self.module.managed):
+            return self._unread(f"{type}.{name}")
         key = ("data" if data else "resource", type, name)
         if key not in self._nodes:
             block = (self.module.data if data else self.module.managed)[type, name]
@@ -263,6 +276,8 @@ class Instance:
 
     def call(self, name: str) -> Any:
         """Return a call of a module; raise `KeyError` if there is none, `Unknown` if the module is not there."""
+        if self.module.problems and name not in self.module.calls:
+            return self._unread(f"module.{name}")
         block = self.module.calls[name]
         module = self.called(name)
         if module is None:
@@ -272,7 +287,7 @@ class Instance:
             address = ".".join(filter(None, (self.address, *key)))
 
             def make(at: Any, names: Mapping[str, Any]) -> Instance:
-                doubt = self.call(name).expansion.open if at == "*" else remote.doubt(module, block)
+                doubt = self.call(name).expansion.open if at == "*" else unread(block) or remote.doubt(module, block)
                 caller = Caller(block, self, Bound(self, names), doubt)
                 return Instance(self.environment, module, (*self.path, name), address + _bracketed(at), caller)
 
@@ -317,6 +332,8 @@ class Instance:
                 if inner == name:
                     return caller.instance.provider(outer)
         block = next((each for each in self.module.providers if provider_name(each) == name), None)
+        if block is not None and unread(block):
+            return Provider(Unknown(unread(block)), Unknown(unread(block)))
         if block is not None and (caller is None or block.body.attributes):
             return self._configured(name, Values(block, self).all())
         if "." in name:
@@ -406,6 +423,12 @@ def provider_name(provider: Block) -> str:
     """Return the name of a configuration: `aws`, or `aws.<alias>`."""
     alias = text(provider.body.attributes.get("alias"))
     return provider.labels[0] if alias is None else f"{provider.labels[0]}.{alias}"
+
+
+def unread(block: Block) -> str:
+    """Return that a part of a block could not be read, where more may be said; empty if all of it was."""
+    problems = block.body.problems
+    return f"a part of it could not be read: {problems[0].location}: {problems[0].message}" if problems else ""
 
 
 def _bracketed(key: Any) -> str:

@@ -41,6 +41,8 @@ def value(block: Block, given: Any, unset: str) -> Any:
     What is sensitive is unknown, so that no report shows it.
     """
     attributes = block.body.attributes
+    if block.body.problems:
+        return Unknown(f"a part of var.{block.labels[0]} could not be read")
     if _is(block, "sensitive") or _is(block, "ephemeral"):
         return Unknown(f"var.{block.labels[0]} is sensitive, so its value is not used")
     if given is None and _is(block, "nullable", default=True) is False:

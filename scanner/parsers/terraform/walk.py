@@ -13,7 +13,7 @@ from scanner.parsers.terraform.evaluate import evaluate
 from scanner.parsers.terraform.instances import steps
 from scanner.parsers.terraform.maps import mapped
 from scanner.parsers.terraform.modules import Module, text
-from scanner.parsers.terraform.names import Environment, Instance, Node, ResourceInstance, children
+from scanner.parsers.terraform.names import Environment, Instance, Node, ResourceInstance, children, unread
 from scanner.parsers.terraform.providers import DEFAULT, known
 from scanner.regions import is_name
 
@@ -43,7 +43,8 @@ class Walk:
         for data, there in ((False, here.managed), (True, here.data)):
             for type, name in there:
                 if type in mapped():
-                    yield from self._instances(instance.node(type, name, data=data))
+                    node = instance.node(type, name, data=data)
+                    yield from self._instances(node) if isinstance(node, Node) else ()
         for name in here.calls:
             if self._left < 0:
                 return
@@ -127,7 +128,7 @@ def declared(resource: ResourceInstance, doubt: str) -> Declared:
         region,
         (*resource.owner.through, locations[""])[0].path,
         locations,
-        doubt or resource.owner.doubt,
+        doubt or unread(resource.block) or resource.owner.doubt,
     )
 
 
