@@ -16,7 +16,7 @@ from scanner.parsers.terraform.providers import DEFAULT, known
 from scanner.parsers.terraform.roots import VALUES, Roots
 from scanner.parsers.terraform.spans import spans
 from scanner.parsers.terraform.walk import Walk
-from scanner.parsers.tree import Tree
+from scanner.parsers.tree import File, Tree
 
 
 def read(tree: Tree, reading: Reading) -> None:
@@ -26,6 +26,17 @@ def read(tree: Tree, reading: Reading) -> None:
         door = _Door(modules, reading)
         door.declare()
         door.files()
+    for file in tree.files("terragrunt.hcl"):
+        if file.name == "terragrunt.hcl":
+            _terragrunt(file, reading)
+            tree.take(file)
+
+
+def _terragrunt(file: File, reading: Reading) -> None:
+    """Note that Terragrunt applies some module with inputs of its own, which nobody here evaluates."""
+    message = f"{file.path}: what Terragrunt makes of it is not evaluated; scan the plan"
+    reading.add([Gap("Unresolved", message, path=file.path)])
+    reading.done(file.path, message)
 
 
 class _Door:
@@ -61,48 +72,45 @@ class _Door:
 
     def files(self) -> None:
         """Note what came of each file."""
+        for path, data in self._modules.contents.items():
+            self._reading.read(path, data)
         there = {module.folder: module for module in self._modules.all()}
         for folder, module in {**there, **self._used}.items():
             for path in module.files:
                 self._file(path, module, used=folder in self._used)
-        for file in [*self._modules.tree.files(*VALUES)]:
+        for file in self._modules.tree.files(*VALUES):
             self._values(file.path)
+            self._modules.tree.take(file)
 
     def _file(self, path: str, module: Module, *, used: bool) -> None:
-        data = self._modules.contents.get(path)
-        if data is not None:
-            self._reading.read(path, data)
         if (file := self._modules.tree.get(path)) is not None:
             self._modules.tree.take(file)
         problems = module.problems.get(path)
         broken = self._modules.broken(path) or (f"{problems[0].location}: {problems[0].message}" if problems else "")
-        if not used:
-            why = self._roots.why_not.get(module.folder, "")
-            if broken:
-                self._reading.done(path, broken)
-            else:
-                self._reading.passed_over(path, why)
-        elif broken:
+        if used and broken:
             self._reading.failed(path, broken)
+        elif broken:
+            self._reading.done(path, broken)
+        elif used:
+            self._reading.done(path, self._exempted(module, path) or self._open.get(path, ""))
         else:
-            self._reading.done(path, self._exempted(module, path, data or b"") or self._open.get(path, ""))
+            self._reading.passed_over(path, self._roots.why_not.get(module.folder, ""))
 
-    def _exempted(self, module: Module, path: str, data: bytes) -> str:
+    def _exempted(self, module: Module, path: str) -> str:
+        data = self._modules.contents.get(path, b"")
         if MARK not in data.lower():
             return ""
         text = data.decode("utf-8-sig", "replace")
         return self._reading.exempted(in_comments(text, path, lambda: spans(module, path)))
 
     def _values(self, path: str) -> None:
-        data = self._modules.contents.get(path)
-        if data is not None:
-            self._reading.read(path, data)
-        if path in self._roots.broken:
-            self._reading.failed(path, self._roots.broken[path])
-        elif data is not None:
-            self._reading.done(path)
+        roots = self._roots
+        if path in roots.broken:
+            self._reading.failed(path, roots.broken[path])
+        elif path in roots.stray:
+            self._reading.passed_over(path, roots.stray[path])
         else:
-            self._reading.passed_over(path, self._roots.stray.get(path, ""))
+            self._reading.done(path, roots.nobody.get(path, ""))
 
 
 def _used_providers(root: Instance) -> dict[str, Location]:

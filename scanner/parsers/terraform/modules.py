@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 from scanner.parsers.terraform import nodes
@@ -37,6 +38,15 @@ class Module:
     providers: tuple[Block, ...] = ()
     settings: tuple[Block, ...] = ()
     problems: Mapping[str, tuple[Problem, ...]] = field(default_factory=dict)
+
+    @cached_property
+    def types(self) -> Mapping[tuple[str, bool], list[str]]:
+        """Return the names of the resources (with False) and data sources (with True) of each type."""
+        made: dict[tuple[str, bool], list[str]] = {}
+        for data, there in ((False, self.managed), (True, self.data)):
+            for type, name in there:
+                made.setdefault((type, data), []).append(name)
+        return made
 
     @property
     def doubt(self) -> str:

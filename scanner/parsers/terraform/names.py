@@ -178,9 +178,10 @@ class Instance:
         if file is None:
             return Unknown(f"'{path}' is not among the scanned files")
         try:
-            return file.data()
+            data = self.environment.modules.contents[file.path] = file.data()
         except OSError as error:
             return Unknown(f"{file.path}: {error.strerror}")
+        return data
 
     def names(self, path: str) -> list[str] | Unknown:
         """Return the files below a folder, by its path from the root module's folder."""
@@ -248,8 +249,7 @@ class Instance:
         return Unknown(f"{what} may be in a part of '{next(iter(self.module.problems))}' that could not be read")
 
     def _of_type(self, type: str, *, data: bool) -> Names | Unknown:
-        there = self.module.data if data else self.module.managed
-        names = [name for of, name in there if of == type]
+        names = self.module.types.get((type, data), [])
         if not names and self.module.problems:
             return self._unread(type)
         if not names:

@@ -29,12 +29,17 @@ _SAMPLES = ("example", "sample", "template")
 
 @dataclass
 class Roots:
-    """The root modules of a tree, why each other module is none, and the files of variables of each root."""
+    """The root modules of a tree, why each other module is none, and the files of variables of each root.
+
+    Of the files of variables, those in `stray` are for no estate, those in `nobody` for one that is not known, and
+    those in `broken` cannot be read, each with the reason.
+    """
 
     modules: Modules
     reading: Reading
     why_not: dict[str, str] = field(default_factory=dict)
     stray: dict[str, str] = field(default_factory=dict)
+    nobody: dict[str, str] = field(default_factory=dict)
     broken: dict[str, str] = field(default_factory=dict)
     _values: dict[str, list[File]] = field(default_factory=dict)
 
@@ -76,12 +81,14 @@ class Roots:
             return f"not an estate: it is under '{part}' and has no backend"
         if module.folder in self._called:
             return f"a module that '{self._called[module.folder]}' calls"
-        if module.providers or self._values.get(module.folder) or self._deployments(module):
+        if module.providers or self._values.get(module.folder):
             return ""
         if "modules" in parts:
             return "a module that nothing here calls"
         if not (module.managed or module.calls):
             return "it declares no resources"
+        if self._deployments(module):
+            return ""
         if required := module.required():
             return f"a module that nothing here calls: var.{required[0]} has to be set, and nothing sets it"
         return ""
@@ -92,10 +99,13 @@ class Roots:
         roots = [module.folder for module in self.found()]
         for file in files:
             owner = _owner(file.folder, roots)
+            above = next((each for each in _up(file.folder) if each in self.why_not), None)
             if any(word in file.name.partition(".")[0].lower().split("-") for word in _SAMPLES):
                 self.stray[file.path] = "a sample"
+            elif owner is None and above is not None:
+                self.stray[file.path] = f"of a module that is no estate: {self.why_not[above]}"
             elif owner is None:
-                self.stray[file.path] = "no one root module here takes it; name it in var_files under 'iac:'"
+                self.nobody[file.path] = "no one root module here takes it; name it in var_files under 'iac:'"
             else:
                 self._values.setdefault(owner, []).append(file)
 
