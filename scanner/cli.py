@@ -18,6 +18,7 @@ from scanner.errors import RegionproofError, UsageError
 if TYPE_CHECKING:
     from scanner.config import Config
     from scanner.finding import Report
+    from scanner.scan import Change
 
 SEVERITIES = ("critical", "high", "medium", "low", "info", "never")
 OK, FINDINGS, USAGE, INCOMPLETE, CRASH, INTERRUPTED = 0, 1, 2, 3, 4, 130
@@ -101,6 +102,9 @@ def demo(output: str) -> int:
     "--fail-on", type=click.Choice(SEVERITIES), default="high", show_default=True, help="Exit 1 from here on."
 )
 @click.option("--fail-on-incomplete", is_flag=True, help="Exit 3 if anything could not be seen or decided.")
+@click.option("--against", metavar="SNAPSHOT", help="Lay the code over this live estate, and judge what comes of it.")
+@click.option("--changed-since", metavar="REV", help="Only what concerns lines that differ from this git revision.")
+@click.option("--new-only", is_flag=True, help="Only what the change brings, not what is so without it.")
 @click.option("--select", multiple=True, metavar="RULES", help="Only these rules: ids, groups or globs.")
 @click.option("--ignore", multiple=True, metavar="RULES", help="Not these rules.")
 @console.rules_options
@@ -113,6 +117,9 @@ def scan(
     output: str | None,
     fail_on: str,
     fail_on_incomplete: bool,
+    against: str | None,
+    changed_since: str | None,
+    new_only: bool,
     select: tuple[str, ...],
     ignore: tuple[str, ...],
     rule_paths: tuple[str, ...],
@@ -120,8 +127,12 @@ def scan(
     controls: tuple[str, ...],
     sarif_profile: str,
 ) -> int:
-    """Judge snapshots, templates and folders of templates.  Never touches the network."""
+    """Judge snapshots and infrastructure code, mixed freely.  Never touches the network."""
     from scanner.output import destinations
+    from scanner.scan import Change
+
+    if new_only and against is None:
+        raise UsageError("--new-only: new compared with what?", "Give the live estate: --against SNAPSHOT.")
 
     destinations(formats, output)  # complain before the work is done
     named = console.frameworks(controls)
@@ -134,6 +145,7 @@ def scan(
         rule_paths,
         python=not no_python_rules,
         now=console.now(),
+        change=Change(_from_here(against) if against else None, changed_since, new_only),
     )
     _write(report, formats, output, sarif_profile, named)
     return _exit_code(report, fail_on, fail_on_incomplete)
@@ -182,6 +194,7 @@ def _scan(
     *,
     python: bool,
     now: datetime,
+    change: Change | None = None,
 ) -> Report:
     from dataclasses import replace
 
@@ -190,7 +203,7 @@ def _scan(
     config = replace(
         config, select=console.split(select) or config.select, ignore=config.ignore + console.split(ignore)
     )
-    return scan_paths(paths, console.chosen_rules(config, rule_paths, python=python), config, now)
+    return scan_paths(paths, console.chosen_rules(config, rule_paths, python=python), config, now, change)
 
 
 def _write(

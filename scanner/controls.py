@@ -18,13 +18,17 @@ from scanner.finding import Finding, Report, Status
 
 @dataclass(frozen=True)
 class Framework:
-    """A catalogue of controls: its name, who publishes it, where to read it, and the titles of those rules name."""
+    """A catalogue of controls: its name, who publishes it, where to read it, and the titles of those rules name.
+
+    `source` says what ids and titles were compared with.
+    """
 
     id: str
     title: str
     organization: str
     link: str
     description: str
+    source: str
     controls: Mapping[str, str]
 
 

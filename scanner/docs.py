@@ -109,8 +109,10 @@ def _logic(header: Mapping[str, Any]) -> Iterator[str]:
 
 def _parameter(name: str, spec: Mapping[str, Any]) -> str:
     limits = [f"{word} {spec[key]}" for key, word in (("minimum", "at least"), ("maximum", "at most")) if key in spec]
-    kind = ", ".join([spec.get("format", spec["type"]), *limits])
-    return f"`{name}` ({kind}; default `{spec['default']}`): {' '.join(spec['description'].split())}"
+    types = [spec["type"]] if isinstance(spec["type"], str) else spec["type"]
+    kind = ", ".join([spec.get("format", " or ".join(types)), *limits])
+    default = "null" if spec["default"] is None else spec["default"]
+    return f"`{name}` ({kind}; default `{default}`): {' '.join(spec['description'].split())}"
 
 
 def _data(rule: Rule) -> Iterator[str]:
@@ -157,14 +159,15 @@ def _examples(rule: Rule) -> Iterator[str]:
         if notes:
             yield _sentence("; ".join(notes))
         yield f"```yaml\n{_dump(example)}```"
-        yield from _given(status, run(rule, example))
+        yield from _given(rule, status, run(rule, example))
 
 
-def _given(status: Status, findings: Sequence[Finding]) -> Iterator[str]:
+def _given(rule: Rule, status: Status, findings: Sequence[Finding]) -> Iterator[str]:
     for finding in findings:
         if status is not Status.PASS and finding.status is status:
             where = f" (at `{finding.pointer}`)" if finding.pointer else ""
-            yield f"> **{finding.status}**: {finding.message}{where}"
+            lowered = f" (severity {finding.severity})" if finding.severity is not rule.severity else ""
+            yield f"> **{finding.status}**: {finding.message}{where}{lowered}"
 
 
 def _source(rule: Rule) -> list[str]:

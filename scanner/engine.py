@@ -199,15 +199,17 @@ def _finding(
     counterpart: Counterpart | None = None,
     evidence: Mapping[str, object] = _NOTHING,
 ) -> Finding:
-    status, message, pointer, related = decision
+    status, message, pointer, related, own = decision
     name = resource.name if resource.name is not None else resource.id
     standby = f"{counterpart.account}/{counterpart.region}" if counterpart else ""
     key = f"{rule.id}\0{resource.type}\0{resource.account}/{resource.region}\0{name}\0{standby}\0{pointer}"
+    if own is not None:  # else a worse failure of the same subject would pass for one that was known already
+        key += f"\0{own}"
     fingerprint = hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()[:32]
     return Finding(
         rule.id,
         status,
-        rule.severity,
+        rule.severity if own is None else max(rule.severity, own, key=_RANK.__getitem__),
         resource,
         message,
         counterpart,

@@ -63,6 +63,14 @@ class Exemption:
     span: Location | None = None
 
 
+class Origin(StrEnum):
+    """Where a finding comes from when a change is laid over what is live."""
+
+    CHANGE = "change"
+    LIVE = "live"
+    BOTH = "both"
+
+
 class ExemptionState(StrEnum):
     """What became of an exemption in this scan."""
 
@@ -76,7 +84,9 @@ class Finding:
     """The verdict of one rule on one subject (and, in an `across` rule, one standby).
 
     `pointer` is a JSON Pointer into the resource's properties, `evidence` plain JSON data that supports the verdict,
-    `fingerprint` 32 hex digits that stay the same from scan to scan while the finding does.
+    `fingerprint` 32 hex digits that stay the same from scan to scan while the finding does.  `origin` is None unless
+    a change was laid over what is live: `change` for what would not be without it; else `both` where code declares
+    the resource, and `live` where it does not.
     """
 
     rule_id: str
@@ -90,6 +100,7 @@ class Finding:
     related: tuple[Resource, ...] = ()
     exemption: Exemption | None = None
     fingerprint: str = ""
+    origin: Origin | None = None
 
     @property
     def location(self) -> Location | None:
@@ -185,7 +196,8 @@ class Report:
     `findings` are sorted: worst status and severity first, then rule and resource.  `as_of` is the time the data
     speaks of, never the time somebody looked.  `coverage` covers every operation asked and every file read.
     `broken_rules` are those that failed, whatever they would have said.  `unseen` are primaries of declared pairs of
-    which nothing was scanned, so that no verdict is about them.
+    which nothing was scanned, so that no verdict is about them.  `changed_since` is the revision to which `findings`
+    are narrowed, `not_shown` how many others there are.
     """
 
     tool_version: str
@@ -200,6 +212,8 @@ class Report:
     config_sha256: str | None = None
     broken_rules: tuple[BrokenRule, ...] = ()
     unseen: tuple[Place, ...] = ()
+    changed_since: str | None = None
+    not_shown: int = 0
 
     @property
     def complete(self) -> bool:

@@ -1,11 +1,11 @@
-"""The KMS key that encrypts a repository, and whose it is.
+"""The KMS key that encrypts a repository or a secret, and whose it is.
 
 Reading something that nobody has seen raises `InsufficientData`.
 """
 
 from __future__ import annotations
 
-from scanner.model import InsufficientData, Model, Resource
+from scanner.model import InsufficientData, Model, Place, Resource
 
 KEY, ALIAS = "AWS::KMS::Key", "AWS::KMS::Alias"
 
@@ -17,18 +17,18 @@ def named_key(repository: Resource) -> str | None:
     return key
 
 
-def key_of(model: Model, repository: Resource, named: str) -> Resource | None:
-    """Return the key that an ARN, an id or an alias names in a repository's Region, None if there is none.
+def key_of(model: Model, user: Resource, named: str, place: Place | None = None) -> Resource | None:
+    """Return the key that an ARN, an id or an alias names where its user is, or in `place`; None if there is none.
 
     A key that a file names need not be declared in the same files, so only an account shows that there is none.
     """
-    place, id = repository.place, named.rpartition("/")[2]
+    place, id = place or user.place, named.rpartition("/")[2]
     if named.startswith("arn:") and ":alias/" in named and named.split(":")[4] != place.account:
         raise InsufficientData(f"key '{named}' of another account was not seen")
     if "alias/" in named:
         alias = model.find(ALIAS, f"alias/{named.partition('alias/')[2]}", place)
         if alias is None or alias["TargetKeyId"] is None:
-            _require_account(repository, named)
+            _require_account(user, named)
             return None
         id = str(alias["TargetKeyId"]).rpartition("/")[2]
     for key in model.of_type(KEY):
@@ -38,12 +38,12 @@ def key_of(model: Model, repository: Resource, named: str) -> Resource | None:
         raise InsufficientData(f"key '{named}' may exist unseen: {gap}")
     if named.startswith("arn:") and named.split(":")[4] != place.account:
         raise InsufficientData(f"key '{named}' of another account was not seen")
-    _require_account(repository, named)
+    _require_account(user, named)
     return None
 
 
-def _require_account(repository: Resource, named: str) -> None:
-    if repository.locations:
+def _require_account(user: Resource, named: str) -> None:
+    if user.locations:
         raise InsufficientData(f"key '{named}' is not declared in the scanned files and may exist all the same")
 
 

@@ -121,6 +121,18 @@ def evaluate(policy_text: str, images: Sequence[Image], as_of: datetime) -> Outc
     )
 
 
+def as_copied(images: Sequence[Image], at: datetime) -> list[Image]:
+    """Return the copies that a new replica would hold: all pushed `at` one time, in whatever order, and never pulled.
+
+    Archived images are not copied.
+    """
+    return [
+        replace(image, pushed_at=at, last_pulled_at=None, last_archived_at=None, last_activated_at=None)
+        for image in images
+        if image.status == "ACTIVE"
+    ]
+
+
 def claims(policy_text: str, images: Sequence[Image]) -> Mapping[str, tuple[int, str]]:
     """Return digest -> priority and count type of the rule that an image is left to, whatever that does with it.
 

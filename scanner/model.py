@@ -60,6 +60,10 @@ _NAMED_FREELY = ("AWS::ECS::", "AWS::EKS::", "AWS::Lambda::", "Kubernetes::")
 """Types of which people choose the names for each Region; a repository keeps its name when it is replicated."""
 
 
+_NO_CODE = ("GitHub::", "GitLab::", "Regionproof::")
+"""Types of what has a place in a file too and is no infrastructure code: CI, and what regionproof.yaml declares."""
+
+
 @dataclass(frozen=True, eq=False, slots=True)
 class Twin:
     """A resource of the primary, and what stands for it in the standby of one pair."""
@@ -97,7 +101,7 @@ _Name = tuple[str, str, Place]
 _FACTS = frozenset(
     (
         *("_by_type", "_seen", "_declared", "_vague", "_has_code", "_live", "_listed", "_images"),
-        *("scanned", "gaps", "as_of", "pairs", "pairs_derived"),
+        *("scanned", "gaps", "as_of", "pairs", "pairs_derived", "planned"),
     )
 )
 
@@ -107,7 +111,8 @@ class Model:
 
     `pairs` are the declared ones; None derives them from the registries' own replication rules.  `scanned` are the
     places that were looked at: about any other place nothing can be said.  `asked` are those where an account was
-    asked, None means wherever its Region was seen.  `as_of` is the time the data speaks of.
+    asked, None means wherever its Region was seen.  `as_of` is the time the data speaks of.  With `planned` the
+    resources of files are what will be there (`scanner.overlay`), and count as those that accounts showed.
     """
 
     def __init__(
@@ -120,21 +125,26 @@ class Model:
         scanned: Iterable[Place] = (),
         asked: Iterable[Place] | None = None,
         as_of: datetime,
+        planned: bool = False,
     ) -> None:
+        self.planned = planned
         self._by_type: dict[str, dict[str, Resource]] = {}
         self._seen: dict[_Name, Resource] = {}
         self._declared: dict[_Name, Resource] = {}
         self._vague: dict[tuple[str, str | None], list[Resource]] = {}
         # What comes later stands over what shares its name: accounts over files, and of revisions the newest.
-        for resource in sorted(resources, key=lambda resource: (not resource.locations, _revision(resource.id))):
+        # With a plan it is the other way round.
+        for resource in sorted(resources, key=lambda one: (bool(one.locations) is planned, _revision(one.id))):
             self._by_type.setdefault(resource.type, {})[resource.id] = resource
             if resource.name is None or resource.account is None or resource.region is None:
                 self._vague.setdefault((resource.type, resource.name), []).append(resource)
             else:
-                named = self._declared if resource.locations else self._seen
-                named[resource.type, resource.name, resource.place] = resource
-        # What regionproof.yaml declares has a place in a file too, and is no infrastructure code.
-        code = (ones for (type, _), ones in self._vague.items() if not type.startswith("Regionproof::"))
+                name = (resource.type, resource.name, resource.place)
+                if resource.locations:
+                    self._declared[name] = resource
+                if planned or not resource.locations:
+                    self._seen[name] = resource
+        code = (ones for (type, _), ones in self._vague.items() if not type.startswith(_NO_CODE))
         self._has_code = bool(self._declared) or any(one.locations for ones in code for one in ones)
         regions = frozenset(place for type, _, place in self._seen if type == "AWS::Account::Region")
         self.scanned = frozenset(scanned)
@@ -196,6 +206,8 @@ class Model:
         place = Place(resource.account, resource.region or "")
         if resource.type == "AWS::Account::Region" and place in self._listed:
             return False
+        if self.planned:
+            return True
         return not (resource.locations and place in self._live and self._live_gap(resource.type, place))
 
     def in_place(self, type: str, place: Place) -> Iterator[Resource]:
@@ -232,7 +244,7 @@ class Model:
             found = self._declared.get((type, name, place))
         if found is None:
             self._must_have_looked(type, place.account, place.region, name)
-            if place not in self._live:
+            if self.planned or place not in self._live:
                 self._must_be_clear(type, name, place)
         return found
 
@@ -252,7 +264,7 @@ class Model:
 
     def hidden(self, type: str, place: Place | None = None) -> Gap | None:
         """Return a gap that may hide resources of this type (in this place), None if all of them were seen."""
-        if place is not None and place in self._live:
+        if place is not None and place in self._live and not self.planned:
             return self._live_gap(type, place)
         account, region = place or (None, None)
         return self._gaps_of_all.hiding(type, account, region)

@@ -17,8 +17,8 @@ from scanner import duration
 from scanner.model import InsufficientData, Model, Pair, Place, Resource
 from scanner.workloads import regions_that_fail_over_to
 
-DECLARED = "Regionproof::"
-"""How the types begin of what no account and no template shows."""
+DECLARED = ("GitHub::", "GitLab::", "Regionproof::", "Terraform::")
+"""How the types begin of what no account and no template shows; it has no account and no Region."""
 TIER = "Regionproof::Recovery::Tier"
 DRILL = "Regionproof::Recovery::Drill"
 RUNBOOK = "Regionproof::Recovery::Runbook"

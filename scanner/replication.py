@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from scanner.model import InsufficientData, Model, Place, Resource
+from scanner.model import InsufficientData, Model, Pair, Place, Resource, Twin
 
 ROOT = "ROOT"
 """The prefix that stands for every repository that no other one covers."""
@@ -132,6 +132,17 @@ def counterpart_name(repository: str, primary: Place, standby: Place) -> str | N
     return re.sub(word, standby.region, repository).replace(str(primary.account), str(standby.account))
 
 
+def counterpart(twin: Twin) -> Resource | None:
+    """Return the repository that stands in for one of the primary, None if it is known not to exist.
+
+    For a repository that is named after its Region that is the standby's own, if there is one; else the replica.
+    """
+    repository = twin.primary
+    name = counterpart_name(repository.name or "", repository.place, twin.pair.standby)
+    own = twin.find(repository.type, name) if name else None
+    return twin.standby if own is None else own
+
+
 def template_for(templates: Iterable[Mapping[str, Any]] | None, repository: str) -> Mapping[str, Any] | None:
     """Return the creation template by which ECR would create a repository that it replicates, None if none fits.
 
@@ -146,6 +157,19 @@ def template_for(templates: Iterable[Mapping[str, Any]] | None, repository: str)
             f"'{meant[0]['Prefix']}' is; AWS does not say whether ECR would use it"
         )
     return meant[0] if meant else None
+
+
+def lifecycle_to_come(model: Model, repository: str, pair: Pair) -> str | None:
+    """Return the text of the lifecycle policy that ECR will give a replica that it creates, None if it gives none.
+
+    Raises `InsufficientData` if the creation templates of the standby were not seen, or as `template_for`.
+    """
+    if pair.image_distribution == "dual-push":
+        return None  # ECR creates nothing
+    registry = model.find("AWS::ECR::Registry", "registry", pair.standby)
+    template = template_for(registry["RepositoryCreationTemplates"], repository) if registry else None
+    text: str | None = template["LifecyclePolicy"] if template else None
+    return text
 
 
 def by_prefix(items: Iterable[Mapping[str, Any]] | None, key: str, repository: str) -> list[Mapping[str, Any]]:

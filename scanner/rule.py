@@ -35,12 +35,14 @@ class Violation:
     """All that a rule has to say about a bad subject.
 
     `message` is a sentence; `pointer` a JSON Pointer into the subject's properties (the primary's, in an `across`
-    rule); `related` names other resources that take part.
+    rule); `related` names other resources that take part.  `severity` is that of this failure where it is less bad
+    than the rule's failures are, as `low`: a failure is never worse than its rule.
     """
 
     message: str
     pointer: str = ""
     related: tuple[Resource, ...] = ()
+    severity: str | None = None
 
 
 @dataclass(frozen=True)

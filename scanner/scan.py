@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from scanner import __version__
 from scanner.config import Config
 from scanner.engine import assess, exempt
 from scanner.errors import RegionproofError, UsageError
-from scanner.finding import Coverage, Exemption, Input, Report
+from scanner.finding import Coverage, Exemption, Finding, Input, Origin, Report
 from scanner.images import ImageIndex, Listing, RepositoryKey
 from scanner.model import Gap, Model, Place, Resource
+from scanner.overlay import overlay
 from scanner.rule import Rule
+
+if TYPE_CHECKING:
+    from scanner.changes import Changes
+    from scanner.parsers import Parsed
 
 
 @dataclass
@@ -30,45 +36,51 @@ class _Estate:
     inputs: list[Input] = field(default_factory=list)
     exemptions: list[Exemption] = field(default_factory=list)
     as_of: datetime | None = None
+    planned: bool = False
 
 
-def scan(paths: Sequence[Path], rules: Sequence[Rule], config: Config, now: datetime) -> Report:
+@dataclass(frozen=True)
+class Change:
+    """How a scan looks at a change: laid over the snapshot `against`, narrowed to what differs from `since`.
+
+    `new_only` keeps what the change brings, and nothing that is so without it.
+    """
+
+    against: Path | None = None
+    since: str | None = None
+    new_only: bool = False
+
+
+def scan(
+    paths: Sequence[Path], rules: Sequence[Rule], config: Config, now: datetime, change: Change | None = None
+) -> Report:
     """Scan snapshots, templates and folders of templates, mixed freely, and return the report.
 
     `now` is the time of a scan that reads no snapshot; else the report speaks of the oldest snapshot's time.
     Raises `UsageError` for a path that is not there, `SnapshotError` for a snapshot that is damaged, and
     `RegionproofError` if the paths hold nothing that can be scanned.
     """
-    estate = _Estate()
-    for path in paths:
-        if not path.exists():
-            raise UsageError(
-                f"{path}: no such file or folder", "Give a snapshot, a template, or a folder of templates."
-            )
-        if is_snapshot(path):
-            _add_snapshot(estate, path)
-        else:
-            _add_code(estate, path, config)
+    change = change or Change()
+    estate = _read(paths, config)
     if not estate.coverage:
         names = ", ".join(map(str, paths))
         raise RegionproofError(
-            f"{names}: nothing to scan: no snapshot and no CloudFormation template",
+            f"{names}: nothing to scan: no snapshot and no infrastructure code",
             "`regionproof collect -o snapshot` makes a snapshot; `regionproof demo` shows one.",
         )
+    differing = [_differing(change.since, path) for path in paths] if change.since else []
+    before = None
+    if change.against is not None:
+        before, estate = _laid_over(change.against, paths, estate, config, change.since)
     _add_evidence(estate, config)
-    model = Model(
-        estate.resources,
-        gaps=estate.gaps,
-        pairs=config.pairs,
-        images=ImageIndex(estate.listings),
-        scanned=estate.scanned,
-        asked=estate.asked,
-        as_of=estate.as_of or now,
-    )
-    assessed = assess(model, rules, config)
-    model = assessed.model
-    declared = (*config.exemptions, *estate.exemptions)
-    findings, exemptions = exempt(assessed.findings, declared, model)
+    assessed = assess(_model(estate, config, now), rules, config)
+    model, findings = assessed.model, assessed.findings
+    if before is not None:
+        _add_evidence(before, config)
+        was = assess(_model(before, config, now), rules, config).findings
+        findings = tuple(traced(findings, (one for one in was if before.planned or not _is_code(one.resource))))
+    findings, exemptions = exempt(findings, (*config.exemptions, *estate.exemptions), model)
+    shown = tuple(finding for finding in findings if _is_shown(finding, change, differing))
     return Report(
         tool_version=__version__,
         as_of=model.as_of,
@@ -76,13 +88,119 @@ def scan(paths: Sequence[Path], rules: Sequence[Rule], config: Config, now: date
         pairs=model.pairs,
         pairs_derived=model.pairs_derived,
         rules=tuple(rule.summary() for rule in rules),
-        findings=findings,
+        findings=shown,
         coverage=tuple(sorted(estate.coverage)),
         exemptions=exemptions,
         config_sha256=config.sha256,
         broken_rules=assessed.broken,
         unseen=tuple(_unseen(estate, config)),
+        changed_since=change.since,
+        not_shown=len(findings) - len(shown),
     )
+
+
+def _read(paths: Sequence[Path], config: Config) -> _Estate:
+    estate = _Estate()
+    for path in paths:
+        if not path.exists():
+            raise UsageError(
+                f"{path}: no such file or folder", "Give a snapshot, a template, or a folder of infrastructure code."
+            )
+        if is_snapshot(path):
+            _add_snapshot(estate, path)
+        else:
+            _add_code(estate, path, config)
+    return estate
+
+
+def _model(estate: _Estate, config: Config, now: datetime) -> Model:
+    return Model(
+        estate.resources,
+        gaps=estate.gaps,
+        pairs=config.pairs,
+        images=ImageIndex(estate.listings),
+        scanned=estate.scanned,
+        asked=estate.asked,
+        as_of=estate.as_of or now,
+        planned=estate.planned,
+    )
+
+
+def _laid_over(
+    against: Path, paths: Sequence[Path], code: _Estate, config: Config, since: str | None
+) -> tuple[_Estate, _Estate]:
+    """Return the estate without the change, and with it."""
+    if not is_snapshot(against):
+        raise UsageError(f"{against}: no snapshot", "--against takes a snapshot; `regionproof collect` makes one.")
+    for path in paths:
+        if is_snapshot(path):
+            raise UsageError(f"{path}: a snapshot", "With --against, the paths are infrastructure code.")
+    live = _read([against], config)
+    was = [_before(path, since, config) for path in paths] if since else []
+    declared = [one for parsed in was for one in parsed.resources] if since else None
+    after = replace(live, resources=overlay(live.resources, code.resources, declared), planned=True)
+    after.gaps = [*live.gaps, *code.gaps]
+    after.scanned = live.scanned | code.scanned
+    after.coverage = [*live.coverage, *code.coverage]
+    after.inputs = [*code.inputs, *(replace(one, kind="against") for one in live.inputs)]
+    after.exemptions = code.exemptions
+    if declared is None:  # then the code is there, and changes nothing
+        live.resources = [*live.resources, *code.resources]
+        live.gaps = after.gaps
+    else:
+        live.resources = overlay(live.resources, declared)
+        live.gaps = [*live.gaps, *(gap for parsed in was for gap in parsed.gaps)]
+        live.planned = True
+    live.scanned = after.scanned
+    return live, after
+
+
+def _before(path: Path, since: str, config: Config) -> Parsed:
+    from scanner.changes import before
+    from scanner.parsers import Parsed, parse
+
+    with before(since, _folder(path)) as copy:
+        at = copy if path.is_dir() else copy / path.name
+        return parse(at, config.places, path, config.deployments) if at.exists() else Parsed([], [], [], "", [])
+
+
+def _differing(since: str, path: Path) -> Changes:
+    from scanner.changes import since as differing
+    from scanner.parsers.tree import shown_prefix
+
+    if is_snapshot(path):
+        raise UsageError(f"{path}: a snapshot", "--changed-since is about infrastructure code in a git repository.")
+    return differing(since, _folder(path), shown_prefix(path, folder=path.is_dir()))
+
+
+def _folder(path: Path) -> Path:
+    return path if path.is_dir() else path.parent
+
+
+def _is_code(resource: Resource) -> bool:
+    """Tell what infrastructure code declares; what regionproof.yaml does has a place in a file, too."""
+    return bool(resource.locations) and not resource.type.startswith("Regionproof::")
+
+
+def traced(findings: Iterable[Finding], before: Iterable[Finding]) -> Iterator[Finding]:
+    """Give each finding its origin: was the verdict the same, in the same words, without the change?
+
+    Where nobody knows what the code was before, what only code declares counts as new.
+    """
+    known = {(finding.fingerprint, finding.status, finding.message) for finding in before}
+    for finding in findings:
+        same = (finding.fingerprint, finding.status, finding.message) in known
+        origin = Origin.BOTH if _is_code(finding.resource) else Origin.LIVE
+        yield replace(finding, origin=origin if same else Origin.CHANGE)
+
+
+def _is_shown(finding: Finding, change: Change, differing: Sequence[Changes]) -> bool:
+    if change.new_only and finding.origin is not Origin.CHANGE:
+        return False
+    if not differing or finding.origin is Origin.CHANGE:
+        return True
+    where = [finding.location, *(one.locate("") for one in (finding.resource, *finding.related))]
+    return any(changes.touches(each) for changes in differing for each in where if each is not None)
 
 
 def _unseen(estate: _Estate, config: Config) -> Iterator[Place]:
@@ -116,7 +234,7 @@ def _add_snapshot(estate: _Estate, path: Path) -> None:
 def _add_code(estate: _Estate, path: Path, config: Config) -> None:
     from scanner.parsers import parse
 
-    parsed = parse(path, config.places, config.deployments)
+    parsed = parse(path, config.places, deployments=config.deployments)
     estate.resources += parsed.resources
     estate.gaps += parsed.gaps
     estate.scanned |= {resource.place for resource in parsed.resources if resource.type == "AWS::Account::Region"}

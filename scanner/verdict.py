@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any, NamedTuple, Self
 
-from scanner.finding import BrokenRule, Status
+from scanner.finding import BrokenRule, Severity, Status
 from scanner.guarded import InsufficientData, Items, Properties, Unknown
 from scanner.model import Model, Resource
 from scanner.rule import Evidence, NotApplicable, Outcome, Rule, Subject, Undecided, Violation
@@ -42,12 +42,13 @@ class Misbehaviour(Exception):
 
 
 class Decision(NamedTuple):
-    """One thing that is said about a subject."""
+    """One thing that is said about a subject; `severity` is its own, None for that of the rule."""
 
     status: Status
     message: str
     pointer: str = ""
     related: tuple[Resource, ...] = ()
+    severity: Severity | None = None
 
 
 class Judge:
@@ -138,12 +139,21 @@ class Judge:
 def _decision(outcome: Outcome) -> Decision:
     match outcome:
         case Violation():
-            return Decision(Status.FAIL, outcome.message, outcome.pointer, outcome.related)
+            return Decision(Status.FAIL, outcome.message, outcome.pointer, outcome.related, _severity(outcome))
         case Undecided():
             return Decision(Status.UNKNOWN, outcome.message, outcome.pointer)
         case NotApplicable():
             return Decision(Status.NOT_APPLICABLE, outcome.message)
     raise Misbehaviour(f"a check yields outcomes, not {type(outcome).__name__}")
+
+
+def _severity(violation: Violation) -> Severity | None:
+    if violation.severity is None:
+        return None
+    try:
+        return Severity(violation.severity)
+    except ValueError as error:
+        raise Misbehaviour(f"it says severity '{violation.severity}', which there is not") from error
 
 
 _PLAIN = (str, int, float, date, type(None), Unknown)
@@ -157,6 +167,8 @@ def _must_be_plain(outcome: Any) -> None:
     texts = [getattr(outcome, name) for name in ("message", "pointer") if hasattr(outcome, name)]
     if not all(type(text) is str for text in texts):
         raise Misbehaviour("its message or pointer is no text")
+    if type(getattr(outcome, "severity", None)) not in (str, Severity, type(None)):
+        raise Misbehaviour("its severity is no text")
     related = getattr(outcome, "related", ())
     if type(related) is not tuple or not all(type(resource) is Resource for resource in related):
         raise Misbehaviour("what it calls related are no resources")

@@ -3,7 +3,8 @@
     python tests/mutants.py [RULE-ID-PREFIX ...]
 
 A mutant is a rule in which one comparison, `not`, `and` or `or` says the opposite, or takes its boundary in or out.
-It is noticed when an example no longer gives the findings it gave before: verdicts, messages and evidence.  What
+It is noticed when an example no longer gives the findings it gave before: verdicts, severities, messages, evidence.
+What
 survives is decided by no example: it wants one, or simpler code.
 """
 
@@ -129,7 +130,9 @@ def survivors(rule: Rule) -> list[Mutant]:
 def _findings(rule: Rule, example: Mapping[str, Any], model: Model) -> list[tuple[str, ...]]:
     configured = rule.with_parameters(example.get("Parameters", {}), None)
     found = evaluate(model, [configured], Config())
-    return [(f.resource.id, str(f.counterpart), f.status.value, f.message, f.pointer, repr(f.evidence)) for f in found]
+    return [
+        (f.resource.id, str(f.counterpart), f.status, f.severity, f.message, f.pointer, repr(f.evidence)) for f in found
+    ]
 
 
 def main(prefixes: Sequence[str]) -> int:

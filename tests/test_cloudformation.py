@@ -823,9 +823,10 @@ def test_vocabulary():
         "AWS::IAM::Role",
         "AWS::InspectorV2::ImageInUse", "AWS::KMS::Alias", "AWS::KMS::Key", "AWS::Lambda::Function",
         "AWS::S3::Bucket", "AWS::SSM::Parameter", "AWS::SecretsManager::Secret", "AWS::ServiceQuotas::Quota",
+        "GitHub::Actions::Workflow", "GitLab::CI::Pipeline",
         "Kubernetes::CronJob", "Kubernetes::DaemonSet", "Kubernetes::Deployment", "Kubernetes::Job",
         "Kubernetes::Pod", "Kubernetes::StatefulSet", "Regionproof::Recovery::Drill",
-        "Regionproof::Recovery::Runbook", "Regionproof::Recovery::Tier",
+        "Regionproof::Recovery::Runbook", "Regionproof::Recovery::Tier", "Terraform::Backend",
     }  # fmt: skip
 
 

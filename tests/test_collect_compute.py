@@ -529,16 +529,18 @@ def test_the_keys_of_images_are_described_and_the_others_exist():
     assert plain(resources[ALIAS].properties) == {"AliasName": "alias/images", "TargetKeyId": "mrk-1"}
 
 
-def test_the_keys_of_repositories_and_templates_are_asked_for():
+def test_the_keys_of_repositories_templates_and_secrets_are_asked_for():
     template = {"prefix": "a", "encryptionConfiguration": {"encryptionType": "KMS", "kmsKey": "alias/images"}}
     told = [
         call("ecr", "DescribeRepositories", {}, HEALTHY["ecr:DescribeRepositories"]),
         call("ecr", "DescribeRepositoryCreationTemplates", {}, {"repositoryCreationTemplates": [template, {}]}),
     ]
     (ask,) = [ask for ask in kms.CALLS if ask.operation == "DescribeKey"]
-    others = {"ecr": Answers(HERE, "ecr", told)}
+    secrets = [{"Name": "a", "KmsKeyId": "alias/b"}, {"Name": "c"}, {"KmsKeyId": "alias/aws/secretsmanager"}]
+    listed = call("secretsmanager", "ListSecrets", {}, {"SecretList": secrets})
+    others = {"ecr": Answers(HERE, "ecr", told), "secretsmanager": Answers(HERE, "secretsmanager", [listed])}
     asked = [parameters["KeyId"] for parameters in ask.each(Answers(HERE, "kms", [], others))]
-    assert asked == ["alias/images", "arn:aws:kms:us-east-1:1:key/k"]
+    assert asked == ["alias/b", "alias/images", "arn:aws:kms:us-east-1:1:key/k"]
     assert list(ask.each(Answers(HERE, "kms", []))) == []
 
 

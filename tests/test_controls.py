@@ -36,6 +36,7 @@ def test_every_framework_says_what_it_is_and_what_its_controls_are_called(framew
     assert framework.title
     assert framework.organization
     assert framework.description.endswith(".")
+    assert framework.source.endswith(".")
     assert list(framework.controls) == sorted(framework.controls, key=natural)
     for id, name in framework.controls.items():
         assert re.fullmatch(r"[A-Za-z0-9.() -]+", id)

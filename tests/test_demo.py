@@ -27,7 +27,11 @@ from scanner.scan import scan
 from scanner.serve import serve
 from scanner.snapshot import Snapshot
 
-NEITHER = {"security-signing-parity": "no pair is active-active or pushes to both"}
+NEITHER = {
+    "security-signing-parity": "no pair is active-active or pushes to both",
+    "standby-ci-deploys-to-standby": "its repository has no CI files",
+    "standby-terraform-state-survives": "its code is CloudFormation",
+}
 """Rules that find nothing to judge in the estate, and why."""
 NEVER_FAILS = {
     "ecs-launch-rate-fits-rto": "it takes services of thousands of tasks",

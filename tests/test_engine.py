@@ -115,6 +115,27 @@ def test_each_violation_is_a_finding_and_what_could_not_be_judged_another(python
     assert [(f.status, f.pointer) for f in judge(rule, SHOP)] == [("fail", "/A"), ("fail", "/B"), ("unknown", "/C")]
 
 
+@pytest.mark.parametrize(
+    ("own", "rule", "severity"),
+    [
+        ("'low'", "high", "low"),
+        ("'info'", "high", "info"),
+        ("None", "high", "high"),
+        ("'high'", "high", "high"),
+        ("'critical'", "high", "high"),  # never worse than its rule
+        ("'medium'", "low", "low"),  # nor than what regionproof.yaml makes of the rule
+    ],
+)
+def test_a_failure_may_be_less_severe_than_its_rule(python_rule, own, rule, severity):
+    judged = python_rule(f"yield Violation('Bad.', severity={own})").with_parameters({}, Severity(rule))
+    assert [finding.severity for finding in judge(judged, SHOP)] == [severity]
+
+
+def test_a_severity_that_there_is_not_is_no_verdict(python_rule):
+    (finding,) = judge(python_rule("yield Violation('Bad.', severity='awful')"), SHOP)
+    assert (finding.status, "severity 'awful'" in finding.message) == ("unknown", True)
+
+
 @pytest.mark.parametrize("stop", ["raise InsufficientData('nobody looked')", "1 / 0"])
 def test_what_was_found_before_a_rule_stopped_stands(python_rule, stop):
     assert statuses(judge(python_rule(f"yield Violation('A.')\n{stop}"), SHOP)) == ["fail", "unknown"]
@@ -262,6 +283,12 @@ class TestFingerprints:
     def test_neither_does_the_message(self, python_rule):
         first, second = (python_rule(f"yield Violation('Bad since {n} days.')") for n in (1, 2))
         assert self.of(first, SHOP) == self.of(second, SHOP)
+
+    def test_a_worse_failure_of_the_same_subject_is_a_new_one(self, python_rule):
+        low = "yield Violation('Old.', severity='low')"
+        (known,) = self.of(python_rule(low), SHOP)
+        new, again = self.of(python_rule(f"yield Violation('New.')\n{low}"), SHOP)
+        assert again == known != new
 
     def test_rule_subject_place_and_pointer_tell_findings_apart(self, python_rule):
         body = "yield Violation('Bad.', '/A')\nyield Violation('Bad.', '/B')"

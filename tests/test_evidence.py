@@ -10,7 +10,7 @@ from scanner.config import read as read_config
 from scanner.errors import ConfigError
 from scanner.evidence import read
 from scanner.images import ImageIndex
-from scanner.model import Gap, InsufficientData, Model, Pair, Place, Resource, guard
+from scanner.model import Gap, InsufficientData, Model, Pair, Place, Resource, guard, plain
 from scanner.parsers import parse
 from scanner.scan import scan
 
@@ -205,6 +205,12 @@ class TestEvidence:
         assert {gap.type for gap in found.gaps} == {recovery.DRILL, recovery.RUNBOOK}
         assert all(message in gap.message and gap.reason == "ParseError" for gap in found.gaps), found.gaps
         assert [file[1] for file in found.files] == ["failed"]
+
+    def test_a_runbook_may_be_for_one_pair(self, folder):
+        pair = "covers: {tiers: [tier-0], pair: {primary: us-east-1, standby: us-west-2}}"
+        found = evidence_of(folder, EVIDENCE.replace("covers: {tiers: [tier-0]}", pair))
+        one, other = (each for each in found.resources if each.type == recovery.RUNBOOK)
+        assert (plain(one["Pair"]), other["Pair"]) == ({"Primary": "us-east-1", "Standby": "us-west-2"}, None)
 
     def test_bytes_that_are_no_text_are_a_gap(self, folder):
         (folder / "docs" / "dr.yaml").write_bytes(b"\xff\xfe")

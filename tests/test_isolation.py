@@ -111,6 +111,7 @@ MISBEHAVIOUR = {
     "yields text": ("yield 'Bad.'", "a check yields outcomes, not str"),
     "yields a class": ("yield Violation", "a check yields outcomes, not type"),
     "yields a number for a message": ("yield Violation(7)", "its message or pointer is no text"),
+    "yields a number for a severity": ("yield Violation('Bad.', severity=7)", "its severity is no text"),
     "yields a number for a pointer": ("yield Undecided('Bad.', 7)", "its message or pointer is no text"),
     "relates text": ("yield Violation('Bad.', '', ('shop',))", "what it calls related are no resources"),
     "relates a list": ("yield Violation('Bad.', '', [subject])", "what it calls related are no resources"),

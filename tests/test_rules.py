@@ -24,6 +24,7 @@ from scanner.workloads import WORKLOADS
 RULES = load_rules()
 FOLDER = Path(__file__).parents[1] / "rules"
 ROOMS = {
+    "buckets",
     "clusters",
     "duration",
     "events",
@@ -300,6 +301,36 @@ def test_a_key_that_an_account_does_not_show_is_missing():
     live = [replace(resource, locations={}) for resource in whole.of_type("AWS::ECR::Repository")]
     (finding,) = evaluate(like(whole, live), [rule], Config())
     assert (finding.status, "does not exist" in finding.message) == (Status.FAIL, True)
+
+
+def test_whether_a_live_repository_is_a_cache_has_to_be_seen():
+    """Of one that code declares it need not be: a cache makes its own."""
+    (rule,) = (rule for rule in RULES if rule.id == "repository-tag-mutability-parity")
+    denied = {"Unknown": "ecr:DescribePullThroughCacheRules was denied"}
+    repositories = {"us-east-1": "IMMUTABLE", "us-west-2": "MUTABLE"}
+    template = {
+        f"repository {region}": {
+            "Type": "AWS::ECR::Repository",
+            "Region": region,
+            "Properties": {"RepositoryName": "hub/nginx", "ImageTagMutability": mutability},
+        }
+        for region, mutability in repositories.items()
+    }
+    template |= {
+        f"registry {region}": {
+            "Type": "AWS::ECR::Registry",
+            "Region": region,
+            "Properties": {"PullThroughCacheRules": denied},
+        }
+        for region in repositories
+    }
+    whole = testing.model(rule, {"Resources": template})
+    everything = [one for type in ("AWS::ECR::Repository", "AWS::ECR::Registry") for one in whole.of_type(type)]
+    found = {}
+    for door, locations in (("live", lambda one: {}), ("file", lambda one: one.locations)):
+        placed = [replace(one, locations=locations(one)) for one in everything]
+        (found[door],) = {f.status for f in evaluate(like(whole, placed), [rule], Config())} - {Status.NOT_APPLICABLE}
+    assert found == {"live": Status.UNKNOWN, "file": Status.FAIL}
 
 
 def test_evidence_is_plain_json():

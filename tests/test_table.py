@@ -82,6 +82,14 @@ def test_of_two_rules_of_one_severity_the_more_frequent_comes_first():
     assert text.index("Title many") < text.index("Title few")
 
 
+def test_failures_of_one_rule_that_are_less_severe_stand_apart():
+    rule = reports.rule("a-b", "Tags agree", Severity.HIGH)
+    found = [reports.finding(rule, Status.FAIL, reports.repository(f"{n}"), "No.") for n in range(3)]
+    found[0], found[2] = (replace(each, severity=Severity.INFO) for each in (found[0], found[2]))
+    text = written(replace(with_findings(*found), rules=(rule,)))
+    assert text.index("HIGH      Tags agree (1 failure)") < text.index("INFO      Tags agree (2 failures)")
+
+
 def test_rows_stand_under_where_they_are():
     text = written(reports.sample(), width=200)
     assert "  111122223333/us-east-1 → us-west-2\n    payments/api" in text

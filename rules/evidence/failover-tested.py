@@ -28,8 +28,11 @@ references:
   - https://docs.aws.amazon.com/r53recovery/latest/dg/working-with-rs-execution-blocks.html
 controls:
   aws-well-architected: [REL13-BP03]
+  nist-800-53: [CP-4]
   iso-27001-2022: [A.5.30]
+  soc-2: [A1.3]
   dora: [Art. 24, Art. 25]
+  nis2: ["4.1"]
 traps:
   - A drill that covered one service of a tier, or another tier, does not show that this tier recovers.
   - A tabletop exercise, a failback and a drill that did not succeed are no tested failover.
@@ -37,6 +40,7 @@ traps:
   - Activating the primary again is the way back; only another Region that was activated counts, and where both are active one that was deactivated.
   - Evidence that could not be read may hold the drill, so its absence is then not decided.
   - AWS may warn that a plan would no longer work, so where plans were not seen a drill alone decides nothing.
+  - FIS experiments and runs of CI are not asked for, since that one ended well does not say that a workload recovered; a drill records them by its link.
   - Graceful executions, which need the primary, and ungraceful ones both count; which it was goes into the evidence.
 parameters:
   interval: {type: string, format: duration, default: 365d, description: "How old the last drill of a tier may be."}
@@ -52,6 +56,9 @@ examples:
     - Resources:  # the day itself is within the interval
         tier: {Type: Regionproof::Recovery::Tier, Properties: {Name: tier-1, Clusters: ["shop"]}}
         drill: {Type: Regionproof::Recovery::Drill, Properties: {Date: "2025-11-01", Tiers: [tier-1], Scenario: failover, Outcome: success, Link: "https://wiki.example.com/1"}}
+    - Resources:  # what shows it is a run of CI
+        tier: *tier
+        drill: {Type: Regionproof::Recovery::Drill, Properties: {Date: "2026-10-01", Tiers: [tier-0], Scenario: failover, Outcome: success, Link: "https://github.com/example/dr/actions/runs/1"}}
     - Resources:  # on the day of the data
         tier: *tier
         drill: {Type: Regionproof::Recovery::Drill, Properties: {Date: "2026-11-01", Tiers: [tier-0], Scenario: failover, Outcome: success, Link: "https://wiki.example.com/1"}}

@@ -16,7 +16,7 @@ references:
   - https://docs.aws.amazon.com/r53recovery/latest/dg/working-with-rs-execution-blocks.html
 controls:
   aws-well-architected: [REL13-BP03]
-  nist-800-53: [CP-10]
+  nist-800-53: [CP-10, CP-10(4)]
   dora: [Art. 24, Art. 25]
 traps:
   - A drill of one service of the tier, and one that ended in part, took less or more than the tier would; they do not count.

@@ -23,6 +23,7 @@ controls:
   iso-27001-2022: [A.5.30]
   soc-2: [A1.2]
   dora: [Art. 11]
+  nis2: ["4.1"]
 traps:
   - A tier may leave the strategy to the pair; only where no pair says it either is it missing.
   - An objective that is exactly as long as the strategy takes is within its reach.

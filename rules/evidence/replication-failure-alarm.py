@@ -26,6 +26,7 @@ traps:
   - A rule need not name ECR to catch the event; one that forwards everything to a central bus does too.
   - A rule of the same name that is disabled, has no target, or is on another bus catches nothing.
   - A pattern that names some repositories leaves the others silent, and which ones fail is not known beforehand.
+  - ECR sends events on a best-effort basis, so a rule that passes does not show that every failure is heard; whether the images are there is judged by itself.
   - An operator of a pattern that is not understood may match, so it is neither an alarm nor none.
 examples:
   pass:

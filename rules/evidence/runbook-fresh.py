@@ -13,6 +13,7 @@ remediation: |
         - url: https://wiki.example.com/failover
           sha256: <of the page>   # instead of `url`: `path`, for a file of the repository
           reviewed: 2026-11-01   # and `covers` and `scenario` as before
+          resources: ["arn:aws:ecs:<standby>:<account>:cluster/payments"]   # of the standby, that it names
 
   Keep it where it can be read without the primary: in the repository, or on a page that is served from
   elsewhere.
@@ -22,10 +23,13 @@ controls:
   nist-800-53: [CP-2]
   iso-27001-2022: [A.5.30]
   dora: [Art. 11]
+  nis2: ["4.1"]
 traps:
   - A wiki page is accepted with its digest; the time of a commit says that somebody touched a file, not that it was reviewed.
   - A page on a host of the primary's Region cannot be read when that Region is gone, whatever its digest.
   - Where a Region is the primary of one pair and the standby of another it is undecided whether its pages are lost, unless the runbook names its pair.
+  - A runbook that names resources of the primary alone tells how to run what is lost; what has no Region in its ARN counts for neither.
+  - One of which no resources are recorded may name them all the same, so it is undecided.
   - An alias or a version of a function is that function; an ARN of a service without its cluster may be any of that name.
   - A resource in an account or Region that was not scanned may exist, so it is not missing.
 parameters:
@@ -42,10 +46,21 @@ examples:
             Scenario: failover
             Resources: [{Type: "AWS::ECS::Cluster", Arn: "arn:aws:ecs:us-west-2:111122223333:cluster/payments"}]
         payments: {Type: AWS::ECS::Cluster, Region: us-west-2, Properties: {ClusterName: payments}}
-    - Resources:
+    - Resources:  # a global resource beside it
         runbook:
           Type: Regionproof::Recovery::Runbook
-          Properties: {Source: "https://wiki.example.com/failover", Sha256: ab, Reviewed: "2026-10-31", Tiers: [tier-0], Scenario: failover}
+          Properties:
+            Source: https://wiki.example.com/failover
+            Sha256: ab
+            Reviewed: "2026-10-31"
+            Tiers: [tier-0]
+            Scenario: failover
+            Resources: &named [{Type: null, Arn: "arn:aws:iam::111122223333:role/failover"}, {Type: null, Arn: "arn:aws:sns:us-west-2:111122223333:alarm"}]
+    - Resources:  # one of the primary beside it
+        runbook: {Type: Regionproof::Recovery::Runbook, Properties: {Source: a.md, Reviewed: "2026-10-31", Tiers: [tier-0], Scenario: failover, Resources: [{Type: null, Arn: "arn:aws:sns:us-east-1:111122223333:alarm"}, {Type: null, Arn: "arn:aws:sns:us-west-2:111122223333:alarm"}]}}
+    - Resources:  # either Region of an active-active pair takes over
+        runbook: {Type: Regionproof::Recovery::Runbook, Properties: {Source: a.md, Reviewed: "2026-10-31", Tiers: [tier-0], Scenario: failover, Resources: [{Type: null, Arn: "arn:aws:sns:us-east-1:111122223333:alarm"}]}}
+      Pairs: [{primary: us-east-1, standby: us-west-2, dr_class: active-active}]
     - Resources:  # on a host of the standby; a kind of resource that is not looked for
         runbook:
           Type: Regionproof::Recovery::Runbook
@@ -56,9 +71,9 @@ examples:
             Scenario: failover
             Resources: [{Type: null, Arn: "arn:aws:sns:us-west-2:111122223333:alarm"}]
     - Resources:  # the name of a bucket is no place
-        runbook: {Type: Regionproof::Recovery::Runbook, Properties: {Source: "https://docs-us-east-1.s3.us-west-2.amazonaws.com/failover.md", Reviewed: "2026-10-31", Tiers: [tier-0], Scenario: failover}}
+        runbook: {Type: Regionproof::Recovery::Runbook, Properties: {Source: "https://docs-us-east-1.s3.us-west-2.amazonaws.com/failover.md", Reviewed: "2026-10-31", Tiers: [tier-0], Scenario: failover, Resources: *named}}
     - Resources:  # the runbook is about the other pair
-        runbook: {Type: Regionproof::Recovery::Runbook, Properties: {Source: "https://runbooks.s3.us-west-2.amazonaws.com/failover.md", Reviewed: "2026-10-31", Pair: {Primary: us-east-1, Standby: us-west-2}, Scenario: failover}}
+        runbook: {Type: Regionproof::Recovery::Runbook, Properties: {Source: "https://runbooks.s3.us-west-2.amazonaws.com/failover.md", Reviewed: "2026-10-31", Pair: {Primary: us-east-1, Standby: us-west-2}, Scenario: failover, Resources: *named}}
       Pairs: &both [{primary: us-east-1, standby: us-west-2}, {primary: us-west-2, standby: us-east-1}]
     - Resources:  # an alias of a function that is there
         runbook:
@@ -81,21 +96,26 @@ examples:
         web: {Type: AWS::ECR::Repository, Region: us-west-2, Properties: {RepositoryName: shop/web}}
   fail:
     - Resources:  # a day too old
-        runbook: {Type: Regionproof::Recovery::Runbook, Properties: {Source: runbooks/failover.md, Reviewed: "2025-10-31", Tiers: [tier-0], Scenario: failover}}
+        runbook: {Type: Regionproof::Recovery::Runbook, Properties: {Source: runbooks/failover.md, Reviewed: "2025-10-31", Tiers: [tier-0], Scenario: failover, Resources: *named}}
     - Resources:  # the cluster is not there
         runbook: {Type: Regionproof::Recovery::Runbook, Properties: *runbook}
     - Resources:  # the page is gone with the primary
-        runbook: {Type: Regionproof::Recovery::Runbook, Properties: {Source: "https://runbooks.s3.us-east-1.amazonaws.com/failover.md", Reviewed: "2026-10-31", Tiers: [tier-0], Scenario: failover}}
+        runbook: {Type: Regionproof::Recovery::Runbook, Properties: {Source: "https://runbooks.s3.us-east-1.amazonaws.com/failover.md", Reviewed: "2026-10-31", Tiers: [tier-0], Scenario: failover, Resources: *named}}
     - Resources:  # the first host label names the Region too
-        runbook: {Type: Regionproof::Recovery::Runbook, Properties: {Source: "https://us-east-1.console.example.com/failover", Reviewed: "2026-10-31", Tiers: [tier-0], Scenario: failover}}
+        runbook: {Type: Regionproof::Recovery::Runbook, Properties: {Source: "https://us-east-1.console.example.com/failover", Reviewed: "2026-10-31", Tiers: [tier-0], Scenario: failover, Resources: *named}}
     - Resources:  # the host of a bucket with a dash
-        runbook: {Type: Regionproof::Recovery::Runbook, Properties: {Source: "https://runbooks.s3-website-us-east-1.amazonaws.com/failover.md", Reviewed: "2026-10-31", Tiers: [tier-0], Scenario: failover}}
+        runbook: {Type: Regionproof::Recovery::Runbook, Properties: {Source: "https://runbooks.s3-website-us-east-1.amazonaws.com/failover.md", Reviewed: "2026-10-31", Tiers: [tier-0], Scenario: failover, Resources: *named}}
     - Resources:  # the runbook is about this pair alone
-        runbook: {Type: Regionproof::Recovery::Runbook, Properties: {Source: "https://runbooks.s3.us-west-2.amazonaws.com/failover.md", Reviewed: "2026-10-31", Pair: {Primary: us-west-2, Standby: us-east-1}, Scenario: failover}}
+        runbook: {Type: Regionproof::Recovery::Runbook, Properties: {Source: "https://runbooks.s3.us-west-2.amazonaws.com/failover.md", Reviewed: "2026-10-31", Pair: {Primary: us-west-2, Standby: us-east-1}, Scenario: failover, Resources: [{Type: null, Arn: "arn:aws:sns:us-east-1:111122223333:alarm"}]}}
+      Pairs: *both
+    - Resources:  # what it names is lost
+        runbook: {Type: Regionproof::Recovery::Runbook, Properties: {Source: a.md, Reviewed: "2026-10-31", Tiers: [tier-0], Scenario: failover, Resources: [{Type: null, Arn: "arn:aws:iam::111122223333:role/failover"}, {Type: null, Arn: "arn:aws:sns:us-east-1:111122223333:alarm"}]}}
+    - Resources:  # it is for the other pair
+        runbook: {Type: Regionproof::Recovery::Runbook, Properties: {Source: a.md, Reviewed: "2026-10-31", Pair: {Primary: us-west-2, Standby: us-east-1}, Scenario: failover, Resources: *named}}
       Pairs: *both
   unknown:
     - Resources:  # in which pair its tier is does not follow, and in one of them the page is there
-        runbook: {Type: Regionproof::Recovery::Runbook, Properties: {Source: "https://runbooks.s3.us-west-2.amazonaws.com/failover.md", Reviewed: "2026-10-31", Tiers: [tier-0], Scenario: failover}}
+        runbook: {Type: Regionproof::Recovery::Runbook, Properties: {Source: "https://runbooks.s3.us-west-2.amazonaws.com/failover.md", Reviewed: "2026-10-31", Tiers: [tier-0], Scenario: failover, Resources: *named}}
       Pairs: *both
     - Resources: {runbook: {Type: Regionproof::Recovery::Runbook, Properties: *runbook}}
       Gaps: [{Reason: AccessDeniedException, Type: "AWS::ECS::Cluster", Operation: "ecs:ListClusters", Region: us-west-2}]
@@ -107,11 +127,12 @@ examples:
     - Resources:  # nobody looked there
         runbook:
           Type: Regionproof::Recovery::Runbook
-          Properties: {Source: a.md, Reviewed: "2026-10-31", Tiers: [a], Resources: [{Type: "AWS::EKS::Cluster", Arn: "arn:aws:eks:eu-west-1:111122223333:cluster/shop"}]}
+          Properties: {Source: a.md, Reviewed: "2026-10-31", Tiers: [a], Resources: [{Type: "AWS::EKS::Cluster", Arn: "arn:aws:eks:us-west-2:111122223333:cluster/shop"}]}
+      Scanned: [us-east-1]
     - Resources:  # after the data that is judged
-        runbook: {Type: Regionproof::Recovery::Runbook, Properties: {Source: runbooks/failover.md, Reviewed: "2026-11-02", Tiers: [tier-0], Scenario: failover}}
+        runbook: {Type: Regionproof::Recovery::Runbook, Properties: {Source: runbooks/failover.md, Reviewed: "2026-11-02", Tiers: [tier-0], Scenario: failover, Resources: *named}}
     - Resources:
-        runbook: {Type: Regionproof::Recovery::Runbook, Properties: {Source: runbooks/failover.md, Reviewed: {Unknown: not read}}}
+        runbook: {Type: Regionproof::Recovery::Runbook, Properties: {Source: runbooks/failover.md, Reviewed: {Unknown: not read}, Resources: *named}}
     - Resources:
         runbook: {Type: Regionproof::Recovery::Runbook, Properties: {Source: a.md, Reviewed: "2026-10-31", Resources: [{Type: "AWS::ECS::Service", Arn: "arn:aws:ecs:us-west-2:111122223333:service/payments/api"}]}}
       Gaps: [{Reason: AccessDeniedException, Type: "AWS::ECS::Service", Operation: "ecs:ListServices", Region: us-west-2}]
@@ -121,6 +142,13 @@ examples:
     - Resources:
         runbook: {Type: Regionproof::Recovery::Runbook, Properties: {Source: a.md, Reviewed: "2026-10-31", Resources: [{Type: "AWS::ECR::Repository", Arn: "arn:aws:ecr:us-west-2:111122223333:repository/shop/web"}]}}
       Gaps: [{Reason: AccessDeniedException, Type: "AWS::ECR::Repository", Operation: "ecr:DescribeRepositories", Region: us-west-2}]
+    - Resources:  # it may name them all the same
+        runbook: {Type: Regionproof::Recovery::Runbook, Properties: {Source: a.md, Reviewed: "2026-10-31", Tiers: [tier-0], Scenario: failover}}
+    - Resources:  # which is in no Region
+        runbook: {Type: Regionproof::Recovery::Runbook, Properties: {Source: a.md, Reviewed: "2026-10-31", Tiers: [tier-0], Scenario: failover, Resources: [{Type: null, Arn: "arn:aws:iam::111122223333:role/failover"}]}}
+    - Resources:  # nobody knows which Region is a standby
+        runbook: {Type: Regionproof::Recovery::Runbook, Properties: {Source: a.md, Reviewed: "2026-10-31", Tiers: [tier-0], Scenario: failover, Resources: *named}}
+      Pairs: []
 """
 
 import re
@@ -140,7 +168,9 @@ def check(runbook, model, parameters):
             f"Runbook '{source}' was reviewed '{before.days}' days ago; at most '{parameters['interval'].days}' were expected.",
             "/Reviewed",
         )
-    yield from judge_host(source, runbook, model)
+    pairs = [pair for pair in model.pairs if runbook["Pair"] in (None, named_as(pair))]
+    yield from judge_host(source, pairs)
+    yield from judge_regions(source, runbook, pairs)
     for number, named in enumerate(runbook["Resources"] or ()):
         if named["Type"] is None:
             continue
@@ -156,9 +186,8 @@ def check(runbook, model, parameters):
             )
 
 
-def judge_host(source, runbook, model):
+def judge_host(source, pairs):
     """Judge whether the host of a page is in a Region that is lost."""
-    pairs = [pair for pair in model.pairs if runbook["Pair"] in (None, named(pair))]
     primaries, standbys = {pair.primary.region for pair in pairs}, {pair.standby.region for pair in pairs}
     for region in sorted(primaries & set(host_regions(source))):
         if region in standbys:
@@ -173,7 +202,22 @@ def judge_host(source, runbook, model):
             )
 
 
-def named(pair):
+def judge_regions(source, runbook, pairs):
+    """Judge whether what a runbook names is in a Region that takes over."""
+    standbys = {pair.standby.region for pair in pairs}
+    standbys |= {pair.primary.region for pair in pairs if pair.dr_class == "active-active"}
+    regions = {each["Arn"].split(":")[3] for each in runbook["Resources"] or ()} - {""}
+    if not regions or not pairs:
+        yield Undecided(f"Whether runbook '{source}' names what the standby has was not recorded.", "/Resources")
+    elif not regions & standbys:
+        yield Violation(
+            f"Runbook '{source}' names resources of '{', '.join(sorted(regions))}' alone; one of "
+            f"'{', '.join(sorted(standbys))}' was expected.",
+            "/Resources",
+        )
+
+
+def named_as(pair):
     """Return a pair as evidence files name it."""
     return {"Primary": pair.primary.region, "Standby": pair.standby.region}
 

@@ -24,6 +24,7 @@ controls:
   nist-800-53: [CP-2]
   iso-27001-2022: [A.5.30]
   dora: [Art. 11]
+  nis2: ["4.1"]
 traps:
   - A runbook in a wiki is one too, if its address and the digest of what was reviewed are on record.
   - A runbook for the way back does not tell the way there.

@@ -22,6 +22,7 @@ references:
   - https://docs.aws.amazon.com/wellarchitected/latest/framework/rel_planning_for_recovery_disaster_recovery.html
 traps:
   - What `imagePushedAt` means of a replica is not documented, so no two times are subtracted; the age of what is missing is measured.
+  - How long replication takes as a rule, its 95th percentile say, is told by events of ECR alone, and no store of events is collected; so only what is missing now is judged.
   - An image without a push time cannot be too old for certain, so it is undecided.
   - Without a declared RPO no age is too great; nothing missing passes, and anything missing is undecided.
   - Archived images of the primary are not replicated, so they are not missing.

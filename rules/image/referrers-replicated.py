@@ -38,6 +38,7 @@ traps:
   - Whether anything verifies signatures is not shown by AWS, so nothing is judged until the artifact types are declared.
   - Cosign may put a signature under the tag `sha256-<digest>.sig` instead of naming its subject; it counts as well.
   - The order in which an image and its signature arrive is not promised, so one pushed within the grace time is undecided.
+  - A signature that was pushed before replication was set up never comes; older than the grace time, it fails whatever the reason.
   - A copy that was signed again in the standby has another signature; it is undecided whether that one is accepted.
   - An image that is not signed in the primary lacks nothing in the standby.
   - Kinds of referrers that were not declared, an SBOM say, may be missing.
@@ -84,7 +85,7 @@ examples:
       Parameters: *verified
       Images: [{Repository: shop/api, Digest: "sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"}, {Repository: shop/api, Digest: "sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", Region: us-west-2}]
   fail:
-    - Resources: *resources
+    - Resources: *resources  # signed a month ago, perhaps before there was a replication rule
       Parameters: *verified
       Images: &unsigned
         - {Repository: shop/api, Digest: "sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"}

@@ -30,7 +30,7 @@ references:
   - https://docs.aws.amazon.com/AmazonECR/latest/userguide/archive_restore_image.html
   - https://docs.aws.amazon.com/AmazonECR/latest/userguide/archive-image.html
 traps:
-  - A copy that is being restored is listed as ACTIVATING; a pull of it still fails, so the rule does too.
+  - A copy that is being restored is listed as ACTIVATING; a pull of it still fails, so the rule does too, at medium severity since that ends by itself.
   - Archiving is per Region, so the state of the primary's copy says nothing and is not looked at.
   - Images that nothing runs may rest in the archive, so only what runs is judged.
   - An image that is missing altogether is for image-running-digest-in-standby to judge.
@@ -190,8 +190,7 @@ def judge(replica):
         case "ARCHIVED":
             return [Violation(f"{what}, which is archived {where}: {RESTORE}.", replica.pointer)]
         case "ACTIVATING":
-            return [
-                Violation(f"{what}, which is still being restored {where}: until it is, {RESTORE}.", replica.pointer)
-            ]
+            restoring = f"{what}, which is still being restored {where}: until it is, {RESTORE}."
+            return [Violation(restoring, replica.pointer, severity="medium")]
         case status:
             return [Undecided(f"{what}, whose status {where} is '{status}', which is not known here.", replica.pointer)]

@@ -26,10 +26,11 @@ traps:
   - A template that neither encrypts with KMS nor sets tags needs no role.
   - A role of another account cannot be used, so that one is named is not enough.
   - That a role is named does not say that it exists, or that ECR may assume it; its trust policy is read, and one that was not seen is unknown.
+  - A role that code declares may not have been made yet; it counts for the templates of that code, and an account answers with the roles it has.
   - Templates for pull through cache or create on push alone do not make replicas and are not judged.
 examples:
   pass:
-    - Resources: &with-role
+    - Resources:  # the role is in the same code
         registry:
           Type: AWS::ECR::Registry
           Region: us-west-2

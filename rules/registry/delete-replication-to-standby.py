@@ -22,6 +22,7 @@ references:
 traps:
   - An SDK that does not know `deleteReplication` leaves it out of the answer; that is unknown, not off.
   - Deletions may be replicated to a Region that stands by for nobody.
+  - Where a third copy is kept, deletions may be replicated for the cost of it; that the copy is protected nothing in AWS says, so it fails until an exemption does.
 controls:
   iso-27001-2022: [A.8.13]
   dora: [Art. 12]
@@ -43,6 +44,12 @@ examples:
               - {Region: eu-west-1, RegistryId: "111122223333"}
               - {Region: us-west-2, RegistryId: "111122223333"}
             DeleteReplication: {Enabled: true}
+    - ReplicationConfiguration:  # a third copy that keeps everything is not declared to be protected
+        Rules:
+          - Destinations: [{Region: us-west-2, RegistryId: "111122223333"}]
+            DeleteReplication: {Enabled: true}
+          - Destinations: [{Region: eu-west-1, RegistryId: "444455556666"}]
+            DeleteReplication: {Enabled: false}
   unknown:
     - ReplicationConfiguration: {Unknown: "ecr:DescribeRegistry was denied"}
     - ReplicationConfiguration:

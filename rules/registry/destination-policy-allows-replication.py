@@ -30,6 +30,7 @@ traps:
     The resource has to be that of the standby's Region: a statement that was copied from the primary admits nothing.
   - A repository that is already there needs no `ecr:CreateRepository`; one that a template gives tags needs
     `ecr:TagResource` too.
+  - A registry policy of scope V1 is asked about replicating and creating alone, one of V2 about setting tags too, and V2 is the default.
   - Within one account no policy is asked, so a pair of that kind is left out.
 controls:
   nist-800-53: [AC-3, CP-6]

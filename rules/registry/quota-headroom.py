@@ -31,6 +31,7 @@ traps:
   - Signatures, SBOMs and the images that an index lists count as images too, so every digest of a repository is counted.
   - Destinations count once over all rules, not once for each rule that names them.
   - The quotas that were raised in the primary are not those of the standby, whose own are read.
+  - Terraform's provider refused more than 10 replication rules for long; that is no quota of AWS, whose own of 25 counts.
   - Files alone show no quota and no images, so only the replication rules in them are counted.
 examples:
   pass:

@@ -27,6 +27,7 @@ references:
 traps:
   - A chain over a third Region looks connected and carries nothing on; only a rule that names the standby itself
     counts.
+  - Pipelines that push to both registries need no rule; declare `image_distribution` as dual-push, and image-running-digest-in-standby still judges what is there.
   - A destination in the standby's Region but in another account is another registry, so it does not count.
 controls:
   aws-well-architected: [REL13-BP02]

@@ -10,10 +10,21 @@ parameters:
     type: string
     format: duration
     default: 30m
+  releases:
+    description: >-
+      Judge only so many releases of each repository, the tagged images that were pushed last: 3, say, to be able to roll
+      back that far. Null judges every image.
+    type: [integer, "null"]
+    minimum: 1
+    default: null
 rationale: |
   That replication is configured proves nothing about what is there. ECR copies what is pushed after a rule was made; an
   image that is older, or whose replication failed, is missing without a word until somebody pulls it. Only the digests on
   both sides tell. Archived images of the primary are left out, for they cannot be pulled there either.
+
+  Where only what can be rolled back to matters, set `releases`. ECR does not say which images were released, and earlier
+  revisions of task definitions are not read, so those count that are tagged and were pushed last;
+  image-running-digest-in-standby judges what runs, however old it is.
 remediation: |
   Copy the missing images; the digest must stay the same, so do not build them again.
 
@@ -33,6 +44,8 @@ traps:
   - An image that is archived in the primary cannot be pulled there either, so it is not expected in the standby.
   - >-
     Half a list proves no absence: an answer that ended early is unknown.
+  - History from before replication, or that the standby's lifecycle policy removed, may be missing on purpose; with `releases` only the last tagged images count.
+  - The children of an index and signatures are no releases by themselves, so with `releases` they are left to the rules about them unless they are tagged.
   - Where no rule copies them, pull through caches on both sides hold what was pulled on each; image-cached-image-warm-in-standby judges what is needed.
   - A repository that is named after its Region has another name in the standby; repository-name-has-no-region judges that.
 controls:
@@ -60,7 +73,33 @@ examples:
     - Resources:  # nothing to replicate
         primary: {Type: AWS::ECR::Repository, Properties: {RepositoryName: shop/web}}
       Images: [{Repository: shop/web}]
+    - Resources: *both  # the releases are there; history and what was never released are not
+      Parameters: {releases: 2}
+      Images: &four
+        - {Repository: shop/web, Digest: third, Tags: ["3"], PushedAt: "2026-10-03T00:00:00Z"}
+        - {Repository: shop/web, Digest: untagged, PushedAt: "2026-10-04T00:00:00Z"}
+        - {Repository: shop/web, Digest: archived, Tags: ["4"], PushedAt: "2026-10-05T00:00:00Z", Status: ARCHIVED}
+        - {Repository: shop/web, Digest: first, Tags: ["1"], PushedAt: "2026-10-01T00:00:00Z"}
+        - {Repository: shop/web, Digest: second, Tags: ["2"], PushedAt: "2026-10-02T00:00:00Z"}
+        - {Repository: shop/web, Digest: third, Region: us-west-2}
+        - {Repository: shop/web, Digest: second, Region: us-west-2}
+    - Resources: *both  # no more than are judged, so when they were pushed does not matter
+      Parameters: {releases: 2}
+      Images:
+        - {Repository: shop/web, Digest: first, Tags: ["1"], PushedAt: null}
+        - {Repository: shop/web, Digest: second, Tags: ["2"]}
+        - {Repository: shop/web, Digest: untagged}
+        - {Repository: shop/web, Digest: first, Region: us-west-2}
+        - {Repository: shop/web, Digest: second, Region: us-west-2}
   fail:
+    - Resources: *both  # the third release is not there
+      Parameters: {releases: 3}
+      Images: *four
+    - Resources: *both
+      Images: *four
+    - Resources: {primary: {Type: AWS::ECR::Repository, Properties: {RepositoryName: shop/web}}}
+      Parameters: {releases: 1}
+      Images: [{Repository: shop/web, Digest: first, Tags: ["1"]}, {Repository: shop/web, Digest: second, Tags: ["2"]}]
     - Resources: *both
       Images:
         - {Repository: shop/web, Digest: first, Tags: ["1"]}
@@ -88,6 +127,12 @@ examples:
         primary: {Type: AWS::ECR::Repository, Properties: {RepositoryName: shop/web}}
       Images: [{Repository: shop/web, Digest: first}]
   unknown:
+    - Resources: *both  # which of them was pushed last is not known
+      Parameters: {releases: 1}
+      Images:
+        - {Repository: shop/web, Digest: first, Tags: ["1"], PushedAt: null}
+        - {Repository: shop/web, Digest: second, Tags: ["2"]}
+        - {Repository: shop/web, Region: us-west-2}
     - Resources: *both
       Images:
         - {Repository: shop/web, Digest: first}
@@ -121,6 +166,7 @@ examples:
 """
 
 from scanner.images import ImageIndex, Listing, RepositoryKey
+from scanner.model import InsufficientData
 from scanner.replication import counterpart_name
 from scanner.rule import Evidence, NotApplicable, Violation
 from scanner.workloads import cached_instead
@@ -132,9 +178,10 @@ def check(twin, model, parameters):
     if twin.primary.locations and primary not in model.images:
         yield NotApplicable("A file does not say which images a repository holds; collect a snapshot to know.")
         return
-    index = model.images
-    if twin.standby is None:  # a repository that is known not to exist holds nothing
-        index = ImageIndex({primary: Listing(model.images.images(primary)), standby: Listing(())})
+    index, count = model.images, parameters["releases"]
+    if twin.standby is None or count is not None:
+        copies = index.images(standby) if twin.standby else ()  # what is known not to exist holds nothing
+        index = ImageIndex({primary: Listing(releases(index.images(primary), count)), standby: Listing(copies)})
     found = index.missing(primary, standby, model.as_of - parameters["grace"])
     oldest = found.oldest_missing_at.isoformat() if found.oldest_missing_at else None
     yield Evidence(
@@ -150,7 +197,23 @@ def check(twin, model, parameters):
         yield NotApplicable("Pull through caches fill it on both sides, each with what is pulled there.")
     elif found.missing:
         since = f", the oldest pushed at '{found.oldest_missing_at:%Y-%m-%d %H:%M}'" if oldest else ""
+        what = "images" if count is None else "releases"
         yield Violation(
-            f"Repository '{name}' lacks '{found.missing}' of '{found.images}' images in '{twin.pair.standby}'{since}; all that "
+            f"Repository '{name}' lacks '{found.missing}' of '{found.images}' {what} in '{twin.pair.standby}'{since}; all that "
             "are older than the grace time were expected there."
         )
+
+
+def releases(images, count):
+    """Return the `count` tagged images that were pushed last, all images for no count."""
+    if count is None:
+        return images
+    tagged = [image for image in images if image.tags and image.status == "ACTIVE"]
+    if len(tagged) <= count:
+        return tuple(tagged)
+    undated = [image.digest for image in tagged if image.pushed_at is None]
+    if undated:
+        raise InsufficientData(
+            f"when '{undated[0]}' was pushed, and so whether it is one of the last '{count}', is not known"
+        )
+    return tuple(sorted(tagged, key=lambda image: image.pushed_at, reverse=True)[:count])

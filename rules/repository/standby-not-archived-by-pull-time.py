@@ -30,6 +30,7 @@ traps:
   - An image is left to the first rule whose tags it meets, so a rule for later priorities that no tagged image gets to does no harm.
   - A pattern `*` is for every image that has a tag, as `any` is, so no images have to be seen.
   - A rule for tags that no image of the primary has archives no release.
+  - Of a repository that is named after its Region the standby has its own, whose policy is the one that counts.
   - For a repository that is still to be created, the policy of the creation template is the one that counts.
 examples:
   pass:
@@ -129,6 +130,9 @@ examples:
               - Prefix: shop
                 AppliedFor: [REPLICATION]
                 LifecyclePolicy: '{"rules": [{"rulePriority": 1, "action": {"type": "transition", "targetStorageClass": "archive"}, "selection": {"tagStatus": "any", "countType": "sinceImagePulled", "countUnit": "days", "countNumber": 90}}]}'
+    - Resources:  # the standby's own of a repository that is named after its Region
+        primary: {Type: AWS::ECR::Repository, Properties: {RepositoryName: assets-us-east-1}}
+        own: {Type: AWS::ECR::Repository, Region: us-west-2, Properties: {<<: *unpulled, RepositoryName: assets-us-west-2}}
     - Resources:  # a pilot light does not pull, nor does a warm standby all that it may need
         primary: *web
         standby: {Type: AWS::ECR::Repository, Region: us-west-2, Properties: *unpulled}
@@ -160,7 +164,7 @@ examples:
 
 from scanner.images import RepositoryKey
 from scanner.lifecycle import PULLED, claims, selections
-from scanner.replication import template_for
+from scanner.replication import counterpart, lifecycle_to_come
 from scanner.rule import Evidence, NotApplicable, Undecided, Violation
 
 IN_ARCHIVE = "sinceImageTransitioned"
@@ -168,14 +172,14 @@ IN_ARCHIVE = "sinceImageTransitioned"
 
 
 def check(twin, model, parameters):
-    name, standby = twin.primary.name, twin.pair.standby
-    if twin.standby is None:
-        text = policy_to_come(twin, model)
+    name, standby, there = twin.primary.name, twin.pair.standby, counterpart(twin)
+    if there is None:
+        text = lifecycle_to_come(model, name, twin.pair)
         if text is None:
             yield NotApplicable("The repository does not exist in the standby, and no template will give it a policy.")
             return
     else:
-        policy = twin.standby["LifecyclePolicy"]
+        policy, name = there["LifecyclePolicy"], there.name
         text = policy["LifecyclePolicyText"] if policy else None
     rules = [rule for rule in selections(text) if rule[1] != "untagged" and rule[2] != IN_ARCHIVE] if text else []
     by_pull = [priority for priority, _, count_type in rules if count_type == PULLED]
@@ -201,15 +205,6 @@ def check(twin, model, parameters):
             f"Rule '{by_pull[0]}' of the standby's lifecycle policy counts from the last pull; whether it is for tags that "
             "releases have cannot be told without images."
         )
-
-
-def policy_to_come(twin, model):
-    """Return the text of the lifecycle policy that ECR will give the replica, None if there will be none."""
-    if twin.pair.image_distribution == "dual-push":
-        return None
-    registry = model.find("AWS::ECR::Registry", "registry", twin.pair.standby)
-    template = template_for(registry["RepositoryCreationTemplates"], twin.primary.name) if registry else None
-    return template["LifecyclePolicy"] if template else None
 
 
 def tagged_images(twin, model):

@@ -2,7 +2,18 @@
 title: A tag means the same image in the standby as in the primary
 severity: high
 resource: AWS::ECR::Repository
-needs: [AWS::ECR::Image]
+needs:
+  - AWS::ECS::Service
+  - AWS::ECS::Task
+  - AWS::ECS::TaskDefinition
+  - AWS::Lambda::Function
+  - Kubernetes::CronJob
+  - Kubernetes::DaemonSet
+  - Kubernetes::Deployment
+  - Kubernetes::Job
+  - Kubernetes::Pod
+  - Kubernetes::StatefulSet
+  - AWS::ECR::Image
 across: standby
 parameters:
   grace:
@@ -14,6 +25,9 @@ rationale: |
   What is started by tag in the standby gets whatever image the tag names there. A build in each Region gives one tag two
   digests. Where the standby's tags are immutable and a tag is taken, ECR replicates the image without the tag: the pull
   by tag fails or gives the older image, and a lifecycle rule for untagged images may remove the new one.
+
+  A tag by which a workload of either Region starts, or infrastructure code would start one, is the serious case. One that
+  no workload names is of medium severity, and of info one that is only named beside a digest, which decides.
 remediation: |
   Find out which digest is meant, and give it the tag in the standby.
 
@@ -32,6 +46,11 @@ traps:
   - >-
     A standby with immutable tags takes the image and drops a tag that is taken: the digest is there, the tag is not.
   - A tag whose image is missing altogether is no divergence; repository-images-replicated judges that.
+  - Of a reference with tag and digest the digest is pulled, so such a tag is of severity info unless something else starts by it alone.
+  - >-
+    A tag that nothing names may be deployed or rolled back to some day: it is judged too, at medium severity. Where
+    workloads were not seen one of them may start by it, so no severity is lowered.
+  - What runs tells its digest, but a copy of it in the standby is started from the reference, so the tag that is named there counts.
   - In pull through caches on both sides that no rule copies, a tag is what upstream called so when it was pulled, so they are not compared.
 controls:
   nist-800-53: [CM-2, SI-7]
@@ -53,10 +72,52 @@ examples:
         - {Repository: shop/web, Digest: second, Tags: [latest], PushedAt: "2026-10-31T23:50:00Z"}
         - {Repository: shop/web, Digest: first, Tags: [latest], Region: us-west-2}
   fail:
-    - Resources: *both
-      Images:
+    - Resources: *both  # nothing names the tag
+      Images: &two-builds
         - {Repository: shop/web, Digest: built-in-the-east, Tags: ["1"]}
         - {Repository: shop/web, Digest: built-in-the-west, Tags: ["1"], Region: us-west-2}
+    - Resources: &started  # a service starts by the tag, though its digest is known
+        primary: &here {Type: AWS::ECR::Repository, Properties: {RepositoryName: shop/web}}
+        standby: &there {Type: AWS::ECR::Repository, Region: us-west-2, Properties: {RepositoryName: shop/web}}
+        web:
+          Type: AWS::ECS::Service
+          Properties:
+            ServiceName: web
+            ContainerImages: [{ContainerName: web, Image: "111122223333.dkr.ecr.us-east-1.amazonaws.com/shop/web:1", ImageDigest: built-in-the-east}]
+      Images: *two-builds
+    - Resources: *started  # of three tags, one by which a service starts
+      Images:
+        - {Repository: shop/web, Digest: built-in-the-east, Tags: ["1", "2", "3"]}
+        - {Repository: shop/web, Digest: built-in-the-west, Tags: ["1", "2", "3"], Region: us-west-2}
+    - Resources:  # the standby's own code names its own registry
+        primary: *here
+        standby: *there
+        web: &west
+          Type: AWS::ECS::TaskDefinition
+          Region: us-west-2
+          Properties: {Family: web, ContainerDefinitions: [{Name: web, Image: "111122223333.dkr.ecr.us-west-2.amazonaws.com/shop/web:1"}]}
+      Images: *two-builds
+    - Resources: &pinned  # the digest decides, whatever becomes of the tag
+        primary: *here
+        standby: *there
+        web:
+          Type: AWS::ECS::TaskDefinition
+          Properties:
+            Family: web
+            ContainerDefinitions:
+              - {Name: web, Image: "111122223333.dkr.ecr.us-east-1.amazonaws.com/shop/web:1@sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"}
+      Images: *two-builds
+    - Resources: {<<: *pinned, west: *west}  # pinned here, and not there
+      Images: *two-builds
+    - Resources: *both  # who starts by it was not seen
+      Images: *two-builds
+      Gaps: [{Reason: AccessDeniedException, Type: "AWS::ECS::Service", Operation: "ecs:ListServices"}]
+    - Resources: *both
+      Images: *two-builds
+      Gaps: [{Reason: AccessDeniedException, Type: "AWS::ECS::Service", Operation: "ecs:ListServices", Region: us-west-2}]
+    - Resources: *pinned  # who else starts by it was not seen
+      Images: *two-builds
+      Gaps: [{Reason: AccessDeniedException, Type: "AWS::ECS::Service", Operation: "ecs:ListServices"}]
     - Resources: *both
       Images:  # the tag moved as long ago as the grace time
         - {Repository: shop/web, Digest: second, Tags: [latest], PushedAt: "2026-10-31T23:30:00Z"}
@@ -65,6 +126,10 @@ examples:
       Images:  # replicated without its tag
         - {Repository: shop/web, Digest: first, Tags: ["1"]}
         - {Repository: shop/web, Digest: first, Region: us-west-2}
+    - Resources: *both
+      Images:  # when it was pushed is not known
+        - {Repository: shop/web, Digest: second, Tags: [latest], PushedAt: null}
+        - {Repository: shop/web, Digest: first, Tags: [latest], Region: us-west-2}
   unknown:
     - Resources: *both
       Images: [{Repository: shop/web, Digest: first, Tags: ["1"]}]
@@ -91,8 +156,17 @@ examples:
 """
 
 from scanner.images import RepositoryKey
+from scanner.references import uses
 from scanner.rule import Evidence, NotApplicable, Violation
 from scanner.workloads import cached_instead
+
+STARTED, PINNED, UNNAMED = (
+    "by which workloads start",
+    "that workloads name beside a digest",
+    "that no workload seen names",
+)
+SEVERITY = {STARTED: None, PINNED: "info", UNNAMED: "medium"}
+"""What workloads do with tags, and how bad it is if such a tag means another image; None is the rule's severity."""
 
 
 def check(twin, model, parameters):
@@ -104,9 +178,32 @@ def check(twin, model, parameters):
     if twin.primary.locations and primary not in model.images:
         yield NotApplicable("A file does not say which images a repository holds; collect a snapshot to know.")
         return
-    older_than = model.as_of - parameters["grace"]
     here, there = model.images.tags(primary), model.images.tags(standby)
+    moved, lost = differing(here, there, model.as_of - parameters["grace"], model.images, standby)
+    yield Evidence(tags=len(here), moved=len(moved), lost=len(lost), sample=[*moved, *lost][:5])
+    if not moved and not lost:
+        return
+    if cached_instead(model, primary, twin.pair.standby):
+        yield NotApplicable("Pull through caches fill it on both sides, each with what is pulled there.")
+        return
+    named, unseen = references(model, twin)
+    for what, severity in SEVERITY.items():
+        tags = [tag for tag in (*moved, *lost) if named.get(tag, (UNNAMED, None))[0] == what]
+        if not tags:
+            continue
+        tag, doubt = tags[0], None if what == STARTED else unseen
+        found = f"'{there[tag].digest}'" if tag in there else "no image"
+        note = f"; '{named[tag][1]}' names it" if tag in named else ""
+        note += f"; workloads that were not seen may start by it: {doubt}" if doubt else ""
+        yield Violation(
+            f"'{len(tags)}' of '{len(here)}' tags of repository '{name}', {what}, mean other images in "
+            f"'{twin.pair.standby}': '{tag}' is on {found} there, and on '{here[tag].digest}' was expected{note}.",
+            severity=None if doubt else severity,
+        )
 
+
+def differing(here, there, older_than, images, standby):
+    """Return the tags that are on another image in the standby, and those that its copy of the image lacks."""
     moved, lost = [], []
     for tag, image in sorted(here.items()):
         if image.status != "ACTIVE" or (image.pushed_at is not None and image.pushed_at > older_than):
@@ -114,21 +211,19 @@ def check(twin, model, parameters):
         if tag in there:
             if there[tag].digest != image.digest:
                 moved.append(tag)
-        elif model.images.get(standby, image.digest) is not None:
+        elif images.get(standby, image.digest) is not None:
             lost.append(tag)
+    return moved, lost
 
-    yield Evidence(tags=len(here), moved=len(moved), lost=len(lost), sample=[*moved, *lost][:5])
-    if (moved or lost) and cached_instead(model, primary, twin.pair.standby):
-        yield NotApplicable("Pull through caches fill it on both sides, each with what is pulled there.")
-        return
-    if moved:
-        example = moved[0]
-        yield Violation(
-            f"'{len(moved)}' of '{len(here)}' tags of repository '{name}' name another image in '{twin.pair.standby}': "
-            f"'{example}' is '{there[example].digest}' there and '{here[example].digest}' was expected."
-        )
-    if lost:
-        yield Violation(
-            f"'{len(lost)}' of '{len(here)}' tags of repository '{name}' are missing in '{twin.pair.standby}' although their "
-            f"images are there: '{lost[0]}' was expected on '{here[lost[0]].digest}'."
-        )
+
+def references(model, twin):
+    """Return tag -> what workloads do with it and which one does, on either side, and why there may be others."""
+    named, unseen = {}, []
+    for place in (twin.primary.place, twin.pair.standby):
+        found = uses(model, place)
+        unseen += found.unseen
+        for use in found.of(twin.primary.name):
+            by_tag = use.reference.digest is None
+            if by_tag or use.reference.tag not in named:
+                named[use.reference.tag] = (STARTED if by_tag else PINNED, use.workload.id)
+    return named, unseen[0] if unseen else None

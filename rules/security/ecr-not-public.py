@@ -5,7 +5,8 @@ optional: true
 resource: AWS::ECR::Repository
 rationale: |
   A private repository whose policy allows the principal '*' without a condition can be pulled from by every account of
-  AWS, or pushed to.
+  AWS, or pushed to. Repositories of the ECR Public Gallery are public by design and another service, which is not
+  collected: so no rule answers control ECR.4 of Security Hub, which asks for tags on them.
 remediation: |
   Name the accounts, or leave over those of the organization by a condition on `aws:PrincipalOrgID`:
 

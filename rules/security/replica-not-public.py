@@ -56,6 +56,13 @@ examples:
           Properties:
             RepositoryName: shop/web
             RepositoryPolicyText: {Statement: {Effect: Allow, Principal: {Service: lambda.amazonaws.com}, Action: "ecr:BatchGetImage"}}
+    - Resources:  # a service of AWS, on behalf of one account
+        web:
+          Type: AWS::ECR::Repository
+          Region: us-west-2
+          Properties:
+            RepositoryName: shop/web
+            RepositoryPolicyText: {Statement: {Effect: Allow, Principal: "*", Action: "ecr:BatchGetImage", Condition: {StringEquals: {"aws:SourceAccount": "111122223333"}}}}
     - Resources:  # the roles of one account
         web:
           Type: AWS::ECR::Repository

@@ -30,7 +30,8 @@ remediation: |
         "Statement":[{"Sid":"keep","Effect":"Deny","Principal":"*",
         "Action":["ecr:BatchDeleteImage","ecr:DeleteRepository","ecr:PutLifecyclePolicy"]}]}'
 
-  In CloudFormation: `RepositoryPolicyText` of `AWS::ECR::Repository`; in Terraform: `aws_ecr_repository_policy`. Switch off
+  In CloudFormation: `RepositoryPolicyText` of `AWS::ECR::Repository`; in Terraform: `aws_ecr_repository_policy`. The same
+  statement with the repositories as its `Resource` does in the registry's policy, whose scope is V2 by default. Switch off
   the replication of deletions: `aws ecr put-replication-configuration --replication-configuration file://rules.json`.
 references:
   - https://docs.aws.amazon.com/AmazonECR/latest/userguide/registry-permissions.html
@@ -43,6 +44,7 @@ traps:
   - Functions and workloads of Kubernetes pull critical images as services do, so their tiers count too.
   - A service control policy of the organization may deny deletions and is not visible from an account, so the lack of a Deny in the account is undecided and no failure.
   - What no statement allows is not denied, since within an account identity policies allow it; only an explicit Deny counts.
+  - The policy of the registry may deny deletions as well as that of the repository, unless its scope is V1, in which it is not asked about them.
   - A replica in another account is isolated only as long as deletions are not replicated to it.
 parameters:
   critical: {type: array, items: {type: string}, default: [tier-0], description: "Tiers whose images are isolated."}
@@ -76,6 +78,32 @@ examples:
         registry: &registry
           Type: AWS::ECR::Registry
           Properties: {ReplicationConfiguration: {Rules: [{Destinations: [{Region: us-west-2, RegistryId: "111122223333"}]}]}}
+    - Resources: &by-registry  # behind a Deny of the registry
+        tier: *tier
+        api: *api
+        repository: *repository
+        replica: &bare {Type: AWS::ECR::Repository, Region: us-west-2, Properties: {RepositoryName: payments/api}}
+        registry: *registry
+        there:
+          Type: AWS::ECR::Registry
+          Region: us-west-2
+          Properties:
+            AccountSettings: {REGISTRY_POLICY_SCOPE: V2}
+            PolicyText: &keep {Statement: {Effect: Deny, Principal: "*", Action: ["ecr:BatchDeleteImage", "ecr:DeleteRepository", "ecr:PutLifecyclePolicy"], Resource: "arn:aws:ecr:us-west-2:111122223333:repository/payments/*"}}
+    - Resources:  # each of the two denies a part
+        tier: *tier
+        api: *api
+        repository: *repository
+        replica: {Type: AWS::ECR::Repository, Region: us-west-2, Properties: {RepositoryName: payments/api, RepositoryPolicyText: {Statement: {Effect: Deny, Principal: "*", Action: "ecr:Delete*"}}}}
+        registry: *registry
+        there: {Type: AWS::ECR::Registry, Region: us-west-2, Properties: {PolicyText: {Statement: {Effect: Deny, Principal: "*", Action: ["ecr:BatchDeleteImage", "ecr:PutLifecyclePolicy"], Resource: "*"}}}}
+    - Resources:  # one that denies all of it is enough, whatever the other says
+        tier: *tier
+        api: *api
+        repository: *repository
+        replica: {Type: AWS::ECR::Repository, Region: us-west-2, Properties: {RepositoryName: payments/api, RepositoryPolicyText: *keep}}
+        registry: *registry
+        there: {Type: AWS::ECR::Registry, Region: us-west-2, Properties: {PolicyText: {Unknown: "ecr:GetRegistryPolicy was denied"}}}
   fail:
     - Resources:  # deletions are replicated, also to another account
         tier: *tier
@@ -103,6 +131,27 @@ examples:
         replica: {Type: AWS::ECR::Repository, Region: us-west-2, Properties: {RepositoryName: payments/api}}
         registry: *deleting
   unknown:
+    - Resources:  # in scope V1 the registry's policy is asked about replication alone
+        tier: *tier
+        api: *api
+        repository: *repository
+        replica: *bare
+        registry: *registry
+        there: {Type: AWS::ECR::Registry, Region: us-west-2, Properties: {AccountSettings: {REGISTRY_POLICY_SCOPE: V1}, PolicyText: *keep}}
+    - Resources:  # of other repositories
+        tier: *tier
+        api: *api
+        repository: *repository
+        replica: *bare
+        registry: *registry
+        there: {Type: AWS::ECR::Registry, Region: us-west-2, Properties: {PolicyText: {Statement: {Effect: Deny, Principal: "*", Action: "ecr:*", Resource: "arn:aws:ecr:us-west-2:111122223333:repository/shop/*"}}}}
+    - Resources:
+        tier: *tier
+        api: *api
+        repository: *repository
+        replica: *bare
+        registry: *registry
+        there: {Type: AWS::ECR::Registry, Region: us-west-2, Properties: {PolicyText: {Unknown: "ecr:GetRegistryPolicy was denied"}}}
     - Resources: &open  # a service control policy may deny it
         tier: *tier
         api: *api
@@ -218,7 +267,7 @@ def check(twin, model, parameters):
             f"'{twin.pair.standby}'; a copy that outlives them was expected."
         )
         return
-    if replica.account == repository.account and not denied(replica):
+    if replica.account == repository.account and not denied(replica, model):
         yield Undecided(
             f"Neither another account nor a Deny for everybody keeps the copies of '{repository.name}' in '{replica.place}' from being "
             "deleted by who may delete in the primary; whether a service control policy does was not seen."
@@ -254,8 +303,32 @@ def deletes(twin, model):
     )
 
 
-def denied(replica):
-    policy = replica["RepositoryPolicyText"]
+def denied(replica, model):
+    """Tell whether policies deny everybody to delete from a replica; raise `InsufficientData` if one may, unseen."""
     partition, _ = partition_by_name(replica.region)
     arn = f"arn:{partition}:ecr:{replica.region}:{replica.account}:repository/{replica.name}"
-    return all(forbids(policy, replica.account, action, arn) for action in ACTIONS)
+    left, unseen = set(ACTIONS), []
+    for policy_of in (repository_policy, registry_policy):
+        if not left:
+            break
+        try:
+            policy = policy_of(replica, model)
+            left -= {action for action in ACTIONS if forbids(policy, replica.account, action, arn)}
+        except InsufficientData as gap:
+            unseen.append(gap)
+    if left and unseen:
+        raise unseen[0]
+    return not left
+
+
+def repository_policy(replica, model):
+    return replica["RepositoryPolicyText"]
+
+
+def registry_policy(replica, model):
+    """Return the policy of the registry that holds a replica, None where it is not asked about deletions."""
+    registry = model.find(REGISTRY, "registry", replica.place)
+    policy = registry["PolicyText"] if registry else None
+    if policy is None or (registry["AccountSettings"] or {}).get("REGISTRY_POLICY_SCOPE") == "V1":
+        return None
+    return policy

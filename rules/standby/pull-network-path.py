@@ -23,6 +23,7 @@ references:
   - https://docs.aws.amazon.com/AmazonECS/latest/developerguide/fargate-task-networking.html
 controls:
   aws-well-architected: [REL13-BP02]
+  nist-800-53: [CP-7]
 traps:
   - Endpoints in a central VPC behind a transit gateway or a peering, with shared private hosted zones, are a way that this VPC does not show; any route to another network leaves it undecided, a default route or not.
   - An endpoint with private DNS takes the calls of its VPC though there is a NAT gateway too, so what its policy refuses is refused.

@@ -21,6 +21,7 @@ references:
   - https://docs.aws.amazon.com/wellarchitected/latest/framework/rel_manage_service_limits_limits_considered.html
 controls:
   aws-well-architected: [REL01-BP02, REL13-BP04]
+  nist-800-53: [CP-2(2)]
 traps:
   - The primary's quota may be far above what runs there, so a declared peak replaces it.
   - Where AWS lists no value of the account its default applies, which the evidence says; a value that could not be read is undecided.

@@ -29,7 +29,7 @@ traps:
   - A replication rule that is disabled, or of a bucket whose versioning is suspended, copies nothing; one for a prefix copies a part.
   - S3 leaves out what is encrypted with KMS, as artifacts of CodePipeline and CodeBuild are by default, unless the rule selects it; then it is undecided.
   - A rule whose destination is in the primary's own Region protects from no loss of it.
-  - State and artifacts that are kept outside of AWS are no subject here.
+  - The state of Terraform is judged by a rule of its own; artifacts that are kept outside of AWS are no subject here.
 examples:
   pass:
     - Resources:
@@ -165,10 +165,9 @@ examples:
         pipeline: {Type: AWS::CodePipeline::Pipeline, Properties: {Name: payments, ArtifactStores: [{Region: us-west-2, ArtifactStore: {Type: S3, Location: elsewhere}}]}}
 """
 
+from scanner.buckets import BUCKET, bucket_of, seen, survives
 from scanner.model import InsufficientData
 from scanner.rule import Evidence, NotApplicable, Undecided, Violation
-
-BUCKET = "AWS::S3::Bucket"
 
 
 def check(twin, model, parameters):
@@ -178,7 +177,7 @@ def check(twin, model, parameters):
         return
     for pointer, name in named:
         try:
-            why = survives(name, twin, model) or of_standby(twin, model)
+            why = kept(name, twin, model)
         except InsufficientData as gap:
             yield Undecided(
                 f"Whether bucket '{name}' of '{twin.primary.name}' outlives the primary is not known: {gap}.", pointer
@@ -212,62 +211,26 @@ def bucket_name(location):
     return str(location).removeprefix("arn:aws:s3:::").partition("/")[0]
 
 
-def survives(name, twin, model):
+def kept(name, twin, model):
     """Return why a bucket, or one in its place, is there when the primary is gone; None if it is not."""
-    here, away = twin.primary.region, twin.pair.standby.region
-    bucket = model.find(BUCKET, name, twin.primary.place) or seen(name, model)
-    if bucket.region != here:
-        return f"it is in {bucket.region}"
-    own = name.replace(here, away).replace(str(twin.primary.account), str(twin.pair.standby.account))
-    if here in name and model.find(BUCKET, own, twin.pair.standby) is not None:
-        return f"the standby has {own}"
-    if (bucket["VersioningConfiguration"] or {}).get("Status") != "Enabled":
+    bucket, lost = bucket_of(model, name, twin.primary.place), twin.primary.region
+    if bucket.region == lost and (other := own(name, twin, model)):
+        return f"the standby has {other.name}"
+    return survives(bucket, model, lost) or of_standby(twin, model)
+
+
+def own(name, twin, model):
+    """Return the standby's bucket of the same name, with its Region and account in it; None if there is none."""
+    here, away = twin.primary.place, twin.pair.standby
+    if here.region not in name:
         return None
-    doubts = []
-    for rule in (bucket["ReplicationConfiguration"] or {}).get("Rules") or ():
-        if rule["Status"] == "Enabled":
-            destination = str(rule["Destination"]["Bucket"]).rpartition(":")[2]
-            try:
-                copy = seen(destination, model)
-            except InsufficientData as gap:
-                doubts.append(str(gap))
-                continue
-            doubt = left_out(rule) if copy.region != here else ""
-            if copy.region != here and not doubt:
-                return f"it is replicated to {copy.name}"
-            doubts += [f"'{copy.name}' gets a copy, but {doubt}"] if doubt else []
-    if doubts:
-        raise InsufficientData(doubts[0])
-    return None
+    other = name.replace(here.region, away.region).replace(str(here.account), str(away.account))
+    return model.find(BUCKET, other, away)
 
 
 def of_standby(twin, model):
     """Return why the counterpart does without the primary's bucket: it has one that is not lost; None if not."""
     named = [name for _, name in stores(twin.standby)] if twin.standby else []
-    if not named or any(seen(name, model).region == twin.primary.region for name in named):
+    if not named or any(seen(model, name).region == twin.primary.region for name in named):
         return None
     return f"the standby's own uses {named[0]}"
-
-
-def left_out(rule):
-    """Return what a replication rule does not copy, empty if it copies all objects of the bucket."""
-    if not is_whole(rule):
-        return "of a part alone, and which part is needed is not known"
-    encrypted = (rule["SourceSelectionCriteria"] or {}).get("SseKmsEncryptedObjects") or {}
-    return "" if encrypted.get("Status") == "Enabled" else "not of objects that are encrypted with KMS"
-
-
-def is_whole(rule):
-    """Tell whether a replication rule is about all objects of the bucket."""
-    given = rule["Filter"] or {}
-    return not rule["Prefix"] and not any(given[key] for key in given)
-
-
-def seen(name, model):
-    """Return the bucket of a name, of which there is one in the world."""
-    for bucket in model.of_type(BUCKET):
-        if bucket.name == name and bucket.region is None:
-            raise InsufficientData(f"the Region of bucket '{name}' is not known")
-        if bucket.name == name:
-            return bucket
-    raise InsufficientData(f"bucket '{name}' was not seen")

@@ -1,11 +1,11 @@
-"""AWS KMS: which keys there are, and the state and policy of those that encrypt images."""
+"""AWS KMS: which keys there are, and the state and policy of those that encrypt images and secrets."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from scanner.collectors import ecr
+from scanner.collectors import ecr, secretsmanager
 from scanner.collectors.ask import MALFORMED, Answer, Answers, Ask, document, pick
 from scanner.model import Gap, Resource, Unknown
 
@@ -18,8 +18,9 @@ _SHOWN = ("KeyState", "Enabled", "KeyManager", "KeyUsage", "MultiRegion", "Multi
 
 
 def _in_use(answers: Answers) -> Iterable[dict[str, Any]]:
-    registry = answers.others.get("ecr")
-    return [{"KeyId": key} for key in sorted(ecr.keys(registry) if registry else ())]
+    registry, secrets = answers.others.get("ecr"), answers.others.get("secretsmanager")
+    named = (ecr.keys(registry) if registry else set()) | (secretsmanager.keys(secrets) if secrets else set())
+    return [{"KeyId": key} for key in sorted(named)]
 
 
 def _described(answers: Answers) -> Iterable[dict[str, Any]]:
@@ -36,7 +37,7 @@ _DESCRIBE_KEY = Ask(
     absent=frozenset({"NotFoundException"}),
     fills=(KEY,),
     per="key in use",
-    reads=(ecr.REGISTRY, ecr.REPOSITORY),
+    reads=(ecr.REGISTRY, ecr.REPOSITORY, secretsmanager.SECRET),
 )
 _GET_POLICY = Ask(
     "GetKeyPolicy", "Policy", parameters={"PolicyName": "default"}, each=_described, fills=(KEY,), per="key in use"
@@ -45,7 +46,7 @@ CALLS = (_LIST_KEYS, _LIST_ALIASES, _DESCRIBE_KEY, _GET_POLICY)
 
 
 def resources(answers: Answers) -> Iterator[Resource | Gap]:
-    """Return aliases and keys; of a key that encrypts no image only its existence is known.
+    """Return aliases and keys; of a key that encrypts neither images nor secrets only its existence is known.
 
     A key of another account that may not be described is a key of which nothing is known.
     """

@@ -71,6 +71,12 @@ def resources(answers: Answers) -> Iterator[Resource | Gap]:
     yield from answers.gaps(CALLS)
 
 
+def keys(answers: Answers) -> set[str]:
+    """Return the KMS keys that secrets name, but for the one that AWS manages: ids, ARNs, aliases."""
+    named = strings(secret.get("KmsKeyId") for _, secret in answers.items(_LIST_SECRETS))
+    return {key for key in named if not key.endswith("alias/aws/secretsmanager")}
+
+
 def _secret(answers: Answers, secret: dict[str, Any], answer: Answer) -> Resource | Gap:
     arn, name = secret.get("ARN"), secret.get("Name")
     if not (isinstance(arn, str) and arn and isinstance(name, str) and name):

@@ -11,7 +11,6 @@ from scanner.finding import Exemption
 from scanner.model import Gap, Location, Resource, Unknown, guard, plain
 from scanner.parsers.exemptions import Problem
 from scanner.parsers.registry import REGISTRY, Piece, fold, undeclared
-from scanner.recovery import DECLARED
 
 Places = Callable[[str], Sequence[tuple[str | None, str | None]]]
 """Gives the (account, Region) instances of the code at a path; none means one whose place is not known."""
@@ -73,8 +72,7 @@ class Reading:
         for one in declared:
             match one:
                 case Resource():
-                    if not one.type.startswith(DECLARED):  # evidence is not for code to give
-                        self._resources.append(one)
+                    self._resources.append(one)
                 case Piece():
                     self._pieces.append(one)
                 case Gap():

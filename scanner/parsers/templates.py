@@ -6,11 +6,13 @@ from pathlib import PurePosixPath
 
 from scanner.documents import Document, load
 from scanner.errors import DocumentError
-from scanner.model import Location
+from scanner.model import Gap, Location, Resource
 from scanner.parsers import cloudformation, cloudformation_exemptions
 from scanner.parsers.exemptions import MARK
 from scanner.parsers.reading import Reading
+from scanner.parsers.registry import Piece
 from scanner.parsers.tree import MAX_BYTES, File, Tree
+from scanner.recovery import DECLARED
 from scanner.vocabulary import TAGS
 
 _SUFFIXES = (".json", ".template", ".yaml", ".yml")
@@ -43,10 +45,15 @@ def _declare(document: Document, data: bytes, file: File, reading: Reading) -> N
     for account, region in instances:
         suffix = f"@{account or '*'}/{region or '*'}" if len(instances) > 1 else ""
         declared = cloudformation.declarations(document, file.path, account, region, suffix=suffix)
-        gap = reading.add(declared)
+        gap = reading.add(one for one in declared if not _is_evidence(one))
         open = open or gap
         reading.placed(account, region, Location(file.path, 1))
     reading.done(file.path, problems or open)
+
+
+def _is_evidence(one: Resource | Piece | Gap) -> bool:
+    """Tell what is not for a template to give: drills and tiers, what CI does, where Terraform keeps its state."""
+    return isinstance(one, Resource) and one.type.startswith(DECLARED)
 
 
 def _template(data: bytes, file: File) -> Document | None:

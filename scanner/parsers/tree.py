@@ -50,11 +50,15 @@ class Tree:
     `.gitignore` names are left out of a folder; a path that is given by itself is always read.
     """
 
-    def __init__(self, path: Path, unreadable: Callable[[OSError, str], None]) -> None:
-        """Look under `path`; raise `UsageError` if there is nothing, call `unreadable` for a folder that is closed."""
+    def __init__(self, path: Path, unreadable: Callable[[OSError, str], None], named: Path | None = None) -> None:
+        """Look under `path`; raise `UsageError` if there is nothing, call `unreadable` for a folder that is closed.
+
+        `named` is the path that reports name in place of `path`.
+        """
         if not path.exists():
             raise UsageError(f"{path}: there is no such file or folder")
         self._path, self._unreadable = path, unreadable
+        self._prefix = shown_prefix(named or path, folder=path.is_dir())
         self._is_folder = path.is_dir()
         self._files = {file.path: file for file in (self._walk(path) if self._is_folder else [self._file(path)])}
         self._taken: set[str] = set()
@@ -151,10 +155,16 @@ class Tree:
         return File(at, self._shown(at))
 
     def _shown(self, at: Path) -> str:
-        path = self._path
-        if path.is_absolute() or ".." in path.parts:
-            at = at.relative_to(path if self._is_folder else path.parent)
-        return at.as_posix().encode("utf-8", "backslashreplace").decode("utf-8")  # names of files are any bytes
+        root = self._path if self._is_folder else self._path.parent
+        path = self._prefix + at.relative_to(root).as_posix()
+        return path.encode("utf-8", "backslashreplace").decode("utf-8")  # names of files are any bytes
+
+
+def shown_prefix(path: Path, *, folder: bool) -> str:
+    """Return what the paths that reports name begin with for what is under a path: nothing, or a folder and a `/`."""
+    root = path if folder else path.parent
+    outside = path.is_absolute() or ".." in path.parts
+    return "" if outside or root == Path() else f"{root.as_posix()}/"
 
 
 def _is_plain_file(at: Path) -> bool:

@@ -13,7 +13,7 @@ from scanner.reporters.identity import finding_id, scan_id
 from scanner.reporters.text import dumps, jsonable, timestamp
 
 SCHEMA = "https://regionproof.dev/schema/report-1.json"
-SCHEMA_VERSION = "1.1.0"
+SCHEMA_VERSION = "1.2.0"
 
 
 def write(report: Report, out: TextIO) -> None:
@@ -52,6 +52,7 @@ def _document(report: Report) -> Iterator[tuple[str, Any]]:
     yield "as_of", timestamp(report.as_of)
     yield "config_sha256", report.config_sha256
     yield "inputs", [{"kind": i.kind, "path": i.path, "sha256": i.sha256} for i in report.inputs]
+    yield "changed_since", report.changed_since
     yield "pairs_derived", report.pairs_derived
     yield "pairs", map(_pair, report.pairs)
     yield "summary", _summary(report)
@@ -72,6 +73,7 @@ def _summary(report: Report) -> dict[str, Any]:
         "by_status": {status.value: statuses[status] for status in Status},
         "fail_by_severity": {severity.value: severities[severity] for severity in Severity},
         "fail_exempted": sum(1 for finding in failures if finding.exemption),
+        "not_shown": report.not_shown,
     }
 
 
@@ -170,6 +172,7 @@ def _finding(finding: Finding, scan: str) -> dict[str, Any]:
         "severity": finding.severity.value,
         "message": finding.message,
         "source": finding.source,
+        "origin": None if finding.origin is None else finding.origin.value,
         "resource": {**_resource(resource), "tags": jsonable(resource.tags)},
         "counterpart": _counterpart(finding),
         "pointer": finding.pointer,

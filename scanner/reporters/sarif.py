@@ -190,6 +190,7 @@ def _properties(finding: Finding) -> dict[str, Any]:
         "regionproof/resourceType": resource.type,
         "regionproof/status": finding.status.value,
         "regionproof/severity": finding.severity.value,
+        "regionproof/origin": finding.origin.value if finding.origin else None,
         "regionproof/anchor": "iac" if finding.location else "synthetic",
         "regionproof/pointer": printable(finding.pointer) or None,
         "regionproof/operations": list(resource.operations) or None,

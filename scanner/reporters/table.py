@@ -10,7 +10,7 @@ from typing import TextIO
 
 from scanner import controls as catalogue
 from scanner import duration
-from scanner.finding import Exemption, ExemptionState, Finding, Report, RuleSummary, Severity, Status
+from scanner.finding import Exemption, ExemptionState, Finding, Origin, Report, RuleSummary, Severity, Status
 from scanner.model import Pair
 from scanner.recovery import DECLARED
 from scanner.reporters.causes import by_cause
@@ -25,6 +25,8 @@ _STYLE = {
     Severity.LOW: "cyan",
     Severity.INFO: "dim",
 }
+_KINDS = {"iac": "infrastructure code", "against": "snapshot that the code is laid over"}
+_ORIGINS = {Origin.CHANGE: "new with the change", Origin.LIVE: "live", Origin.BOTH: "live and in code"}
 _LONGEST_FIX = 280
 _MOST_REASONS, _MOST_GAPS, _MOST_PAIRS = 20, 40, 8
 _MOST_PLACES, _MOST_RULES, _MOST_NAMES = 4, 12, 3
@@ -63,9 +65,12 @@ def _header(report: Report, page: Page) -> Iterator[str]:
     as_of = f"{report.as_of:%Y-%m-%d %H:%M} UTC"
     yield page.styled(f"regionproof {report.tool_version}, as of {as_of}", "bold")
     for each in report.inputs:
-        kind = "infrastructure code" if each.kind == "iac" else each.kind
+        kind = _KINDS.get(each.kind, each.kind)
         yield from page.wrapped(f"{each.path} ({kind})", label="Scanned  ")
     yield from page.wrapped(_extent(report, page), label="Extent   ")
+    if report.not_shown:
+        about = f" that concern no line changed since {report.changed_since}" if report.changed_since else ""
+        yield from page.wrapped(f"{_count(report.not_shown, 'verdict')}{about} not shown", label="Narrowed ")
     pairs = [_pair(pair, page) for pair in report.pairs[:_MOST_PAIRS]]
     if len(report.pairs) > _MOST_PAIRS:
         pairs.append(f"and {len(report.pairs) - _MOST_PAIRS} more")
@@ -114,16 +119,17 @@ def _failures(report: Report, page: Page) -> Iterator[str]:
         undecided = not report.complete or any(f.status is Status.UNKNOWN for f in report.findings)
         yield from page.wrapped("None in what was seen; below is what was not." if undecided else "None.", 2)
     rules = {rule.id: rule for rule in report.rules}
-    groups: dict[str, list[Finding]] = {}
+    groups: dict[tuple[str, Severity], list[Finding]] = {}
     for finding in open_failures:
-        groups.setdefault(finding.rule_id, []).append(finding)
-    for id, findings in sorted(groups.items(), key=lambda item: (_worst(item[1]).rank, -len(item[1]), item[0])):
+        groups.setdefault((finding.rule_id, finding.severity), []).append(finding)
+    for (id, _), findings in sorted(groups.items(), key=lambda item: (item[0][1].rank, -len(item[1]), item[0])):
         yield ""
         yield from _rule_failures(id, rules.get(id), findings, page)
 
 
 def _rule_failures(id: str, rule: RuleSummary | None, findings: Sequence[Finding], page: Page) -> Iterator[str]:
-    severity = _worst(findings)
+    """Return the failures of one rule that are of one severity."""
+    severity = findings[0].severity
     title = f"{rule.title if rule else id} ({_count(len(findings), 'failure')})"
     heading = page.wrapped(title, label=f"{severity.value.upper():<8}  ")
     yield from (page.styled(line, _STYLE[severity]) for line in heading)
@@ -320,11 +326,9 @@ def _what(finding: Finding) -> str:
     if len({region for _, region in places}) == len(places):
         for account, region in places:
             text = text.replace(f"'{account}/{region}'", f"'{region}'")
-    return f"{text} ({finding.location})" if finding.location else text
-
-
-def _worst(findings: Sequence[Finding]) -> Severity:
-    return min((finding.severity for finding in findings), key=lambda severity: severity.rank)
+    notes = [str(finding.location)] if finding.location else []
+    notes += [_ORIGINS[finding.origin]] if finding.origin else []
+    return f"{text} ({'; '.join(notes)})" if notes else text
 
 
 def _errors(errors: Sequence[tuple[str, int]]) -> str:

@@ -1,0 +1,68 @@
+"""Buckets of S3: what is still there of one when its Region is lost.
+
+Semantics: https://docs.aws.amazon.com/AmazonS3/latest/userguide/replication.html
+Reading something that nobody has seen raises `InsufficientData`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from scanner.model import InsufficientData, Model, Place, Resource
+
+BUCKET = "AWS::S3::Bucket"
+
+
+def seen(model: Model, name: str) -> Resource:
+    """Return the bucket of a name, of which there is one in the world; raise where it was not seen."""
+    for bucket in model.of_type(BUCKET):
+        if bucket.name == name and bucket.region is None:
+            raise InsufficientData(f"the Region of bucket '{name}' is not known")
+        if bucket.name == name:
+            return bucket
+    raise InsufficientData(f"bucket '{name}' was not seen")
+
+
+def bucket_of(model: Model, name: str, place: Place) -> Resource:
+    """Return the bucket that something in a place names; raise where it was not seen."""
+    return model.find(BUCKET, name, place) or seen(model, name)
+
+
+def survives(bucket: Resource, model: Model, lost: str) -> str | None:
+    """Return why what a bucket holds is there when a Region is lost, None if it is not.
+
+    S3 replicates versioned buckets alone, and objects that are encrypted with KMS only where a rule selects them;
+    what keys objects have was not seen, so a rule that leaves those out raises `InsufficientData`.
+    """
+    if bucket.region != lost:
+        return f"it is in {bucket.region}"
+    if (bucket["VersioningConfiguration"] or {}).get("Status") != "Enabled":
+        return None
+    doubts = []
+    for rule in (bucket["ReplicationConfiguration"] or {}).get("Rules") or ():
+        if rule["Status"] != "Enabled":
+            continue
+        destination = str(rule["Destination"]["Bucket"]).rpartition(":")[2]
+        try:
+            copy = seen(model, destination)
+        except InsufficientData as gap:
+            doubts.append(str(gap))
+            continue
+        if copy.region == lost:
+            continue
+        if not (doubt := _left_out(rule)):
+            return f"it is replicated to {copy.name}"
+        doubts.append(f"'{copy.name}' gets a copy, but {doubt}")
+    if doubts:
+        raise InsufficientData(doubts[0])
+    return None
+
+
+def _left_out(rule: Mapping[str, Any]) -> str:
+    """Return what a replication rule does not copy, empty if it copies all objects of the bucket."""
+    given = rule["Filter"] or {}
+    if rule["Prefix"] or any(given[key] for key in given):
+        return "of a part alone, and which part is needed is not known"
+    encrypted = (rule["SourceSelectionCriteria"] or {}).get("SseKmsEncryptedObjects") or {}
+    return "" if encrypted.get("Status") == "Enabled" else "not of objects that are encrypted with KMS"

@@ -1,0 +1,401 @@
+"""Code laid over what is live: each property, what goes, and what a finding then comes from."""
+
+import json
+import subprocess
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from scanner.cli import main
+from scanner.documents import load
+from scanner.model import Location, Resource, Unknown, guard, plain
+from scanner.overlay import overlay
+from scanner.parsers.cloudformation import resources
+from scanner.vocabulary import TAGS
+
+HERE = ("111122223333", "us-east-1")
+REGISTRY = "aws://111122223333/us-east-1/ecr"
+
+
+def declared(text, place=HERE):
+    found, gaps = resources(load(text, "change.yaml", TAGS), "change.yaml", *place)
+    assert not gaps
+    return found
+
+
+def live(type, name, properties, id=None, tags=None):
+    made = id or f"arn:aws:ecr:us-east-1:111122223333:repository/{name}"
+    return Resource(type, made, name, *HERE, guard(properties), tags or {}, operations=("ecr:DescribeRepositories",))
+
+
+def repository(**properties):
+    given = {"RepositoryName": "web", "ImageTagMutability": "MUTABLE", "ScanFrequency": "MANUAL", **properties}
+    given = {"ImageScanningConfiguration": {"ScanOnPush": False}, **given}
+    return live("AWS::ECR::Repository", "web", given)
+
+
+def registry(**properties):
+    return live("AWS::ECR::Registry", "registry", {"RegistryId": HERE[0], **properties}, REGISTRY)
+
+
+def task(revision, image="web:1", type="AWS::ECS::TaskDefinition"):
+    id = f"arn:aws:ecs:us-east-1:111122223333:task-definition/api:{revision}"
+    return live(type, "api", {"Family": "api", "ContainerDefinitions": [{"Name": "web", "Image": image}]}, id)
+
+
+def service(definition, **properties):
+    id = "arn:aws:ecs:us-east-1:111122223333:service/shop/api"
+    images = [{"ContainerName": "web", "Image": "web:1", "ImageDigest": "sha256:1"}]
+    given = {"ServiceName": "api", "TaskDefinition": definition.id, "ContainerImages": images, "DesiredCount": 2}
+    return live("AWS::ECS::Service", "shop/api", {**given, **properties}, id)
+
+
+def after(live, code, before=None):
+    return {(one.type, one.id): one for one in overlay(live, code, before)}
+
+
+def shown(one, *names):
+    values = dict(one.properties.raw())
+    return tuple(plain(values.get(name)) for name in names)
+
+
+WEB = """
+Resources:
+  Web:
+    Type: AWS::ECR::Repository
+    Properties: {RepositoryName: web, ImageTagMutability: IMMUTABLE}
+"""
+
+
+def test_what_is_declared_stands_and_what_only_aws_shows_stays():
+    made = after([repository(EncryptionConfiguration={"EncryptionType": "KMS", "KmsKey": "k"})], declared(WEB))
+    (one,) = [each for each in made.values() if each.type == "AWS::ECR::Repository"]
+    assert shown(one, "ImageTagMutability", "ScanFrequency") == ("IMMUTABLE", "MANUAL")
+    assert one.locations["/ImageTagMutability"] == Location("change.yaml", 5, 59, 5, 68)
+    assert one.operations == ("ecr:DescribeRepositories",)
+
+
+def test_what_was_not_seen_of_it_stays_unseen():
+    was = repository(ScanFrequency=Unknown("denied"), LifecyclePolicy=Unknown("denied"))
+    one = after([was], declared(WEB))[was.type, was.id]
+    assert shown(one, "ScanFrequency", "LifecyclePolicy") == ({"unknown": "denied"}, {"unknown": "denied"})
+
+
+def test_what_the_code_leaves_open_is_unknown_though_it_is_seen_live():
+    text = WEB.replace("IMMUTABLE", "!Ref Mutability").replace(
+        "Resources", "Parameters: {Mutability: {Type: String}}\nResources", 1
+    )
+    was = repository()
+    (mutability,) = shown(after([was], declared(text))[was.type, was.id], "ImageTagMutability")
+    assert "Mutability" in mutability["unknown"]
+
+
+def test_a_new_repository_is_added_and_others_stay():
+    other = live("AWS::ECR::Repository", "other", {"RepositoryName": "other"})
+    made = after([other], declared(WEB))
+    assert made[other.type, other.id] is other
+    assert ("AWS::ECR::Repository", "arn:aws:ecr:us-east-1:111122223333:repository/web") in made
+
+
+def test_code_of_a_place_that_is_not_known_matches_nothing():
+    was = repository()
+    made = after([was], declared(WEB, (None, None)))
+    assert made[was.type, was.id] is was
+    assert ("AWS::ECR::Repository", "change.yaml#Web") in made
+
+
+RULES = """
+Resources:
+  Replication:
+    Type: AWS::ECR::ReplicationConfiguration
+    Properties: {ReplicationConfiguration: {Rules: []}}
+"""
+CACHE = """
+Resources:
+  Cache:
+    Type: AWS::ECR::PullThroughCacheRule
+    Properties: {EcrRepositoryPrefix: hub, UpstreamRegistryUrl: new.example.com}
+"""
+LIVE_RULES = {"Rules": [{"Destinations": [{"RegistryId": HERE[0], "Region": "us-west-2"}]}]}
+
+
+def test_of_a_registry_only_what_is_declared_changes():
+    was = registry(ReplicationConfiguration=LIVE_RULES, PolicyText=Unknown("denied"))
+    one = after([was], declared(RULES))[was.type, was.id]
+    assert shown(one, "ReplicationConfiguration", "PolicyText") == ({"Rules": []}, {"unknown": "denied"})
+
+
+def test_a_cache_rule_stands_for_the_one_of_its_prefix_and_beside_the_others():
+    rules = [{"EcrRepositoryPrefix": name, "UpstreamRegistryUrl": "old.example.com"} for name in ("hub", "quay")]
+    was = registry(PullThroughCacheRules=rules)
+    (made,) = shown(after([was], declared(CACHE))[was.type, was.id], "PullThroughCacheRules")
+    assert {one["EcrRepositoryPrefix"]: one["UpstreamRegistryUrl"] for one in made} == {
+        "hub": "new.example.com",
+        "quay": "old.example.com",
+    }
+
+
+def test_code_that_says_nothing_of_a_registry_leaves_it():
+    was = registry(ReplicationConfiguration=LIVE_RULES)
+    assert after([was], declared(WEB))[was.type, was.id] is was
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "left"), [(RULES, WEB, None), (RULES, RULES, {"Rules": []}), (WEB, WEB, LIVE_RULES)]
+)
+def test_a_replication_rule_that_is_no_longer_declared_goes(before, now, left):
+    was = registry(ReplicationConfiguration=LIVE_RULES)
+    assert shown(after([was], declared(now), declared(before))[was.type, was.id], "ReplicationConfiguration") == (left,)
+
+
+def test_a_repository_that_is_no_longer_declared_goes_if_it_was_before():
+    was, other = repository(), live("AWS::ECR::Repository", "other", {"RepositoryName": "other"})
+    assert set(after([was, other], declared(RULES), declared(WEB))) == {
+        (other.type, other.id),
+        ("AWS::ECR::Registry", REGISTRY),
+        ("AWS::Account::Region", "aws://111122223333/us-east-1"),
+    }
+    assert (was.type, was.id) in after([was, other], declared(RULES))  # what was declared before is not known
+
+
+TASK = """
+Resources:
+  Task:
+    Type: AWS::ECS::TaskDefinition
+    Properties: {Family: api, ContainerDefinitions: [{Name: web, Image: "%s"}]}
+"""
+SERVICE = (
+    TASK
+    + """
+  Api:
+    Type: AWS::ECS::Service
+    Properties: {ServiceName: api, Cluster: shop, TaskDefinition: !Ref Task, DesiredCount: 2}
+"""
+)
+
+
+def test_a_task_definition_that_is_the_same_is_the_live_one():
+    was = [task(3, "web:0"), task(12)]
+    code = declared(TASK % "web:1")
+    same = {key for key in after([*was, service(was[1])], code) if key[0] == "AWS::ECS::TaskDefinition"}
+    assert ("AWS::ECS::TaskDefinition", was[1].id) in same
+
+
+def test_a_service_of_the_code_gets_the_new_revision_and_what_ran_before_says_nothing_any_more():
+    was = [task(12), service(task(12))]
+    made = after(was, declared(SERVICE % "web:2"))
+    (one,) = [each for each in made.values() if each.type == "AWS::ECS::Service"]
+    assert one.id == was[1].id
+    assert shown(one, "TaskDefinition") == ("change.yaml#Task",)
+    assert shown(one, "ContainerImages") == ([{"ContainerName": "web", "Image": "web:2", "ImageDigest": None}],)
+    assert [id for type, id in made if type == "AWS::ECS::TaskDefinition"] == ["change.yaml#Task"]  # 12 is of no use
+
+
+def test_a_live_service_keeps_the_revision_that_it_names():
+    was = [task(12), service(task(12))]
+    made = after(was, declared(TASK % "web:2"))
+    assert made["AWS::ECS::Service", was[1].id] is was[1]
+    assert {id for type, id in made if type == "AWS::ECS::TaskDefinition"} == {was[0].id, "change.yaml#Task"}
+
+
+def test_what_runs_stays_known_where_the_change_is_about_something_else():
+    definition = declared(TASK % "web:1")[0]
+    was = [live(definition.type, "api", dict(definition.properties.raw()), task(12).id)]
+    was.append(service(was[0]))
+    (one,) = [
+        e for e in after(was, declared(SERVICE.replace("2}", "5}") % "web:1")).values() if e.type.endswith("Service")
+    ]
+    assert shown(one, "DesiredCount", "TaskDefinition") == (5, was[0].id)
+    assert shown(one, "ContainerImages")[0][0]["ImageDigest"] == "sha256:1"
+
+
+def test_a_workload_of_kubernetes_keeps_its_digests_while_its_images_are_the_same():
+    def deployment(image, digest):
+        images = [{"ContainerName": "web", "Image": image, "ImageDigest": digest}]
+        id = "arn:aws:eks:us-east-1:111122223333:cluster/shop/deployment/default/web"
+        return live("Kubernetes::Deployment", "shop/default/web", {"Name": "web", "ContainerImages": images}, id)
+
+    def code(image):
+        from dataclasses import replace
+
+        return replace(deployment(image, None), locations={"": Location("web.yaml", 1)})
+
+    was = deployment("web:1", "sha256:1")
+    assert shown(after([was], [code("web:1")])[was.type, was.id], "ContainerImages")[0][0]["ImageDigest"] == "sha256:1"
+    assert shown(after([was], [code("web:2")])[was.type, was.id], "ContainerImages")[0][0] == {
+        "ContainerName": "web",
+        "Image": "web:2",
+        "ImageDigest": None,
+    }
+
+
+SCANNING = """
+Resources:
+  Scanning:
+    Type: AWS::ECR::RegistryScanningConfiguration
+    Properties: {ScanType: ENHANCED, Rules: []}
+  Web:
+    Type: AWS::ECR::Repository
+    Properties: {RepositoryName: web}
+"""
+
+
+def test_how_images_are_scanned_follows_from_the_registry():
+    was = repository(ImageScanningConfiguration={"ScanOnPush": False})
+    made = after([was, registry(ScanningConfiguration={"ScanType": "BASIC", "Rules": []})], declared(SCANNING))
+    assert "only a live resource" in shown(made[was.type, was.id], "ScanFrequency")[0]["unknown"]
+
+
+@given(
+    st.lists(st.sampled_from(["web", "api", "db"]), unique=True),
+    st.lists(st.sampled_from(["web", "api", "db"]), unique=True),
+)
+def test_nothing_is_lost_and_nothing_is_there_twice(seen, written):
+    was = [live("AWS::ECR::Repository", name, {"RepositoryName": name}) for name in seen]
+    bodies = {f"R{name}": {"Type": "AWS::ECR::Repository", "Properties": {"RepositoryName": name}} for name in written}
+    made = overlay(was, [one for one in resources({"Resources": bodies}, "x.yaml", *HERE)[0] if one.name in written])
+    assert sorted(one.name for one in made) == sorted({*seen, *written})
+    assert all(bool(one.locations) is (one.name in written) for one in made)
+
+
+# By the command line, over the demo estate.
+
+
+@pytest.fixture
+def pull_request(demo, tmp_path, monkeypatch, capsys):
+    """Return a function that scans a change, which a first version of it stands committed before."""
+    monkeypatch.chdir(tmp_path)
+    config = (demo / "regionproof.yaml").read_text().replace("evidence: [recovery/*.yaml]\n", "")
+    place = '  - {path: "infra/*", account: "111122223333", region: us-east-1}\n'
+    (tmp_path / "regionproof.yaml").write_text(config.replace("iac:\n", "iac:\n" + place))
+    (tmp_path / "infra").mkdir()
+
+    def run(text, *options, before=None):
+        path = tmp_path / "infra" / "change.yaml"
+        if before is not None:
+            path.write_text(before)
+            for arguments in (
+                ["init", "-q"],
+                ["add", "infra"],
+                ["-c", "user.name=t", "-c", "user.email=t@t", "commit", "-qm", "x"],
+            ):
+                subprocess.run(["git", *arguments], cwd=tmp_path, check=True)
+        path.write_text(text)
+        with pytest.raises(SystemExit) as stop:
+            main(["scan", "infra", "--against", str(demo / "snapshot"), "--format", "json", *options])
+        out = capsys.readouterr()
+        report = json.loads(out.out) if out.out else None
+        findings = [one for one in report["findings"] if one["status"] in ("fail", "unknown")] if report else out.err
+        return stop.value.code, findings, report
+
+    return run
+
+
+LAB = """
+Resources:
+  Lab:
+    Type: AWS::ECR::Repository
+    Properties: {RepositoryName: lab/tool}
+"""
+NARROW = """
+Resources:
+  Replication:
+    Type: AWS::ECR::ReplicationConfiguration
+    Properties:
+      ReplicationConfiguration:
+        Rules:
+          - Destinations: [{Region: us-west-2, RegistryId: "111122223333"}]
+            RepositoryFilters: [{Filter: shop/nothing/, FilterType: PREFIX_MATCH}]
+"""
+
+
+def by_rule(findings):
+    return {(one["rule_id"], one["resource"]["name"]): one for one in findings}
+
+
+def test_a_new_repository_is_judged_in_the_live_context(pull_request):
+    code, findings, report = pull_request(LAB, "--new-only")
+    new = by_rule(findings)["repository-exists-in-standby", "lab/tool"]
+    assert (code, new["status"], new["origin"], new["location"]["start_line"]) == (1, "fail", "change", 4)
+    assert {one["origin"] for one in report["findings"]} == {"change"}
+    assert report["summary"]["not_shown"] > 100
+    assert [one["kind"] for one in report["inputs"]] == ["iac", "against"]
+
+
+def test_what_is_so_anyway_is_shown_as_such_and_is_not_new(pull_request):
+    _, findings, report = pull_request(LAB)
+    assert {one["origin"] for one in findings} == {"change", "live"}
+    assert report["summary"]["not_shown"] == 0
+
+
+def test_a_replication_rule_that_is_narrowed_is_judged_against_the_workloads_that_need_it(pull_request):
+    code, findings, _ = pull_request(NARROW, "--new-only")
+    found = by_rule(findings)["registry-filters-cover-workloads", "registry"]
+    assert (code, found["status"], found["origin"], found["location"]["path"]) == (
+        1,
+        "fail",
+        "change",
+        "infra/change.yaml",
+    )
+
+
+def test_a_replication_rule_that_is_deleted_is_judged_against_the_workloads_that_need_it(pull_request):
+    _, findings, report = pull_request(
+        LAB, "--changed-since", "HEAD", "--new-only", before=LAB + NARROW.partition("\n")[2].partition("\n")[2]
+    )
+    found = by_rule(findings)
+    assert found["registry-replication-to-standby", "registry"]["status"] == "fail"
+    assert ("repository-exists-in-standby", "lab/tool") not in found  # it was declared before
+    assert report["changed_since"] == "HEAD"
+
+
+def test_only_what_concerns_changed_lines_is_shown(pull_request):
+    after = LAB.replace("lab/tool", "lab/changed") + NARROW.partition("Resources:\n")[2]
+    before = LAB + NARROW.partition("Resources:\n")[2]
+    _, findings, _ = pull_request(after, "--changed-since", "HEAD", before=before)
+    assert {one["resource"]["name"] for one in findings} == {"lab/changed"}
+
+
+def test_a_changed_image_is_looked_up_in_the_registry_of_the_standby(pull_request):
+    image = "111122223333.dkr.ecr.us-east-1.amazonaws.com/shop/cart@sha256:" + "0" * 64
+    text = (
+        (SERVICE % image)
+        .replace("Family: api", "Family: cart")
+        .replace("ServiceName: api, Cluster: shop", "ServiceName: cart, Cluster: storefront")
+    )
+    _, findings, _ = pull_request(text, "--new-only")
+    missing = [
+        one for one in findings if one["rule_id"] == "image-running-digest-in-standby" and "0" * 64 in one["message"]
+    ]
+    assert [(one["status"], one["origin"], one["location"]["start_line"]) for one in missing] == [("fail", "change", 8)]
+
+
+def test_an_image_that_the_code_leaves_open_is_undecided(pull_request):
+    text = (SERVICE % "x").replace('"x"', "!ImportValue web").replace("shop", "storefront")
+    _, findings, _ = pull_request(text, "--new-only")
+    assert by_rule(findings)["image-running-digest-in-standby", "storefront/api"]["status"] == "unknown"
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--new-only"], "--new-only"),
+        (["--against", "infra"], "no snapshot"),
+        (["--against", "missing"], "no snapshot"),
+    ],
+)
+def test_wrong_use(tmp_path, monkeypatch, capsys, options, message):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "infra").mkdir()
+    (tmp_path / "infra" / "a.yaml").write_text(LAB)
+    with pytest.raises(SystemExit) as stop:
+        main(["scan", "infra", *options])
+    assert (stop.value.code, message in capsys.readouterr().err) == (2, True)
+
+
+def test_two_snapshots_are_not_a_change(demo, capsys):
+    snapshot = str(demo / "snapshot")
+    with pytest.raises(SystemExit) as stop:
+        main(["scan", snapshot, "--against", snapshot])
+    assert (stop.value.code, "infrastructure code" in capsys.readouterr().err) == (2, True)
