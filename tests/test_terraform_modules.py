@@ -468,6 +468,49 @@ resource "aws_ecs_service" "web" {
     assert property(parsed, "AWS::ECS::Service", "ServiceName") == "web"
 
 
+DEPLOYMENT = """
+resource "kubernetes_deployment" "web" {
+  metadata {
+    name = "web"
+  }
+  spec {
+    template {
+      spec {
+        container {
+          image = "web:1"
+        }
+      }
+    }
+  }
+}
+"""
+
+
+@pytest.mark.parametrize(
+    ("provider", "region"),
+    [
+        ("", None),
+        ("host = module.eks.cluster_endpoint", "us-west-2"),
+        ('token = "${data.aws_eks_cluster_auth.x.token}"', "us-east-1"),
+        ("host = aws_eks_cluster.west.endpoint", "us-west-2"),
+        ("host = aws_eks_cluster.west.endpoint\n token = data.aws_eks_cluster_auth.x.token", None),
+        ('exec {\n args = ["--cluster-name", module.eks.cluster_name]\n }', "us-west-2"),
+    ],
+)
+def test_where_the_cluster_of_a_workload_is(read, provider, region):
+    text = PROVIDER + STANDBY + DEPLOYMENT + f'provider "kubernetes" {{\n {provider}\n}}\n'
+    text += 'data "aws_eks_cluster_auth" "x" {\n name = "x"\n}\n'
+    text += 'resource "aws_eks_cluster" "west" {\n name = "west"\n provider = aws.standby\n}\n'
+    text += call("eks", 'cluster_name = "x"\n providers = { aws = aws.standby }', "terraform-aws-modules/eks/aws")
+    (one,) = of_type(read(text), "Kubernetes::Deployment")
+    assert one.region == region
+
+
+def test_the_cluster_of_a_workload_is_where_everything_is(read):
+    (one,) = of_type(read({"main.tf": PROVIDER + call(), "m/main.tf": DEPLOYMENT}), "Kubernetes::Deployment")
+    assert (one.account, one.region) == (ACCOUNT, "us-east-1")
+
+
 # Backends.
 
 
@@ -597,8 +640,8 @@ WORDS = """a|var.x|local.x|local.y|module.m|module.m.out|each.key|count.index|aw
 { a = var.x }|toset([local.y])|aws_ecr_repository.r[0].arn|data.aws_region.r.region|-1|true|module.m[*].out"""
 NAMES = ["count", "for_each", "name", "provider", "providers", "region", "source", "default", "value"]
 HEADERS = """resource "aws_ecr_repository" "r"|resource "aws_ecr_replication_configuration" "r"
-module "m"|provider "aws"|locals|variable "x"|terraform|output "out"|data "aws_region" "r"|dynamic "rule"|lifecycle|moved|removed|import
-backend "s3"|resource|provider"""
+module "m"|provider "aws"|locals|variable "x"|terraform|output "out"|data "aws_region" "r"
+dynamic "rule"|lifecycle|moved|removed|import|backend "s3"|resource|provider"""
 
 
 def one_of(words):

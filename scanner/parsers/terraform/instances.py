@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 from scanner.documents import pointer
@@ -177,6 +177,21 @@ def steps(expression: nodes.Expr) -> list[Any]:
         case nodes.Literal(value=str(text)):  # in the JSON syntax
             return list(text.split("."))
     return []
+
+
+def references(expression: nodes.Expr) -> Iterator[list[Any]]:
+    """Yield the references in an expression, as `steps` has them."""
+    path = steps(expression) if not isinstance(expression, nodes.Literal) else []
+    if path:
+        yield path
+        return
+    waiting: list[Any] = [getattr(expression, each.name) for each in fields(expression) if each.name != "span"]
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, nodes.Expr):
+            yield from references(one)
+        elif isinstance(one, tuple):
+            waiting += one
 
 
 def _without(value: Any, path: Sequence[Any], why: Unknown) -> Any:

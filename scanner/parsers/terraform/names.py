@@ -14,12 +14,12 @@ from scanner.parsers.terraform import providers, remote, sources
 from scanner.parsers.terraform.computed import computed
 from scanner.parsers.terraform.declared import Attribute
 from scanner.parsers.terraform.evaluate import Scope, evaluate
-from scanner.parsers.terraform.instances import Expansion, Values, expansion
+from scanner.parsers.terraform.instances import Expansion, Values, expansion, references
 from scanner.parsers.terraform.maps import attribute_map
 from scanner.parsers.terraform.modules import Module, Modules, text
 from scanner.parsers.terraform.providers import DEFAULT, Fallback, Provider, known
 from scanner.parsers.terraform.scope import Bound
-from scanner.parsers.terraform.syntax import Block
+from scanner.parsers.terraform.syntax import Block, Body
 from scanner.parsers.terraform.variables import MISSING, value
 
 DEEPEST = 24
@@ -72,6 +72,10 @@ class Node:
         if key not in self._made:
             self._made[key] = self._make(key, self.expansion.keyed[key])
         return self._made[key]
+
+    def instances(self) -> Iterator[Any]:
+        """Yield the instances that are there for certain."""
+        return (self.at(key) for key in self.expansion.keyed)
 
     def doubtful(self) -> Any:
         """Return an instance that stands for those that may be there."""
@@ -345,27 +349,45 @@ class Instance:
         default = self.provider(DEFAULT) if name.startswith(f"{DEFAULT}.") else None
         return providers.configured(name, values, default, self.environment.fallback)
 
-    def cluster_place(self) -> Provider:
-        """Return where the clusters are that providers other than `aws` speak to: where all of `aws` is, if it is one.
+    def cluster_place(self, name: str) -> Provider:
+        """Return where the cluster is that a configuration of another provider, such as `kubernetes`, speaks to.
 
-        Those are told how to reach a cluster by data that only a run has.
+        How to reach it is known only to a run; what is referred to for that says where it is.  Without such a
+        reference it is where all of `aws` is, if that is one place.
         """
-        root = self
-        while root.caller is not None:
-            root = root.caller.instance
-        names = {
-            DEFAULT,
-            *(name for each in root.module.providers if (name := provider_name(each)).startswith(f"{DEFAULT}.")),
-        }
-        places = {
-            (one.account if isinstance(one.account, str) else None, one.region)
-            for one in map(root.provider, names)
-            if isinstance(one.region, str)
-        }
-        if len(places) == 1:
-            return root.provider(DEFAULT)
-        several = Unknown("the providers of this root module are for several places")
+        block = next((each for each in self.module.providers if provider_name(each) == name), None)
+        if block is None and self.caller is not None:
+            passed = dict(providers.passed(self.caller.block.body.attributes.get("providers")))
+            return self.caller.instance.cluster_place(passed.get(name, name))
+        found = {known(one): one for one in (self._places_of(block.body) if block else ())}
+        if not found:
+            aliases = {each for block in self.module.providers if (each := provider_name(block)).startswith("aws.")}
+            found = {known(one): one for one in map(self.provider, {DEFAULT, *aliases})}
+        if len(found) == 1:
+            return next(iter(found.values()))
+        several = Unknown(f"what provider '{name}' speaks to may be in several places")
         return Provider(several, several)
+
+    def _places_of(self, body: Body) -> Iterator[Provider]:
+        """Yield where the clusters, or the modules that declare them, are that a body refers to."""
+        for attribute in body.attributes.values():
+            for path in references(attribute.expression):
+                node: Any = None
+                match path:
+                    case ["module", str(name), *_] if name in self.module.calls:
+                        node = self.call(name)
+                    case ["data", str(type), str(name), *_] if type.startswith("aws_eks") and path[1:3] in self._data:
+                        node = self.node(type, name, data=True)
+                    case ["aws_eks_cluster", str(name), *_] if ("aws_eks_cluster", name) in self.module.managed:
+                        node = self.node("aws_eks_cluster", name, data=False)
+                for one in node.instances() if isinstance(node, Node) else ():
+                    yield one.place if isinstance(one, ResourceInstance) else one.provider(DEFAULT)
+        for block in body.blocks:
+            yield from self._places_of(block.body)
+
+    @property
+    def _data(self) -> list[list[str]]:
+        return [list(key) for key in self.module.data]
 
 
 class ResourceInstance:
@@ -384,7 +406,7 @@ class ResourceInstance:
         prefix = self.type.partition("_")[0]
         name = providers.named(attribute.expression) if attribute else prefix
         if prefix != DEFAULT:
-            return self.owner.cluster_place()
+            return self.owner.cluster_place(name)
         provider = self.owner.provider(name)
         region = self.values.get("region")
         return provider if region is None else Provider(provider.account, region)

@@ -20,6 +20,9 @@ from scanner.parsers.terraform.modules import Module, of_one_file
 from scanner.parsers.terraform.syntax import Block
 from scanner.parsers.tree import File
 
+UNSEEN = "regionproof_unseen"
+"""The type of the data source by which a map says that something is in the module alone."""
+
 OF_CALL = {"source", "version", "count", "for_each", "providers", "depends_on"}
 """Arguments of a call that are no inputs."""
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from scanner.model import Unknown
+from scanner.parsers.terraform import remote
 from scanner.parsers.terraform.computed import computed
 from scanner.parsers.terraform.evaluate import evaluate
 from scanner.parsers.terraform.providers import Provider, known
@@ -22,6 +23,9 @@ def read(type: str, name: str, get: Callable[[str], Any], place: Provider, addre
 
     `get` gives its arguments, None for one that is not set.
     """
+    if type == remote.UNSEEN:
+        module = address.partition(".data.")[0]
+        return Unknown(f"what '{module}' makes of its {name} is in the module, which is not among the scanned files")
     if type == "terraform_remote_state":
         return Unknown(f"'{address}' is the state of other code, which is not read")
     if type == "template_file" and name == "rendered":
