@@ -75,7 +75,8 @@ class _Reader:
     def body(self, value: dict[str, Any], at: str, type: str | None) -> Body:
         """Return what is in a block of a type, or in the file."""
         inside = _KINDS.get(type, _Kind()).blocks.split() if type is not None else []
-        attributes, blocks = {}, []
+        attributes: dict[str, Attr] = {}
+        blocks: list[Block] = []
         for key, each in value.items():
             here = at + pointer(key)
             if key in inside:
