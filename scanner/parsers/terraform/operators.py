@@ -74,9 +74,7 @@ def _logical(name: str, left: Any, right: Any) -> Any:
 
 def _calculated(name: str, left: float, right: float) -> int | float:
     one, other = decimal(left), decimal(right)
-    if name in ("/", "%") and other == 0:
-        raise Mistake("a number is divided by zero")
     try:
         return number(_ARITHMETIC[name](one, other))
     except ArithmeticError:
-        raise Undecided("the number is too long") from None
+        raise Undecided("the result is not a number of a sensible size") from None
