@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
-from scanner.documents import Document, load, pointer
+from scanner.documents import Document, load
 from scanner.errors import DocumentError
 from scanner.model import Location, Unknown
 from scanner.parsers.terraform.values import Encoded
@@ -68,7 +68,7 @@ class Conversion:
         for name, given in described.items():
             for rule in given if isinstance(given, list) else [given]:
                 rule = {"to": rule} if isinstance(rule, str) else rule
-                made = self._attribute(rule, values.get(name), source + pointer(name), target, made)
+                made = self._attribute(rule, values.get(name), f"{source}/{name}", target, made)
         return made
 
     def _attribute(self, rule: Mapping[str, Any], value: Any, source: str, target: str, made: Any) -> Any:
@@ -78,8 +78,8 @@ class Conversion:
             value = rule["default"]
         if isinstance(made, Unknown):
             return made
-        path = rule["to"].split("/") if rule["to"] else []
-        at = target + pointer(*path)
+        path = rule["to"].split("/") if rule["to"] else []  # no name in a map needs escapes in a pointer
+        at = f"{target}/{rule['to']}" if path else target
         before = _get(made, path)
         value = self._value(rule, value, source, at, before if path else made)
         if value is None:
@@ -95,7 +95,7 @@ class Conversion:
         if isinstance(value, Unknown) and rule.get("as") == "object":
             for path in _paths(rule["attributes"]):
                 _put(made, path, value)
-                self._origins.setdefault(at + pointer(*path), source)
+                self._origins.setdefault("/".join([at, *path]), source)
             return made
         if not isinstance(value, dict):
             self._origins[at] = source
@@ -127,7 +127,7 @@ class Conversion:
         blocks = value if isinstance(value, list) else [value]
         for number, each in enumerate(blocks):
             block = {} if each is None else each  # a state has null for a block without attributes
-            inside = source + pointer(number) if isinstance(value, list) else source
+            inside = f"{source}/{number}" if isinstance(value, list) else source
             if (chosen := _chosen(rule, block)) is False:
                 continue
             if chosen is None or not isinstance(block, dict):
@@ -146,7 +146,7 @@ class Conversion:
             block = {} if each is None else each
             if _chosen(rule, block) is False:
                 continue
-            here, there = source + pointer(number), at + pointer(len(made))
+            here, there = f"{source}/{number}", f"{at}/{len(made)}"
             self._origins[there] = here
             if isinstance(block, dict):
                 made.append(self._attributes(rule["attributes"], block, here, there, {}))

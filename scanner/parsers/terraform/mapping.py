@@ -213,21 +213,23 @@ class _Environment:
     def _owners(self, one: _Instance) -> Iterator[tuple[_Instance, str]]:
         """Return the resources that a satellite belongs to, and why it may not; "" where it does for certain."""
         given = one.declared.values.get(one.described["satellite"]["of"])
-        near = self._near(one, one.type)
         for value in given if isinstance(given, list) else [given]:
-            if isinstance(value, Attribute) and value.address in self.instances:
-                sure = [main for main in near if main.declared.address == value.address]
-                maybe = []
-            elif isinstance(value, str):
-                sure = [main for main in self._named(one, value, one.type) if main.is_main]
-                maybe = [] if sure else [main for main in near if not main.names]
-            else:
-                sure, maybe = [], near if isinstance(value, Unknown) else []
-            if len(sure) > 1:
+            sure, maybe = self._named_by(one, value)
+            if len(sure) > 1:  # of one name, and which of them is in its place is not known
                 sure, maybe = [], sure
-            for main in [*sure, *maybe]:
+            yield from ((main, "") for main in sure)
+            for main in maybe:
                 about = f"'{one.declared.address}' belongs to '{main.declared.address}'"
-                yield main, "" if main in sure else f"whether {about} is not known"
+                yield main, f"whether {about} is not known"
+
+    def _named_by(self, one: _Instance, value: Any) -> tuple[list[_Instance], list[_Instance]]:
+        """Return the resources that a satellite names, and those that it may name."""
+        if isinstance(value, Attribute) and (found := self.instances.get(value.address)):
+            return ([found] if found.is_main and found.type == one.type and _are_near(one, found) else []), []
+        if isinstance(value, str):
+            sure = [main for main in self._named(one, value, one.type) if main.is_main]
+            return sure, [] if sure else [main for main in self._near(one, one.type) if not main.names]
+        return [], self._near(one, one.type) if isinstance(value, Unknown) else []
 
     def _part(self, one: _Instance, doubt: str) -> Part:
         said = one.described["satellite"]

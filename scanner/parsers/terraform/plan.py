@@ -14,7 +14,7 @@ from scanner.parsers.reading import Reading
 from scanner.parsers.terraform.configuration import items, obj
 from scanner.parsers.terraform.mapping import resources
 from scanner.parsers.terraform.maps import model_type
-from scanner.parsers.terraform.recorded import Places, declared, planned, stored
+from scanner.parsers.terraform.recorded import Places, declared, lean, planned, stored
 from scanner.parsers.terraform.sections import sections
 from scanner.parsers.tree import File, Tree
 
@@ -70,7 +70,7 @@ def _document(data: bytes, file: File) -> Mapping[str, Any] | None:
     if len(data) > MAX_BYTES:
         raise ValueError(f"larger than {MAX_BYTES} bytes")
     try:
-        made = {key: value for key, value in sections(data.decode("utf-8-sig")) if key in _KEPT}
+        made = {key: lean(key, value) for key, value in sections(data.decode("utf-8-sig")) if key in _KEPT}
     except ValueError as error:
         if named or b'"format_version"' in data:
             raise ValueError(f"not JSON: {error}") from None

@@ -10,7 +10,7 @@ from typing import Any
 from scanner.model import Location, Unknown
 from scanner.parsers.terraform.configuration import Configuration, items, obj
 from scanner.parsers.terraform.declared import Attribute, Declared
-from scanner.parsers.terraform.maps import attribute_map
+from scanner.parsers.terraform.maps import attribute_map, mapped
 from scanner.regions import is_name
 
 _ARN = re.compile(r"arn:[a-z-]+:[a-z0-9-]*:(?P<region>[a-z0-9-]*):(?P<account>\d{12})?:.*", re.S)
@@ -29,9 +29,38 @@ class Recorded:
     provider: str
 
 
+def lean(section: str, value: Any) -> Any:
+    """Return a section of a plan without the resources of which the model knows nothing: most of them, as a rule."""
+    if section == "resource_changes":
+        kept = [change for change in map(obj, items(value)) if _is_mapped(change) and "deposed" not in change]
+        return [
+            {"address": each.get("address"), "change": {"after_unknown": obj(each.get("change")).get("after_unknown")}}
+            for each in kept
+        ]
+    if section in ("planned_values", "values"):
+        return {"root_module": _lean_module(obj(value).get("root_module"), 0)}
+    return value
+
+
+def _lean_module(module: Any, depth: int) -> Mapping[str, Any]:
+    if depth > _DEEPEST:
+        raise ValueError(f"modules are nested deeper than {_DEEPEST} levels")
+    described = obj(module)
+    return {
+        "address": described.get("address"),
+        "resources": [each for each in map(obj, items(described.get("resources"))) if _is_mapped(each)],
+        "child_modules": [_lean_module(each, depth + 1) for each in items(described.get("child_modules"))],
+    }
+
+
+def _is_mapped(resource: Mapping[str, Any]) -> bool:
+    type = resource.get("type")
+    return isinstance(type, str) and type in mapped()
+
+
 def planned(plan: Mapping[str, Any]) -> list[Recorded]:
-    """Return the resources that will be there once a plan is applied, or that a shown state has."""
-    shown = [*_shown(obj(plan.get("planned_values") or plan.get("values")).get("root_module"), 0)]
+    """Return the resources that will be there once a plan, made `lean`, is applied, or that a shown state has."""
+    shown = [*_shown(obj(plan.get("planned_values") or plan.get("values")).get("root_module"))]
     addresses = {str(each.get("address")) for _, each in shown}
     configuration = Configuration(plan.get("configuration"), plan.get("variables"), addresses)
     unknown = {
@@ -46,17 +75,15 @@ def planned(plan: Mapping[str, Any]) -> list[Recorded]:
     ]
 
 
-def _shown(module: Any, depth: int) -> Iterator[tuple[str, Mapping[str, Any]]]:
+def _shown(module: Any) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """Return the managed resources of a module and of those below, with the address of the module."""
     described = obj(module)
-    if depth > _DEEPEST:
-        raise ValueError(f"modules are nested deeper than {_DEEPEST} levels")
     address = described.get("address")
     for each in map(obj, items(described.get("resources"))):
         if each.get("mode", "managed") == "managed" and "deposed_key" not in each:
             yield address if isinstance(address, str) else "", each
     for child in items(described.get("child_modules")):
-        yield from _shown(child, depth + 1)
+        yield from _shown(child)
 
 
 def _planned(module: str, each: Mapping[str, Any], configuration: Configuration, unknown: Any) -> Recorded | None:
