@@ -20,11 +20,15 @@ from scanner.snapshot import SnapshotWriter
 from scanner.vocabulary import types
 
 SYSTEM = Path(__file__).parent / "fixtures" / "parity"
-CODE = {"cloudformation": SYSTEM / "infra", "terraform": SYSTEM / "terraform"}
+CODE = {"cloudformation": SYSTEM / "infra", "terraform": SYSTEM / "terraform", "plan": SYSTEM / "plan"}
 CONFIG = Config(
     accounts=("111122223333",),
     pairs=(pair({"primary": "us-east-1", "standby": "us-west-2", "dr_class": "warm-standby"}),),
-    iac=(IacMapping("east.yaml", None, "us-east-1"), IacMapping("west.json", None, "us-west-2")),
+    iac=(
+        IacMapping("east.yaml", None, "us-east-1"),
+        IacMapping("west.json", None, "us-west-2"),
+        IacMapping("plan.json", None, None),  # the account, which a plan does not say
+    ),
 )
 LIVE_ONLY = {  # about what runs, what is in a repository and what EKS supports, which no file says
     "ecs-idle-service-pinned-by-digest",
@@ -126,7 +130,7 @@ def test_findings_of_files_have_lines_and_those_of_accounts_have_none(doors):
     assert failures
     assert all(finding.location for finding in failures)
     pinned = next(f for f in failures if f.rule_id == "workload-image-not-pinned-to-primary")
-    assert str(pinned.location).startswith(("west.json:22:", "modules/service/main.tf:18:"))
+    assert str(pinned.location).startswith(("west.json:22:", "modules/service/main.tf:18:", "plan.json:"))
 
 
 def test_what_a_file_cannot_say_is_no_verdict(doors):
