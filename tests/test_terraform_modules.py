@@ -27,6 +27,7 @@ from scanner.config import IacMapping
 from scanner.guarded import plain
 from scanner.model import Unknown
 from scanner.parsers import parse
+from scanner.parsers.terraform import modules
 
 
 @pytest.fixture
@@ -612,6 +613,40 @@ def test_odd_bytes(read, tmp_path, data):
     (tmp_path / "odd.tf").write_bytes(data)
     parsed = read({"main.tf": REPOSITORY % '"a"'})
     assert named(parsed) == ["a"]
+
+
+def test_a_file_that_is_too_large_is_a_gap(read, monkeypatch):
+    monkeypatch.setattr(modules, "MAX_BYTES", 1000)
+    parsed = read({"main.tf": PROVIDER, "large.tf": "# " + "x" * 1000})
+    assert status(parsed) == {"large.tf": "failed", "main.tf": "complete"}
+    parsed = read(REPOSITORY % 'try(local.in_the_large_file, "a")' + PROVIDER)
+    assert [name for name, _, _ in repositories(parsed)] == [None]
+
+
+@pytest.mark.parametrize(("name", "text"), [("x.auto.tfvars", "a = = 1\n"), ("terraform.tfvars.json", "{")])
+def test_a_broken_file_of_variables_is_a_gap(read, name, text):
+    parsed = read({"main.tf": 'variable "a" {}\n' + PROVIDER + REPOSITORY % "var.a", name: text})
+    assert status(parsed) == {name: "failed", "main.tf": "complete"}
+    assert [name for name, _, _ in repositories(parsed)] == [None]
+
+
+def test_files_that_code_reads(read):
+    text = REPOSITORY % 'templatefile("${path.module}/name.tpl", { n = jsondecode(file("${path.module}/n.json")).n })'
+    files = {
+        "infra/main.tf": PROVIDER + call(source="../m"),
+        "m/main.tf": text,
+        "m/name.tpl": "r-${n}",
+        "m/n.json": '{"n": 1}',
+    }
+    assert named(read(files)) == ["r-1"]
+    before = read(files).sha256
+    assert before != read({**files, "m/n.json": '{"n": 1 }'}).sha256
+
+
+def test_terragrunt_is_a_gap(read):
+    parsed = read({"live/terragrunt.hcl": 'terraform {\n source = "../modules/x"\n}\n', "modules/x/main.tf": MODULE})
+    assert [gap.path for gap in parsed.gaps] == ["live/terragrunt.hcl"]
+    assert status(parsed) == {"live/terragrunt.hcl": "partial", "modules/x/main.tf": "complete"}
 
 
 def test_symbolic_links_are_not_followed(read, tmp_path):

@@ -86,7 +86,7 @@ class _Door:
         if (file := self._modules.tree.get(path)) is not None:
             self._modules.tree.take(file)
         problems = module.problems.get(path)
-        broken = self._modules.broken(path) or (f"{problems[0].location}: {problems[0].message}" if problems else "")
+        broken = f"{problems[0].location}: {problems[0].message}" if problems else ""
         if used and broken:
             self._reading.failed(path, broken)
         elif broken:

@@ -12,6 +12,7 @@ from scanner.parsers.terraform import nodes
 from scanner.parsers.terraform.json_syntax import parse_json
 from scanner.parsers.terraform.syntax import Attr, Block, Body, Problem, parse
 from scanner.parsers.tree import MAX_BYTES, File, Tree
+from scanner.resource import Location
 
 SUFFIXES = (".tf", ".tf.json")
 
@@ -64,7 +65,7 @@ class Modules:
 
     def __init__(self, tree: Tree) -> None:
         self.tree = tree
-        self._bodies: dict[str, Body | str] = {}
+        self._bodies: dict[str, Body] = {}
         self._modules: dict[str, Module | None] = {}
         self.contents: dict[str, bytes] = {}
         folders: dict[str, list[File]] = {}
@@ -77,11 +78,6 @@ class Modules:
     def all(self) -> list[Module]:
         """Return the modules in the folders that were walked; those that Terraform installed are not."""
         return [module for module in self._modules.values() if module is not None]
-
-    def broken(self, path: str) -> str:
-        """Return why nothing in a file could be read; empty if something was."""
-        body = self._bodies.get(path)
-        return body if isinstance(body, str) else ""
 
     def beside(self, module: Module, source: str) -> Module | None:
         """Return the module in a folder that another one names by a relative path, if it is inside the tree."""
@@ -108,21 +104,22 @@ class Modules:
 
     def _module(self, folder: str, files: Sequence[File]) -> Module:
         ordered = sorted(files, key=lambda file: (file.name.endswith(_OVERRIDES), file.name))
-        bodies = [(file, body) for file in ordered if isinstance(body := self._body(file), Body)]
+        bodies = [(file, self._body(file)) for file in ordered]
         return _put_together(folder, ordered, bodies)
 
-    def _body(self, file: File) -> Body | str:
+    def _body(self, file: File) -> Body:
         if file.path not in self._bodies:
-            try:
-                data = file.data()
-            except OSError as error:
-                self._bodies[file.path] = f"{file.path}: {error.strerror}"
-            else:
-                self.contents[file.path] = data
-                read = parse_json if file.name.endswith(".json") else parse
-                large = f"{file.path}: larger than {MAX_BYTES} bytes"
-                self._bodies[file.path] = read(data, file.path) if len(data) <= MAX_BYTES else large
+            self._bodies[file.path] = self._parsed(file)
         return self._bodies[file.path]
+
+    def _parsed(self, file: File) -> Body:
+        try:
+            data = self.contents[file.path] = file.data()
+        except OSError as error:
+            return Body({}, (), (Problem(Location(file.path, 1), str(error.strerror)),))
+        if len(data) > MAX_BYTES:
+            return Body({}, (), (Problem(Location(file.path, 1), f"larger than {MAX_BYTES} bytes"),))
+        return (parse_json if file.name.endswith(".json") else parse)(data, file.path)
 
 
 def of_one_file(folder: str, file: File, data: bytes) -> Module:

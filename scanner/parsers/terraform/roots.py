@@ -17,7 +17,7 @@ from scanner.parsers.terraform.names import Environment, Instance
 from scanner.parsers.terraform.providers import DEFAULT, Fallback, known
 from scanner.parsers.terraform.syntax import parse
 from scanner.parsers.terraform.variables import NOTHING
-from scanner.parsers.tree import File
+from scanner.parsers.tree import MAX_BYTES, File
 
 VALUES = (".tfvars", ".tfvars.json")
 
@@ -149,7 +149,7 @@ class Roots:
             name = posixpath.relpath(file.path, root.folder or ".")
             mappings = self.reading.deployments(file.path) or self._deployments(root)
             given = {**base, **self._given([file])}
-            yield [name] if len(named) > 1 else [], given, f"{name} does not set it", mappings
+            yield [name], given, f"{name} does not set it", mappings
         if not named:
             yield [], base, "no tfvars sets it", self._deployments(root)
 
@@ -162,7 +162,7 @@ class Roots:
             missing = [name for name, file in found.items() if file is None]
             unset = f"'{missing[0]}' is not there" if missing else "no tfvars sets it"
             marks = [*one.var_files, *filter(None, [one.workspace])]
-            yield marks if len(chosen) > 1 else [], given, unset, [one]
+            yield marks, given, unset, [one]
 
     def _given(self, files: Sequence[File]) -> dict[str, Any]:
         made: dict[str, Any] = {}
@@ -175,9 +175,12 @@ class Roots:
         try:
             data = file.data()
         except OSError as error:
-            self.stray[file.path] = f"{file.path}: {error.strerror}"
+            self.broken[file.path] = f"{file.path}: {error.strerror}"
             return {}
         self.modules.contents[file.path] = data
+        if len(data) > MAX_BYTES:
+            self.broken[file.path] = f"{file.path}: larger than {MAX_BYTES} bytes"
+            return {}
         body = parse_json(data, file.path, block=None) if file.name.endswith(".json") else parse(data, file.path)
         if body.problems:
             self.broken[file.path] = f"{body.problems[0].location}: {body.problems[0].message}"
