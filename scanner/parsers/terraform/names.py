@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import json
 import posixpath
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 from scanner.model import Location, Unknown
-from scanner.parsers.terraform import providers, remote, sources
-from scanner.parsers.terraform.computed import computed
-from scanner.parsers.terraform.declared import Attribute
+from scanner.parsers.terraform import providers, remote
 from scanner.parsers.terraform.evaluate import Scope, evaluate
-from scanner.parsers.terraform.instances import Expansion, Values, expansion, references
-from scanner.parsers.terraform.maps import attribute_map
+from scanner.parsers.terraform.instances import Values, expansion, references
+from scanner.parsers.terraform.lazy import Names, Node
 from scanner.parsers.terraform.modules import Module, Modules, text
 from scanner.parsers.terraform.providers import DEFAULT, Fallback, Provider, known
+from scanner.parsers.terraform.resource import ResourceInstance
 from scanner.parsers.terraform.scope import Bound
 from scanner.parsers.terraform.syntax import Block, Body
 from scanner.parsers.terraform.variables import MISSING, value
@@ -52,85 +51,6 @@ class Caller:
     instance: Instance
     scope: Scope
     doubt: str
-
-
-class Node:
-    """A resource, a data source or a call of a module by its address, whatever instances it has."""
-
-    def __init__(self, expanded: Callable[[], Expansion], make: Callable[[Any, Mapping[str, Any]], Any]) -> None:
-        self._expanded, self._make = expanded, make
-        self._made: dict[Any, Any] = {}
-
-    @cached_property
-    def expansion(self) -> Expansion:
-        """Return the instances; evaluated when somebody asks."""
-        self.__dict__["expansion"] = Expansion({}, "its count or for_each refers to itself")
-        return self._expanded()
-
-    def at(self, key: Any) -> Any:
-        """Return an instance; raise `KeyError` if there is none of this key."""
-        if key not in self._made:
-            self._made[key] = self._make(key, self.expansion.keyed[key])
-        return self._made[key]
-
-    def instances(self) -> Iterator[Any]:
-        """Yield the instances that are there for certain."""
-        return (self.at(key) for key in self.expansion.keyed)
-
-    def doubtful(self) -> Any:
-        """Return an instance that stands for those that may be there."""
-        return self._make("*", self.expansion.unknown)
-
-    def attribute(self, name: str) -> Any:
-        """Return an attribute; raise `KeyError` if there certainly is none."""
-        if self.expansion.single:
-            return self.at(None).attribute(name)
-        return self._absent(name)
-
-    def index(self, key: Any) -> Any:
-        """Return an element; raise `KeyError` if there certainly is none."""
-        if isinstance(key, Unknown):
-            return key
-        if self.expansion.single:
-            return self.at(None).attribute(key) if isinstance(key, str) else self._absent(key)
-        if self.expansion.numbered and isinstance(key, str) and key.isdecimal():
-            key = int(key)
-        return self.at(key) if key in self.expansion.keyed else self._absent(key)
-
-    def whole(self) -> Any:
-        """Return all of it as a value."""
-        found = self.expansion
-        if found.open:
-            return Unknown(found.open)
-        if found.single:
-            return self.at(None).whole()
-        if found.numbered:
-            return [self.at(key) for key in found.keyed]
-        return {key: self.at(key) for key in found.keyed}
-
-    def _absent(self, key: Any) -> Unknown:
-        if self.expansion.open:
-            return Unknown(self.expansion.open)
-        raise KeyError(key)
-
-
-class Names:
-    """An object whose attributes a function makes, such as `var`."""
-
-    def __init__(self, make: Callable[[str], Any], all: Callable[[], Sequence[str]]) -> None:
-        self._make, self._all = make, all
-
-    def attribute(self, name: str) -> Any:
-        """Return an attribute; raise `KeyError` if there certainly is none."""
-        return self._make(name)
-
-    def index(self, key: Any) -> Any:
-        """Return an element; raise `KeyError` if there certainly is none."""
-        return key if isinstance(key, Unknown) else self._make(key)
-
-    def whole(self) -> Any:
-        """Return all of it as a value."""
-        return {name: self._make(name) for name in self._all()}
 
 
 class Instance:
@@ -388,57 +308,6 @@ class Instance:
     @property
     def _data(self) -> list[list[str]]:
         return [list(key) for key in self.module.data]
-
-
-class ResourceInstance:
-    """One instance of a resource or a data source."""
-
-    def __init__(self, block: Block, address: str, owner: Instance, scope: Scope, *, data: bool) -> None:
-        self.block, self.address, self.owner, self.data = block, address, owner, data
-        self.type = block.labels[0]
-        self.values = Values(block, scope)
-        self._computed: dict[str, Any] = {}
-
-    @cached_property
-    def place(self) -> Provider:
-        """Return the account and the Region it is in: `region` of its own (provider 6) counts before the provider's."""
-        attribute = self.block.body.attributes.get("provider")
-        prefix = self.type.partition("_")[0]
-        name = providers.named(attribute.expression) if attribute else prefix
-        if prefix != DEFAULT:
-            return self.owner.cluster_place(name)
-        provider = self.owner.provider(name)
-        region = self.values.get("region")
-        return provider if region is None else Provider(provider.account, region)
-
-    def attribute(self, name: str) -> Any:
-        """Return an attribute; raise `KeyError` if there certainly is none."""
-        written = self.values.get(name)
-        if written is not None:
-            return written
-        if name not in self._computed:
-            self._computed[name] = Unknown(f"{self.address}.{name} refers to itself")
-            self._computed[name] = self._made(name)
-        return self._computed[name]
-
-    def _made(self, name: str) -> Any:
-        if self.data:
-            return sources.read(self.type, name, self.values.get, self.place, self.address)
-        account, region = known(self.place)
-        made = computed(self.type, name, self.values.get, account, region)
-        return Attribute(self.address, name) if made is None else made
-
-    def index(self, key: Any) -> Any:
-        """Return an element; raise `KeyError` if there certainly is none."""
-        if isinstance(key, (str, Unknown)):
-            return key if isinstance(key, Unknown) else self.attribute(key)
-        raise KeyError(key)
-
-    def whole(self) -> Any:
-        """Return all of it as a value."""
-        found = attribute_map(self.type) or {}
-        names = dict.fromkeys([*self.values.names(), "arn", "id", *found.get("computed", ())])
-        return {name: self.attribute(name) for name in names}
 
 
 def provider_name(provider: Block) -> str:

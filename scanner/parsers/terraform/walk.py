@@ -11,10 +11,12 @@ from scanner.parsers.terraform import providers, remote
 from scanner.parsers.terraform.declared import Declared
 from scanner.parsers.terraform.evaluate import evaluate
 from scanner.parsers.terraform.instances import steps
+from scanner.parsers.terraform.lazy import Node
 from scanner.parsers.terraform.maps import mapped
 from scanner.parsers.terraform.modules import Module, text
-from scanner.parsers.terraform.names import Environment, Instance, Node, ResourceInstance, children, unread
+from scanner.parsers.terraform.names import Environment, Instance, children, unread
 from scanner.parsers.terraform.providers import DEFAULT, known
+from scanner.parsers.terraform.resource import ResourceInstance
 from scanner.regions import is_name
 
 MOST = 50_000
