@@ -22,7 +22,7 @@ from terraform_trees import (
 
 from scanner.config import Config, IacMapping, pair
 from scanner.finding import Status
-from scanner.parsers.terraform import walk
+from scanner.parsers.terraform import instances, walk
 from scanner.rule import load_rules
 from scanner.scan import scan
 
@@ -95,12 +95,14 @@ def test_a_key_that_is_not_known_hides_how_many_there_are(read):
 MANY = 'resource "aws_ecr_repository" "this" {\n for_each = toset(split(",", "%s"))\n name = each.value\n}\n'
 
 
-def test_ten_thousand_instances_and_no_more(read):
-    keys = [f"r{n}" for n in range(10_001)]
-    assert len(repositories(read(PROVIDER + MANY % ",".join(keys[1:])))) == 10_000
+def test_many_instances_and_no_more(read, monkeypatch):
+    assert instances.MOST == 10_000
+    monkeypatch.setattr(instances, "MOST", 200)
+    keys = [f"r{n}" for n in range(201)]
+    assert len(repositories(read(PROVIDER + MANY % ",".join(keys[1:])))) == 200
     parsed = read(PROVIDER + MANY % ",".join(keys))
     assert repositories(parsed) == []
-    assert "its for_each has 10001 keys; up to 10000 are looked at" in messages(parsed)[0]
+    assert "its for_each has 201 keys; up to 200 are looked at" in messages(parsed)[0]
 
 
 def test_modules_in_modules_do_not_multiply_without_end(read, monkeypatch):

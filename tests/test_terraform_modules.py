@@ -27,7 +27,7 @@ from scanner.config import IacMapping
 from scanner.guarded import plain
 from scanner.model import Unknown
 from scanner.parsers import parse
-from scanner.parsers.terraform import modules
+from scanner.parsers.terraform import modules, walk
 
 
 @pytest.fixture
@@ -665,6 +665,31 @@ def test_a_long_chain_of_locals_ends(read):
     assert len(repositories(parsed)) == 1
 
 
+def test_modules_without_resources_do_not_multiply_without_end(read, monkeypatch):
+    monkeypatch.setattr(walk, "MOST", 500)
+    files = {f"m{n}/main.tf": call("n", "count = 10000", f"../m{n + 1}") for n in range(3)}
+    parsed = read(
+        {"main.tf": PROVIDER + call("n", "", "./m0"), **files, "m3/main.tf": call("x", "", "../m4"), "m4/main.tf": ""}
+    )
+    assert any("more than 500 resources and modules" in message for message in messages(parsed))
+
+
+def test_what_takes_too_long_together_is_unknown(read, monkeypatch):
+    monkeypatch.setattr(walk, "STEPS", 20_000)
+    text = 'resource "aws_ecr_repository" "this" {\n count = 100\n name = "${count.index}${join("", [for n in range(1000) : ""])}"\n}\n'
+    found = repositories(read(PROVIDER + text))
+    assert len(found) == 100
+    assert 0 < sum(name is not None for name, _, _ in found) < 20
+
+
+def test_dynamic_blocks_do_not_multiply_without_end(read):
+    over = 'split(",", "%s")' % ("x," * 3000)
+    inner = f'dynamic "destination" {{\n for_each = {over}\n content {{\n region = "us-west-2"\n }}\n }}\n'
+    parsed = read(PROVIDER + REPLICATION % f'dynamic "rule" {{\n for_each = {over}\n content {{\n {inner} }}\n }}\n')
+    (registry,) = [one for one in of_type(parsed, "AWS::ECR::Registry") if one.region == "us-east-1"]
+    assert "blocks and arguments are made" in json.dumps(plain(registry.properties))
+
+
 def test_modules_that_nest_without_end_stop(read):
     files = {f"m{n}/main.tf": call("n", "", f"../m{n + 1}") for n in range(40)}
     parsed = read({"main.tf": PROVIDER + call("n", "", "./m0"), **files, "m40/main.tf": MODULE})
@@ -697,7 +722,7 @@ def blocks(draw, depth=2):
 
 @given(st.lists(blocks(), max_size=5), st.lists(blocks(), max_size=4))
 @settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
 )
 def test_nothing_that_is_written_makes_it_fail(tmp_path_factory, root, module):
     at = tmp_path_factory.mktemp("tree")

@@ -6,6 +6,7 @@ Nothing is executed.  An expression that would take too long, or make too much, 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from scanner.guarded import Unknown
@@ -34,25 +35,45 @@ def evaluate(expression: Expr, scope: Scope) -> Any:
     """Return the value of an expression; `Unknown` also for one that Terraform would refuse to evaluate."""
     if type(expression) is nodes.Literal:
         return expression.value
+    run = Run(min(_STEPS, _allowed.steps))
+    before = run.left
     try:
-        run = Run()
         return run.settled(run.visit(expression, scope))
     except (Mistake, Undecided) as error:
         return Unknown(str(error))
     except RecursionError:
         return Unknown("the expression refers to too much that refers to more")
+    finally:
+        _allowed.steps -= before - run.left
+
+
+@contextmanager
+def allowance(steps: int) -> Iterator[None]:
+    """Let all that is evaluated inside take so many steps together; what comes after them is unknown."""
+    before, _allowed.steps = _allowed.steps, steps
+    try:
+        yield
+    finally:
+        _allowed.steps = before
+
+
+class _Allowed:
+    steps = 1_000_000_000
+
+
+_allowed = _Allowed()
 
 
 class Run:
     """The evaluation of one expression; counts steps, so that it ends."""
 
-    def __init__(self) -> None:
-        self._left = _STEPS
+    def __init__(self, steps: int) -> None:
+        self.left = steps
 
     def spend(self, steps: int) -> None:
         """Count steps; raise `Undecided` when they are used up."""
-        self._left -= steps
-        if self._left < 0:
+        self.left -= steps
+        if self.left < 0:
             raise Undecided("the expression takes too long to evaluate")
 
     def visit(self, expression: Expr, scope: Scope) -> Any:

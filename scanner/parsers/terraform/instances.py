@@ -17,6 +17,9 @@ from scanner.parsers.terraform.values import Set
 MOST = 10_000
 """More instances of one block are not looked at: no estate has them."""
 
+MOST_PARTS = 100_000
+"""Blocks and arguments of one resource; more are not made."""
+
 _OF_TERRAFORM = {"count", "for_each", "provider", "depends_on"}
 _BLOCKS_OF_TERRAFORM = {"lifecycle", "provisioner", "connection", "timeouts"}
 
@@ -212,6 +215,8 @@ def _nested(blocks: Sequence[Block], scope: Scope, at: str, locations: dict[str,
     for block, inner in _written(blocks, scope):
         if isinstance(inner, Unknown):
             return inner
+        if len(locations) > MOST_PARTS:
+            return Unknown(f"more than {MOST_PARTS} blocks and arguments are made")
         below = f"{at}/{len(made)}"
         locations[below] = block.location
         made.append(_object(block.body, inner, below, locations))

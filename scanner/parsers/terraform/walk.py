@@ -9,7 +9,7 @@ from scanner.documents import pointer
 from scanner.model import Gap, Location
 from scanner.parsers.terraform import providers, remote
 from scanner.parsers.terraform.declared import Declared
-from scanner.parsers.terraform.evaluate import evaluate
+from scanner.parsers.terraform.evaluate import allowance, evaluate
 from scanner.parsers.terraform.instances import steps
 from scanner.parsers.terraform.lazy import Node
 from scanner.parsers.terraform.maps import mapped
@@ -20,7 +20,11 @@ from scanner.parsers.terraform.resource import ResourceInstance
 from scanner.regions import is_name
 
 MOST = 50_000
-"""Instances of resources that are looked at in one environment."""
+"""Instances of resources and modules that are looked at in one environment."""
+
+
+STEPS = 30_000_000
+"""Steps of evaluation in one environment, some seconds; what is evaluated after them is unknown."""
 
 
 class Walk:
@@ -34,12 +38,15 @@ class Walk:
 
     def declared(self) -> Iterator[Declared | Gap]:
         """Yield the instances of resources and data sources, and what is left open."""
-        yield from self._module(self.root)
+        with allowance(STEPS):
+            yield from self._module(self.root)
         if self._left < 0:
-            where = f"{self.root.module.first.path}: more than {MOST} resources are declared; the rest is not looked at"
-            yield Gap("Unresolved", where, path=self.root.module.first.path)
+            path = self.root.module.first.path
+            message = f"{path}: more than {MOST} resources and modules are declared; the rest is not looked at"
+            yield Gap("Unresolved", message, path=path)
 
     def _module(self, instance: Instance) -> Iterator[Declared | Gap]:
+        self._left -= 1
         here = instance.module
         self.visited[here.folder] = here
         for data, there in ((False, here.managed), (True, here.data)):
