@@ -6,9 +6,9 @@ An expression is made into our own when somebody reads it: most of a repository'
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from time import monotonic
 from typing import TYPE_CHECKING
 
@@ -78,6 +78,7 @@ _HEADER = re.compile(
 )
 _HEREDOC = re.compile(rb"<<-?[ \t]*([A-Za-z_][\w-]*)[ \t]*\r?$")
 _MAX_NESTED = 40
+_MOST_PROBLEMS = 20
 
 
 @dataclass(frozen=True)
@@ -225,6 +226,11 @@ class _Made:
     blocks: list[Block] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
 
+    def wrong(self, location: Callable[[], Location], message: str) -> None:
+        """Note a problem, and of a great many only the first: to say where each is takes longer than to read."""
+        if len(self.problems) < _MOST_PROBLEMS:
+            self.problems.append(Problem(location(), message))
+
     def body(self) -> Body:
         return Body(self.attributes, tuple(self.blocks), tuple(self.problems))
 
@@ -236,7 +242,7 @@ class _Made:
         if broken or node.has_error:
             wrong = f"the value of '{text}' is not valid HCL"
         if wrong:
-            self.problems.append(Problem(source.location(name.start_byte, name.end_byte), wrong))
+            self.wrong(lambda: source.location(name.start_byte, name.end_byte), wrong)
         named, valued = (Span(source, each.start_byte, each.end_byte) for each in (name, value))
         self.attributes[text] = Attr(text, named, valued, Invalid(valued, wrong) if wrong else None)
 
@@ -248,12 +254,12 @@ class _Made:
             elif child.type == "body":
                 made.contents(child.children, source, depth + 1)
             elif child.type == "ERROR" or child.is_missing:
-                made.problems.append(Problem(_broken(child, source), "not valid HCL"))
+                made.wrong(partial(_broken, child, source), "not valid HCL")
         if not source.data.startswith(b"}", node.end_byte - 1):
-            made.problems.append(Problem(source.location(node.start_byte, node.end_byte), "the block does not end"))
+            made.wrong(lambda: source.location(node.start_byte, node.end_byte), "the block does not end")
         header = [name for name in names if name.start_point.row == names[-1].start_point.row]
         if len(header) < len(names):  # what stands on lines of its own above is no part of it
-            self.problems.append(Problem(source.location(names[0].start_byte, names[0].end_byte), "not valid HCL"))
+            self.wrong(lambda: source.location(names[0].start_byte, names[0].end_byte), "not valid HCL")
         type, *labels = (source.text(name.start_byte, name.end_byte).strip('"') for name in header)
         self.blocks.append(Block(type, tuple(labels), made.body(), Span(source, header[0].start_byte, node.end_byte)))
         self.problems += made.problems
@@ -267,12 +273,13 @@ class _Made:
                 self.block(child, source, depth)
             elif child.type != "comment":
                 what = "not valid HCL" if child.type != "block" else f"nested deeper than {_MAX_NESTED} levels"
-                self.problems.append(Problem(_broken(child, source), what))
+                self.wrong(partial(_broken, child, source), what)
 
 
 def _read(source: Source, made: _Made, until: float) -> int | None:
     """Take what comes before the first thing that is broken; return where that begins, None if nothing is."""
-    root, taken = expressions.tree(source, until), []
+    root = expressions.tree(source, until)
+    taken: list[Node] = []
     bad = root.end_byte if root.end_byte < len(source.data) else None  # the time was over there
     for node in _top(root):
         if node.has_error or node.type not in ("attribute", "block", "comment"):
