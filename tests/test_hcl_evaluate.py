@@ -231,7 +231,7 @@ def test_reasons():
     assert value('"a${u}"', {"u": U}).reason == "var.u is not set"
     assert value("nobody.x").reason == "nothing says what 'nobody' is"
     assert value("{}.x").reason == "there is no attribute 'x'"
-    assert value("1 +").reason == "the value of 'x' is not valid HCL"
+    assert value("1 +").reason == "the text is not an expression"
 
 
 def _hidden(draw, found):

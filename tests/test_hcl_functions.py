@@ -165,6 +165,43 @@ KNOWN = [
 # fmt: on
 
 MISTAKES = [
+    'csvdecode("a\\n1,2")',
+    'csvdecode("a,a\\n1,2")',
+    'uuidv5("nothing", "x")',
+    'jsondecode("NaN")',
+    'cidrsubnet("10.0.0.0", 4, 0)',
+    'cidrnetmask("fd00::/56")',
+    'cidrsubnets("10.0.0.0/30", 4)',
+    'format("%y", 1)',
+    'format("a%", 1)',
+    'format("%t", "x")',
+    'formatlist("%s%s", ["a"], ["b", "c"])',
+    "sum([])",
+    'parseint("1", 1)',
+    'parseint("1.5", 10)',
+    'flatten("a")',
+    'keys(["a"])',
+    "setproduct([1])",
+    "range()",
+    "range(1, 2, 3, 4)",
+    "chunklist([1], -1)",
+    'matchkeys(["a"], [], [])',
+    "tolist(5)",
+    "tomap([])",
+    'tonumber("0x10")',
+    "coalescelist(1, [2])",
+    'regex("(a)(?P<b>b)", "ab")',
+    'regex("a**", "a")',
+    "max(5...)",
+    'substr("a", 0.5, 1)',
+    'templatefile("t.tpl", 5)',
+    "{ a = 1 }[null]",
+    'toset(["a"])[0]',
+    '"a"[0]',
+    '"%{ if null }a%{ endif }"',
+    "[for x in [1] : x if null]",
+    "{ for x in [[]] : x => 1 }",
+    "lookup([], 1, 2)",
     'lookup({ a = 1 }, "b")',
     "one([1, 2])",
     "element([], 0)",
@@ -326,6 +363,23 @@ def test_the_known_pieces_of_text_are_kept(text):
     assert _shape(list(found.parts)) == [Unknown, ".dkr.ecr.eu-west-1.amazonaws.com/app"]
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        'join("", [u])',
+        '"${u}"',
+        "tostring(u)",
+        "one([u])",
+        "element(concat([u], [1]), 0)",
+        "try(o.u, 1)",
+        "(o[*].u)[0]",
+    ],
+)
+def test_what_is_unknown_and_all_there_is_is_handed_on_as_it_is(text):
+    u = Unknown("why")
+    assert value(text, {"u": u, "o": {"u": u}}) is u
+
+
 def test_the_beginning_of_text_may_be_enough():
     names = {"u": Unknown("why")}
     assert value('startswith("arn:${u}", "arn:")', names) is True
@@ -397,6 +451,30 @@ def test_what_grows_without_bounds_is_unknown(text):
 @pytest.mark.parametrize("pattern", [r"(?i)a", r"\\pL", "[[:alpha:]]", "(?=a)", r"a\\Qb\\E", "(?m)^a$", "a*+"])
 def test_regular_expressions_that_python_reads_otherwise_are_left_undecided(pattern):
     assert isinstance(value(f'regex("{pattern}", "a")'), Unknown)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "10 / 3 == tonumber(tostring(10 / 3))",
+        "range(0.5)",
+        "element([1, 2], -1)",
+        'parseint("z", 62)',
+        'format("%x", "a")',
+        'format("%.3g", 1.5)',
+        'length("e\\u0301\\u0302")',
+        'substr("a\\r\\nb", 0, 1)',
+        'yamldecode("a: [")',
+        'cidrhost("010.0.0.0/8", 1)',
+        'fileset("m", "[ab].txt")',
+        'base64gzip("a")',
+        'regex("[a", "a")',
+        "nobody(1)",
+        "log(0, 10)",
+    ],
+)
+def test_what_is_not_worked_out_is_neither_a_value_nor_a_mistake(text):
+    assert isinstance(value(f'try({text}, "wrong")', files={"m/a.txt": b""}), Unknown)
 
 
 def test_an_undecided_result_is_no_mistake_that_try_may_catch():

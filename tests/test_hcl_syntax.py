@@ -4,7 +4,7 @@ import json
 import random
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from terraform_scope import EXPRESSIONS, Names
 
@@ -91,6 +91,7 @@ def test_places_are_in_characters_from_one_the_end_exclusive():
     assert policy.location == Location("main.tf", 23, 3, 26, 6)
 
 
+@settings(max_examples=40)
 @given(EXPRESSIONS)
 def test_the_text_at_the_place_of_an_expression_is_that_expression(text):
     whole = parse_expression(f"(é) == [{text}, 1]", "f")
@@ -98,7 +99,8 @@ def test_the_text_at_the_place_of_an_expression_is_that_expression(text):
     for each in _inside(whole):
         if not isinstance(each, Invalid):
             written = _written(f"(é) == [{text}, 1]", each.location)
-            assert parse_expression(written, "f") == each or "[*]" in written or ".*" in written
+            is_key = isinstance(each, Literal) and each.value == written
+            assert is_key or parse_expression(written, "f") == each or written.startswith(("[*]", ".*"))
 
 
 def _inside(expression):
@@ -192,6 +194,8 @@ def test_a_heredoc_that_does_not_end_hides_the_blocks_that_it_may_quote():
     body = _read("a = <<EOT\n" + GOOD)
     assert body.blocks == ()
     assert body.problems
+    commented = _read("a = ]\n/* not\n" + GOOD + "*/\n" + GOOD)
+    assert _blocks(commented) == [("resource", "a", "after")]
     quoted = _read("locals {\n  a = <<EOT\n" + GOOD + "EOT\n  b = [\n}\n" + GOOD)
     assert _blocks(quoted) == [("locals",), ("resource", "a", "after")]
 
@@ -207,7 +211,7 @@ def test_what_is_no_text(data, message):
     "text",
     [
         "a = " + "[" * 5000 + "]" * 5000,
-        "a = " + "(" * 50_000,
+        "a = " + "(" * 5000,
         "a = " + "-" * 5000 + "1",
         "a = b" + ".c" * 5000,
         "a = " + "1 + " * 5000 + "1",
@@ -228,10 +232,11 @@ def test_deep_blocks_are_a_problem():
     assert "nested deeper" in body.problems[0].message
 
 
-def test_many_broken_blocks_are_given_up_in_the_end():
-    text = 'resource "a" "b" {\n  x = "\n}\n' * 3000
+def test_many_broken_blocks_are_each_named():
+    text = 'resource "a" "b" {\n  x = "\n}\n' * 300
     body = _read(text)
-    assert body.problems
+    assert len(body.blocks) == 300
+    assert all(block.body.problems for block in body.blocks)
 
 
 @given(st.randoms(use_true_random=False), st.integers(1, 6))

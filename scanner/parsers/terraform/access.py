@@ -74,7 +74,7 @@ def pairs(of: Any) -> Iterator[tuple[Any, Any]]:
 
 
 def joined(parts: list[str | Unknown]) -> str | Unknown:
-    """Return text put together; `Pieces` if some of it is unknown."""
+    """Return text put together; `Pieces` if some of it is unknown, what is unknown itself if that is all."""
     if sum(len(part) for part in parts if isinstance(part, str)) > MAX_TEXT:
         raise Undecided("the text is too long")
     made: list[str | Unknown] = []
@@ -84,6 +84,8 @@ def joined(parts: list[str | Unknown]) -> str | Unknown:
                 made[-1] += piece
             elif not isinstance(piece, str) or piece:
                 made.append(piece)
+    if len(made) == 1:
+        return made[0]
     reason = next((part.reason for part in made if isinstance(part, Unknown)), None)
     return "".join(part for part in parts if isinstance(part, str)) if reason is None else Pieces(reason, tuple(made))
 

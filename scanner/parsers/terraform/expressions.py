@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from decimal import Decimal, InvalidOperation
 from functools import cache
 from itertools import takewhile
+from time import monotonic
 from typing import TYPE_CHECKING
 
 from scanner.parsers.terraform import nodes, templates
@@ -19,6 +20,8 @@ MAX_DEPTH = 64
 
 _LONGEST_NUMBER = 200
 _MAX_LINES = 2**31
+_SECONDS, _BYTES_A_SECOND = 2, 500_000  # several times what whole files take, on a busy machine
+_CHUNK = 4096
 
 
 class TooDeep(Exception):
@@ -37,11 +40,21 @@ def _language() -> Language:
     return Language(tree_sitter_hcl.language())
 
 
-def tree(source: Source) -> Node:
-    """Return what the grammar makes of a source: its root."""
+def deadline(data: bytes) -> float:
+    """Return when to stop reading text: what is broken may take time that grows with its square."""
+    return monotonic() + _SECONDS + len(data) / _BYTES_A_SECOND
+
+
+def tree(source: Source, until: float) -> Node:
+    """Return what the grammar makes of a source: its root; the text ends for it when the time is over."""
     from tree_sitter import Parser
 
-    return Parser(_language()).parse(source.legible).root_node
+    data = source.legible
+
+    def read(at: int, _: object) -> bytes:
+        return data[at : at + _CHUNK] if monotonic() < until else b""
+
+    return Parser(_language()).parse(read).root_node
 
 
 def of_attribute(source: Source, start: int, end: int) -> Expr:

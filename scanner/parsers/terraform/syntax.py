@@ -6,9 +6,10 @@ An expression is made into our own when somebody reads it: most of a repository'
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
+from time import monotonic
 from typing import TYPE_CHECKING
 
 from scanner.parsers.terraform import expressions, templates
@@ -77,7 +78,7 @@ _HEADER = re.compile(
 )
 _HEREDOC = re.compile(rb"<<-?[ \t]*([A-Za-z_][\w-]*)[ \t]*\r?$")
 _MAX_NESTED = 40
-_REPARSED = 4  # times its own length, and no more of a file is read again
+_MOST_PROBLEMS = 20
 
 
 @dataclass(frozen=True)
@@ -169,30 +170,28 @@ def parse(data: bytes, path: str) -> Body:
     if problem:
         return Body({}, (), (Problem(Location(path, 1), problem),))
     data += b"\n"  # the grammar wants one after a heredoc
-    made, first, budget = _Made(), 1, _REPARSED * len(data) + 1_000_000
-    while data:
-        budget -= len(data)
-        source = Source(data, path, first)
-        bad = _read(source, made)
-        if bad is None:
+    source, made, until = Source(data, path), _Made(), expressions.deadline(data)
+    at = _read(source, made, until)
+    while at is not None and at < len(data):  # from here on block by block
+        end = _next_header(data, at)
+        _salvage(Source(data[at:end], path, 1 + data.count(b"\n", 0, at)), made, until)
+        if monotonic() > until:
+            made.problems.append(Problem(source.location(at, len(data)), "not read to the end: it takes too long"))
             break
-        resume = _next_header(data, bad)
-        _salvage(Source(data[bad:resume], path, first + data.count(b"\n", 0, bad)), made)
-        if budget < 0 and resume < len(data):
-            made.problems.append(Problem(source.location(resume, len(data)), "not read: too much is broken above"))
-            break
-        data, first = data[resume:], first + data.count(b"\n", 0, resume)
+        if not made.problems:
+            made.problems.append(Problem(source.location(at, end), "not valid HCL"))
+        at = end
     return made.body()
 
 
 def parse_expression(text: str, path: str) -> Expr:
     """Return the expression that a text is, all of it."""
-    data = text.encode("utf-8", "replace")
-    attribute = parse(b"x = " + data + b"\n", path).attributes.get("x")
-    whole = Span(Source(data, path), 0, len(data))
-    if attribute is None or attribute.expression.span.end < len(data.rstrip()):
-        return Invalid(whole, "the text is not an expression")
-    return attribute.expression
+    data = b"x =\n" + text.encode("utf-8", "replace") + b"\n"
+    source, made = Source(data, path, 0), _Made()
+    bad = _read(source, made, expressions.deadline(data))
+    if bad is not None or list(made.attributes) != ["x"] or made.blocks:
+        return Invalid(Span(source, 4, len(data)), "the text is not an expression")
+    return made.attributes["x"].expression
 
 
 def parse_template(text: str, location: Location) -> Expr:
@@ -204,7 +203,7 @@ def parse_template(text: str, location: Location) -> Expr:
         mark += "T"
     source = Inside(f"x = <<{mark}\n{text}\n{mark}\n".encode("utf-8", "replace"), location)
     made = _Made()
-    if _read(source, made) is not None or "x" not in made.attributes:
+    if _read(source, made, expressions.deadline(source.data)) is not None or "x" not in made.attributes:
         return Invalid(Span(source, 0, 0), "the template is not valid")
     return templates.without_last_newline(made.attributes["x"].expression)
 
@@ -227,6 +226,11 @@ class _Made:
     blocks: list[Block] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
 
+    def wrong(self, location: Callable[[], Location], message: str) -> None:
+        """Note a problem, and of a great many only the first: to say where each is takes longer than to read."""
+        if len(self.problems) < _MOST_PROBLEMS:
+            self.problems.append(Problem(location(), message))
+
     def body(self) -> Body:
         return Body(self.attributes, tuple(self.blocks), tuple(self.problems))
 
@@ -238,7 +242,7 @@ class _Made:
         if broken or node.has_error:
             wrong = f"the value of '{text}' is not valid HCL"
         if wrong:
-            self.problems.append(Problem(_broken(node, source), wrong))
+            self.wrong(lambda: source.location(name.start_byte, name.end_byte), wrong)
         named, valued = (Span(source, each.start_byte, each.end_byte) for each in (name, value))
         self.attributes[text] = Attr(text, named, valued, Invalid(valued, wrong) if wrong else None)
 
@@ -250,12 +254,12 @@ class _Made:
             elif child.type == "body":
                 made.contents(child.children, source, depth + 1)
             elif child.type == "ERROR" or child.is_missing:
-                made.problems.append(Problem(_broken(child, source), "not valid HCL"))
+                made.wrong(partial(_broken, child, source), "not valid HCL")
         if not source.data.startswith(b"}", node.end_byte - 1):
-            made.problems.append(Problem(source.location(node.start_byte, node.end_byte), "the block does not end"))
+            made.wrong(lambda: source.location(node.start_byte, node.end_byte), "the block does not end")
         header = [name for name in names if name.start_point.row == names[-1].start_point.row]
         if len(header) < len(names):  # what stands on lines of its own above is no part of it
-            self.problems.append(Problem(source.location(names[0].start_byte, names[0].end_byte), "not valid HCL"))
+            self.wrong(lambda: source.location(names[0].start_byte, names[0].end_byte), "not valid HCL")
         type, *labels = (source.text(name.start_byte, name.end_byte).strip('"') for name in header)
         self.blocks.append(Block(type, tuple(labels), made.body(), Span(source, header[0].start_byte, node.end_byte)))
         self.problems += made.problems
@@ -269,22 +273,23 @@ class _Made:
                 self.block(child, source, depth)
             elif child.type != "comment":
                 what = "not valid HCL" if child.type != "block" else f"nested deeper than {_MAX_NESTED} levels"
-                self.problems.append(Problem(_broken(child, source), what))
+                self.wrong(partial(_broken, child, source), what)
 
 
-def _read(source: Source, made: _Made) -> int | None:
+def _read(source: Source, made: _Made, until: float) -> int | None:
     """Take what comes before the first thing that is broken; return where that begins, None if nothing is."""
+    root = expressions.tree(source, until)
     taken: list[Node] = []
-    bad = None
-    for node in _top(expressions.tree(source)):
+    bad = root.end_byte if root.end_byte < len(source.data) else None  # the time was over there
+    for node in _top(root):
         if node.has_error or node.type not in ("attribute", "block", "comment"):
-            bad = node
+            while taken and taken[-1].end_point.row == node.start_point.row:
+                node = taken.pop()  # what is wrong may be a part of it
+            bad = node.start_byte
             break
         taken.append(node)
-    while bad is not None and taken and taken[-1].end_point.row == bad.start_point.row:
-        bad = taken.pop()  # what is wrong may be a part of it
     made.contents(taken, source, 0)
-    return None if bad is None else bad.start_byte
+    return bad
 
 
 def _top(root: Node) -> Iterator[Node]:
@@ -295,17 +300,14 @@ def _top(root: Node) -> Iterator[Node]:
             yield node
 
 
-def _salvage(source: Source, made: _Made) -> None:
-    """Take what can be understood of something broken, and of what follows it up to the next block."""
-    known = len(made.problems)
+def _salvage(source: Source, made: _Made, until: float) -> None:
+    """Take what can be understood of a block that may be broken, and of what follows it up to the next."""
     nodes = [
         node
-        for node in _top(expressions.tree(source))
+        for node in _top(expressions.tree(source, until))
         if node.type != "block" or _HEADER.match(source.data, node.start_byte) or not node.start_byte
     ]
     made.contents(nodes, source, 0)
-    if len(made.problems) == known:
-        made.problems.append(Problem(source.location(0, len(source.data.rstrip())), "not valid HCL"))
 
 
 def _rows(node: Node) -> range:
@@ -323,17 +325,19 @@ def _broken(node: Node, source: Source) -> Location:
 
 
 def _next_header(data: bytes, bad: int) -> int:
-    """Return where the next block begins that starts a line after `bad`, unless a heredoc only quotes it."""
+    """Return where the next block begins that starts a line after `bad`, and is not in a heredoc or a comment."""
     until, at = b"", data.rfind(b"\n", 0, bad) + 1
     while at < len(data):
         end = data.find(b"\n", at)
         line = data[at : end if end >= 0 else len(data)]
         if until:
-            until = b"" if line.strip() == until else until
+            until = b"" if line.strip() == until or (until == b"*/" and until in line) else until
         elif at > bad and _HEADER.match(line):
             return at
         elif found := _HEREDOC.search(line):
             until = found[1]
+        elif line.lstrip().startswith(b"/*") and b"*/" not in line:
+            until = b"*/"
         if end < 0:
             break
         at = end + 1

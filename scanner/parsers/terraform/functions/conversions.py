@@ -8,9 +8,7 @@ from scanner.guarded import Unknown
 from scanner.parsers.terraform.access import unknown_in
 from scanner.parsers.terraform.functions.table import function
 from scanner.parsers.terraform.values import (
-    Encoded,
     Mistake,
-    Pieces,
     Set,
     dict_of,
     kind,
@@ -25,9 +23,7 @@ from scanner.parsers.terraform.values import (
 
 @function(raw=True, nulls=True)
 def tostring(value: Any) -> Any:
-    if isinstance(value, Unknown):
-        return value if isinstance(value, (Encoded, Pieces)) else Unknown(value.reason)
-    return None if value is None else text_of(value)
+    return value if value is None or isinstance(value, Unknown) else text_of(value)
 
 
 @function(nulls=True)
