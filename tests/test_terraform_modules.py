@@ -676,7 +676,8 @@ def test_modules_without_resources_do_not_multiply_without_end(read, monkeypatch
 
 def test_what_takes_too_long_together_is_unknown(read, monkeypatch):
     monkeypatch.setattr(walk, "STEPS", 20_000)
-    text = 'resource "aws_ecr_repository" "this" {\n count = 100\n name = "${count.index}${join("", [for n in range(1000) : ""])}"\n}\n'
+    name = '"${count.index}${join("", [for n in range(1000) : ""])}"'
+    text = f'resource "aws_ecr_repository" "this" {{\n count = 100\n name = {name}\n}}\n'
     found = repositories(read(PROVIDER + text))
     assert len(found) == 100
     assert 0 < sum(name is not None for name, _, _ in found) < 20

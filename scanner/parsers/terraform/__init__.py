@@ -9,7 +9,7 @@ from scanner.model import Gap, Location
 from scanner.parsers.exemptions import MARK, in_comments
 from scanner.parsers.reading import Reading
 from scanner.parsers.terraform import backend, mapping, providers, remote
-from scanner.parsers.terraform.maps import mapped
+from scanner.parsers.terraform.maps import attribute_map
 from scanner.parsers.terraform.modules import Module, Modules
 from scanner.parsers.terraform.names import Environment, Instance, provider_name
 from scanner.parsers.terraform.providers import DEFAULT, known
@@ -120,7 +120,7 @@ def _used_providers(root: Instance) -> dict[str, Location]:
     used = [DEFAULT]
     for (type, _), block in module.managed.items():
         attribute = block.body.attributes.get("provider")
-        if type in mapped() and attribute is not None:
+        if attribute_map(type) and attribute is not None:
             used.append(providers.named(attribute.expression))
     for block in module.calls.values():
         used += [outer for _, outer in providers.passed(block.body.attributes.get("providers"))]

@@ -266,7 +266,7 @@ class Instance:
         return caller.instance.provider(name) if caller is not None else self._configured(name, {})
 
     def _configured(self, name: str, values: Mapping[str, Any]) -> Provider:
-        default = self.provider(DEFAULT) if name.startswith(f"{DEFAULT}.") else None
+        default = self.provider(name.partition(".")[0]) if "." in name else None
         return providers.configured(name, values, default, self.environment.fallback)
 
     def cluster_place(self, name: str) -> Provider:

@@ -13,6 +13,7 @@ from scanner.parsers.terraform.instances import steps
 from scanner.parsers.terraform.syntax import Attr
 
 DEFAULT = "aws"
+CLOUD_CONTROL = "awscc"
 
 _OF_ROLE = re.compile(r"arn:aws[a-z-]*:iam::([0-9]{12}):role/.+")
 _DECLARE = "declare it under 'iac:' in regionproof.yaml"

@@ -12,7 +12,7 @@ from scanner.parsers.terraform.declared import Attribute
 from scanner.parsers.terraform.evaluate import Scope
 from scanner.parsers.terraform.instances import Values
 from scanner.parsers.terraform.maps import attribute_map
-from scanner.parsers.terraform.providers import DEFAULT, Provider, known
+from scanner.parsers.terraform.providers import CLOUD_CONTROL, DEFAULT, Provider, known
 from scanner.parsers.terraform.syntax import Block
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ class ResourceInstance:
         attribute = self.block.body.attributes.get("provider")
         prefix = self.type.partition("_")[0]
         name = providers.named(attribute.expression) if attribute else prefix
-        if prefix != DEFAULT:
+        if prefix not in (DEFAULT, CLOUD_CONTROL):
             return self.owner.cluster_place(name)
         provider = self.owner.provider(name)
         region = self.values.get("region")

@@ -12,7 +12,7 @@ from scanner.parsers.terraform.declared import Declared
 from scanner.parsers.terraform.evaluate import allowance, evaluate
 from scanner.parsers.terraform.instances import steps
 from scanner.parsers.terraform.lazy import Node
-from scanner.parsers.terraform.maps import mapped
+from scanner.parsers.terraform.maps import attribute_map
 from scanner.parsers.terraform.modules import Module, text
 from scanner.parsers.terraform.names import Environment, Instance, children, unread
 from scanner.parsers.terraform.providers import DEFAULT, known
@@ -51,7 +51,7 @@ class Walk:
         self.visited[here.folder] = here
         for data, there in ((False, here.managed), (True, here.data)):
             for type, name in there:
-                if type in mapped():
+                if attribute_map(type):
                     node = instance.node(type, name, data=data)
                     yield from self._instances(node) if isinstance(node, Node) else ()
         for name in here.calls:
@@ -79,7 +79,7 @@ class Walk:
         if module.folder not in self._barren:
             self.visited[module.folder] = module
             self._barren[module.folder] = not module.calls and not any(
-                type in mapped() for type, _ in (*module.managed, *module.data)
+                attribute_map(type) for type, _ in (*module.managed, *module.data)
             )
         return self._barren[module.folder]
 
