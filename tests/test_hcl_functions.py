@@ -19,6 +19,7 @@ KNOWN = [
     ("floor(-4.9)", -5),
     ("max(12, 54, 3)", 54),
     ("min([12, 54, 3]...)", 3),
+    ("max(7)", 7),
     ("signum(-13)", -1),
     ("sum([10, 13, 6, 4.5])", 33.5),
     ("0.1 + 0.2", 0.3),
@@ -177,6 +178,7 @@ MISTAKES = [
     'format("%t", "x")',
     'formatlist("%s%s", ["a"], ["b", "c"])',
     "sum([])",
+    'formatlist(null, ["a"])',
     'parseint("1", 1)',
     'parseint("1.5", 10)',
     'flatten("a")',
@@ -424,6 +426,7 @@ def test_template_files(tmp_path):
     [
         'replace(join("", range(1000)), "", join("", range(1000)))',
         'format("%999999999d", 1)',
+        'indent(99999999999, "a")',
         'indent(1000000, join("\\n", range(1000)))',
         "setproduct(range(1000), range(1000))",
         "[for a in range(1024) : [for b in range(1024) : [for c in range(1024) : c]]]",

@@ -320,6 +320,14 @@ def test_broken_json(data, line):
     assert [problem.location.line for problem in body.problems] == [line]
 
 
+def test_expressions_that_nothing_separates_from_what_follows():
+    body = _read('a { b = 1}\nc {d="x"}\ne = [1]/**/\nf = -g//h\n')
+    assert body.problems == ()
+    assert _values(body.blocks[0].body) == {"b": 1}
+    assert _values(body.blocks[1].body) == {"d": "x"}
+    assert _values(body)["e"] == [1]
+
+
 def test_values_alone_in_the_json_notation():
     body = parse_json(b'{"resource": {"a": "b"}, "region": "eu-west-1"}', "a.tfvars.json", block=None)
     assert _values(body) == {"resource": {"a": "b"}, "region": "eu-west-1"}

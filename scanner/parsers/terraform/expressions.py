@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from decimal import Decimal, InvalidOperation
 from functools import cache
@@ -20,6 +21,7 @@ MAX_DEPTH = 64
 
 _LONGEST_NUMBER = 200
 _MAX_LINES = 2**31
+_NEWLINE = re.compile(rb"\r?\n")
 _SECONDS, _BYTES_A_SECOND = 2, 500_000  # several times what whole files take, on a busy machine
 _CHUNK = 4096
 
@@ -64,9 +66,14 @@ def of_attribute(source: Source, start: int, end: int) -> Expr:
     """
     from tree_sitter import Parser, Point, Range
 
-    part = Range(Point(0, 0), Point(_MAX_LINES, 0), start, min(end + 1, len(source.data)))
+    newline = _NEWLINE.match(source.data, end)  # without it a heredoc has no end
+    part = Range(Point(0, 0), Point(_MAX_LINES, 0), start, newline.end() if newline else end)
     root = Parser(_language(), included_ranges=[part]).parse(source.legible).root_node
-    return _expression(plain(root.children[0].children[0])[-1], source)
+    body = root.children[0] if root.children else root
+    attribute = body.children[0] if body.children else body
+    if root.has_error or attribute.type != "attribute":
+        return nodes.Invalid(Span(source, start, end), "the expression is not valid HCL")
+    return _expression(plain(attribute)[-1], source)
 
 
 def _expression(node: Node, source: Source) -> Expr:

@@ -36,12 +36,12 @@ def signum(value: float) -> int:
 
 @function(name="max")
 def _max(first: float, *rest: float) -> float:
-    return max(first, *rest)
+    return max((first, *rest))
 
 
 @function(name="min")
 def _min(first: float, *rest: float) -> float:
-    return min(first, *rest)
+    return min((first, *rest))
 
 
 @function(name="sum")

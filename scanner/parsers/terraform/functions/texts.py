@@ -53,8 +53,9 @@ def _format(template: Any, *arguments: Any) -> Any:
 
 
 @function(holes=True, nulls=True)
-def formatlist(template: str, *arguments: Any) -> list[Any]:
+def formatlist(template: Any, *arguments: Any) -> list[Any]:
     """Return the template filled in for each item; what is no list stands in each of them."""
+    template = text_of(template)
     lengths = {len(each) for each in arguments if isinstance(each, list)}
     if len(lengths) > 1:
         raise Mistake("the lists differ in length")
@@ -135,7 +136,9 @@ def _title(text: str) -> str:
 
 @function()
 def indent(spaces: int, text: str) -> str:
-    _bounded(len(text) + max(0, spaces) * text.count("\n"))
+    if spaces < 0:
+        raise Mistake("the number of spaces is negative")
+    _bounded(len(text) + spaces * (text.count("\n") + 1))
     return text.replace("\n", "\n" + " " * spaces)
 
 
