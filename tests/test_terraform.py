@@ -9,6 +9,7 @@ from terraform_trees import (
     PROVIDER,
     REPLICATION,
     REPOSITORY,
+    call,
     messages,
     named,
     of_type,
@@ -218,6 +219,12 @@ def test_a_sensitive_variable_is_never_shown(read):
     assert property(parsed, "AWS::ECR::Repository", "RepositoryName") == unknown(
         "var.v is sensitive, so its value is not used"
     )
+
+
+def test_a_sensitive_output_is_never_shown(read):
+    module = 'output "v" {\n value = "hunter2"\n sensitive = true\n}\n'
+    parsed = read({"main.tf": PROVIDER + REPOSITORY % "module.m.v" + call(), "m/main.tf": module})
+    assert "is sensitive" in property(parsed, "AWS::ECR::Repository", "RepositoryName")["unknown"]
 
 
 def test_files_of_variables_that_apply_always(read):

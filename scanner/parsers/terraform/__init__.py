@@ -47,6 +47,7 @@ class _Door:
         self._roots = Roots(modules, reading)
         self._used: dict[str, Module] = {}
         self._open: dict[str, str] = {}
+        self._gaps: set[Gap] = set()
 
     def declare(self) -> None:
         """Give the reading what the root modules declare."""
@@ -61,8 +62,11 @@ class _Door:
         made = [one for one in found if isinstance(one, Gap)]
         resources = [one for one in found if not isinstance(one, Gap)]
         for one in [*made, *mapping.resources(resources, environment.suffix)]:
+            if isinstance(one, Gap) and one in self._gaps:  # of another environment
+                continue
             self._reading.add([one])
             if isinstance(one, Gap) and one.path is not None:
+                self._gaps.add(one)
                 self._open.setdefault(one.path, one.message)
         for name, where in _used_providers(walk.root).items():
             account, region = known(walk.root.provider(name))

@@ -231,8 +231,8 @@ def _written(blocks: Sequence[Block], scope: Scope) -> Iterator[tuple[Block, Sco
             continue
         content = next((each for each in block.body.blocks if each.type == "content"), None)
         over = block.body.attributes.get("for_each")
-        if content is None or over is None:
-            yield block, Unknown("a dynamic block has no for_each or no content")
+        if content is None or over is None or not block.labels:
+            yield block, Unknown("a dynamic block has no name, no for_each or no content")
             continue
         pairs = _iterated(evaluate(over.expression, scope))
         if isinstance(pairs, Unknown):

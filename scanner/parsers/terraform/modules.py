@@ -66,7 +66,8 @@ class Modules:
     def __init__(self, tree: Tree) -> None:
         self.tree = tree
         self._bodies: dict[str, Body] = {}
-        self._modules: dict[str, Module | None] = {}
+        self._modules: dict[str, Module] = {}
+        self._beside: dict[tuple[str, str], Module | None] = {}
         self.contents: dict[str, bytes] = {}
         folders: dict[str, list[File]] = {}
         for file in tree.files(*SUFFIXES):
@@ -74,13 +75,20 @@ class Modules:
                 folders.setdefault(file.folder, []).append(file)
         for folder, files in folders.items():
             self._modules[folder] = self._module(folder, files)
+        self._walked = tuple(self._modules.values())
 
     def all(self) -> list[Module]:
         """Return the modules in the folders that were walked; those that Terraform installed are not."""
-        return [module for module in self._modules.values() if module is not None]
+        return list(self._walked)
 
     def beside(self, module: Module, source: str) -> Module | None:
         """Return the module in a folder that another one names by a relative path, if it is inside the tree."""
+        key = (module.folder, source)
+        if key not in self._beside:
+            self._beside[key] = self._found(module, source)
+        return self._beside[key]
+
+    def _found(self, module: Module, source: str) -> Module | None:
         files = [file for file in self.tree.inside(module.first, source) if file.name.endswith(SUFFIXES)]
         if not files:
             return None

@@ -19,7 +19,7 @@ from scanner.parsers.terraform.providers import DEFAULT, Fallback, Provider, kno
 from scanner.parsers.terraform.resource import ResourceInstance
 from scanner.parsers.terraform.scope import Bound
 from scanner.parsers.terraform.syntax import Block, Body
-from scanner.parsers.terraform.variables import MISSING, value
+from scanner.parsers.terraform.variables import MISSING, is_secret, value
 
 DEEPEST = 24
 """Calls of modules inside each other are followed so far."""
@@ -147,6 +147,8 @@ class Instance:
         attributes = self.module.outputs[name].body.attributes
         if "value" not in attributes:
             return Unknown(f"output '{name}' has no value")
+        if is_secret(self.module.outputs[name]):
+            return Unknown(f"output '{name}' is sensitive, so its value is not used")
         return self._once(("output", name), lambda: evaluate(attributes["value"].expression, self))
 
     def attribute(self, name: str) -> Any:

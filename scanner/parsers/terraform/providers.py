@@ -70,7 +70,9 @@ def _account(
         return of_role
     allowed = values.get("allowed_account_ids")
     if isinstance(allowed, list) and len(allowed) == 1 and not isinstance(allowed[0], Unknown):
-        return str(allowed[0])
+        account = str(allowed[0]).zfill(12)  # a number loses its zeros
+        if re.fullmatch(r"[0-9]{12}", account):
+            return account
     if default is None and fallback.account:
         return fallback.account
     if default is not None and not own and not default.own:

@@ -10,7 +10,7 @@ from scanner.parsers.terraform import nodes
 from scanner.parsers.terraform.access import unknown_in
 from scanner.parsers.terraform.evaluate import evaluate
 from scanner.parsers.terraform.syntax import Block
-from scanner.parsers.terraform.values import Set, make_set
+from scanner.parsers.terraform.values import Mistake, Set, Undecided, make_set, number_of, text_of, truth_of
 
 MISSING = object()
 """Nobody gives a value."""
@@ -43,7 +43,7 @@ def value(block: Block, given: Any, unset: str) -> Any:
     attributes = block.body.attributes
     if block.body.problems:
         return Unknown(f"a part of var.{block.labels[0]} could not be read")
-    if _is(block, "sensitive") or _is(block, "ephemeral"):
+    if is_secret(block):
         return Unknown(f"var.{block.labels[0]} is sensitive, so its value is not used")
     if given is None and _is(block, "nullable", default=True) is False:
         given = MISSING
@@ -52,6 +52,11 @@ def value(block: Block, given: Any, unset: str) -> Any:
             return Unknown(unset)
         given = evaluate(attributes["default"].expression, NOTHING)
     return converted(given, attributes["type"].expression) if "type" in attributes else given
+
+
+def is_secret(block: Block) -> bool:
+    """Tell whether the value of a variable or an output is not to be shown."""
+    return _is(block, "sensitive") or _is(block, "ephemeral")
 
 
 def _is(block: Block, name: str, *, default: bool = False) -> bool:
@@ -79,21 +84,17 @@ def converted(given: Any, type: nodes.Expr) -> Any:
 
 
 def _primitive(given: Any, type: str) -> Any:
-    if type == "string" and isinstance(given, (bool, int, float)):
-        return ("true" if given else "false") if isinstance(given, bool) else str(given)
-    if type == "bool" and given in ("true", "false"):
-        return given == "true"
-    if type == "number" and isinstance(given, str):
+    if type in _PRIMITIVES:
         try:
-            number = float(given)
-        except ValueError:
+            return _PRIMITIVES[type](given)
+        except (Mistake, Undecided):
             return given
-        return int(given) if given.lstrip("-").isdecimal() and len(given) < 20 else number
     if type in ("list", "set", "map"):  # of anything, as it was written before 0.12
         return _collection(given, type, nodes.Variable(_NOWHERE, "any"))
     return given
 
 
+_PRIMITIVES = {"string": text_of, "number": number_of, "bool": truth_of}
 _NOWHERE = nodes.Span(nodes.Source(b"", ""), 0, 0)
 
 
