@@ -293,6 +293,29 @@ def test_containers_of_the_service_module_in_both_spellings(read):
     assert {gap.type for gap in parsed.gaps} == {"AWS::IAM::Role"}
 
 
+def test_load_balancers_and_volumes_of_the_service_module(read):
+    arguments = """
+  name          = "web"
+  load_balancer = { one = { target_group_arn = "arn", container_name = "web", container_port = 80 } }
+  volume        = { data = { efs_volume_configuration = { file_system_id = "fs-1" } } }
+"""
+    parsed = read(PROVIDER + call("web", arguments, "terraform-aws-modules/ecs/aws//modules/service"))
+    (balancer,) = property(parsed, "AWS::ECS::Service", "LoadBalancers")
+    assert (balancer["TargetGroupArn"], balancer["ContainerPort"]) == ("arn", 80)
+    (volume,) = property(parsed, "AWS::ECS::TaskDefinition", "Volumes")
+    assert (volume["Name"], volume["EFSVolumeConfiguration"]["FilesystemId"]) == ("data", "fs-1")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "count"),
+    [("", 1), ("encryption_config = null", 0), ("cluster_encryption_config = {}", 0)],
+)
+def test_whether_the_eks_module_encrypts_secrets(read, arguments, count):
+    parsed = read(PROVIDER + call("eks", f'name = "x"\n {arguments}', "terraform-aws-modules/eks/aws"))
+    (one,) = of_type(parsed, "AWS::EKS::Cluster")
+    assert len(plain(one.properties).get("EncryptionConfig", [])) == count
+
+
 def test_a_module_that_makes_nothing_of_interest_leaves_no_gap(read):
     assert read(PROVIDER + call("label", "", "cloudposse/label/null")).gaps == []
 

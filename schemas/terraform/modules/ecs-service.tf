@@ -55,6 +55,9 @@ locals {
       essential              = try(one.essential, null)
       environment            = try(coalesce(one.environment), local.defaults.environment, [])
       secrets                = try(coalesce(one.secrets), local.defaults.secrets, [])
+      command                = try(one.command, null)
+      entryPoint             = try(one.entryPoint, one.entrypoint, null)
+      user                   = try(one.user, null)
       memory                 = try(one.memory, null)
       privileged             = try(one.privileged, false)
       readonlyRootFilesystem = try(coalesce(one.readonlyRootFilesystem), coalesce(one.readonly_root_filesystem), true)
@@ -89,6 +92,21 @@ resource "aws_ecs_task_definition" "this" {
   execution_role_arn       = var.create_task_exec_iam_role ? data.regionproof_unseen.service.execution_role_arn : var.task_exec_iam_role_arn
   task_role_arn            = var.create_tasks_iam_role ? data.regionproof_unseen.service.task_role_arn : var.tasks_iam_role_arn
 
+  dynamic "volume" {
+    for_each = var.volume == null ? {} : var.volume
+    content {
+      name = try(coalesce(volume.value.name), volume.key)
+
+      dynamic "efs_volume_configuration" {
+        for_each = try(volume.value.efs_volume_configuration, null) == null ? [] : [volume.value.efs_volume_configuration]
+        content {
+          file_system_id = efs_volume_configuration.value.file_system_id
+          root_directory = try(efs_volume_configuration.value.root_directory, null)
+        }
+      }
+    }
+  }
+
   runtime_platform {
     cpu_architecture        = try(coalesce(var.runtime_platform.cpu_architecture), "X86_64")
     operating_system_family = try(coalesce(var.runtime_platform.operating_system_family), "LINUX")
@@ -112,6 +130,16 @@ resource "aws_ecs_service" "this" {
       capacity_provider = capacity_provider_strategy.value.capacity_provider
       base              = try(capacity_provider_strategy.value.base, null)
       weight            = try(capacity_provider_strategy.value.weight, null)
+    }
+  }
+
+  dynamic "load_balancer" {
+    for_each = var.load_balancer == null ? {} : var.load_balancer
+    content {
+      target_group_arn = try(load_balancer.value.target_group_arn, null)
+      elb_name         = try(load_balancer.value.elb_name, null)
+      container_name   = try(load_balancer.value.container_name, null)
+      container_port   = try(load_balancer.value.container_port, null)
     }
   }
 

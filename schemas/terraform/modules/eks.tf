@@ -17,7 +17,8 @@ variable "endpoint_public_access_cidrs" { default = null }
 variable "cluster_endpoint_public_access_cidrs" { default = null }
 variable "enabled_log_types" { default = null }
 variable "cluster_enabled_log_types" { default = null }
-variable "encryption_config" { default = null }
+variable "encryption_config" { default = {} }
+variable "deletion_protection" { default = null }
 variable "cluster_encryption_config" { default = null }
 variable "compute_config" { default = null }
 variable "cluster_compute_config" { default = null }
@@ -57,10 +58,31 @@ resource "aws_eks_cluster" "this" {
     public_access_cidrs     = try(coalesce(var.endpoint_public_access_cidrs, var.cluster_endpoint_public_access_cidrs), data.regionproof_unseen.cluster.public_access_cidrs)
   }
 
-  encryption_config {
-    resources = ["secrets"]
-    provider {
-      key_arn = data.regionproof_unseen.cluster.key_arn
+  deletion_protection = var.deletion_protection
+
+  # An empty object in the version that has the prefix, and null in the other, mean that nothing is encrypted.
+  dynamic "encryption_config" {
+    for_each = var.encryption_config == null || try(length(var.cluster_encryption_config) == 0, false) ? [] : [1]
+    content {
+      resources = ["secrets"]
+      provider {
+        key_arn = data.regionproof_unseen.cluster.key_arn
+      }
+    }
+  }
+
+  dynamic "upgrade_policy" {
+    for_each = try([coalesce(var.upgrade_policy, var.cluster_upgrade_policy)], [])
+    content {
+      support_type = try(upgrade_policy.value.support_type, null)
+    }
+  }
+
+  dynamic "compute_config" {
+    for_each = try([coalesce(var.compute_config, var.cluster_compute_config)], [])
+    content {
+      enabled    = try(compute_config.value.enabled, null)
+      node_pools = try(compute_config.value.node_pools, null)
     }
   }
 }
