@@ -351,6 +351,17 @@ def test_files_that_are_no_estate_say_so_and_leave_nothing_open(read):
     ]
 
 
+def test_that_nothing_is_judged_does_not_look_well(read):
+    parsed = read({"modules/y/main.tf": REPOSITORY % '"a"'})
+    assert parsed.files == [("modules/y/main.tf", "partial", "nothing is judged: a module that nothing here calls")]
+
+
+def test_why_the_region_of_a_root_module_is_not_known_is_said(read):
+    parsed = read('variable "region" {}\nprovider "aws" {\n region = var.region\n}\n' + REPOSITORY % '"a"')
+    ((_, _, message),) = parsed.files
+    assert message == "main.tf:2: what provider 'aws' is for: var.region has no default, and no tfvars sets it"
+
+
 def test_two_root_modules_call_one_module(read):
     module = 'variable "name" {}\n' + 'resource "aws_ecs_task_definition" "this" {\n family = var.name\n}\n'
     root = PROVIDER + 'module "m" {\n source = "../m"\n name = "%s"\n}\n'

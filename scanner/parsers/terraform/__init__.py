@@ -5,7 +5,7 @@ Nothing is executed and nothing is fetched; what only a run of Terraform can kno
 
 from __future__ import annotations
 
-from scanner.model import Gap, Location
+from scanner.model import Gap, Location, Unknown
 from scanner.parsers.exemptions import MARK, in_comments
 from scanner.parsers.reading import Reading
 from scanner.parsers.terraform import backend, mapping, providers, remote
@@ -59,6 +59,7 @@ class _Door:
     def _declare(self, environment: Environment) -> None:
         walk = Walk(environment)
         found = list(walk.declared())
+        self._places(walk.root)
         made = [one for one in found if isinstance(one, Gap)]
         resources = [one for one in found if not isinstance(one, Gap)]
         for one in [*made, *mapping.resources(resources, environment.suffix)]:
@@ -68,11 +69,19 @@ class _Door:
             if isinstance(one, Gap) and one.path is not None:
                 self._gaps.add(one)
                 self._open.setdefault(one.path, one.message)
-        for name, where in _used_providers(walk.root).items():
-            account, region = known(walk.root.provider(name))
+        self._used |= {folder: module for folder, module in walk.visited.items() if not remote.is_map(module)}
+
+    def _places(self, root: Instance) -> None:
+        """Note what the providers of a root module are for, and why that is not known."""
+        for name, where in _used_providers(root).items():
+            provider = root.provider(name)
+            account, region = known(provider)
             if region is not None:
                 self._reading.placed(account, region, where)
-        self._used |= {folder: module for folder, module in walk.visited.items() if not remote.is_map(module)}
+            for unknown in (provider.region, provider.account):
+                if isinstance(unknown, Unknown):
+                    message = f"{where.path}:{where.line}: what provider '{name}' is for: {unknown.reason}"
+                    self._open.setdefault(where.path, message)
 
     def files(self) -> None:
         """Note what came of each file."""
@@ -97,8 +106,10 @@ class _Door:
             self._reading.done(path, broken)
         elif used:
             self._reading.done(path, self._exempted(module, path) or self._open.get(path, ""))
-        else:
+        elif self._used:
             self._reading.passed_over(path, self._roots.why_not.get(module.folder, ""))
+        else:  # nothing is judged, which must not look well
+            self._reading.done(path, f"nothing is judged: {self._roots.why_not.get(module.folder, '')}")
 
     def _exempted(self, module: Module, path: str) -> str:
         data = self._modules.contents.get(path, b"")
