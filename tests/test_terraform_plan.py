@@ -568,4 +568,4 @@ def test_what_terraform_itself_writes_is_understood(tmp_path):
     terraform("apply", "-input=false", "p")
     (tmp_path / "state.json").write_text(terraform("show", "-json"))
     files = parse(tmp_path, lambda _: []).files
-    assert files == [(name, "complete", "") for name in ("plan.json", "state.json", "terraform.tfstate")]
+    assert files == [(name, "complete", "") for name in ("main.tf", "plan.json", "state.json", "terraform.tfstate")]

@@ -59,7 +59,7 @@ class _Door:
     def _declare(self, environment: Environment) -> None:
         walk = Walk(environment)
         found = list(walk.declared())
-        self._places(walk.root)
+        self._places(walk.root, said=bool(found))
         made = [one for one in found if isinstance(one, Gap)]
         resources = [one for one in found if not isinstance(one, Gap)]
         for one in [*made, *mapping.resources(resources, environment.suffix)]:
@@ -71,15 +71,15 @@ class _Door:
                 self._open.setdefault(one.path, one.message)
         self._used |= {folder: module for folder, module in walk.visited.items() if not remote.is_map(module)}
 
-    def _places(self, root: Instance) -> None:
-        """Note what the providers of a root module are for, and why that is not known."""
+    def _places(self, root: Instance, *, said: bool) -> None:
+        """Note what the providers of a root module are for; why that is not known is `said` where it matters."""
         for name, where in _used_providers(root).items():
             provider = root.provider(name)
             account, region = known(provider)
             if region is not None:
                 self._reading.placed(account, region, where)
             for unknown in (provider.region, provider.account):
-                if isinstance(unknown, Unknown):
+                if said and isinstance(unknown, Unknown):
                     message = f"{where.path}:{where.line}: what provider '{name}' is for: {unknown.reason}"
                     self._open.setdefault(where.path, message)
 
