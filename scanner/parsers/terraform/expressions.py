@@ -192,7 +192,9 @@ class Reader:
     def _pair(self, node: Node, depth: int) -> tuple[Expr, Expr]:
         key, _, value = plain(node)
         parts = plain(key)
-        if len(parts) == 1 and parts[0].type == "variable_expr":
+        if len(parts) == 1 and (
+            parts[0].type == "variable_expr" or parts[0].children[0].type in ("bool_lit", "null_lit")
+        ):
             return nodes.Literal(self.span(key), self.text(key)), self.read(value, depth)
         return self.read(key, depth), self.read(value, depth)
 
