@@ -16,8 +16,8 @@ from scanner.parsers.terraform.nodes import Expr, Source, Span
 if TYPE_CHECKING:
     from tree_sitter import Language, Node
 
-MAX_DEPTH = 64
-"""Expressions nested deeper are not read: nobody writes them, and they exhaust the stack."""
+MAX_DEPTH = 150
+"""Expressions nested deeper, counted in nodes of the grammar, are not read: they exhaust the stack."""
 
 _LONGEST_NUMBER = 200
 _MAX_LINES = 2**31
@@ -81,8 +81,8 @@ def _expression(node: Node, source: Source) -> Expr:
     span = Span(source, node.start_byte, node.end_byte)
     try:
         return Reader(source).read(node, MAX_DEPTH)
-    except TooDeep:
-        return nodes.Invalid(span, f"the expression is nested deeper than {MAX_DEPTH} levels")
+    except (TooDeep, RecursionError):
+        return nodes.Invalid(span, "the expression is nested too deeply")
     except NotRead as error:
         return nodes.Invalid(span, str(error))
 
