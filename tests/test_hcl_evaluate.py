@@ -1,7 +1,7 @@
 """Expressions of Terraform, as Terraform evaluates them, and in three values where something is unknown."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from terraform_scope import ENVIRONMENTS, EXPRESSIONS, console, fits, same, value
 
@@ -136,6 +136,166 @@ EOT\r
 """
 
 
+# All that the notation allows and few write.
+ODD = r"""/* head */ locals {
+  a = [1, 2, 3,]
+  b = [
+    # first
+    1, // one
+    2 /* two */
+    , 3
+  ]
+  c = { a = 1, b = 2, }
+  d = {
+    a : 1
+    "b" = 2
+    (upper("c")) = 3, d = { e = [] }
+    1 = "one"
+    true = "t"
+    null = "n"
+    for = "f"
+    if = 1
+  }
+  e = format(
+    "%s-%s",
+    "a", # c
+    <<-EOT
+      b
+    EOT
+    ,
+  )
+  f = (
+    1 +
+    2
+    * 3
+  )
+  g = !!true
+  h = - -1
+  i = "${"${"a"}"}"
+  j = "${lookup({ "k" = "v" }, "k")}/${format("%s", "x}y")}"
+  k = [
+    for x in [1, 2] :
+    x * 2
+    if x > 1
+  ]
+  l = { for k, v in { a = 1 } :
+    k => v
+  }
+  m-n_o = 1
+  é = "é"
+  p = "%%{x} $${y} %$ $% $$ %% $$$${z}"
+  q = <<EOT
+"quoted" \n ${"x"} $${y} %%{z}
+  "un-closed
+EOT
+  s = true ? [] : null
+  t = [[1, 2], [3]][0][1]
+  u = { "a.b" = 1 }["a.b"]
+  v = "a${1 == 1 ? "b" : "c"}d"
+  w = "line1\nline2\ttab \"q\" \\ \u00e9 \U0001F600"
+  x = 1 == 1 && 2 != 3 || false
+  y = [for i in range(3) : i][*]
+  z = try({}.a.b, [][0], "z")
+  aa = "${1}${""}"
+  ab = "$"
+  ac = "a $"
+  ad = "%"
+  ae = "~${1}~"
+  af = <<-EOT
+    tab
+      two
+  EOT
+  ag = <<-EOT
+
+    a
+
+  b
+  EOT
+  ah = {}
+  ai = <<-EOT
+    ${jsonencode({
+      a = 1
+    })}
+  EOT
+  aj = "${<<-EOT
+    in
+  EOT
+  }"
+  ak = [{ a = 1 }, { a = 2 }].*.a
+  al = 0.10
+  am = 100000000000000000000
+  an = 1.5e-7
+  ao = "${0.0000001}"
+  ap = "${100000000000000000000}"
+  aq = 5 / 2 * 2
+  ar = { a = "x" }.a == "x" ? "y" : "n"
+  as = [1, "a", true, null]
+  at = "%{ if false }x%{ else }%{ if true }y%{ endif }%{ endif }"
+  au = "a%{ for x in [1,2] ~}   b ${x}   %{~ endfor }c"
+  av = <<EOT
+%{ for x in ["a", "b"] ~}
+- ${x}
+%{ if x == "a" ~}
+  first
+%{ else ~}
+  other
+%{ endif ~}
+%{ endfor ~}
+end
+EOT
+}
+"""
+
+ODD_VALUES = {
+    "a": [1, 2, 3],
+    "b": [1, 2, 3],
+    "c": {"a": 1, "b": 2},
+    "d": {"1": "one", "C": 3, "a": 1, "b": 2, "d": {"e": []}, "for": "f", "if": 1, "null": "n", "true": "t"},
+    "e": "a-b\n",
+    "f": 7,
+    "g": True,
+    "h": 1,
+    "i": "a",
+    "j": "v/x}y",
+    "k": [4],
+    "l": {"a": 1},
+    "m-n_o": 1,
+    "é": "é",
+    "p": "%{x} ${y} %$ $% $$ %% $$${z}",
+    "q": '"quoted" \\n x ${y} %{z}\n  "un-closed\n',
+    "s": [],
+    "t": 2,
+    "u": 1,
+    "v": "abd",
+    "w": 'line1\nline2\ttab "q" \\ é 😀',
+    "x": True,
+    "y": [0, 1, 2],
+    "z": "z",
+    "aa": "1",
+    "ab": "$",
+    "ac": "a $",
+    "ad": "%",
+    "ae": "~1~",
+    "af": "tab\n  two\n",
+    "ag": "\n  a\n\nb\n",
+    "ah": {},
+    "ai": '{"a":1}\n',
+    "aj": "in\n",
+    "ak": [1, 2],
+    "al": 0.1,
+    "am": 100000000000000000000,
+    "an": 1.5e-07,
+    "ao": 1e-07,
+    "ap": 100000000000000000000,
+    "aq": 5,
+    "ar": "y",
+    "as": [1, "a", True, None],
+    "at": "y",
+    "au": "ab 1b 2c",
+    "av": "- a\n  first\n- b\n  other\nend\n",
+}
+
+
 @pytest.mark.parametrize(("text", "expected"), KNOWN, ids=[text for text, _ in KNOWN])
 def test_known(text, expected):
     assert same(value(text), expected)
@@ -163,9 +323,16 @@ def test_heredocs_and_what_spans_lines():
     assert found["composed"] == found["wrapped"] == "é"
 
 
-def test_terraform_reads_the_file_so(tmp_path):
-    found = _locals(FILE)
-    said = console([f"local.{name}" for name in found], tmp_path, FILE)
+def test_what_few_write():
+    found = _locals(ODD)
+    assert found.keys() == ODD_VALUES.keys()
+    assert [(name, each) for name, each in found.items() if not same(each, ODD_VALUES[name])] == []
+
+
+@pytest.mark.parametrize("text", [FILE, ODD], ids=["file", "odd"])
+def test_terraform_reads_the_file_so(text, tmp_path):
+    found = _locals(text)
+    said = console([f"local.{name}" for name in found], tmp_path, text)
     assert [(name, got) for (name, ours), got in zip(found.items(), said, strict=True) if not same(ours, got)] == []
 
 
@@ -242,6 +409,7 @@ def _hidden(draw, found):
     return [_hidden(draw, each) for each in found] if isinstance(found, list) else found
 
 
+@settings(max_examples=60)
 @given(EXPRESSIONS, ENVIRONMENTS, st.data())
 def test_what_is_known_although_something_is_hidden_is_what_it_would_be(text, names, data):
     full = value(text, names)

@@ -217,6 +217,8 @@ def test_what_is_no_text(data, message):
         "a = " + "1 + " * 5000 + "1",
         "a = " + '"${' * 300 + "1" + '}"' * 300,
         "a = " + "f(" * 300 + ")" * 300,
+        'a = "' + "%{ if true }" * 3000 + "%{ endif }" * 3000 + '"',
+        'a = "' + "%{ for x in y }" * 3000 + "%{ endfor }" * 3000 + '"',
         "a = true" + " ? true : true" * 1000,
     ],
 )
@@ -225,6 +227,19 @@ def test_deep_expressions_are_unknown(text):
     found = body.attributes.get("a")
     assert found is None or isinstance(evaluate(found.expression, Names()), Unknown)
     assert found is not None or body.problems
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("1 + " * 100 + "1", 101),
+        ("false ? 1 : " * 60 + "2", 2),
+        ("[" * 40 + "]" * 40 + "[0]" * 39, []),
+        ("max(" * 40 + "1" + ")" * 40, 1),
+    ],
+)
+def test_expressions_may_be_as_deep_as_people_write_them(text, expected):
+    assert evaluate(parse_expression(text, "f"), Names()) == expected
 
 
 def test_deep_blocks_are_a_problem():

@@ -16,8 +16,8 @@ from scanner.parsers.terraform.nodes import Expr, Source, Span
 if TYPE_CHECKING:
     from tree_sitter import Language, Node
 
-MAX_DEPTH = 64
-"""Expressions nested deeper are not read: nobody writes them, and they exhaust the stack."""
+MAX_DEPTH = 150
+"""Expressions nested deeper, counted in nodes of the grammar, are not read: they exhaust the stack."""
 
 _LONGEST_NUMBER = 200
 _MAX_LINES = 2**31
@@ -81,8 +81,8 @@ def _expression(node: Node, source: Source) -> Expr:
     span = Span(source, node.start_byte, node.end_byte)
     try:
         return Reader(source).read(node, MAX_DEPTH)
-    except TooDeep:
-        return nodes.Invalid(span, f"the expression is nested deeper than {MAX_DEPTH} levels")
+    except (TooDeep, RecursionError):
+        return nodes.Invalid(span, "the expression is nested too deeply")
     except NotRead as error:
         return nodes.Invalid(span, str(error))
 
@@ -192,7 +192,9 @@ class Reader:
     def _pair(self, node: Node, depth: int) -> tuple[Expr, Expr]:
         key, _, value = plain(node)
         parts = plain(key)
-        if len(parts) == 1 and parts[0].type == "variable_expr":
+        if len(parts) == 1 and (
+            parts[0].type == "variable_expr" or parts[0].children[0].type in ("bool_lit", "null_lit")
+        ):
             return nodes.Literal(self.span(key), self.text(key)), self.read(value, depth)
         return self.read(key, depth), self.read(value, depth)
 
