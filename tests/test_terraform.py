@@ -114,6 +114,15 @@ def test_modules_in_modules_do_not_multiply_without_end(read, monkeypatch):
     assert any("more than 500 resources" in message for message in messages(parsed))
 
 
+@pytest.mark.parametrize("key", ["{}", "[]", "true", "null", "1.5", '"x"', "{ a = 1 }", "7"])
+@pytest.mark.parametrize("of", ["var", "local", "module", "module.m", "aws_ecr_repository.other", "data.aws_region"])
+def test_a_key_of_any_kind_names_nothing(read, of, key):
+    text = PROVIDER + call() + 'data "aws_region" "r" {}\nlocals {\n a = 1\n}\n'
+    text += 'resource "aws_ecr_repository" "other" {\n count = 2\n name = "other-${count.index}"\n}\n'
+    parsed = read({"main.tf": text + REPOSITORY % f'try({of}[{key}], "none")', "m/main.tf": ""})
+    assert named(parsed) == ["none", "other-0", "other-1"]
+
+
 # Dynamic blocks.
 
 NESTED = """

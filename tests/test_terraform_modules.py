@@ -721,7 +721,7 @@ def test_modules_that_nest_without_end_stop(read):
 
 
 WORDS = """a|var.x|local.x|local.y|module.m|module.m.out|each.key|count.index|aws_ecr_repository.r|1|null|"x"|[local.x]
-{ a = var.x }|toset([local.y])|aws_ecr_repository.r[0].arn|data.aws_region.r.region|-1|true|module.m[*].out"""
+{ a = var.x }|toset([local.y])|aws_ecr_repository.r[0].arn|data.aws_region.r.region|-1|true|module.m[*].out|var[{}]|module[local.x]"""
 NAMES = ["count", "for_each", "name", "provider", "providers", "region", "source", "default", "value"]
 HEADERS = """resource "aws_ecr_repository" "r"|resource "aws_ecr_replication_configuration" "r"
 module "m"|provider "aws"|locals|variable "x"|terraform|output "out"|data "aws_region" "r"

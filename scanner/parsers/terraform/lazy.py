@@ -47,6 +47,8 @@ class Node:
         """Return an element; raise `KeyError` if there certainly is none."""
         if isinstance(key, Unknown):
             return key
+        if isinstance(key, bool) or not isinstance(key, (str, int, float)):
+            return self._absent(key)
         if self.expansion.single:
             return self.at(None).attribute(key) if isinstance(key, str) else self._absent(key)
         if self.expansion.numbered and isinstance(key, str) and key.isdecimal():
@@ -67,7 +69,7 @@ class Node:
     def _absent(self, key: Any) -> Unknown:
         if self.expansion.open:
             return Unknown(self.expansion.open)
-        raise KeyError(key)
+        raise KeyError(str(key))
 
 
 class Names:
@@ -82,7 +84,11 @@ class Names:
 
     def index(self, key: Any) -> Any:
         """Return an element; raise `KeyError` if there certainly is none."""
-        return key if isinstance(key, Unknown) else self._make(key)
+        if isinstance(key, Unknown):
+            return key
+        if not isinstance(key, str):
+            raise KeyError(str(key))
+        return self._make(key)
 
     def whole(self) -> Any:
         """Return all of it as a value."""

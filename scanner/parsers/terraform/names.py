@@ -157,7 +157,11 @@ class Instance:
 
     def index(self, key: Any) -> Any:
         """Return an element; raise `KeyError` if there certainly is none."""
-        return key if isinstance(key, Unknown) else self.output(key)
+        if isinstance(key, Unknown):
+            return key
+        if not isinstance(key, str):
+            raise KeyError(str(key))
+        return self.output(key)
 
     def whole(self) -> Any:
         """Return all of it as a value."""
