@@ -311,6 +311,30 @@ def test_what_the_configuration_says_of_environments(read):
     assert repositories(parsed) == [("web-blue", ACCOUNT, "us-east-1"), ("web-green", None, "eu-west-1")]
 
 
+def test_a_file_of_variables_that_the_configuration_names_and_is_not_there(read):
+    text = PROVIDER + 'variable "a" {\n default = "x"\n}\n' + REPOSITORY % "var.a"
+    parsed = read(text, [IacMapping("main.tf", None, None, ("nowhere.tfvars",))])
+    assert (
+        "'nowhere.tfvars', which is not there" in property(parsed, "AWS::ECR::Repository", "RepositoryName")["unknown"]
+    )
+
+
+def test_files_of_variables_of_other_modules_are_no_environments(read):
+    files = {
+        "main.tf": PROVIDER
+        + REPOSITORY % "var.a"
+        + 'variable "a" {\n default = "x"\n}\n'
+        + call("m", "", "./modules/m"),
+        "modules/m/main.tf": REPOSITORY % '"m"',
+        "modules/m/terraform.tfvars": 'a = "m"\n',
+        "examples/dev.tfvars": 'a = "e"\n',
+        "prod-sample.tfvars": 'a = "s"\n',
+    }
+    parsed = read(files)
+    assert named(parsed) == ["m", "x"]
+    assert set(status(parsed).values()) == {"complete"}
+
+
 def test_the_workspace_is_not_known(read):
     parsed = read(PROVIDER + REPOSITORY % "terraform.workspace")
     assert "declare it under 'iac:'" in property(parsed, "AWS::ECR::Repository", "RepositoryName")["unknown"]

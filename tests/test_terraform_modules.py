@@ -648,7 +648,7 @@ def test_a_file_that_is_too_large_is_a_gap(read, monkeypatch):
 
 @pytest.mark.parametrize(("name", "text"), [("x.auto.tfvars", "a = = 1\n"), ("terraform.tfvars.json", "{")])
 def test_a_broken_file_of_variables_is_a_gap(read, name, text):
-    parsed = read({"main.tf": 'variable "a" {}\n' + PROVIDER + REPOSITORY % "var.a", name: text})
+    parsed = read({"main.tf": 'variable "a" {\n default = "x"\n}\n' + PROVIDER + REPOSITORY % "var.a", name: text})
     assert status(parsed) == {name: "failed", "main.tf": "complete"}
     assert [name for name, _, _ in repositories(parsed)] == [None]
 
@@ -721,11 +721,13 @@ def test_modules_that_nest_without_end_stop(read):
 
 
 WORDS = """a|var.x|local.x|local.y|module.m|module.m.out|each.key|count.index|aws_ecr_repository.r|1|null|"x"|[local.x]
-{ a = var.x }|toset([local.y])|aws_ecr_repository.r[0].arn|data.aws_region.r.region|-1|true|module.m[*].out|var[{}]|module[local.x]"""
+{ a = var.x }|toset([local.y])|aws_ecr_repository.r[0].arn|data.aws_region.r.region|-1|true
+module.m[*].out|var[{}]|module[local.x]"""
 NAMES = ["count", "for_each", "name", "provider", "providers", "region", "source", "default", "value"]
 HEADERS = """resource "aws_ecr_repository" "r"|resource "aws_ecr_replication_configuration" "r"
 module "m"|provider "aws"|locals|variable "x"|terraform|output "out"|data "aws_region" "r"
-dynamic "rule"|lifecycle|moved|removed|import|backend "s3"|resource|provider"""
+dynamic "rule"|lifecycle|moved|removed|import
+backend "s3"|resource|provider"""
 
 
 def one_of(words):

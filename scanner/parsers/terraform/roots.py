@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from scanner.config import IacMapping
+from scanner.model import Unknown
 from scanner.parsers.reading import Reading
 from scanner.parsers.terraform import backend
 from scanner.parsers.terraform.evaluate import evaluate
@@ -97,13 +98,17 @@ class Roots:
         """Give each file of variables to the root module above it, or to the only one below a folder above it."""
         self._values.clear()
         roots = [module.folder for module in self.found()]
+        folders = {*roots, *self.why_not}
         for file in files:
-            owner = _owner(file.folder, roots)
-            above = next((each for each in _up(file.folder) if each in self.why_not), None)
+            above = next((each for each in _up(file.folder) if each in folders), None)
+            owner = _only_below(file.folder, roots) if above is None else above
+            shown = self.modules.tree.shown(file).split("/")[:-1]
             if any(word in file.name.partition(".")[0].lower().split("-") for word in _SAMPLES):
                 self.stray[file.path] = "a sample"
-            elif owner is None and above is not None:
+            elif above in self.why_not:
                 self.stray[file.path] = f"of a module that is no estate: {self.why_not[above]}"
+            elif above != file.folder and _NO_ESTATE & set(shown):
+                self.stray[file.path] = "of no estate"
             elif owner is None:
                 self.nobody[file.path] = "no one root module here takes it; name it in var_files under 'iac:'"
             else:
@@ -119,7 +124,7 @@ class Roots:
         files = self._values.get(root.folder, [])
         always = [file for file in files if file.folder == root.folder and _applies(file)]
         always.sort(key=lambda file: (not file.name.startswith(_OF_ROOT), file.name))
-        base = self._given(always)
+        base = self._given(root, always)
         installed = self.modules.installed(root)
         deployed = self._deployments(root)
         chosen = [one for one in deployed if one.var_files or one.workspace]
@@ -148,7 +153,7 @@ class Roots:
         for file in named:
             name = posixpath.relpath(file.path, root.folder or ".")
             mappings = self.reading.deployments(file.path) or self._deployments(root)
-            given = {**base, **self._given([file])}
+            given = {**base, **self._given(root, [file])}
             yield [name], given, f"{name} does not set it", mappings
         if not named:
             yield [], base, "no tfvars sets it", self._deployments(root)
@@ -158,17 +163,19 @@ class Roots:
     ) -> Iterator[tuple[list[str], Mapping[str, Any], str, list[IacMapping]]]:
         for one in chosen:
             found = {name: self.modules.tree.beside(root.first, name) for name in one.var_files}
-            given = {**base, **self._given([file for file in found.values() if file is not None])}
-            missing = [name for name, file in found.items() if file is None]
-            unset = f"'{missing[0]}' is not there" if missing else "no tfvars sets it"
+            given = {**base, **self._given(root, [file for file in found.values() if file is not None])}
+            if missing := next((name for name, file in found.items() if file is None), None):
+                given = _unsure(root, f"var_files names '{missing}', which is not there")
             marks = [*one.var_files, *filter(None, [one.workspace])]
-            yield marks, given, unset, [one]
+            yield marks, given, "no tfvars sets it", [one]
 
-    def _given(self, files: Sequence[File]) -> dict[str, Any]:
+    def _given(self, root: Module, files: Sequence[File]) -> dict[str, Any]:
+        """Return the values in files of variables; of one that is broken, any variable may be set in another way."""
         made: dict[str, Any] = {}
         for file in files:
             made |= self._values_of(file)
-        return made
+        broken = next((file.path for file in files if file.path in self.broken), None)
+        return _unsure(root, f"'{broken}' may set it and could not be read") if broken else made
 
     def _values_of(self, file: File) -> Mapping[str, Any]:
         """Return the values in a file of variables, and note that it was read."""
@@ -187,6 +194,10 @@ class Roots:
         return {name: evaluate(each.expression, NOTHING) for name, each in body.attributes.items()}
 
 
+def _unsure(root: Module, why: str) -> dict[str, Any]:
+    return {name: Unknown(f"var.{name}: {why}") for name in root.variables}
+
+
 def _applies(file: File) -> bool:
     return file.name in _OF_ROOT or file.name.endswith(_AUTO)
 
@@ -203,10 +214,9 @@ def _up(folder: str) -> Iterator[str]:
         yield folder
 
 
-def _owner(folder: str, roots: Sequence[str]) -> str | None:
+def _only_below(folder: str, roots: Sequence[str]) -> str | None:
+    """Return the one root module below the nearest folder above that has any."""
     for above in _up(folder):
-        if above in roots:
-            return above
         below = [root for root in roots if root.startswith(f"{above}/" if above else "")]
         if below:
             return below[0] if len(below) == 1 else None
