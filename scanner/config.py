@@ -29,10 +29,11 @@ _LONGEST_POLICY = 2048
 class IacMapping:
     """Where the code under a path is deployed: a glob over the end of its paths, or a folder.
 
-    For Kubernetes, `cluster` is the name of the EKS cluster, `namespace` that of what names none, `release` the name
-    that a chart is installed as, and `values` the files that are laid over its own, by their paths relative to the
-    chart.  For a template of CloudFormation, `parameters` are what it is given, by their names, or the path of a file
-    with them, relative to the template.
+    For a template of CloudFormation, `parameters` are what it is given, by their names, or the path of a file with
+    them, relative to the template.  For a root module of Terraform, `var_files` are what `-var-file` is given, relative
+    to its folder, and `workspace` is the workspace it is applied in.  For Kubernetes, `cluster` is the name of the EKS
+    cluster, `namespace` that of what names none, `release` the name that a chart is installed as, and `values` the
+    files that are laid over its own, by their paths relative to the chart.
     """
 
     path: str
@@ -43,6 +44,8 @@ class IacMapping:
     release: str | None = None
     values: tuple[str, ...] = ()
     parameters: tuple[tuple[str, str], ...] | str = ()
+    var_files: tuple[str, ...] = ()
+    workspace: str | None = None
 
 
 @dataclass(frozen=True)

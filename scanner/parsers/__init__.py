@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from scanner.parsers import cdk, ci, templates
+from scanner.parsers import cdk, ci, templates, terraform
 from scanner.parsers.kubernetes import helm, kustomize, manifests
 from scanner.parsers.reading import Deployments, Parsed, Places, Reading
+from scanner.parsers.terraform import plan
 from scanner.parsers.tree import MAX_BYTES, Tree
 
 __all__ = ["MAX_BYTES", "Parsed", "Places", "parse"]
 
-FORMATS = (ci, cdk, helm, kustomize, templates, manifests)
+FORMATS = (ci, cdk, terraform, plan, helm, kustomize, templates, manifests)
 """The modules that read: each has `read(tree, reading)`, and takes from the tree what it understands.
 
 Those whose files belong together, such as the folder of a chart, come before those that read file by file.
