@@ -17,7 +17,7 @@ from kubernetes_objects import CLUSTER, estate
 
 from scanner.collectors.kubernetes_objects import KINDS
 
-PATHS = {kind.path: kind for kind in KINDS.values()}
+PATHS = {path: kind for kind in KINDS.values() for path in kind.paths}
 TRICKLE = "trickle"
 """An answer that never ends."""
 

@@ -812,6 +812,13 @@ def test_schemas(type):
 
 def test_vocabulary():
     assert vocabulary.types() == {
+        "AWS::Batch::JobDefinition",
+        "AWS::Scheduler::Schedule",
+        "AWS::StepFunctions::StateMachine",
+        "Kubernetes::ServiceAccount",
+        "Kubernetes::ExternalSecret",
+        "Kubernetes::SecretStore",
+        "Kubernetes::ClusterSecretStore",
         "AWS::ARCRegionSwitch::Plan", "AWS::Account::Region", "AWS::CloudFormation::Stack",
         "AWS::CloudFormation::StackSet", "AWS::CodeBuild::Project", "AWS::CodePipeline::Pipeline",
         "AWS::EC2::NatGateway", "AWS::EC2::RouteTable", "AWS::EC2::Subnet", "AWS::EC2::VPCEndpoint",

@@ -24,6 +24,7 @@ from scanner.workloads import WORKLOADS
 RULES = load_rules()
 FOLDER = Path(__file__).parents[1] / "rules"
 ROOMS = {
+    "buckets",
     "clusters",
     "duration",
     "events",
@@ -43,6 +44,8 @@ ROOMS = {
     "roles",
     "rule",
     "scanning",
+    "secrets",
+    "starters",
     "workloads",
 }
 LIBRARY = {"__future__", "collections", "datetime", "fnmatch", "functools", "itertools", "json", "operator", "re"}

@@ -165,10 +165,9 @@ examples:
         pipeline: {Type: AWS::CodePipeline::Pipeline, Properties: {Name: payments, ArtifactStores: [{Region: us-west-2, ArtifactStore: {Type: S3, Location: elsewhere}}]}}
 """
 
+from scanner.buckets import BUCKET, copied, seen
 from scanner.model import InsufficientData
 from scanner.rule import Evidence, NotApplicable, Undecided, Violation
-
-BUCKET = "AWS::S3::Bucket"
 
 
 def check(twin, model, parameters):
@@ -221,24 +220,8 @@ def survives(name, twin, model):
     own = name.replace(here, away).replace(str(twin.primary.account), str(twin.pair.standby.account))
     if here in name and model.find(BUCKET, own, twin.pair.standby) is not None:
         return f"the standby has {own}"
-    if (bucket["VersioningConfiguration"] or {}).get("Status") != "Enabled":
-        return None
-    doubts = []
-    for rule in (bucket["ReplicationConfiguration"] or {}).get("Rules") or ():
-        if rule["Status"] == "Enabled":
-            destination = str(rule["Destination"]["Bucket"]).rpartition(":")[2]
-            try:
-                copy = seen(destination, model)
-            except InsufficientData as gap:
-                doubts.append(str(gap))
-                continue
-            doubt = left_out(rule) if copy.region != here else ""
-            if copy.region != here and not doubt:
-                return f"it is replicated to {copy.name}"
-            doubts += [f"'{copy.name}' gets a copy, but {doubt}"] if doubt else []
-    if doubts:
-        raise InsufficientData(doubts[0])
-    return None
+    copy = copied(bucket, model)
+    return f"it is replicated to {copy.name}" if copy is not None else None
 
 
 def of_standby(twin, model):
@@ -247,27 +230,3 @@ def of_standby(twin, model):
     if not named or any(seen(name, model).region == twin.primary.region for name in named):
         return None
     return f"the standby's own uses {named[0]}"
-
-
-def left_out(rule):
-    """Return what a replication rule does not copy, empty if it copies all objects of the bucket."""
-    if not is_whole(rule):
-        return "of a part alone, and which part is needed is not known"
-    encrypted = (rule["SourceSelectionCriteria"] or {}).get("SseKmsEncryptedObjects") or {}
-    return "" if encrypted.get("Status") == "Enabled" else "not of objects that are encrypted with KMS"
-
-
-def is_whole(rule):
-    """Tell whether a replication rule is about all objects of the bucket."""
-    given = rule["Filter"] or {}
-    return not rule["Prefix"] and not any(given[key] for key in given)
-
-
-def seen(name, model):
-    """Return the bucket of a name, of which there is one in the world."""
-    for bucket in model.of_type(BUCKET):
-        if bucket.name == name and bucket.region is None:
-            raise InsufficientData(f"the Region of bucket '{name}' is not known")
-        if bucket.name == name:
-            return bucket
-    raise InsufficientData(f"bucket '{name}' was not seen")

@@ -14,6 +14,7 @@ from scanner import shards
 from scanner.collectors import ASSUME_ROLE, COLLECTORS, batches, eks, kubernetes_api, kubernetes_file, needs, since
 from scanner.collectors.ask import MALFORMED, Answers, Ask, Rows, UnreadableError
 from scanner.collectors.discovery import find
+from scanner.collectors.kubernetes_objects import SERVICE
 from scanner.collectors.organization import Account
 from scanner.collectors.part import Count, Part
 from scanner.collectors.roles import Entry, Roles
@@ -236,8 +237,6 @@ def _first(run: _Run, part: Part, target: Target, deadline: float) -> dict[str, 
         part.add([_call(target, *ASSUME_ROLE, parameters, run.now(), error=call_error(error))])
         return answers
     _ask(run, part, target, Stage.CALLS, answers, deadline)
-    if run.clusters_of and "eks" in answers:
-        part.add(_ask_clusters(run, run.clusters_of, target, answers["eks"]))
     return answers
 
 
@@ -255,19 +254,21 @@ def _ask(run: _Run, part: Part, target: Target, stage: Stage, answers: dict[str,
     for service in sorted(target.services, key=list(COLLECTORS).index):
         if stage is Stage.CALLS or (service in answers and service in run.asks[stage]):
             answers[service] = _collect_service(run, part, target, service, stage, answers, deadline)
+        if stage is Stage.CALLS and service == "eks":
+            answers["kubernetes"] = _in_clusters(run, part, target, answers["eks"])
 
 
-def _ask_clusters(run: _Run, sessions: Sessions, target: Target, clusters: Answers) -> list[Call]:
-    """Ask the API of each EKS cluster what runs in it."""
-    credentials = run.roles.credentials(target) or sessions.credentials
-    described = [page["cluster"] for answer in clusters.of(eks.DESCRIBE_CLUSTER) for page in answer.pages]
-    where = (target.region, target.partition, run.now, sessions.limits)
-    return [
-        call
-        for cluster in described
-        if isinstance(cluster.get("arn"), str)
-        for call in kubernetes_api.calls(cluster, credentials, *where)
-    ]
+def _in_clusters(run: _Run, part: Part, target: Target, clusters: Answers) -> Answers:
+    """Return what files say of a target's clusters, and what their API answers if it may be asked."""
+    asked: list[Call] = []
+    if sessions := run.clusters_of:
+        credentials = run.roles.credentials(target) or sessions.credentials
+        where = (target.region, target.partition, run.now, sessions.limits)
+        for page in (page for answer in clusters.of(eks.DESCRIBE_CLUSTER) for page in answer.pages):
+            if isinstance(page["cluster"].get("arn"), str):
+                asked += kubernetes_api.calls(page["cluster"], credentials, *where)
+        part.add(asked)
+    return Answers(target, SERVICE, [*run.known(target), *asked])
 
 
 def _collect_service(

@@ -64,6 +64,13 @@ _DESCRIBE_SECRET = Ask(
 CALLS = (_LIST_SECRETS, _DESCRIBE_SECRET)
 
 
+def keys(answers: Answers) -> set[str]:
+    """Return the KMS keys of customers that secrets name: ids, ARNs, aliases."""
+    return set(
+        strings(secret.get("KmsKeyId") for secret in structures([each for _, each in answers.items(_LIST_SECRETS)]))
+    )
+
+
 def resources(answers: Answers) -> Iterator[Resource | Gap]:
     """Return the secrets; the replicas of those that were not described are `Unknown`."""
     for answer, secret in answers.items(_LIST_SECRETS):

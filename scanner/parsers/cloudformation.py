@@ -156,7 +156,11 @@ class _Template:
         tags = _tags(properties.pop("Tags", None))
         properties |= self._references(logical, type)
         if type == "AWS::Events::Rule" and isinstance(properties.get("Targets"), list):
-            properties["Targets"] = self._tasks_started(logical, properties["Targets"])
+            written = _properties(self.resources[logical]).get("Targets")
+            properties["Targets"] = self._tasks_started(logical, written, properties["Targets"])
+        if type == "AWS::Scheduler::Schedule" and "Target" in properties:
+            written = _properties(self.resources[logical])["Target"]
+            (properties["Target"],) = self._tasks_started(logical, [written], [properties["Target"]])
         name = self._name(logical)
         account, region = self._place(logical)
         if type == "AWS::Account::Region":
@@ -187,15 +191,19 @@ class _Template:
         for name in roles.NAMED.get(type, ()):
             if name in properties:
                 made[name] = self._target(logical, properties[name], roles.ROLE)[1]
+        substituted = properties.get("DefinitionSubstitutions")
+        if type == "AWS::StepFunctions::StateMachine" and isinstance(substituted, dict):
+            made["DefinitionSubstitutions"] = {
+                name: self._target(logical, value, "AWS::ECS::TaskDefinition")[1] for name, value in substituted.items()
+            }
         if type == roles.ROLE:
             made["Policies"] = roles.policies(
                 logical, self._name(logical), self.resources, self._resolver, lambda at, v: self._target(at, v, type)
             )
         return made
 
-    def _tasks_started(self, logical: str, targets: list[Any]) -> list[Any]:
+    def _tasks_started(self, logical: str, written: Any, targets: list[Any]) -> list[Any]:
         """Return the targets of a rule, in which references to task definitions of this template are their ids."""
-        written = _properties(self.resources[logical]).get("Targets")
         if not isinstance(written, list) or len(written) != len(targets):  # made by a function, or one is left out
             return targets
         made = []
