@@ -45,11 +45,11 @@ def _rules(attributes):
 
 
 def _unnamed(attributes, known):
-    """Return the attributes that the provider does not know; those of JSON text are not the provider's."""
+    """Return the attributes that the provider does not know; the keys of JSON text and of maps are not its own."""
     for name, rule in _rules(attributes):
         if name not in known:
             yield name
-        elif rule.get("as") != "json":
+        elif rule.get("as") != "json" and name != "annotations":
             yield from _unnamed(rule.get("attributes", {}), known[name] or {})
         for key in ("with", "without"):
             if key in rule and rule[key] not in known[name]:
@@ -467,6 +467,25 @@ def test_a_service_of_a_cluster_that_has_no_arn_yet_knows_its_name():
     assert (service.name, service["Cluster"]) == ("apps/s", "main.tf#aws_ecs_cluster.c")
 
 
+def test_a_state_machine_names_task_definitions_of_the_code():
+    states = {
+        "A": {"Parameters": {"TaskDefinition": Attribute("aws_ecs_task_definition.t", "arn"), "Cluster": Unknown("?")}}
+    }
+    found, _ = read(
+        declare("aws_sfn_state_machine.m", {"name": "m", "definition": Encoded("partly", {"States": states})}),
+        declare("aws_ecs_task_definition.t", {"family": "t"}),
+    )
+    made = properties(found, "AWS::StepFunctions::StateMachine")["Definition"]["States"]["A"]["Parameters"]
+    assert made == {"TaskDefinition": "main.tf#aws_ecs_task_definition.t", "Cluster": {"unknown": "?"}}
+
+
+def test_a_service_account_has_the_role_of_its_annotation():
+    annotations = {"eks.amazonaws.com/role-arn": "arn:r", "other": "x"}
+    account = declare("kubernetes_service_account_v1.a", {"metadata": block(name="web", annotations=annotations)})
+    made = properties(read(account)[0], "Kubernetes::ServiceAccount")
+    assert (made["Name"], made["Namespace"], made["RoleArn"]) == ("web", "default", "arn:r")
+
+
 def test_stacks_and_charts_stand_for_what_is_not_seen():
     found, gaps = read(
         declare("aws_cloudformation_stack.a", {"name": "a"}),
@@ -474,10 +493,7 @@ def test_stacks_and_charts_stand_for_what_is_not_seen():
         declare("aws_instance.c", {}),
     )
     assert [each.type for each in found] == ["AWS::CloudFormation::Stack"]
-    assert [gap.type for gap in gaps] == [None, *(f"Kubernetes::{kind}" for kind in KINDS)]
-
-
-KINDS = ("Deployment", "StatefulSet", "DaemonSet", "CronJob", "Job", "Pod")
+    assert {gap.type for gap in gaps} == {None, *(type for type in types() if type.startswith("Kubernetes::"))}
 
 
 @pytest.mark.parametrize(

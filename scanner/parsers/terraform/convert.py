@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
-from scanner.documents import Document, load
+from scanner.documents import Document, load, pointer
 from scanner.errors import DocumentError
 from scanner.model import Location, Unknown
 from scanner.parsers.terraform.values import Encoded
@@ -68,7 +68,7 @@ class Conversion:
         for name, given in described.items():
             for rule in given if isinstance(given, list) else [given]:
                 rule = {"to": rule} if isinstance(rule, str) else rule
-                made = self._attribute(rule, values.get(name), f"{source}/{name}", target, made)
+                made = self._attribute(rule, values.get(name), source + pointer(name), target, made)
         return made
 
     def _attribute(self, rule: Mapping[str, Any], value: Any, source: str, target: str, made: Any) -> Any:
@@ -103,11 +103,11 @@ class Conversion:
 
     def _value(self, rule: Mapping[str, Any], value: Any, source: str, at: str, before: Any) -> Any:
         """Return what a value is in the model; `before` is what other attributes have put in its place."""
-        if "refers" in rule:
-            return plain(self._refer(value, rule["refers"], rule.get("by") == "name"))
         kind = rule.get("as")
         if kind == "json":
             return self._json(rule, value, source, at)
+        if "refers" in rule:
+            return plain(self._refer(value, rule["refers"], rule.get("by") == "name"))
         if isinstance(value, Unknown):
             return plain(value)
         if kind == "object":
@@ -168,12 +168,20 @@ class Conversion:
             return plain(value)
         if "attributes" not in rule:
             self._whole.add(at)
-            return plain(value)
+            return plain(self._referring(value, rule["refers"]) if "refers" in rule else value)
         if rule.get("caseless"):
             value = _named_alike(value, rule["attributes"])
         if isinstance(value, list):
             return self._list(rule, value, source, at, None)
         return self._object(rule, value, source, at, None)
+
+    def _referring(self, value: Any, type: str) -> Any:
+        """Return JSON in which what refers to a resource of a type is its id."""
+        if isinstance(value, dict):
+            return {key: self._referring(each, type) for key, each in value.items()}
+        if isinstance(value, list):
+            return [self._referring(each, type) for each in value]
+        return self._refer(value, type, False) if isinstance(value, Unknown) else value
 
 
 def plain(value: Any) -> Any:
