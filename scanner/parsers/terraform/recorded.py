@@ -10,7 +10,7 @@ from typing import Any
 from scanner.model import Location, Unknown
 from scanner.parsers.terraform.configuration import Configuration, items, obj
 from scanner.parsers.terraform.declared import Attribute, Declared
-from scanner.parsers.terraform.maps import attribute_map, mapped
+from scanner.parsers.terraform.maps import attribute_map
 from scanner.regions import is_name
 
 _ARN = re.compile(r"arn:[a-z-]+:[a-z0-9-]*:(?P<region>[a-z0-9-]*):(?P<account>\d{12})?:.*", re.S)
@@ -55,7 +55,7 @@ def _lean_module(module: Any, depth: int) -> Mapping[str, Any]:
 
 def _is_mapped(resource: Mapping[str, Any]) -> bool:
     type = resource.get("type")
-    return isinstance(type, str) and type in mapped()
+    return isinstance(type, str) and attribute_map(type) is not None
 
 
 def planned(plan: Mapping[str, Any]) -> list[Recorded]:
