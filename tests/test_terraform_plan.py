@@ -427,6 +427,42 @@ def test_the_network_of_a_state_has_its_ids(tmp_path):
     assert (subnet.id, subnet["SubnetId"], subnet.account) == (arn, "subnet-1", ACCOUNT)
 
 
+@pytest.mark.parametrize("indent", [None, 2])
+def test_findings_lead_to_the_resource_in_the_plan(indent, tmp_path):
+    address = 'module.m["a\\"b"].aws_ecr_repository.web'
+    modules = [{"address": 'module.m["a\\"b"]', "resources": [_shown({**WEB, "address": address})]}]
+    text = json.dumps(
+        make({"address": "aws_ecr_repository.api", "values": {"name": "api"}}, modules=modules), indent=indent
+    )
+    made = found(text, tmp_path)[f"arn:aws:ecr:{REGION}:{ACCOUNT}:repository/web"].locate("/RepositoryName")
+    written = text.splitlines()[made.line - 1][made.column - 1 :]
+    assert written.startswith(f'"address": {json.dumps(address)}')
+
+
+def test_findings_lead_to_the_resource_in_the_state(tmp_path):
+    state = make_state(
+        {"module": "module.m", "mode": "managed", "type": "aws_ecs_cluster", "name": "c", "attributes": {"name": "a"}},
+        {
+            "mode": "managed",
+            "type": "aws_ecs_cluster",
+            "name": "c",
+            "attributes": {"name": "b"},
+            "instance": {"index_key": 0},
+        },
+    )
+    state["resources"] = [
+        dict(sorted(each.items(), key=lambda item: ORDER.index(item[0]))) for each in state["resources"]
+    ]
+    text = json.dumps(state, indent=2)
+    for one in read(text, tmp_path, name="terraform.tfstate").resources:
+        if one.type == "AWS::ECS::Cluster":
+            module, place = "module.m" in one.id, one.locate("")
+            assert ('"module"' if module else '"mode"') in text.splitlines()[place.line - 1]
+
+
+ORDER = ["module", "mode", "type", "name", "provider", "instances"]
+
+
 # What a plan leaves open, and what is no plan.
 
 
@@ -550,7 +586,7 @@ def test_a_plan_with_anything_anywhere_does_not_crash(data):
     except ValueError:
         return
     places = plan.Places(recorded, document)
-    for made in plan.resources(plan.declared(recorded, places, "plan.json", (None, None)), ""):
+    for made in plan.resources(plan.declared(recorded, places, {}, "plan.json", (None, None)), ""):
         if hasattr(made, "properties"):
             plain(made.properties)
 

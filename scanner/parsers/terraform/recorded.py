@@ -21,9 +21,13 @@ Path = tuple[str | int, ...]
 
 @dataclass(frozen=True)
 class Recorded:
-    """One instance in a plan or state; `provider` is the key of its provider, by which its place may be found."""
+    """One instance in a plan or state.
+
+    `resource` is its address without the index, `provider` the key of its provider, by which its place may be found.
+    """
 
     address: str
+    resource: str
     type: str
     values: dict[str, Any]
     provider: str
@@ -105,7 +109,9 @@ def _planned(module: str, each: Mapping[str, Any], configuration: Configuration,
 
     values = _overlaid(obj(each.get("values")), unknown, missing, ())
     values = _overlaid(values, each.get("sensitive_values"), lambda path: _secret(address, path), ())
-    return Recorded(address, type, dict(obj(values)), configuration.provider(module, own))
+    return Recorded(
+        address, f"{module}.{own}".removeprefix("."), type, dict(obj(values)), configuration.provider(module, own)
+    )
 
 
 def _blocks(attributes: Mapping[str, Any]) -> frozenset[str]:
@@ -140,7 +146,7 @@ def _stored(base: str, type: str, provider: str, instance: Mapping[str, Any]) ->
     for steps in items(instance.get("sensitive_attributes")):
         path = [obj(step).get("value") for step in items(steps)]
         values = _hidden(values, path, address, ())
-    return Recorded(address, type, dict(obj(values)), provider)
+    return Recorded(address, base, type, dict(obj(values)), provider)
 
 
 def _secret(address: str, path: Path) -> Unknown:
@@ -257,14 +263,18 @@ def _of_arn(values: Mapping[str, Any]) -> tuple[str, str] | None:
 
 
 def declared(
-    recorded: Sequence[Recorded], places: Places, path: str, place: tuple[str | None, str | None]
+    recorded: Sequence[Recorded],
+    places: Places,
+    written: Mapping[str, Location],
+    path: str,
+    place: tuple[str | None, str | None],
 ) -> list[Declared]:
     """Return recorded resources as declared ones; `place` is where they are if nothing else says so."""
-    where = {"": Location(path, 1)}
     made = []
     for one in recorded:
         account, region = places.place(one)
         if one.type.startswith("aws_"):
             account, region = account or place[0], region or place[1]
-        made.append(Declared(one.address, one.type, False, one.values, account, region, path, where))
+        at = written.get(one.address) or written.get(one.resource) or Location(path, 1)
+        made.append(Declared(one.address, one.type, False, one.values, account, region, path, {"": at}))
     return made
