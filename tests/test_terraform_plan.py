@@ -434,7 +434,7 @@ def test_findings_lead_to_the_resource_in_the_plan(indent, tmp_path):
     text = json.dumps(
         make({"address": "aws_ecr_repository.api", "values": {"name": "api"}}, modules=modules), indent=indent
     )
-    made = found(text, tmp_path)[f"arn:aws:ecr:{REGION}:{ACCOUNT}:repository/web"].locate("/RepositoryName")
+    made = found(text, tmp_path)[f"plan.json#{address}"].locate("/RepositoryName")
     written = text.splitlines()[made.line - 1][made.column - 1 :]
     assert written.startswith(f'"address": {json.dumps(address)}')
 
