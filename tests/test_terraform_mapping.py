@@ -183,7 +183,7 @@ def test_what_is_unknown_says_why(values, path, reason):
         ("us-west-2", None, [{"Region": "us-west-2", "ArtifactStore": {"Location": "a"}}]),
         (
             Unknown("?"),
-            {"unknown": "it is an object, which the provider does not take"},
+            {"unknown": "?"},
             [{"Region": {"unknown": "?"}, "ArtifactStore": {"Location": "a"}}],
         ),
     ],

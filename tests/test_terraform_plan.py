@@ -546,6 +546,12 @@ def test_a_plan_that_is_too_large_is_a_failed_file(tmp_path, monkeypatch):
     assert file == ("plan.json", "failed", "plan.json: larger than 100 bytes")
 
 
+@pytest.mark.parametrize("chunk", [1, 7, 30])
+def test_a_plan_is_recognised_wherever_its_mark_is(chunk, tmp_path, monkeypatch):
+    monkeypatch.setattr(plan, "_CHUNK", chunk)
+    assert read(make(WEB), tmp_path).files == [("plan.json", "complete", "")]
+
+
 def test_the_value_of_a_key_that_is_there_twice_is_the_last():
     assert list(sections(' { "a" : 1 , "a" : [ ] } ')) == [("a", 1), ("a", [])]
     assert list(sections("{}")) == []

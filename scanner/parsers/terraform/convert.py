@@ -128,9 +128,12 @@ class Conversion:
         for number, each in enumerate(blocks):
             block = {} if each is None else each  # a state has null for a block without attributes
             inside = f"{source}/{number}" if isinstance(value, list) else source
-            if (chosen := _chosen(rule, block)) is False:
+            chosen = _chosen(rule, block)
+            if isinstance(chosen, Unknown):
+                return plain(chosen)
+            if not chosen:
                 continue
-            if chosen is None or not isinstance(block, dict):
+            if not isinstance(block, dict):
                 return plain(block) if isinstance(block, Unknown) else _odd(block)
             made = before if isinstance(before, dict) else {}
             return self._attributes(rule["attributes"], block, inside, at, made)
@@ -144,7 +147,7 @@ class Conversion:
             return _odd(value)
         for number, each in enumerate(value):
             block = {} if each is None else each
-            if _chosen(rule, block) is False:
+            if not isinstance(chosen := _chosen(rule, block), Unknown) and not chosen:
                 continue
             here, there = f"{source}/{number}", f"{at}/{len(made)}"
             self._origins[there] = here
@@ -236,18 +239,15 @@ def _is_unset(value: Any) -> bool:
     return value is None or (isinstance(value, (str, list)) and not value)
 
 
-def _chosen(rule: Mapping[str, Any], block: Any) -> bool | None:
-    """Tell whether a block is among those that a conversion is for; None if that is not known."""
-    name, wanted = rule.get("with"), True
-    if name is None:
-        name, wanted = rule.get("without"), False
+def _chosen(rule: Mapping[str, Any], block: Any) -> bool | Unknown:
+    """Tell whether a conversion is for a block; where that is not known, the block counts as having the attribute."""
+    wanted = "with" in rule
+    name = rule.get("with", rule.get("without"))
     if name is None:
         return True
-    if isinstance(block, Unknown):
-        return True if wanted else None
-    value = block.get(name) if isinstance(block, dict) else None
+    value = block.get(name) if isinstance(block, dict) else block
     if isinstance(value, Unknown):
-        return True if wanted else None
+        return True if wanted else value
     return (not _is_unset(value)) is wanted
 
 

@@ -40,13 +40,14 @@ _KEPT = {
     "resources",
 }
 _STATE = 4
+_CHUNK = 1_000_000
 
 
 def read(tree: Tree, reading: Reading) -> None:
     """Read every plan and every state."""
     for file in tree.files(*_SUFFIXES):
         try:
-            data = file.data(MAX_BYTES)
+            data = file.data(MAX_BYTES) if _is_marked(file) else b""
             document = _document(data, file)
         except OSError as error:
             reading.failed(file.path, f"{file.path}: {error.strerror}")
@@ -63,21 +64,32 @@ def read(tree: Tree, reading: Reading) -> None:
             _declare(*document, file.path, reading)
 
 
+def _is_marked(file: File) -> bool:
+    """Tell whether a file may be a plan or a state, without having all of it in memory: many others are JSON too."""
+    before = b""
+    with file.at.open("rb") as stream:
+        while chunk := stream.read(_CHUNK):
+            if _MARK in before + chunk:
+                return True
+            before = chunk[-len(_MARK) :]
+    return False
+
+
 def _document(data: bytes, file: File) -> tuple[Mapping[str, Any], Mapping[str, Location]] | None:
     """Return what is needed of the plan or state in a file, and where its resources are written.
 
     None if it is neither; raises `ValueError` if it is broken.
     """
-    if _MARK not in data or not data.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{"):
+    if data[:_CHUNK].lstrip(b"\xef\xbb\xbf \t\r\n")[:1] != b"{":
         return None
-    named = file.name.endswith(".tfstate")
-    if len(data) > MAX_BYTES:
+    named = file.name.endswith(".tfstate") or b'"format_version"' in data
+    if len(data) > MAX_BYTES and named:
         raise ValueError(f"larger than {MAX_BYTES} bytes")
     try:
         text = data.decode("utf-8-sig")
         made = {key: lean(key, value) for key, value in sections(text) if key in _KEPT}
     except ValueError as error:
-        if named or b'"format_version"' in data:
+        if named:
             raise ValueError(f"not JSON: {error}") from None
         return None
     kind = _kind(made)
