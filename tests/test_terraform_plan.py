@@ -257,6 +257,7 @@ def test_a_reference_names_a_resource_of_the_plan(references, cluster, tmp_path)
         (['aws_ecs_cluster.c["a"].id', 'aws_ecs_cluster.c["a"]', "aws_ecs_cluster.c"], "", 'aws_ecs_cluster.c["a"]'),
         (["aws_ecs_cluster.c", "each.key"], '["b"]', 'aws_ecs_cluster.c["b"]'),
         (["aws_ecs_cluster.c", "each.key"], '["z"]', None),
+        (["aws_ecs_cluster.c", "each.value"], '["b"]', None),
         (["aws_ecs_cluster.c[0].id", "aws_ecs_cluster.c[0]", "aws_ecs_cluster.c"], "", None),
     ],
 )

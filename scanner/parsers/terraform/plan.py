@@ -69,9 +69,9 @@ def _is_marked(file: File) -> bool:
     before = b""
     with file.at.open("rb") as stream:
         while chunk := stream.read(_CHUNK):
-            if _MARK in before + chunk:
+            before = before[-len(_MARK) :] + chunk
+            if _MARK in before:
                 return True
-            before = chunk[-len(_MARK) :]
     return False
 
 
