@@ -213,6 +213,33 @@ def test_secrets_are_not_read(tmp_path):
         assert made["Family"] == "t"
 
 
+@pytest.mark.parametrize(
+    ("steps", "name"),
+    [
+        (["volume", 0, "name"], "unknown"),
+        (["volume", {"name": "SECRET"}], "unknown"),  # an element of a set
+        (["volume", 7], "unknown"),
+        (["volume"], "unknown"),
+        (["elsewhere"], "SECRET"),
+        ([], "unknown"),
+    ],
+)
+def test_a_secret_of_a_state_hides_all_that_it_may_be_in(steps, name, tmp_path):
+    paths = [[{"type": "get_attr", "value": step} for step in steps]]
+    values = {"family": "t", "volume": [{"name": "SECRET"}]}
+    instance = {"sensitive_attributes": paths}
+    state = make_state({"type": "aws_ecs_task_definition", "name": "t", "attributes": values, "instance": instance})
+    made = properties(state, tmp_path, "AWS::ECS::TaskDefinition")
+    assert name in json.dumps(made["Volumes"])
+
+
+@pytest.mark.parametrize("whole", [{"unknown": True}, {"sensitive_values": True}, {"values": None}])
+def test_a_resource_of_which_nothing_is_known_has_no_property_that_is_known_to_be_absent(whole, tmp_path):
+    web = {"address": "aws_ecr_repository.web", "values": {"name": "web"}, **whole}
+    made = properties(make(web), tmp_path, "AWS::ECR::Repository")
+    assert all("unknown" in made[name] for name in ("RepositoryName", "ImageTagMutability", "EncryptionConfiguration"))
+
+
 # References.
 
 

@@ -101,16 +101,18 @@ def _planned(module: str, each: Mapping[str, Any], configuration: Configuration,
     blocks = _blocks(described["attributes"]) if "attributes" in described else frozenset()
 
     def missing(path: Path) -> Any:
-        if path[-1] not in blocks and configuration.leaves_out(module, own, path):
+        if path and path[-1] not in blocks and configuration.leaves_out(module, own, path):
             return None  # AWS, or the provider, will choose it
         found = configuration.refers(module, own, index, path)
-        text = ".".join(map(str, path))
-        return Attribute(*found) if found else Unknown(f"'{address}.{text}' is known only after apply")
+        where = ".".join(map(str, (address, *path)))
+        return Attribute(*found) if found else Unknown(f"'{where}' is known only after apply")
 
-    values = _overlaid(obj(each.get("values")), unknown, missing, ())
+    given = each.get("values")
+    shown = given if isinstance(given, dict) else Unknown(f"the plan does not show the values of '{address}'")
+    values = _overlaid(shown, unknown, missing, ())
     values = _overlaid(values, each.get("sensitive_values"), lambda path: _secret(address, path), ())
     return Recorded(
-        address, f"{module}.{own}".removeprefix("."), type, dict(obj(values)), configuration.provider(module, own)
+        address, f"{module}.{own}".removeprefix("."), type, _object(type, values), configuration.provider(module, own)
     )
 
 
@@ -146,11 +148,19 @@ def _stored(base: str, type: str, provider: str, instance: Mapping[str, Any]) ->
     for steps in items(instance.get("sensitive_attributes")):
         path = [obj(step).get("value") for step in items(steps)]
         values = _hidden(values, path, address, ())
-    return Recorded(address, base, type, dict(obj(values)), provider)
+    return Recorded(address, base, type, _object(type, values), provider)
+
+
+def _object(type: str, values: Any) -> dict[str, Any]:
+    """Return the values of a resource, each of them unknown where all are unknown together."""
+    if isinstance(values, Unknown):
+        return dict.fromkeys(obj(attribute_map(type)).get("attributes", {}), values)
+    return dict(obj(values))
 
 
 def _secret(address: str, path: Path) -> Unknown:
-    return Unknown(f"'{address}.{'.'.join(map(str, path))}' is sensitive, so it is not read")
+    where = ".".join(map(str, (address, *path)))
+    return Unknown(f"'{where}' is sensitive, so it is not read")
 
 
 def _overlaid(value: Any, marks: Any, make: Callable[[Path], Any], path: Path) -> Any:
