@@ -58,7 +58,7 @@ def _change(address, unknown):
 
 def _configured(each):
     address = ".".join(_bare(each["address"]))
-    expressions = each.get("expressions", {name: {} for name in each.get("values", {})})
+    expressions = each.get("expressions", {name: {} for name in each.get("values") or ()})
     return {"address": address, "provider_config_key": each.get("key", "aws"), "expressions": expressions}
 
 
