@@ -706,6 +706,64 @@ CASES = {
             "AWS::ECS::TaskDefinition": {"Family": "job", "ContainerDefinitions": []},
         },
     ),
+    "schedule, state machine and job": (
+        [
+            (
+                "aws_scheduler_schedule.this",
+                {
+                    "name": "nightly",
+                    "schedule_expression": "rate(1 day)",
+                    "target": block(
+                        arn="arn:cluster",
+                        role_arn="arn:r",
+                        ecs_parameters=block(
+                            task_definition_arn=Attribute("aws_ecs_task_definition.job", "arn"), launch_type="FARGATE"
+                        ),
+                    ),
+                },
+            ),
+            ("aws_ecs_task_definition.job", {"family": "job", "container_definitions": "[]"}),
+            ("aws_sfn_state_machine.this", {"name": "m", "role_arn": "arn:r", "definition": '{"States": {"A": {}}}'}),
+            (
+                "aws_batch_job_definition.this",
+                {
+                    "name": "b",
+                    "type": "container",
+                    "container_properties": json.dumps({"Image": IMAGE, "command": ["x"]}),
+                    "ecs_properties": json.dumps({"taskProperties": [{"containers": [{"image": IMAGE, "name": "a"}]}]}),
+                    "eks_properties": block(pod_properties=block(containers=block(image=IMAGE), init_containers=[])),
+                    "node_properties": json.dumps(
+                        {"nodeRangeProperties": [{"targetNodes": "0:", "container": {"image": IMAGE}}]}
+                    ),
+                },
+            ),
+        ],
+        {
+            "AWS::Scheduler::Schedule": {
+                "Name": "nightly",
+                "ScheduleExpression": "rate(1 day)",
+                "Target": {
+                    "Arn": "arn:cluster",
+                    "RoleArn": "arn:r",
+                    "EcsParameters": {"TaskDefinitionArn": {"Ref": "ECSTaskDefinition"}, "LaunchType": "FARGATE"},
+                },
+            },
+            "AWS::ECS::TaskDefinition": {"Family": "job", "ContainerDefinitions": []},
+            "AWS::StepFunctions::StateMachine": {
+                "StateMachineName": "m",
+                "RoleArn": "arn:r",
+                "Definition": {"States": {"A": {}}},
+            },
+            "AWS::Batch::JobDefinition": {
+                "JobDefinitionName": "b",
+                "Type": "container",
+                "ContainerProperties": {"Image": IMAGE},
+                "EcsProperties": {"TaskProperties": [{"Containers": [{"Image": IMAGE, "Name": "a"}]}]},
+                "EksProperties": {"PodProperties": {"Containers": [{"Image": IMAGE}]}},
+                "NodeProperties": {"NodeRangeProperties": [{"TargetNodes": "0:", "Container": {"Image": IMAGE}}]},
+            },
+        },
+    ),
     "event pattern": (
         [
             (

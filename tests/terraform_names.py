@@ -53,7 +53,7 @@ def pruned(known, attributes):
 
 def main(folder):
     made = {}
-    for type in sorted(mapped() | DATA):
+    for type in sorted(type for type in mapped() if attribute_map(type).keys() - {"gap"}):
         provider, _, rest = type.partition("_")
         data = "data-aws-" if type in DATA else ""
         name = f"{data}{rest.replace('_', '-')}"

@@ -45,11 +45,11 @@ def _rules(attributes):
 
 
 def _unnamed(attributes, known):
-    """Return the attributes that the provider does not know; those of JSON text are not the provider's."""
+    """Return the attributes that the provider does not know; the keys of JSON text and of maps are not its own."""
     for name, rule in _rules(attributes):
         if name not in known:
             yield name
-        elif rule.get("as") != "json":
+        elif rule.get("as") != "json" and name != "annotations":
             yield from _unnamed(rule.get("attributes", {}), known[name] or {})
         for key in ("with", "without"):
             if key in rule and rule[key] not in known[name]:
@@ -65,7 +65,7 @@ def test_a_map_names_attributes_of_the_provider(type):
     used -= {"partition", "region", "account", "suffix"}
     used |= {satellite["of"]} if satellite else set()
     used |= {satellite["through"]["attribute"]} if "through" in satellite else set()
-    known = NAMES[type]
+    known = NAMES.get(type, {})
     assert [*_unnamed(described.get("attributes", {}), known)] == []
     assert used | described.get("computed", {}).keys() <= known.keys()
 
@@ -183,7 +183,7 @@ def test_what_is_unknown_says_why(values, path, reason):
         ("us-west-2", None, [{"Region": "us-west-2", "ArtifactStore": {"Location": "a"}}]),
         (
             Unknown("?"),
-            {"unknown": "it is an object, which the provider does not take"},
+            {"unknown": "?"},
             [{"Region": {"unknown": "?"}, "ArtifactStore": {"Location": "a"}}],
         ),
     ],
@@ -467,17 +467,38 @@ def test_a_service_of_a_cluster_that_has_no_arn_yet_knows_its_name():
     assert (service.name, service["Cluster"]) == ("apps/s", "main.tf#aws_ecs_cluster.c")
 
 
+def test_a_state_machine_names_task_definitions_of_the_code():
+    states = {
+        "A": {"Parameters": {"TaskDefinition": Attribute("aws_ecs_task_definition.t", "arn"), "Cluster": Unknown("?")}}
+    }
+    found, _ = read(
+        declare("aws_sfn_state_machine.m", {"name": "m", "definition": Encoded("partly", {"States": states})}),
+        declare("aws_ecs_task_definition.t", {"family": "t"}),
+    )
+    made = properties(found, "AWS::StepFunctions::StateMachine")["Definition"]["States"]["A"]["Parameters"]
+    assert made == {"TaskDefinition": "main.tf#aws_ecs_task_definition.t", "Cluster": {"unknown": "?"}}
+
+
+def test_a_service_account_has_the_role_of_its_annotation():
+    annotations = {"eks.amazonaws.com/role-arn": "arn:r", "other": "x"}
+    account = declare("kubernetes_service_account_v1.a", {"metadata": block(name="web", annotations=annotations)})
+    made = properties(read(account)[0], "Kubernetes::ServiceAccount")
+    assert (made["Name"], made["Namespace"], made["RoleArn"]) == ("web", "default", "arn:r")
+
+
 def test_stacks_and_charts_stand_for_what_is_not_seen():
     found, gaps = read(
         declare("aws_cloudformation_stack.a", {"name": "a"}),
         declare("helm_release.b", {"name": "b"}, place=(None, None)),
+        declare("awscc_ecr_repository.d", {}),
+        declare("awscc_ecr_replication_configuration.e", {}),
+        declare("awscc_ec2_vpc_endpoint.f", {}),
+        declare("awscc_iam_user.g", {}),
         declare("aws_instance.c", {}),
     )
     assert [each.type for each in found] == ["AWS::CloudFormation::Stack"]
-    assert [gap.type for gap in gaps] == [None, *(f"Kubernetes::{kind}" for kind in KINDS)]
-
-
-KINDS = ("Deployment", "StatefulSet", "DaemonSet", "CronJob", "Job", "Pod")
+    others = {"AWS::ECR::Repository", "AWS::ECR::Registry", "AWS::EC2::VPCEndpoint"}
+    assert {gap.type for gap in gaps} == {None, *others, *(type for type in types() if type.startswith("Kubernetes::"))}
 
 
 @pytest.mark.parametrize(

@@ -58,7 +58,7 @@ def _change(address, unknown):
 
 def _configured(each):
     address = ".".join(_bare(each["address"]))
-    expressions = each.get("expressions", {name: {} for name in each.get("values", {})})
+    expressions = each.get("expressions", {name: {} for name in each.get("values") or ()})
     return {"address": address, "provider_config_key": each.get("key", "aws"), "expressions": expressions}
 
 
@@ -213,6 +213,33 @@ def test_secrets_are_not_read(tmp_path):
         assert made["Family"] == "t"
 
 
+@pytest.mark.parametrize(
+    ("steps", "name"),
+    [
+        (["volume", 0, "name"], "unknown"),
+        (["volume", {"name": "SECRET"}], "unknown"),  # an element of a set
+        (["volume", 7], "unknown"),
+        (["volume"], "unknown"),
+        (["elsewhere"], "SECRET"),
+        ([], "unknown"),
+    ],
+)
+def test_a_secret_of_a_state_hides_all_that_it_may_be_in(steps, name, tmp_path):
+    paths = [[{"type": "get_attr", "value": step} for step in steps]]
+    values = {"family": "t", "volume": [{"name": "SECRET"}]}
+    instance = {"sensitive_attributes": paths}
+    state = make_state({"type": "aws_ecs_task_definition", "name": "t", "attributes": values, "instance": instance})
+    made = properties(state, tmp_path, "AWS::ECS::TaskDefinition")
+    assert name in json.dumps(made["Volumes"])
+
+
+@pytest.mark.parametrize("whole", [{"unknown": True}, {"sensitive_values": True}, {"values": None}])
+def test_a_resource_of_which_nothing_is_known_has_no_property_that_is_known_to_be_absent(whole, tmp_path):
+    web = {"address": "aws_ecr_repository.web", "values": {"name": "web"}, **whole}
+    made = properties(make(web), tmp_path, "AWS::ECR::Repository")
+    assert all("unknown" in made[name] for name in ("RepositoryName", "ImageTagMutability", "EncryptionConfiguration"))
+
+
 # References.
 
 
@@ -257,6 +284,7 @@ def test_a_reference_names_a_resource_of_the_plan(references, cluster, tmp_path)
         (['aws_ecs_cluster.c["a"].id', 'aws_ecs_cluster.c["a"]', "aws_ecs_cluster.c"], "", 'aws_ecs_cluster.c["a"]'),
         (["aws_ecs_cluster.c", "each.key"], '["b"]', 'aws_ecs_cluster.c["b"]'),
         (["aws_ecs_cluster.c", "each.key"], '["z"]', None),
+        (["aws_ecs_cluster.c", "each.value"], '["b"]', None),
         (["aws_ecs_cluster.c[0].id", "aws_ecs_cluster.c[0]", "aws_ecs_cluster.c"], "", None),
     ],
 )
@@ -427,6 +455,42 @@ def test_the_network_of_a_state_has_its_ids(tmp_path):
     assert (subnet.id, subnet["SubnetId"], subnet.account) == (arn, "subnet-1", ACCOUNT)
 
 
+@pytest.mark.parametrize("indent", [None, 2])
+def test_findings_lead_to_the_resource_in_the_plan(indent, tmp_path):
+    address = 'module.m["a\\"b"].aws_ecr_repository.web'
+    modules = [{"address": 'module.m["a\\"b"]', "resources": [_shown({**WEB, "address": address})]}]
+    text = json.dumps(
+        make({"address": "aws_ecr_repository.api", "values": {"name": "api"}}, modules=modules), indent=indent
+    )
+    made = found(text, tmp_path)[f"plan.json#{address}"].locate("/RepositoryName")
+    written = text.splitlines()[made.line - 1][made.column - 1 :]
+    assert written.startswith(f'"address": {json.dumps(address)}')
+
+
+def test_findings_lead_to_the_resource_in_the_state(tmp_path):
+    state = make_state(
+        {"module": "module.m", "mode": "managed", "type": "aws_ecs_cluster", "name": "c", "attributes": {"name": "a"}},
+        {
+            "mode": "managed",
+            "type": "aws_ecs_cluster",
+            "name": "c",
+            "attributes": {"name": "b"},
+            "instance": {"index_key": 0},
+        },
+    )
+    state["resources"] = [
+        dict(sorted(each.items(), key=lambda item: ORDER.index(item[0]))) for each in state["resources"]
+    ]
+    text = json.dumps(state, indent=2)
+    for one in read(text, tmp_path, name="terraform.tfstate").resources:
+        if one.type == "AWS::ECS::Cluster":
+            module, place = "module.m" in one.id, one.locate("")
+            assert ('"module"' if module else '"mode"') in text.splitlines()[place.line - 1]
+
+
+ORDER = ["module", "mode", "type", "name", "provider", "instances"]
+
+
 # What a plan leaves open, and what is no plan.
 
 
@@ -510,6 +574,12 @@ def test_a_plan_that_is_too_large_is_a_failed_file(tmp_path, monkeypatch):
     assert file == ("plan.json", "failed", "plan.json: larger than 100 bytes")
 
 
+@pytest.mark.parametrize("chunk", [1, 7, 30])
+def test_a_plan_is_recognised_wherever_its_mark_is(chunk, tmp_path, monkeypatch):
+    monkeypatch.setattr(plan, "_CHUNK", chunk)
+    assert read(make(WEB), tmp_path).files == [("plan.json", "complete", "")]
+
+
 def test_the_value_of_a_key_that_is_there_twice_is_the_last():
     assert list(sections(' { "a" : 1 , "a" : [ ] } ')) == [("a", 1), ("a", [])]
     assert list(sections("{}")) == []
@@ -550,7 +620,7 @@ def test_a_plan_with_anything_anywhere_does_not_crash(data):
     except ValueError:
         return
     places = plan.Places(recorded, document)
-    for made in plan.resources(plan.declared(recorded, places, "plan.json", (None, None)), ""):
+    for made in plan.resources(plan.declared(recorded, places, {}, "plan.json", (None, None)), ""):
         if hasattr(made, "properties"):
             plain(made.properties)
 

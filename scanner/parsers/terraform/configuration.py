@@ -14,7 +14,7 @@ _INDEX = r'\[(?:"(?:[^"\\]|\\.)*"|[^\]"]*)\]'
 _INDEXES = re.compile(_INDEX)
 _STEP = re.compile(rf"([^.\[\]]+)((?:{_INDEX})*)")
 _MODULE = re.compile(rf"module\.[^.\[\]]+(?:{_INDEX})?")
-_ITSELF = ("each.", "count.", "path.", "terraform.", "self.")
+_ITSELF = {"each", "each.key", "count", "count.index"}
 _DEEPEST = 50
 
 
@@ -159,7 +159,7 @@ def _single(references: Any) -> str:
 
     Terraform lists `a.b.c` with `a.b`, and `each.key` beside `a.b[each.key]`.
     """
-    names = [str(each) for each in items(references) if not str(each).startswith(_ITSELF)]
+    names = [str(each) for each in items(references) if str(each) not in _ITSELF]
     longest = [
         name
         for name in names

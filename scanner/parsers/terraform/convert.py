@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
-from scanner.documents import Document, load
+from scanner.documents import Document, load, pointer
 from scanner.errors import DocumentError
 from scanner.model import Location, Unknown
 from scanner.parsers.terraform.values import Encoded
@@ -68,7 +68,7 @@ class Conversion:
         for name, given in described.items():
             for rule in given if isinstance(given, list) else [given]:
                 rule = {"to": rule} if isinstance(rule, str) else rule
-                made = self._attribute(rule, values.get(name), f"{source}/{name}", target, made)
+                made = self._attribute(rule, values.get(name), source + pointer(name), target, made)
         return made
 
     def _attribute(self, rule: Mapping[str, Any], value: Any, source: str, target: str, made: Any) -> Any:
@@ -103,11 +103,11 @@ class Conversion:
 
     def _value(self, rule: Mapping[str, Any], value: Any, source: str, at: str, before: Any) -> Any:
         """Return what a value is in the model; `before` is what other attributes have put in its place."""
-        if "refers" in rule:
-            return plain(self._refer(value, rule["refers"], rule.get("by") == "name"))
         kind = rule.get("as")
         if kind == "json":
             return self._json(rule, value, source, at)
+        if "refers" in rule:
+            return plain(self._refer(value, rule["refers"], rule.get("by") == "name"))
         if isinstance(value, Unknown):
             return plain(value)
         if kind == "object":
@@ -128,9 +128,12 @@ class Conversion:
         for number, each in enumerate(blocks):
             block = {} if each is None else each  # a state has null for a block without attributes
             inside = f"{source}/{number}" if isinstance(value, list) else source
-            if (chosen := _chosen(rule, block)) is False:
+            chosen = _chosen(rule, block)
+            if isinstance(chosen, Unknown):
+                return plain(chosen)
+            if not chosen:
                 continue
-            if chosen is None or not isinstance(block, dict):
+            if not isinstance(block, dict):
                 return plain(block) if isinstance(block, Unknown) else _odd(block)
             made = before if isinstance(before, dict) else {}
             return self._attributes(rule["attributes"], block, inside, at, made)
@@ -144,7 +147,7 @@ class Conversion:
             return _odd(value)
         for number, each in enumerate(value):
             block = {} if each is None else each
-            if _chosen(rule, block) is False:
+            if not isinstance(chosen := _chosen(rule, block), Unknown) and not chosen:
                 continue
             here, there = f"{source}/{number}", f"{at}/{len(made)}"
             self._origins[there] = here
@@ -168,12 +171,20 @@ class Conversion:
             return plain(value)
         if "attributes" not in rule:
             self._whole.add(at)
-            return plain(value)
+            return plain(self._referring(value, rule["refers"]) if "refers" in rule else value)
         if rule.get("caseless"):
             value = _named_alike(value, rule["attributes"])
         if isinstance(value, list):
             return self._list(rule, value, source, at, None)
         return self._object(rule, value, source, at, None)
+
+    def _referring(self, value: Any, type: str) -> Any:
+        """Return JSON in which what refers to a resource of a type is its id."""
+        if isinstance(value, dict):
+            return {key: self._referring(each, type) for key, each in value.items()}
+        if isinstance(value, list):
+            return [self._referring(each, type) for each in value]
+        return self._refer(value, type, False) if isinstance(value, Unknown) else value
 
 
 def plain(value: Any) -> Any:
@@ -228,18 +239,15 @@ def _is_unset(value: Any) -> bool:
     return value is None or (isinstance(value, (str, list)) and not value)
 
 
-def _chosen(rule: Mapping[str, Any], block: Any) -> bool | None:
-    """Tell whether a block is among those that a conversion is for; None if that is not known."""
-    name, wanted = rule.get("with"), True
-    if name is None:
-        name, wanted = rule.get("without"), False
+def _chosen(rule: Mapping[str, Any], block: Any) -> bool | Unknown:
+    """Tell whether a conversion is for a block; where that is not known, the block counts as having the attribute."""
+    wanted = "with" in rule
+    name = rule.get("with", rule.get("without"))
     if name is None:
         return True
-    if isinstance(block, Unknown):
-        return True if wanted else None
-    value = block.get(name) if isinstance(block, dict) else None
+    value = block.get(name) if isinstance(block, dict) else block
     if isinstance(value, Unknown):
-        return True if wanted else None
+        return True if wanted else value
     return (not _is_unset(value)) is wanted
 
 

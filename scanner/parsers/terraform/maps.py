@@ -11,6 +11,10 @@ from functools import cache
 from typing import Any
 
 from scanner.assets import asset
+from scanner.vocabulary import types
+
+_CLOUD_CONTROL = "awscc_"
+_REGISTRY = "AWS::ECR::Registry"
 
 __all__ = ["attribute_map", "mapped", "model_type"]
 
@@ -24,13 +28,16 @@ def mapped() -> frozenset[str]:
 
 def attribute_map(type: str) -> Mapping[str, Any] | None:
     """Return the map of a Terraform type, None for one of which the model knows nothing."""
-    return _load(type) if type in mapped() else None
+    if type in mapped():
+        return _load(type)
+    return _of_cloud_control(type) if type.startswith(_CLOUD_CONTROL) else None
 
 
 def model_type(type: str) -> str | None:
     """Return the type in the model that resources of a Terraform type become, or become part of; None for others."""
-    found = attribute_map(type)
-    return found.get("type") if found else None
+    found = attribute_map(type) or {}
+    gap = found.get("gap", {}).get("types", ())
+    return found.get("type") or (gap[0] if len(gap) == 1 else None)
 
 
 @cache
@@ -38,3 +45,13 @@ def _load(type: str) -> Mapping[str, Any]:
     text = (asset("schemas") / "terraform" / f"{type}.json").read_text(encoding="utf-8")
     loaded: dict[str, Any] = json.loads(text)
     return loaded
+
+
+@cache
+def _of_cloud_control(type: str) -> Mapping[str, Any] | None:
+    """Return a map that says that a resource of the provider awscc is not read: it is named as CloudFormation's."""
+    name = type.removeprefix(_CLOUD_CONTROL).replace("_", "")
+    known = {each.removeprefix("AWS::").replace("::", "").lower(): each for each in types() if each.startswith("AWS::")}
+    found = known.get(name, _REGISTRY if type.startswith(f"{_CLOUD_CONTROL}ecr_") else None)
+    reason = "what the provider awscc makes is not read; declare it with the provider aws"
+    return {"gap": {"reason": reason, "types": [found]}} if found else None

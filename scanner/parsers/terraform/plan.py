@@ -16,6 +16,7 @@ from scanner.parsers.terraform.mapping import resources
 from scanner.parsers.terraform.maps import model_type
 from scanner.parsers.terraform.recorded import Places, declared, lean, planned, stored
 from scanner.parsers.terraform.sections import sections
+from scanner.parsers.terraform.written import places
 from scanner.parsers.tree import File, Tree
 
 MAX_BYTES = 100_000_000
@@ -39,13 +40,14 @@ _KEPT = {
     "resources",
 }
 _STATE = 4
+_CHUNK = 1_000_000
 
 
 def read(tree: Tree, reading: Reading) -> None:
     """Read every plan and every state."""
     for file in tree.files(*_SUFFIXES):
         try:
-            data = file.data(MAX_BYTES)
+            data = file.data(MAX_BYTES) if _is_marked(file) else b""
             document = _document(data, file)
         except OSError as error:
             reading.failed(file.path, f"{file.path}: {error.strerror}")
@@ -59,46 +61,67 @@ def read(tree: Tree, reading: Reading) -> None:
             tree.take(file)
             reading.read(file.path, data)
             del data
-            _declare(document, file.path, reading)
+            _declare(*document, file.path, reading)
 
 
-def _document(data: bytes, file: File) -> Mapping[str, Any] | None:
-    """Return what is needed of the plan or state in a file, None if it is neither; raise `ValueError` if broken."""
-    if _MARK not in data or not data.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{"):
+def _is_marked(file: File) -> bool:
+    """Tell whether a file may be a plan or a state, without having all of it in memory: many others are JSON too."""
+    before = b""
+    with file.at.open("rb") as stream:
+        while chunk := stream.read(_CHUNK):
+            before = before[-len(_MARK) :] + chunk
+            if _MARK in before:
+                return True
+    return False
+
+
+def _document(data: bytes, file: File) -> tuple[Mapping[str, Any], Mapping[str, Location]] | None:
+    """Return what is needed of the plan or state in a file, and where its resources are written.
+
+    None if it is neither; raises `ValueError` if it is broken.
+    """
+    if data[:_CHUNK].lstrip(b"\xef\xbb\xbf \t\r\n")[:1] != b"{":
         return None
-    named = file.name.endswith(".tfstate")
-    if len(data) > MAX_BYTES:
+    named = file.name.endswith(".tfstate") or b'"format_version"' in data
+    if len(data) > MAX_BYTES and named:
         raise ValueError(f"larger than {MAX_BYTES} bytes")
     try:
-        made = {key: lean(key, value) for key, value in sections(data.decode("utf-8-sig")) if key in _KEPT}
+        text = data.decode("utf-8-sig")
+        made = {key: lean(key, value) for key, value in sections(text) if key in _KEPT}
     except ValueError as error:
-        if named or b'"format_version"' in data:
+        if named:
             raise ValueError(f"not JSON: {error}") from None
         return None
-    if isinstance(made.get("format_version"), str) and ("planned_values" in made or "values" in made):
-        if made["format_version"].partition(".")[0] not in ("0", "1"):
-            raise ValueError(f"the format version {made['format_version']} of the plan is not known")
-        return made
-    if "lineage" in made and isinstance(made.get("resources"), list):
-        if made.get("version") != _STATE:
-            raise ValueError(f"the version {made.get('version')} of the state is not known")
-        return made
-    return None
+    kind = _kind(made)
+    return (made, places(text, file.path, state=kind == "state")) if kind else None
 
 
-def _declare(document: Mapping[str, Any], path: str, reading: Reading) -> None:
+def _kind(document: Mapping[str, Any]) -> str:
+    """Return `plan` or `state`, empty for something else; raise `ValueError` for one of an unknown version."""
+    if isinstance(document.get("format_version"), str) and ("planned_values" in document or "values" in document):
+        if document["format_version"].partition(".")[0] not in ("0", "1"):
+            raise ValueError(f"the format version {document['format_version']} of the plan is not known")
+        return "plan"
+    if "lineage" in document and isinstance(document.get("resources"), list):
+        if document.get("version") != _STATE:
+            raise ValueError(f"the version {document.get('version')} of the state is not known")
+        return "state"
+    return ""
+
+
+def _declare(document: Mapping[str, Any], written: Mapping[str, Location], path: str, reading: Reading) -> None:
     try:
         recorded = planned(document) if "format_version" in document else stored(document)
     except ValueError as error:
         reading.failed(path, f"{path}: {error}")
         return
-    places = Places(recorded, document)
+    where = Places(recorded, document)
     instances = reading.instances(path)
-    known = all(None not in places.place(one) for one in recorded)
+    known = all(None not in where.place(one) for one in recorded)
     open = ""
     for place in instances[:1] if known else instances:
         suffix = f"@{place[0] or '*'}/{place[1] or '*'}" if len(instances) > 1 and not known else ""
-        found = declared(recorded, places, path, place)
+        found = declared(recorded, where, written, path, place)
         gap = reading.add([*_openings(document, path, place), *resources(found, suffix)])
         open = open or gap
         for account, region in [(one.account, one.region) for one in found] or [place]:

@@ -10,7 +10,7 @@ from typing import Any
 from scanner.model import Location, Unknown
 from scanner.parsers.terraform.configuration import Configuration, items, obj
 from scanner.parsers.terraform.declared import Attribute, Declared
-from scanner.parsers.terraform.maps import attribute_map, mapped
+from scanner.parsers.terraform.maps import attribute_map
 from scanner.regions import is_name
 
 _ARN = re.compile(r"arn:[a-z-]+:[a-z0-9-]*:(?P<region>[a-z0-9-]*):(?P<account>\d{12})?:.*", re.S)
@@ -21,9 +21,13 @@ Path = tuple[str | int, ...]
 
 @dataclass(frozen=True)
 class Recorded:
-    """One instance in a plan or state; `provider` is the key of its provider, by which its place may be found."""
+    """One instance in a plan or state.
+
+    `resource` is its address without the index, `provider` the key of its provider, by which its place may be found.
+    """
 
     address: str
+    resource: str
     type: str
     values: dict[str, Any]
     provider: str
@@ -55,7 +59,7 @@ def _lean_module(module: Any, depth: int) -> Mapping[str, Any]:
 
 def _is_mapped(resource: Mapping[str, Any]) -> bool:
     type = resource.get("type")
-    return isinstance(type, str) and type in mapped()
+    return isinstance(type, str) and attribute_map(type) is not None
 
 
 def planned(plan: Mapping[str, Any]) -> list[Recorded]:
@@ -97,15 +101,19 @@ def _planned(module: str, each: Mapping[str, Any], configuration: Configuration,
     blocks = _blocks(described["attributes"]) if "attributes" in described else frozenset()
 
     def missing(path: Path) -> Any:
-        if path[-1] not in blocks and configuration.leaves_out(module, own, path):
+        if path and path[-1] not in blocks and configuration.leaves_out(module, own, path):
             return None  # AWS, or the provider, will choose it
         found = configuration.refers(module, own, index, path)
-        text = ".".join(map(str, path))
-        return Attribute(*found) if found else Unknown(f"'{address}.{text}' is known only after apply")
+        where = ".".join(map(str, (address, *path)))
+        return Attribute(*found) if found else Unknown(f"'{where}' is known only after apply")
 
-    values = _overlaid(obj(each.get("values")), unknown, missing, ())
+    given = each.get("values")
+    shown = given if isinstance(given, dict) else Unknown(f"the plan does not show the values of '{address}'")
+    values = _overlaid(shown, unknown, missing, ())
     values = _overlaid(values, each.get("sensitive_values"), lambda path: _secret(address, path), ())
-    return Recorded(address, type, dict(obj(values)), configuration.provider(module, own))
+    return Recorded(
+        address, f"{module}.{own}".removeprefix("."), type, _object(type, values), configuration.provider(module, own)
+    )
 
 
 def _blocks(attributes: Mapping[str, Any]) -> frozenset[str]:
@@ -140,11 +148,19 @@ def _stored(base: str, type: str, provider: str, instance: Mapping[str, Any]) ->
     for steps in items(instance.get("sensitive_attributes")):
         path = [obj(step).get("value") for step in items(steps)]
         values = _hidden(values, path, address, ())
-    return Recorded(address, type, dict(obj(values)), provider)
+    return Recorded(address, base, type, _object(type, values), provider)
+
+
+def _object(type: str, values: Any) -> dict[str, Any]:
+    """Return the values of a resource, each of them unknown where all are unknown together."""
+    if isinstance(values, Unknown):
+        return dict.fromkeys(obj(attribute_map(type)).get("attributes", {}), values)
+    return dict(obj(values))
 
 
 def _secret(address: str, path: Path) -> Unknown:
-    return Unknown(f"'{address}.{'.'.join(map(str, path))}' is sensitive, so it is not read")
+    where = ".".join(map(str, (address, *path)))
+    return Unknown(f"'{where}' is sensitive, so it is not read")
 
 
 def _overlaid(value: Any, marks: Any, make: Callable[[Path], Any], path: Path) -> Any:
@@ -257,14 +273,18 @@ def _of_arn(values: Mapping[str, Any]) -> tuple[str, str] | None:
 
 
 def declared(
-    recorded: Sequence[Recorded], places: Places, path: str, place: tuple[str | None, str | None]
+    recorded: Sequence[Recorded],
+    places: Places,
+    written: Mapping[str, Location],
+    path: str,
+    place: tuple[str | None, str | None],
 ) -> list[Declared]:
     """Return recorded resources as declared ones; `place` is where they are if nothing else says so."""
-    where = {"": Location(path, 1)}
     made = []
     for one in recorded:
         account, region = places.place(one)
         if one.type.startswith("aws_"):
             account, region = account or place[0], region or place[1]
-        made.append(Declared(one.address, one.type, False, one.values, account, region, path, where))
+        at = written.get(one.address) or written.get(one.resource) or Location(path, 1)
+        made.append(Declared(one.address, one.type, False, one.values, account, region, path, {"": at}))
     return made
