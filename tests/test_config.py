@@ -78,7 +78,7 @@ def test_how_root_modules_are_deployed(written):
         "version: 1\naccounts: ['111122223333']\niac:\n  - {path: infra, var_files: [env/dr.tfvars], workspace: dr}\n"
     )
     found = read(written(text)).deployments("infra/main.tf")
-    assert found == [IacMapping("infra", "111122223333", None, ("env/dr.tfvars",), "dr")]
+    assert found == [IacMapping("infra", "111122223333", None, var_files=("env/dr.tfvars",), workspace="dr")]
 
 
 @pytest.mark.parametrize(

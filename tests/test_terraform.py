@@ -304,8 +304,8 @@ def test_what_the_configuration_says_of_environments(read):
     files = {**ENVIRONMENTS, "east.tfvars": 'region = "us-east-1"\n', "only.tfvars": 'region = "us-east-2"\n'}
     files["main.tf"] = files["main.tf"].replace('"web"', '"web-${terraform.workspace}"')
     iac = [
-        IacMapping("main.tf", ACCOUNT, None, ("east.tfvars",), "blue"),
-        IacMapping("main.tf", None, "eu-west-1", (), "green"),
+        IacMapping("main.tf", ACCOUNT, None, var_files=("east.tfvars",), workspace="blue"),
+        IacMapping("main.tf", None, "eu-west-1", workspace="green"),
     ]
     parsed = read(files, iac)
     assert repositories(parsed) == [("web-blue", ACCOUNT, "us-east-1"), ("web-green", None, "eu-west-1")]
@@ -313,7 +313,7 @@ def test_what_the_configuration_says_of_environments(read):
 
 def test_a_file_of_variables_that_the_configuration_names_and_is_not_there(read):
     text = PROVIDER + 'variable "a" {\n default = "x"\n}\n' + REPOSITORY % "var.a"
-    parsed = read(text, [IacMapping("main.tf", None, None, ("nowhere.tfvars",))])
+    parsed = read(text, [IacMapping("main.tf", None, None, var_files=("nowhere.tfvars",))])
     assert (
         "'nowhere.tfvars', which is not there" in property(parsed, "AWS::ECR::Repository", "RepositoryName")["unknown"]
     )
