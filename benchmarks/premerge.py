@@ -1,12 +1,15 @@
 """How fast infrastructure code is read and judged, side by side with the tools that people have in that place.
 
     python -m benchmarks.premerge [--only cloudformation] [--runs 3] [--quick]
+    python -m benchmarks.premerge --only terraform --checkov CHECKOV [--tree FOLDER]
 
 Every part makes a set of files in a folder of its own and runs each contender over it as a process of its own, start
 included, in turn; a figure is the median of the runs.  Both read every file and apply all their rules.  Linux only:
 memory is `ru_maxrss`, in kilobytes there.
 
     cloudformation  150 templates of services, networks and registries, YAML and JSON, some of them with nested stacks
+    terraform       the root modules of 20 teams in two Regions, with shared modules, or a folder that is there; Checkov
+                    has to be installed elsewhere, for it pins what others need
     start           `regionproof --help`, and one small template: the wall time
 """
 
@@ -21,12 +24,13 @@ import tempfile
 import time
 from argparse import ArgumentParser
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 from tabulate import tabulate
 
-from benchmarks import templates
+from benchmarks import templates, terraform
 
 
 class Used(NamedTuple):
@@ -97,6 +101,31 @@ def cloudformation(folder: Path, runs: int, quick: bool) -> list[Row]:
     return compare("cloudformation", contenders, folder, runs)
 
 
+def of_terraform(folder: Path, runs: int, quick: bool, *, checkov: str | None, tree: Path | None) -> list[Row]:
+    """Compare with Checkov, if there is one, on a tree that is there or on one that is made."""
+    if tree is None:
+        size = terraform.write(folder, 2 if quick else 20)
+        print(f"terraform: {size.files} files, {size.bytes / 1000:,.0f} kB")
+    else:
+        shutil.copytree(tree, folder / "infra")
+    (folder / "regionproof.yaml").write_text(terraform.CONFIG)
+    contenders = {"regionproof": ours("scan", "infra", "--config", "regionproof.yaml", "--format", "sarif")}
+    if checkov is not None:
+        theirs = [
+            checkov,
+            "--framework",
+            "terraform",
+            "--compact",
+            "--quiet",
+            "-o",
+            "sarif",
+            "--output-file-path",
+            "out",
+        ]
+        contenders["Checkov"] = [*theirs, "-d", "infra"]
+    return compare("terraform", contenders, folder, runs)
+
+
 def start(folder: Path, runs: int, quick: bool) -> list[Row]:
     """Look at what a run costs at least."""
     (folder / "one.yaml").write_text(templates.SMALL)
@@ -104,7 +133,11 @@ def start(folder: Path, runs: int, quick: bool) -> list[Row]:
     return compare("start", contenders, folder, 3 if quick else max(runs, 5))
 
 
-PARTS: dict[str, Callable[[Path, int, bool], list[Row]]] = {"cloudformation": cloudformation, "start": start}
+PARTS: dict[str, Callable[..., list[Row]]] = {
+    "cloudformation": cloudformation,
+    "terraform": of_terraform,
+    "start": start,
+}
 
 
 def _lines(rows: list[Row]) -> Iterator[tuple[object, ...]]:
@@ -119,15 +152,18 @@ def main() -> None:
     parser = ArgumentParser(description=__doc__)
     parser.add_argument("--only", choices=list(PARTS), action="append")
     parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--checkov", help="the path of Checkov's command, for the part terraform")
+    parser.add_argument("--tree", type=Path, help="a folder of Terraform to measure in place of the one that is made")
     parser.add_argument("--quick", action="store_true", help="few files, once: to see that it runs")
     parser.add_argument("--keep", type=Path, help="a folder for the files, which stay there")
     parser.add_argument("--json", action="store_true", help="the rows as JSON")
     given = parser.parse_args()
+    parts = PARTS | {"terraform": partial(of_terraform, checkov=given.checkov, tree=given.tree)}
     rows = []
     for part in given.only or PARTS:
         folder = Path(tempfile.mkdtemp()) if given.keep is None else given.keep / part
         folder.mkdir(parents=True, exist_ok=True)
-        rows += PARTS[part](folder, 1 if given.quick else given.runs, given.quick)
+        rows += parts[part](folder, 1 if given.quick else given.runs, given.quick)
         if given.keep is None:
             shutil.rmtree(folder)
     if given.json:
