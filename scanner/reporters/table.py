@@ -11,7 +11,7 @@ from typing import TextIO
 from scanner import controls as catalogue
 from scanner import duration
 from scanner.finding import Exemption, ExemptionState, Finding, Origin, Report, RuleSummary, Severity, Status
-from scanner.model import Pair
+from scanner.model import Location, Pair
 from scanner.recovery import DECLARED
 from scanner.reporters.causes import by_cause
 from scanner.reporters.coverage import left_out, not_enabled, reused_answers
@@ -326,9 +326,14 @@ def _what(finding: Finding) -> str:
     if len({region for _, region in places}) == len(places):
         for account, region in places:
             text = text.replace(f"'{account}/{region}'", f"'{region}'")
-    notes = [str(finding.location)] if finding.location else []
+    notes = [_place(finding.location)] if finding.location else []
     notes += [_ORIGINS[finding.origin]] if finding.origin else []
     return f"{text} ({'; '.join(notes)})" if notes else text
+
+
+def _place(location: Location) -> str:
+    """Return where something is written, and the calls of modules that lead to it, the nearest first."""
+    return ", from ".join(map(str, (location, *reversed(location.through))))
 
 
 def _errors(errors: Sequence[tuple[str, int]]) -> str:
