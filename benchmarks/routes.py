@@ -26,6 +26,8 @@ _PATHS = [
         ),
         (r"/cluster-versions", "eks", "DescribeClusterVersions"),
         (r"/2015-03-31/functions/?", "lambda", "ListFunctions"),
+        (r"/schedules", "scheduler", "ListSchedules"),
+        (r"/v1/describejobdefinitions", "batch", "DescribeJobDefinitions"),
         (r"/listRegions", "account", "ListRegions"),
         (r"/", "s3", "ListBuckets"),
     )

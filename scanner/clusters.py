@@ -51,3 +51,14 @@ def parts(model: Model, type: str, cluster: Resource) -> Iterator[Resource]:
 def is_active(resource: Resource) -> bool:
     """Tell whether something of EKS is there for use; a file shows no status."""
     return live_only(resource, "Status") in (None, "ACTIVE", "UPDATING", "DEGRADED")
+
+
+def auto_mode(cluster: Resource) -> bool:
+    """Tell whether EKS itself brings the nodes of a cluster."""
+    return bool((cluster["ComputeConfig"] or {}).get("Enabled"))
+
+
+def growing(cluster: Resource, model: Model) -> list[Resource]:
+    """Return the managed node groups of a cluster that may have a node."""
+    groups = [group for group in parts(model, "AWS::EKS::Nodegroup", cluster) if is_active(group)]
+    return [group for group in groups if (group["ScalingConfig"] or {}).get("MaxSize", 0) > 0]

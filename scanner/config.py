@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -27,11 +27,25 @@ _LONGEST_POLICY = 2048
 
 @dataclass(frozen=True)
 class IacMapping:
-    """Where the templates under a path are deployed: a glob over the end of their paths, or a folder."""
+    """Where the code under a path is deployed: a glob over the end of its paths, or a folder.
+
+    For a template of CloudFormation, `parameters` are what it is given, by their names, or the path of a file with
+    them, relative to the template.  For a root module of Terraform, `var_files` are what `-var-file` is given, relative
+    to its folder, and `workspace` is the workspace it is applied in.  For Kubernetes, `cluster` is the name of the EKS
+    cluster, `namespace` that of what names none, `release` the name that a chart is installed as, and `values` the
+    files that are laid over its own, by their paths relative to the chart.
+    """
 
     path: str
     account: str | None
     region: str | None
+    cluster: str | None = None
+    namespace: str | None = None
+    release: str | None = None
+    values: tuple[str, ...] = ()
+    parameters: tuple[tuple[str, str], ...] | str = ()
+    var_files: tuple[str, ...] = ()
+    workspace: str | None = None
 
 
 @dataclass(frozen=True)
@@ -84,13 +98,17 @@ class Config:
         return matches(resource.name, self.repositories)
 
     def places(self, path: str) -> list[tuple[str | None, str | None]]:
-        """Return the (account, Region) instances the template at `path` is deployed to; empty if none is declared.
+        """Return the (account, Region) instances the code at `path` is deployed to; empty if none is declared."""
+        return [(mapping.account, mapping.region) for mapping in self.deployments(path)]
 
-        A mapping without an account takes the one account the configuration names, if it names exactly one.
+    def deployments(self, path: str) -> list[IacMapping]:
+        """Return the entries of `iac` that the code at `path` is deployed by.
+
+        One without an account takes the one account the configuration names, if it names exactly one.
         """
         only = self.accounts[0] if len(self.accounts) == 1 else None
         return [
-            (mapping.account or only, mapping.region)
+            replace(mapping, account=mapping.account or only)
             for mapping in self.iac
             if any(
                 fnmatchcase(f"/{path}", f"*/{pattern}") for pattern in (mapping.path, f"{mapping.path.rstrip('/')}/*")
@@ -172,7 +190,7 @@ def _config(document: Document, path: str, sha256: str) -> Config:
             _exemption(entry, document.locations.get(pointer("exemptions", number)))
             for number, entry in enumerate(value.get("exemptions", ()))
         ),
-        iac=tuple(IacMapping(e["path"], e.get("account"), e.get("region")) for e in value.get("iac", ())),
+        iac=tuple(map(_mapping, value.get("iac", ()))),
         tiers=tuple(_tiers(scope.get("workloads", {}), document, path)),
         evidence=_evidence(document, value["evidence"]) if "evidence" in value else None,
         path=path,
@@ -203,6 +221,21 @@ def _organization(document: Document, path: str) -> Organization:
 def _exemption(entry: Mapping[str, str], location: Location | None) -> Exemption:
     expires = date.fromisoformat(entry["expires"])
     return Exemption(entry["rule"], entry["resource"], entry["reason"], entry["owner"], expires, location)
+
+
+def _mapping(entry: Mapping[str, Any]) -> IacMapping:
+    given: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in entry.items()}
+    parameters = given.get("parameters")
+    if isinstance(parameters, dict):
+        given["parameters"] = tuple((name, _parameter(value)) for name, value in parameters.items())
+    return IacMapping(given.pop("path"), given.pop("account", None), given.pop("region", None), **given)
+
+
+def _parameter(value: Any) -> str:
+    """Return the value of a parameter as CloudFormation takes it."""
+    if isinstance(value, list):
+        return ",".join(map(_parameter, value))
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _evidence(document: Document, globs: list[str]) -> tuple[tuple[str, Location | None], ...]:

@@ -30,10 +30,12 @@ def message(error: Any) -> str:
     """Return what jsonschema found wrong in the words of YAML, not in those of Python or JSON Schema."""
     if error.validator == "format":
         return f"'{error.instance}' is not a {error.schema['format']}"
-    if error.validator == "type" and error.validator_value in _TYPES:
+    if error.validator == "type":
         if error.instance is None and not error.absolute_path:
             return "the file is empty"
-        return f"{_TYPES[error.validator_value]} was expected, not {_what(error.instance)}"
+        kinds = error.validator_value if isinstance(error.validator_value, list) else [error.validator_value]
+        if all(kind in _TYPES for kind in kinds):
+            return f"{', '.join(_TYPES[kind] for kind in kinds)} was expected, not {_what(error.instance)}"
     return str(error.message)
 
 

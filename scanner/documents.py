@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -20,6 +20,13 @@ MAX_DEPTH = 100
 
 MAX_NODES = 250_000
 """More values than this, aliases expanded, are refused: a few lines of aliases can stand for billions."""
+
+MAX_STREAM_NODES = 500_000
+"""The same for all documents of one text together."""
+
+_MARKER = re.compile(r"^(---|\.\.\.)(?=\s|$)", re.MULTILINE)
+_CONTENT = re.compile(r"^(?!---[ \t\r]*$|---[ \t]+#|\.\.\.)[ \t]*[^\s#%]", re.MULTILINE)
+"""A line that is neither blank, a comment nor a directive."""
 
 _PLAIN = "plain"
 _STANDARD = "tag:yaml.org,2002:"
@@ -86,6 +93,43 @@ def load_value(text: str, path: str) -> Any:
     return None if node is None else _Reader(text, path, {}).value(node, 1)
 
 
+def load_all(text: str, path: str, wanted: Callable[[str], bool] = bool) -> Iterator[Document | DocumentError]:
+    """Yield each document of a YAML stream as `load` reads it, or the error that makes it unreadable.
+
+    A broken document does not hide the others: a line that begins with `---` begins one wherever it stands.  Those
+    whose text is not `wanted` are passed over, and so is text that is nothing but comments.  Lines are those of the
+    whole text.  Behind the document that has more than the `MAX_STREAM_NODES` of all of them nothing is read.
+    """
+    spent = 0
+    for above, part in (each for each in _parts(text.removeprefix("\ufeff")) if wanted(each[1])):
+        reader = _Reader(part, path, {}, above)
+        already = reader.nodes = max(0, spent + MAX_NODES - MAX_STREAM_NODES)
+        try:
+            is_json = above == 0 and part.lstrip()[:1] in ("{", "[")
+            if document := load(part, path) if is_json else reader.document():
+                yield document
+        except DocumentError as error:
+            yield error
+        spent += reader.nodes - already
+        if spent > MAX_STREAM_NODES:
+            return
+
+
+def _parts(text: str) -> Iterator[tuple[int, str]]:
+    """Yield the documents of a stream, each with the number of lines above it."""
+    begin, above, opened = 0, 0, False
+    for marker in _MARKER.finditer(text):
+        at = marker.start() if marker[1] == "---" else marker.end()
+        content = _CONTENT.search(text, begin, at)
+        if content:
+            yield above, text[begin:at]
+        if content or opened or marker[1] == "...":
+            above += text.count("\n", begin, at)
+            begin = at
+        opened = marker[1] == "---"
+    yield above, text[begin:]
+
+
 def pointer(*parts: str | int) -> str:
     """Return the JSON Pointer of a path of keys and indexes; no parts give "", the root."""
     return "".join(f"/{str(part).replace('~', '~0').replace('/', '~1')}" for part in parts)
@@ -121,7 +165,7 @@ class _Positions(Mapping[str, Location]):
 class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
     """Composes nodes; leaves plain scalars unresolved, and stops before nesting can exhaust the C stack."""
 
-    path, depth = "", 0
+    path, above, depth = "", 0, 0
 
     def resolve(self, kind: type[yaml.Node], _: str | None, implicit: Any) -> str:
         return _PLAIN if kind is yaml.ScalarNode and implicit[0] else _DEFAULT[kind]
@@ -130,17 +174,17 @@ class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[mi
         self.depth += 1
         if self.depth > MAX_DEPTH:
             mark = parent.start_mark if parent is not None else None
-            raise _too_deep(self.path, mark)
+            raise _too_deep(self.path, mark, self.above)
 
     def ascend_resolver(self) -> None:
         self.depth -= 1
 
 
-def _compose(text: str, path: str) -> yaml.Node | None:
-    """Return the node graph of one document; aliases share nodes."""
+def _compose(text: str, path: str, above: int = 0) -> yaml.Node | None:
+    """Return the node graph of one document, `above` lines into its file; aliases share nodes."""
     try:
         loader = _Loader(text)
-        loader.path = path
+        loader.path, loader.above = path, above
         try:
             node: yaml.Node | None = loader.get_single_node()
         finally:
@@ -149,13 +193,13 @@ def _compose(text: str, path: str) -> yaml.Node | None:
         mark = error.problem_mark or error.context_mark
         problem = " ".join(part for part in (error.context, error.problem) if part)
         if "maximum nesting depth" in problem:  # libyaml's own, which it may reach before we do: it reads ahead
-            raise _too_deep(path, mark) from None
-        raise _SyntaxError(path, *_place(mark), problem, _hint(problem, text, mark)) from None
+            raise _too_deep(path, mark, above) from None
+        raise _SyntaxError(path, *_place(mark, above), problem, _hint(problem, text, mark)) from None
     except yaml.reader.ReaderError as error:
-        raise _SyntaxError(path, *_position(text, error.position), error.reason) from None
+        raise _SyntaxError(path, *_position(text, error.position, above), error.reason) from None
     except UnicodeEncodeError as error:
         raise _SyntaxError(
-            path, *_position(text, error.start), "half a surrogate pair, which is no character"
+            path, *_position(text, error.start, above), "half a surrogate pair, which is no character"
         ) from None
     return node
 
@@ -169,9 +213,7 @@ def _hint(problem: str, text: str, mark: yaml.Mark | None) -> str:
 
 
 def _yaml(text: str, path: str, tags: Mapping[str, str]) -> Document:
-    reader = _Reader(text, path, tags)
-    node = _compose(text, path)
-    return Document(None if node is None else reader.read(node, "", 1), reader.locations)
+    return _Reader(text, path, tags).document() or Document(None, {})
 
 
 def _json(text: str, path: str) -> Any:
@@ -218,10 +260,15 @@ def _is_deep(value: Any) -> bool:
 class _Reader:
     """Turns nodes into values and notes where each is written."""
 
-    def __init__(self, text: str, path: str, tags: Mapping[str, str]) -> None:
-        self.text, self.path, self.tags = text, path, tags
+    def __init__(self, text: str, path: str, tags: Mapping[str, str], above: int = 0) -> None:
+        self.text, self.path, self.tags, self.above = text, path, tags, above
         self.locations: dict[str, Location] = {}
         self.nodes = 0
+
+    def document(self) -> Document | None:
+        """Return the document, None if there is none in the text."""
+        node = _compose(self.text, self.path, self.above)
+        return None if node is None else Document(self.read(node, "", 1), self.locations)
 
     def read(self, node: yaml.Node, at: str, depth: int) -> Any:
         """Return the value of a node whose JSON Pointer is `at`."""
@@ -274,7 +321,7 @@ class _Reader:
             if key.value in lines:
                 problem = f"duplicate key '{key.value}', first on line {lines[key.value]}"
                 raise self.error(key, problem, "Remove one of the two.")
-            lines[key.value] = key.start_mark.line + 1
+            lines[key.value] = key.start_mark.line + 1 + self.above
             if key.value == "<<" and key.tag == _PLAIN:
                 merged = self.merged(value, depth + 1)
             else:
@@ -296,31 +343,34 @@ class _Reader:
         if self.nodes > MAX_NODES:
             raise self.error(node, f"more than {MAX_NODES} values, aliases expanded")
         if depth > MAX_DEPTH:
-            raise _too_deep(self.path, node.start_mark)
+            raise _too_deep(self.path, node.start_mark, self.above)
 
     def locate(self, node: yaml.Node, last: Location | None) -> Location:
         start, end = node.start_mark, node.end_mark
-        line, column = end.line + 1, end.column + 1
+        begin = (start.line + 1 + self.above, start.column + 1)
+        line, column = end.line + 1 + self.above, end.column + 1
         if isinstance(node, yaml.ScalarNode) and node.style in ("|", ">"):
             line, column = self.trimmed(end)
-        elif last and isinstance(node, yaml.CollectionNode) and not node.flow_style and _follows(last, start):
-            # PyYAML ends a block where the next one begins.
+        elif (
+            last and isinstance(node, yaml.CollectionNode) and not node.flow_style and (last.line, last.column) >= begin
+        ):
+            # PyYAML ends a block where the next one begins; an alias at its end is written above it.
             line, column = last.end_line or line, last.end_column or column
-        return Location(self.path, start.line + 1, start.column + 1, line, column)
+        return Location(self.path, *begin, line, column)
 
     def trimmed(self, end: yaml.Mark) -> tuple[int, int]:
         """Return the place behind the last character before `end` that is not white space."""
         index = end.index
         while index and self.text[index - 1].isspace():
             index -= 1
-        line = end.line + 1 - self.text.count("\n", index, end.index)
+        line = end.line + 1 + self.above - self.text.count("\n", index, end.index)
         return line, index - self.text.rfind("\n", 0, index)
 
     def unknown_tag(self, node: yaml.Node) -> DocumentError:
         return self.error(node, f"unknown tag '{node.tag.replace(_STANDARD, '!!')}'", "Remove it.")
 
     def error(self, node: yaml.Node, problem: str, hint: str = "") -> DocumentError:
-        return DocumentError(self.path, *_place(node.start_mark), problem, hint)
+        return DocumentError(self.path, *_place(node.start_mark, self.above), problem, hint)
 
 
 def _scalar(text: str) -> Any:
@@ -338,18 +388,13 @@ def _scalar(text: str) -> Any:
     return text
 
 
-def _follows(inner: Location, start: yaml.Mark) -> bool:
-    """Tell whether `inner` is written behind `start`: an alias at the end of a block is not."""
-    return (inner.line, inner.column) >= (start.line + 1, start.column + 1)
+def _place(mark: yaml.Mark | None, above: int = 0) -> tuple[int, int]:
+    return (mark.line + 1 + above, mark.column + 1) if mark else (0, 0)
 
 
-def _place(mark: yaml.Mark | None) -> tuple[int, int]:
-    return (mark.line + 1, mark.column + 1) if mark else (0, 0)
+def _position(text: str, index: int, above: int = 0) -> tuple[int, int]:
+    return text.count("\n", 0, index) + 1 + above, index - text.rfind("\n", 0, index)
 
 
-def _position(text: str, index: int) -> tuple[int, int]:
-    return text.count("\n", 0, index) + 1, index - text.rfind("\n", 0, index)
-
-
-def _too_deep(path: str, mark: yaml.Mark | None) -> DocumentError:
-    return DocumentError(path, *_place(mark), f"nested deeper than {MAX_DEPTH} levels")
+def _too_deep(path: str, mark: yaml.Mark | None, above: int = 0) -> DocumentError:
+    return DocumentError(path, *_place(mark, above), f"nested deeper than {MAX_DEPTH} levels")

@@ -248,6 +248,11 @@ class Model:
                 self._must_be_clear(type, name, place)
         return found
 
+    @property
+    def has_code(self) -> bool:
+        """Tell whether infrastructure code was scanned, and declares something."""
+        return self._has_code
+
     def declared(self, type: str, name: str, place: Place) -> Resource | None:
         """Return the resource that infrastructure code creates, None if none of the code that was scanned does.
 

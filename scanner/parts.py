@@ -129,6 +129,10 @@ class TargetWriter:
         """Add images, as lines of a `shards.Spool`.  Raises `OSError`."""
         self._spool.add(lines)
 
+    def images_repeat(self) -> None:
+        """Take note that an image was added more than once: the first stays."""
+        self._spool.repeats = True
+
     def finish(self, *, started_at: str, finished_at: str, left_out: Sequence[LeftOut] = ()) -> None:
         """Put the stage in its place; what stands there of it, and of the stages after it, goes.  Raises `OSError`."""
         partial = self._partial

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -35,6 +36,38 @@ def _processor(architecture: Any) -> str:
     if architecture not in _PROCESSORS:
         raise InsufficientData(f"the architecture '{architecture}' is not known here")
     return _PROCESSORS[architecture]
+
+
+def node_processors(nodegroup: Resource) -> frozenset[str]:
+    """Return the processors of the Linux nodes of a node group, none for one of Windows.
+
+    The type of its image says it; where that is of your own, the instance types do.
+    """
+    ami = nodegroup["AmiType"] or ""
+    if ami.startswith("WINDOWS"):
+        return frozenset()
+    for part, name in (("_ARM_64", "arm64"), ("_x86_64", "amd64")):
+        if part in ami:
+            return frozenset({name})
+    types = nodegroup["InstanceTypes"] or ()
+    if not types:
+        raise InsufficientData(
+            f"neither the type of its image ('{ami}') nor instance types tell what '{nodegroup.id}' is"
+        )
+    return frozenset(_instance_processor(type) for type in types)
+
+
+# Graviton has a `g` behind the generation (m7g, c6gn, im4gn), the first one was a1; Grace is in p6e-gb200:
+# https://docs.aws.amazon.com/ec2/latest/instancetypes/instance-type-names.html
+_INSTANCE = re.compile(r"[a-z]+(?:-[a-z0-9]+)?[0-9]+(?P<options>[a-z]*)(?:-[a-z0-9]+)?\.[a-z0-9-]+")
+
+
+def _instance_processor(type: str) -> str:
+    match = _INSTANCE.fullmatch(type)
+    if match is None or type.startswith("mac"):
+        raise InsufficientData(f"which processor instances of '{type}' have is not known here")
+    graviton = "g" in match["options"] or type.startswith("a1.")
+    return "arm64" if graviton or "-gb" in type else "amd64"
 
 
 def _on_fargate(workload: Resource, definition: Resource) -> bool:

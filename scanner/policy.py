@@ -302,13 +302,15 @@ def _is_principal(kind: str, name: str, asked: str) -> bool | None:
         return True
     if asked == ANYONE:
         return True if (kind, name) == ("AWS", ANYONE) else None  # the named are some of all
+    if kind == "Federated" or ":oidc-provider/" in asked:
+        return kind == "Federated" and name == asked
     service = not (asked.startswith("arn:") or _is_account(asked))
     if kind == "Service":
         return service and name.lower() == asked.lower()
     if service:
         return None if name == "*" else False
     if kind != "AWS":
-        return False if kind == "Federated" else None  # a canonical user id hides which account it is
+        return None  # a canonical user id hides which account it is
     return True if name in ("*", asked) else _is_identity(name, asked)
 
 

@@ -9,12 +9,28 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from scanner.model import InsufficientData, Model
+from scanner.model import InsufficientData, Model, Resource, Twin
 from scanner.references import Reference
 from scanner.workloads import digest_of, reference_of
 
 Containers = Mapping[str, Sequence[Mapping[str, Any]]]
 """Container name to the images it runs, of which there are two while a deployment is under way."""
+
+
+_RUNNING = ("warm-standby", "active-active")
+
+
+def counterpart(twin: Twin, model: Model) -> Resource | None:
+    """Return what the standby has of a workload: what is in its cluster, else what scanned code would put there.
+
+    Code does not count where a class of pair asks for what runs.  None if it is known that there is neither; raises
+    `InsufficientData` if some of it was not seen.
+    """
+    primary, standby = twin.primary, twin.standby
+    if standby is not None or twin.pair.dr_class in _RUNNING or not model.has_code or primary.name is None:
+        return standby
+    found = (model.declared(primary.type, name, twin.pair.standby) for name in twin.names(primary.type, primary.name))
+    return next((one for one in found if one is not None), None)
 
 
 def by_name(images: Sequence[Mapping[str, Any]]) -> Containers:

@@ -161,7 +161,7 @@ def _before(path: Path, since: str, config: Config) -> Parsed:
 
     with before(since, _folder(path)) as copy:
         at = copy if path.is_dir() else copy / path.name
-        return parse(at, config.places, named=path) if at.exists() else Parsed([], [], [], "", [])
+        return parse(at, config.places, path, config.deployments) if at.exists() else Parsed([], [], [], "", [])
 
 
 def _differing(since: str, path: Path) -> Changes:
@@ -200,7 +200,8 @@ def _is_shown(finding: Finding, change: Change, differing: Sequence[Changes]) ->
     if not differing or finding.origin is Origin.CHANGE:
         return True
     where = [finding.location, *(one.locate("") for one in (finding.resource, *finding.related))]
-    return any(changes.touches(each) for changes in differing for each in where if each is not None)
+    places = [place for each in where if each is not None for place in (each, *each.through)]
+    return any(changes.touches(place) for changes in differing for place in places)
 
 
 def _unseen(estate: _Estate, config: Config) -> Iterator[Place]:
@@ -234,7 +235,7 @@ def _add_snapshot(estate: _Estate, path: Path) -> None:
 def _add_code(estate: _Estate, path: Path, config: Config) -> None:
     from scanner.parsers import parse
 
-    parsed = parse(path, config.places)
+    parsed = parse(path, config.places, deployments=config.deployments)
     estate.resources += parsed.resources
     estate.gaps += parsed.gaps
     estate.scanned |= {resource.place for resource in parsed.resources if resource.type == "AWS::Account::Region"}

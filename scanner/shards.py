@@ -59,6 +59,11 @@ def _loaded(column: str) -> str:
 _STORED = ", ".join(_stored(column, member) for column, (member, _) in COLUMNS.items())
 _READ = f"SELECT {', '.join(map(_loaded, COLUMNS))} FROM read_parquet(?) ORDER BY repository, digest"  # noqa: S608 - nothing from outside
 
+_FIRST = """
+    SELECT DISTINCT ON (repository, digest) * EXCLUDE line FROM (SELECT *, row_number() OVER () AS line FROM images)
+    ORDER BY repository, digest, line
+"""
+
 
 class Spool:
     """Images on their way to a shard.  Threads may add while a target is asked; nothing stays in memory.
@@ -69,9 +74,11 @@ class Spool:
     def __init__(self, path: Path) -> None:
         self._path, self._lock = path, threading.Lock()
         self._out: IO[bytes] | None = None
+        self.repeats = False
+        """Whether an image was added more than once: the first stays."""
 
     def add(self, lines: bytes) -> None:
-        """Add rows as lines of JSON with the members of `COLUMNS`; no image twice.  Raises `OSError`."""
+        """Add rows as lines of JSON with the members of `COLUMNS`; see `repeats`.  Raises `OSError`."""
         with self._lock:
             if self._out is None:
                 self._out = self._path.open("wb")
@@ -91,7 +98,9 @@ class Spool:
             columns = dict(COLUMNS.values())
             with _one_at_a_time:
                 source = _connect().read_json(glob.escape(str(self._path)), columns=columns, format="newline_delimited")
-                source.project(_STORED).order("repository, digest").write_parquet(str(path), compression="zstd")
+                images = source.project(_STORED)
+                images = images.query("images", _FIRST) if self.repeats else images.order("repository, digest")
+                images.write_parquet(str(path), compression="zstd")
         except duckdb.IOException as error:  # a full disk is one, whoever finds it full
             raise OSError(f"{path}: cannot be written: {str(error).partition(': {')[0]}") from error
         finally:

@@ -10,7 +10,9 @@ SECRET = "correct-horse-battery-staple"
 DIGEST, OTHER = "sha256:" + "a" * 64, "sha256:" + "b" * 64
 REPOSITORY = f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/shop/api"
 IMAGE = f"{REPOSITORY}:1.2"
-VERSIONS = {"Pod": "v1", "Job": "batch/v1", "CronJob": "batch/v1"}
+VERSIONS = {"Pod": "v1", "Job": "batch/v1", "CronJob": "batch/v1", "ServiceAccount": "v1"}
+VERSIONS |= dict.fromkeys(("ExternalSecret", "SecretStore", "ClusterSecretStore"), "external-secrets.io/v1")
+ROLE = f"arn:aws:iam::{ACCOUNT}:role/api"
 _uids = count(1)
 
 
@@ -68,4 +70,29 @@ def estate():
     job = workload("Job", "once", parallelism=1)
     owners = [replicas, stateful, daemon, run, job]
     pods = [pod(owner, f"api-{number}") for number, owner in enumerate(owners)]
-    return [deployment, *owners, cron, *pods, pod(name="alone")]
+    return [deployment, *owners, cron, *pods, pod(name="alone"), *settings()]
+
+
+def settings():
+    """Return what runs nothing, one of each kind."""
+    account = thing("ServiceAccount")
+    account["metadata"]["annotations"]["eks.amazonaws.com/role-arn"] = ROLE
+    secret = {"secretRef": {"accessKeyIDSecretRef": {"name": SECRET}}}
+    aws = {"aws": {"service": "SecretsManager", "region": REGION, "role": ROLE, "auth": secret}}
+    everywhere = thing("ClusterSecretStore", spec={"provider": aws})
+    del everywhere["metadata"]["namespace"]
+    external = {
+        "secretStoreRef": {"name": "api"},
+        "data": [{"secretKey": SECRET, "remoteRef": {"key": "shop/db", "property": SECRET}}],
+        "dataFrom": [
+            {"extract": {"key": "shop/all"}, "sourceRef": {"storeRef": {"name": "all", "kind": "ClusterSecretStore"}}},
+            {"sourceRef": {"generatorRef": {"kind": "Password", "name": SECRET}}},
+        ],
+    }
+    vault = {"vault": {"server": SECRET}}
+    return [
+        account,
+        thing("ExternalSecret", spec=external),
+        thing("SecretStore", spec={"provider": vault}),
+        everywhere,
+    ]

@@ -15,9 +15,9 @@ from urllib.parse import parse_qs, urlsplit
 import trustme
 from kubernetes_objects import CLUSTER, estate
 
-from scanner.collectors.kubernetes_objects import KINDS
+from scanner.kubernetes_objects import KINDS
 
-PATHS = {kind.path: kind for kind in KINDS.values()}
+PATHS = {path: kind for kind in KINDS.values() for path in kind.paths}
 TRICKLE = "trickle"
 """An answer that never ends."""
 

@@ -544,6 +544,19 @@ def test_the_keys_of_repositories_templates_and_secrets_are_asked_for():
     assert list(ask.each(Answers(HERE, "kms", []))) == []
 
 
+def test_the_keys_of_secrets_and_parameters_are_asked_for():
+    secrets = [{"KmsKeyId": "alias/secrets"}, {"Name": "plain"}]
+    parameters = [{"KeyId": "parameters"}, {"KeyId": "alias/aws/ssm"}, {"Type": "String"}]
+    others = {
+        "secretsmanager": Answers(
+            HERE, "secretsmanager", [call("secretsmanager", "ListSecrets", {}, {"SecretList": secrets})]
+        ),
+        "ssm": Answers(HERE, "ssm", [call("ssm", "DescribeParameters", {}, {"Parameters": parameters})]),
+    }
+    (ask,) = [ask for ask in kms.CALLS if ask.operation == "DescribeKey"]
+    assert list(ask.each(Answers(HERE, "kms", [], others))) == [{"KeyId": "alias/secrets"}, {"KeyId": "parameters"}]
+
+
 def test_a_key_that_is_gone_is_a_fact_and_one_that_is_denied_is_not():
     gone = CallError("NotFoundException", "no such key", 400)
     listed = {"Keys": []}

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import copy
+import json
 
 import botocore.session
 import pytest
 from stub_aws import ACCOUNT, REGION, SECRET
 
-from scanner.collectors import COLLECTORS, Answers, read
+from scanner.collectors import COLLECTORS, Answers, read, schedules, stepfunctions
 from scanner.errors import SnapshotError
 from scanner.model import Gap, Resource, Unknown, plain
 from scanner.recorded import Call, CallError, Target, redacted
@@ -38,6 +39,25 @@ QUOTA = {"QuotaName": "n", "Value": 10.0, "Adjustable": True, "Unit": "None"}
 IMAGE = f"arn:aws:ecr:{REGION}:{ACCOUNT}:repository/team/api/{DIGEST}"
 POLICY = "arn:aws:iam::aws:policy/AmazonEC2ContainerRegistryPullOnly"
 DOCUMENT = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "ecr:*", "Resource": "*"}]}
+
+ECS = f"arn:aws:ecs:{REGION}:{ACCOUNT}"
+MACHINE = f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:settle"
+RUN = {
+    "Type": "Task",
+    "Resource": "arn:aws:states:::ecs:runTask.sync",
+    "Parameters": {"TaskDefinition": "nightly:7", "Overrides": {"ContainerOverrides": [{"Command": [SECRET]}]}},
+}
+STATES = {
+    "Run": RUN,
+    "Each": {"Type": "Map", "ItemProcessor": {"States": {"Run": {**RUN, "Comment": SECRET}}}},
+    "Both": {"Type": "Parallel", "Branches": [{"States": {"Run": RUN}}]},
+    "Made": {
+        **RUN,
+        "Arguments": {"TaskDefinition": "{% " + SECRET + " %}"},
+        "Parameters": {"TaskDefinition.$": SECRET},
+    },
+    "Pass": {"Type": "Pass", "Result": {"token": SECRET}},
+}
 
 HEALTHY = {
     "secretsmanager": {
@@ -140,6 +160,67 @@ HEALTHY = {
                         "NetworkConfiguration": {"awsvpcConfiguration": {"Subnets": ["s"]}},
                     },
                 }
+            ]
+        },
+    },
+    "scheduler": {
+        "ListSchedules": {
+            "Schedules": [
+                {
+                    "Name": "nightly",
+                    "GroupName": "default",
+                    "State": "ENABLED",
+                    "Target": {"Arn": f"{ECS}:cluster/jobs"},
+                },
+                {"Name": "call", "GroupName": "default", "Target": {"Arn": "arn:aws:lambda:x:1:function:f"}},
+            ]
+        },
+        "GetSchedule": {
+            "Name": "nightly",
+            "GroupName": "default",
+            "ScheduleExpression": "rate(1 day)",
+            "Description": SECRET,
+            "Target": {
+                "Arn": f"{ECS}:cluster/jobs",
+                "RoleArn": "arn:aws:iam::111122223333:role/r",
+                "Input": SECRET,
+                "EcsParameters": {
+                    "TaskDefinitionArn": f"{ECS}:task-definition/nightly",
+                    "NetworkConfiguration": {"awsvpcConfiguration": {"Subnets": ["s"]}},
+                },
+            },
+        },
+    },
+    "stepfunctions": {
+        "ListStateMachines": {
+            "stateMachines": [{"stateMachineArn": MACHINE, "name": "settle", "type": "STANDARD", "creationDate": 1.0}]
+        },
+        "DescribeStateMachine": {
+            "stateMachineArn": MACHINE,
+            "name": "settle",
+            "roleArn": "arn:aws:iam::111122223333:role/r",
+            "description": SECRET,
+            "definition": json.dumps({"StartAt": "Run", "Comment": SECRET, "States": STATES}),
+        },
+    },
+    "batch": {
+        "DescribeJobDefinitions": {
+            "jobDefinitions": [
+                {
+                    "jobDefinitionName": "import",
+                    "jobDefinitionArn": f"arn:aws:batch:{REGION}:{ACCOUNT}:job-definition/import:{revision}",
+                    "revision": revision,
+                    "status": "ACTIVE",
+                    "type": "container",
+                    "parameters": {"token": SECRET},
+                    "containerProperties": {
+                        "image": f"job:{revision}",
+                        "command": [SECRET],
+                        "environment": [{"name": "TOKEN", "value": SECRET}],
+                        "logConfiguration": {"logDriver": "splunk", "options": {"splunk-token": SECRET}},
+                    },
+                }
+                for revision in (9, 10, 2)
             ]
         },
     },
@@ -551,3 +632,62 @@ def test_a_policy_that_the_sdk_did_not_decode_is_decoded():
         "pull"
     ]
     assert plain(role["Policies"])[0]["PolicyDocument"] == {"Statement": []}
+
+
+def test_of_a_state_machine_what_runs_tasks_is_kept_and_nothing_else():
+    machine = see("stepfunctions")[0]["settle"]
+    assert json.loads(machine["DefinitionString"])["States"]["Run"] == {
+        "Type": "Task",
+        "Resource": "arn:aws:states:::ecs:runTask.sync",
+        "Parameters": {"TaskDefinition": "nightly:7"},
+    }
+    found = stepfunctions.task_definitions(asked("stepfunctions"))
+    assert sorted(found, key=str) == [None, "nightly:7", "nightly:7", "nightly:7"]
+    assert stepfunctions.task_definitions(None) == []
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{", "[]", "7", '{"States": 1}', '{"States": {"a": 1}}', "[" * 100000, "x" * (1 << 21)]
+)
+def test_a_definition_that_is_none_is_masked_and_runs_nothing_known(text):
+    given = {"DescribeStateMachine": {**HEALTHY["stepfunctions"]["DescribeStateMachine"], "definition": text}}
+    machine = see("stepfunctions", **given)[0]["settle"]
+    assert dict(machine.properties.raw())["DefinitionString"] == "[redacted]"
+    assert stepfunctions.task_definitions(asked("stepfunctions", given)) == []
+
+
+def test_only_schedules_that_run_tasks_are_asked_about():
+    resources, gaps = see("scheduler")
+    assert (list(resources), gaps) == (["nightly"], [])
+    assert resources["nightly"]["Target"]["EcsParameters"]["TaskDefinitionArn"] == f"{ECS}:task-definition/nightly"
+    assert schedules.task_definitions(asked("scheduler")) == [f"{ECS}:task-definition/nightly"]
+    itself = {"Name": "a", "GroupName": "g", "Target": {"Arn": "arn:aws:scheduler:::aws-sdk:ecs:runTask"}}
+    assert list(see("scheduler", ListSchedules={"Schedules": [itself, {"Name": "b"}]})[0]) == ["a"]
+
+
+def test_the_newest_revision_of_a_job_definition_counts():
+    resources, _ = see("batch")
+    assert resources["import"].id.endswith(":10")
+    assert plain(resources["import"].properties) == {
+        "JobDefinitionName": "import",
+        "Type": "container",
+        "ContainerProperties": {"Image": "job:10"},
+    }
+
+
+def test_all_containers_of_a_job_definition_are_told():
+    containers = [{"name": "a", "image": "i", "command": [SECRET]}]
+    pod = {"podProperties": {"containers": containers, "initContainers": containers}}
+    tasks = {"taskProperties": [{"containers": containers}]}
+    nodes = {"nodeRangeProperties": [{"targetNodes": "0:", "container": {"image": "i"}, "eksProperties": pod}]}
+    shown = {"ecsProperties": tasks, "eksProperties": pod, "nodeProperties": {"numNodes": 1, "mainNode": 0, **nodes}}
+    base = {"jobDefinitionName": "j", "jobDefinitionArn": "arn:j:1", "revision": 1}
+    found = plain(see("batch", DescribeJobDefinitions={"jobDefinitions": [{**base, **shown}]})[0]["j"].properties)
+    named = [{"Name": "a", "Image": "i"}]
+    pods = {"PodProperties": {"Containers": named, "InitContainers": named}}
+    assert found["EcsProperties"] == {"TaskProperties": [{"Containers": named}]}
+    assert found["EksProperties"] == pods
+    assert found["NodeProperties"]["NodeRangeProperties"][0]["Container"] == {"Image": "i"}
+    assert found["NodeProperties"]["NodeRangeProperties"][0]["EksProperties"] == pods
+    hidden = see("batch", DescribeJobDefinitions={"jobDefinitions": [{**base, "eksProperties": {}}]})[0]["j"]
+    assert isinstance(dict(hidden.properties.raw())["EksProperties"], Unknown)

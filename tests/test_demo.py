@@ -36,6 +36,7 @@ NEITHER = {
 NEVER_FAILS = {
     "ecs-launch-rate-fits-rto": "it takes services of thousands of tasks",
     "registry-quota-headroom": "it takes tens of thousands of repositories or images",
+    "workload-secrets-readable-in-standby": "the role that reads secrets may read them in every Region",
     "registry-standby-region-enabled": "a Region that is not enabled answers nothing that could be shown",
 }
 """Rules of which no company of this size shows a failure, and why."""

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scanner.documents import MAX_DEPTH, load, pointer
+from scanner.documents import MAX_DEPTH, Document, load, load_all, pointer
 from scanner.errors import DocumentError
 from scanner.model import Location
 
@@ -254,3 +254,74 @@ def test_any_text_is_read_or_refused(text):
 @pytest.mark.parametrize(("parts", "expected"), [((), ""), (("a", 0, "b/c~d"), "/a/0/b~1c~0d"), (("",), "/")])
 def test_pointer(parts, expected):
     assert pointer(*parts) == expected
+
+
+STREAM = """\
+# a comment
+%YAML 1.1
+---
+a: 1
+b: [
+--- # a comment behind the mark
+---
+c: |
+  x
+  --- no mark
+d: 2
+...
+# another
+e: 4
+--- {f: 1}
+---
+
+--- |
+ x
+---
+g: 1
+g: 2
+---
+"""
+
+
+def test_a_stream_is_read_document_by_document():
+    found = list(load_all(STREAM, "p"))
+    assert [each.value if isinstance(each, Document) else str(each) for each in found] == [
+        "p:6:1: while parsing a flow node did not find expected node content",
+        {"c": "x\n--- no mark\n", "d": 2},
+        {"e": 4},
+        {"f": 1},
+        "x\n",
+        "p:22:1: duplicate key 'g', first on line 21",
+        None,
+    ]
+    places = {str(each.locations[""]) for each in found if isinstance(each, Document)}
+    assert places >= {"p:8:1", "p:14:1", "p:15:5", "p:18:5"}
+    end = found[1].locations[""]
+    assert (end.end_line, end.end_column) == (11, 5)
+
+
+@pytest.mark.parametrize("text", ["", "\n# nothing\n", "# a\n...\n# b\n"])
+def test_a_stream_may_hold_nothing(text):
+    assert list(load_all(text, "p")) == []
+
+
+@pytest.mark.parametrize("value", [{"a": "b\n---\nc"}, [1, {"a": None}]])
+def test_json_is_a_stream_of_one(value):
+    (document,) = load_all(json.dumps(value, indent=1), "p.json")
+    assert document.value == value
+
+
+def test_documents_that_are_not_wanted_are_not_read():
+    found = load_all("a: 1\n---\nb: [\n---\nc: 3\n", "p", lambda text: "b" not in text)
+    assert [(each.value, each.locations[""].line) for each in found] == [({"a": 1}, 1), ({"c": 3}, 5)]
+
+
+@given(st.lists(st.sampled_from(["---\n", "...\n", "a: 1\n", "- x\n", "# c\n", "\n", "--- b\n", "%Y 1\n", "  z: |\n"])))
+def test_a_stream_of_one_document_is_what_load_reads(lines):
+    text = "".join(lines)
+    found = list(load_all(text, "p"))
+    try:
+        value = load(text, "p").value
+    except DocumentError:
+        return
+    assert [each.value for each in found if isinstance(each, Document) and each.value is not None] in ([value], [])

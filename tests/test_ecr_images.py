@@ -13,8 +13,7 @@ from hypothesis import strategies as st
 
 from scanner.collectors import ecr_images
 from scanner.collectors.ecr_images import rows
-from scanner.collectors.live import _Images
-from scanner.collectors.part import Count
+from scanner.collectors.part import Count, Images
 
 HERE = {"repositoryName": "team/api"}
 DIGEST = "sha256:" + "a" * 64
@@ -135,18 +134,47 @@ def test_a_secret_in_a_tag_goes_no_further():
     assert found.items[0].imageTags == ["[redacted]", "v1"]
 
 
+class Written:
+    """Stands for the writer of a target."""
+
+    repeats = False
+
+    def __init__(self) -> None:
+        self.lines = b""
+
+    def add_images(self, lines):
+        self.lines += lines
+
+    def images_repeat(self):
+        self.repeats = True
+
+
 def test_images_leave_little_for_the_garbage_collector_to_walk_through():
-    """Pins what CPython and msgspec do not track: rows, and dicts of strings."""
+    """Pins what CPython and msgspec do not track: rows, and bytes."""
+    images = Images(Written(), Count())
+    found = rows(page(*map(detail, range(3))), HERE)
+    images.add(found)
+    assert not any(gc.is_tracked(row) for row in found.items)
+    assert [gc.is_tracked(text) for text in images._digests] == [False]
 
-    class Nowhere:
-        def add_images(self, lines):
-            self.lines = lines
 
-    part, total = Nowhere(), Count()
-    images = _Images(part, total)
-    for numbers in (range(3), range(1, 5)):
-        found = rows(page(*map(detail, numbers)), HERE)
-        assert not any(gc.is_tracked(row) for row in found.items)
-        images.add(found)
-    assert (len(images), total.value, part.lines.count(b"\n")) == (5, 5, 2)
-    assert not gc.is_tracked(images._digests)
+@pytest.mark.parametrize(
+    ("pages", "count", "repeats"),
+    [
+        ([], 0, False),
+        ([[]], 0, False),
+        ([[1, 2], [], [3]], 3, False),
+        ([[1, 2, 3], [3, 4]], 4, True),
+        ([[1, 2, 1]], 2, True),
+        ([[1], [2], [1], [1]], 2, True),
+    ],
+)
+def test_an_image_that_pages_name_twice_counts_once(pages, count, repeats):
+    written, total = Written(), Count()
+    images = Images(written, total)
+    for numbers in pages:
+        images.add(rows(page(*map(detail, numbers)), HERE))
+    assert [images.count(), total.value] == [count, count]
+    assert images.count() == count
+    assert written.repeats == repeats
+    assert written.lines.count(b"\n") == sum(map(len, pages))

@@ -22,6 +22,7 @@ from kubernetes_objects import (
     OTHER,
     REGION,
     REPOSITORY,
+    ROLE,
     SECRET,
     container,
     cronjob,
@@ -35,11 +36,11 @@ from kubernetes_objects import (
 
 from scanner.collectors import Answers, kubernetes, kubernetes_file
 from scanner.collectors.kubernetes_file import COMMAND, read_files
-from scanner.collectors.kubernetes_objects import KINDS, Cluster, call, reduced
 from scanner.config import Config
 from scanner.engine import evaluate
 from scanner.errors import DocumentError, UsageError
 from scanner.images import Image, ImageIndex, Listing, RepositoryKey
+from scanner.kubernetes_objects import KINDS, Cluster, call, reduced
 from scanner.model import Gap, Model, Pair, Place, Resource, Unknown, plain
 from scanner.recorded import Call, CallError, Target, redacted, to_line
 from scanner.rule import load_rules
@@ -75,8 +76,16 @@ def read(calls, others=None):
     return [r for r in found if isinstance(r, Resource)], [g for g in found if isinstance(g, Gap)]
 
 
+SETTINGS = {f"Kubernetes::{kind}" for kind in ("ServiceAccount", "ExternalSecret", "SecretStore", "ClusterSecretStore")}
+"""The types of what runs nothing."""
+
+
 def images(resource):
     return plain(dict(resource.properties.raw())["ContainerImages"])
+
+
+def running(resources):
+    return [resource for resource in resources if resource.type not in SETTINGS]
 
 
 def only(things, type=None, **given):
@@ -98,7 +107,7 @@ def reason(resource):
 def test_each_pod_counts_to_what_made_it():
     resources, gaps = read(listed(estate()))
     assert gaps == []
-    assert {(r.type, r.name): images(r) for r in resources} == {
+    assert {(r.type, r.name): images(r) for r in running(resources)} == {
         ("Kubernetes::Deployment", "shop/web/api"): [entry()],
         ("Kubernetes::StatefulSet", "shop/web/api"): [entry()],
         ("Kubernetes::DaemonSet", "shop/web/api"): [entry()],
@@ -298,10 +307,13 @@ def test_a_list_that_was_not_seen_is_a_gap_and_nothing_it_tells_is_a_fact(kind, 
     assert {(gap.type, gap.reason) for gap in gaps} == {(type, code) for type in ask.types}
     assert all(gap.operation == f"kubernetes:List{kind}s" for gap in gaps)
     by_type = {r.type: r for r in resources}
+    resources = running(resources)
     assert len(ask.types) + len(ask.fills) > 0
     for type in ask.fills:
         assert f"kubernetes:List{kind}s" in reason(by_type[type])
-    expected = 2 if absent and kind != "CronJob" else 1  # a Job whose CronJob was not seen stands for itself
+    expected = (
+        2 if absent and kind != "CronJob" and f"Kubernetes::{kind}" not in SETTINGS else 1
+    )  # a Job whose CronJob was not seen stands for itself
     if kind != "Pod":  # what runs is still there, if only as pods
         assert sum(images(r) == [entry()] for r in resources if r.type == "Kubernetes::Pod") >= expected
     assert all(images(r) == [entry()] for r in resources if r.type not in (*ask.types, *ask.fills, CRON))
@@ -370,7 +382,7 @@ def test_nothing_but_the_allowlist_is_kept():
     text = json.dumps([reduced(KINDS[item["kind"]], item) for item in things])
     assert SECRET in json.dumps(things)
     assert SECRET not in text
-    assert not re.search(r"env|args|command|annotations|labels|PASSWORD", text)
+    assert not re.search(r"env|args|command|last-applied|labels|PASSWORD|auth|property|vault", text)
 
 
 def test_redaction_changes_nothing_more():
@@ -436,7 +448,7 @@ THINGS = st.fixed_dictionaries(
 @given(st.lists(THINGS, max_size=6))
 def test_any_answer_gives_resources_and_gaps(things):
     resources, gaps = read(listed(things))
-    for resource in resources:
+    for resource in running(resources):
         found = images(resource)
         for image in found if isinstance(found, list) else ():
             digest = image["ImageDigest"]
@@ -473,8 +485,10 @@ def test_a_kind_of_which_a_file_shows_none_may_not_have_been_asked_for(tmp_path)
     found = read_files([write(tmp_path / "some.json", things)], CLUSTER, AT)
     resources, gaps = read(found.calls)
     assert {(gap.type, gap.reason) for gap in gaps} == {
-        (f"Kubernetes::{kind}", "NotCollected") for kind in ("StatefulSet", "DaemonSet", "Job", "CronJob")
+        *((f"Kubernetes::{kind}", "NotCollected") for kind in ("StatefulSet", "DaemonSet", "Job", "CronJob")),
+        *((type, "NotCollected") for type in SETTINGS),
     }
+    assert not [made for made in found.calls if made.operation == "ListSecretStores"]  # kubectl would have failed
     (cron,) = [gap for gap in gaps if gap.type == CRON]
     assert "kubectl get --raw /apis/batch/v1/cronjobs" in cron.message
     assert images(next(r for r in resources if r.type == "Kubernetes::Deployment")) == [entry()]
@@ -488,8 +502,10 @@ def test_a_list_of_one_kind_says_that_there_are_none(tmp_path):
             for item in estate()
             if item["kind"] == kind.name != "CronJob"
         ]
+        if kind.name == "CronJob":
+            nothing = tmp_path / kind.plural
         paths.append(write(tmp_path / kind.plural, items, f"{kind.name}List", kind.api_version))
-    write(paths[-1], None, "CronJobList", "batch/v1")
+    write(nothing, None, "CronJobList", "batch/v1")
     resources, gaps = read(read_files(paths, CLUSTER, AT).calls)
     assert (gaps, {r.type for r in resources}) == ([], {*kubernetes.TYPES} - {CRON})
 
@@ -636,3 +652,34 @@ def test_unknown_is_never_a_digest():
     found = only([pod(statuses=[])])
     (image,) = found["ContainerImages"]
     assert type(dict(image.raw())["ImageDigest"]) is Unknown
+
+
+def test_what_pods_may_read_is_told_without_values():
+    resources, _ = read(listed(estate()))
+    told = {r.type.rpartition(":")[2]: (r.name, plain(r.properties)) for r in resources if r.type in SETTINGS}
+    here = {"Cluster": CLUSTER, "Name": "api"}
+    assert told["ServiceAccount"] == ("shop/web/api", {**here, "Namespace": "web", "RoleArn": ROLE})
+    assert told["SecretStore"] == ("shop/web/api", {**here, "Namespace": "web"})  # of somebody else
+    aws = {"Service": "SecretsManager", "Region": REGION, "Role": ROLE}
+    assert told["ClusterSecretStore"] == ("shop/api", {**here, "Aws": aws})
+    assert told["ExternalSecret"][1]["RemoteRefs"] == [
+        {"Key": "shop/db", "StoreName": "api", "StoreKind": "SecretStore"},
+        {"Key": "shop/all", "StoreName": "all", "StoreKind": "ClusterSecretStore"},
+    ]
+
+
+def test_what_settings_do_not_show_is_unknown():
+    searched = thing("ExternalSecret", spec={"dataFrom": [{"find": {"name": {"regexp": "x"}}}]})
+    (reference,) = only([searched])["RemoteRefs"]
+    shown = dict(reference.raw())
+    assert (type(shown["Key"]), type(shown["StoreName"]), shown["StoreKind"]) == (Unknown, Unknown, "SecretStore")
+    assert type(dict(only([thing("SecretStore", spec={})]).properties.raw())["Aws"]) is Unknown
+    half = dict(only([thing("SecretStore", spec={"provider": {"aws": "?"}})])["Aws"].raw())
+    assert (type(half["Region"]), type(half["Service"])) == (Unknown, Unknown)
+
+
+def test_a_kind_that_a_cluster_does_not_know_is_there_in_none():
+    absent = CallError("NotServed", "the cluster does not know this kind of object", 404)
+    calls = [made for made in listed(estate()) if made.operation != "ListSecretStores"]
+    resources, gaps = read([*calls, call(THERE, KINDS["SecretStore"], 0, AT, None, absent)])
+    assert (gaps, [r for r in resources if r.type == "Kubernetes::SecretStore"]) == ([], [])

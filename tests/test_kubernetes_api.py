@@ -16,8 +16,8 @@ from stub_kubernetes import TRICKLE, serve
 from test_kubernetes import HERE, eks, read, read_files, write
 
 from scanner.collectors import Answers, kubernetes, kubernetes_api
-from scanner.collectors.kubernetes_objects import KINDS
 from scanner.collectors.session import Limits
+from scanner.kubernetes_objects import KINDS
 from scanner.recorded import to_line
 
 ONCE = Limits(connect_timeout=20, read_timeout=20, max_attempts=1)
@@ -135,12 +135,35 @@ def test_a_list_without_end_ends(stub, following, monkeypatch):
     ("status", "code"), [(401, "Unauthorized"), (403, "Forbidden"), (404, "404"), (429, "429"), (500, "500")]
 )
 def test_a_refusal_is_a_gap(stub, kind, status, code):
+    if status == 404 and KINDS[kind].optional:
+        return  # the test below
     stub.script = failing(kind, (status, json.dumps({"kind": "Status", "message": SECRET}), {}))
     found = ask(stub)
     assert codes(found) == {f"List{kind}s": code}
     assert errors(found)[f"List{kind}s"].status == status
     (asked,) = [each for each in kubernetes.CALLS if each.operation == f"List{kind}s"]
     assert {(gap.type, gap.reason) for gap in read(found)[1]} == {(type, code) for type in asked.types}
+
+
+def test_a_kind_of_an_operator_that_nobody_installed_is_a_fact(stub):
+    stub.script = lambda kind, query: (404, "{}", {}) if KINDS[kind].optional else stub.page(kind, [])
+    found = ask(stub)
+    assert set(codes(found).values()) == {"NotServed"}
+    assert len(codes(found)) == 3
+    assert read(found) == ([], [])
+
+
+def test_an_older_operator_is_asked_in_its_version(stub):
+    asked = []
+
+    def script(kind, query):
+        asked.append(kind)
+        return (404, "{}", {}) if kind == "SecretStore" and asked.count(kind) == 1 else None
+
+    stub.script = script
+    found = ask(stub)
+    assert (codes(found), asked.count("SecretStore")) == ({}, 2)
+    assert [r.name for r in read(found)[0] if r.type == "Kubernetes::SecretStore"] == ["shop/web/api"]
 
 
 @pytest.mark.parametrize("status", [429, 500, 502, 503, 504])

@@ -9,10 +9,10 @@ import pytest
 from stub_aws import ACCOUNT, DIGEST, EKS, IMAGE, REGION, SECRET, serve
 
 from scanner.collectors import kubernetes, kubernetes_api, read
-from scanner.collectors.kubernetes_objects import KINDS, Cluster, call
 from scanner.collectors.live import collect
 from scanner.collectors.scheduler import Limits
 from scanner.errors import UsageError
+from scanner.kubernetes_objects import KINDS, Cluster, call
 from scanner.model import plain
 from scanner.recorded import CallError
 

@@ -157,8 +157,19 @@ def test_asks_that_follow_from_others_are_found():
     """The test above proves nothing unless it sees what is followed."""
     found = {ask.operation: sorted(other.operation for other in followed(ask)) for ask in EVERY if ask.per}
     assert found["DescribeServices"] == ["ListServices"]
-    assert found["DescribeTaskDefinition"] == ["DescribeServices", "DescribeTasks", "ListTargetsByRule"]
-    assert found["DescribeKey"] == ["DescribeRepositories", "DescribeRepositoryCreationTemplates", "ListSecrets"]
+    assert found["DescribeTaskDefinition"] == [
+        "DescribeServices",
+        "DescribeStateMachine",
+        "DescribeTasks",
+        "GetSchedule",
+        "ListTargetsByRule",
+    ]
+    assert found["DescribeKey"] == [
+        "DescribeParameters",
+        "DescribeRepositories",
+        "DescribeRepositoryCreationTemplates",
+        "ListSecrets",
+    ]
     assert found["DescribeSecret"] == ["DescribeTaskDefinition", "ListSecrets"]
     assert all(found.values())
 
@@ -224,10 +235,13 @@ def test_one_rule_alone_needs_little():
     assert "DescribeImages" not in {ask.operation for ask in needs.asks("ecr", rule.needs)}
 
 
+STARTERS = ("events", "scheduler", "stepfunctions")
+
+
 def test_services_come_with_those_whose_answers_they_read():
     assert needs.services(["AWS::KMS::Alias"]) == ("kms",)
-    assert needs.services(["AWS::KMS::Key"]) == ("events", "ecs", "secretsmanager", "ecr", "kms")
-    assert needs.services(["AWS::SecretsManager::Secret"]) == ("events", "ecs", "secretsmanager")
+    assert needs.services(["AWS::KMS::Key"]) == (*STARTERS, "ecs", "secretsmanager", "ssm", "ecr", "kms")
+    assert needs.services(["AWS::SecretsManager::Secret"]) == (*STARTERS, "ecs", "secretsmanager")
     assert needs.services(["Kubernetes::Deployment"]) == ("eks",)
     assert needs.services(["Kubernetes::Pod"]) == ("eks",)
     assert needs.services([]) == ()

@@ -131,7 +131,9 @@ def test_only_who_collects_may_list_accounts_and_enter_them(run, tmp_path):
 
 
 def test_rules_that_are_left_out_need_nothing(run, tmp_path):
-    (tmp_path / "regionproof.yaml").write_text("version: 1\nrules: {select: [eks]}\n")
+    (tmp_path / "regionproof.yaml").write_text(
+        "version: 1\nrules: {select: [eks-addon-parity, eks-cluster-version-parity]}\n"
+    )
     assert "ecs:" not in run()[1]
     assert "eks:DescribeCluster" in run("--format", "terraform")[1]
     assert run("--central", "--format", "terraform")[0] == 2

@@ -44,6 +44,8 @@ ROOMS = {
     "roles",
     "rule",
     "scanning",
+    "secrets",
+    "starters",
     "workloads",
 }
 LIBRARY = {"__future__", "collections", "datetime", "fnmatch", "functools", "itertools", "json", "operator", "re"}

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scanner import shards
+from scanner import redaction, shards
 from scanner.assets import schema
 from scanner.errors import SnapshotError, UsageError
 from scanner.images import Image, ImageIndex, Listing, RepositoryKey
@@ -540,6 +540,31 @@ def test_no_credential_is_kept_in_any_string(text, secret):
     assert scrub(scrub(text)) == scrub(text)
 
 
+PIECES = [
+    *(text for text, _ in TEXTS),
+    *"aZ09._/+-\n:=%é",
+    *(
+        "x-amz-signature",
+        "x-amz-credential=a",
+        "secret_access_key",
+        "Secret_Access_Key=a",
+        "sessiontoken:a",
+        "%3Da",
+        "=a",
+    ),
+    *("-----begin private key-----", "ls0tls1crudjti", "akia", "AKIA", "a" * 40, "A" * 16, "fwogzxivyxdz", "AQoDaqo"),
+]
+
+
+@given(st.lists(st.sampled_from([piece for text in PIECES for piece in (text, text.lower())]), max_size=8).map("".join))
+def test_a_quick_look_at_a_text_passes_no_credential(text):
+    thorough = text
+    for pattern, replacement in redaction._CREDENTIALS:
+        thorough = pattern.sub(replacement, thorough)
+    assert scrub(text) == thorough
+    assert redaction.suspicious(text) or thorough == text
+
+
 def test_nothing_secret_is_written(tmp_path):
     calls = [
         call("DescribeTasks", service=service, parameters={"n": n}, response={"deep": [{"in": answer}]})
@@ -645,6 +670,21 @@ def test_seconds_of_aws_are_rounded_to_the_nearest_microsecond_as_python_does(tm
     spool.write(part)
     found = {image.digest: (image.pushed_at - EPOCH) // timedelta(microseconds=1) for _, image in shards.read(part)}
     assert found == {row["imageDigest"]: round(row["imagePushedAt"] * 1_000_000) for row in rows}
+
+
+def test_of_images_that_repeat_the_first_stays(tmp_path):
+    """In the order in which they were added, which is neither that of the shard nor that of their members."""
+    names = [(name, str(number)) for number in range(3000) for name in ("b", "a")]
+    added = [*((*name, ["v2", "v3"]) for name in names), *((*name, [tag]) for tag in ("v1", "v9") for name in names)]
+    parts = [tmp_path / "repeats.parquet", tmp_path / "once.parquet"]
+    for part, images in zip(parts, (added, added[: len(names)]), strict=True):
+        spool = shards.Spool(tmp_path / "rows")
+        spool.repeats = len(images) > len(names)
+        keys = ("repositoryName", "imageDigest", "imageTags")
+        spool.add(shards.lines(dict(zip(keys, (r, digest(d), tags), strict=True)) for r, d, tags in images))
+        spool.write(part)
+    assert list(shards.read(parts[0])) == list(shards.read(parts[1]))
+    assert parts[0].read_bytes() == parts[1].read_bytes()
 
 
 def test_a_hundred_thousand_images_round_trip(tmp_path):

@@ -144,6 +144,13 @@ examples:
           Region: us-west-2
           Properties: {Cluster: payments, ServiceName: api, LaunchType: EC2, DesiredCount: 0}
       Pairs: *ten
+    - Resources:  # and so do instances that ECS manages
+        primary: {Type: AWS::ECS::Service, Properties: {Cluster: payments, ServiceName: api, LaunchType: MANAGED_INSTANCES, DesiredCount: 5000}}
+        standby:
+          Type: AWS::ECS::Service
+          Region: us-west-2
+          Properties: {Cluster: payments, ServiceName: api, LaunchType: MANAGED_INSTANCES, DesiredCount: 0}
+      Pairs: *ten
     - Resources:  # a capacity provider of their own
         primary: {Type: AWS::ECS::Service, Properties: {Cluster: payments, ServiceName: api, DesiredCount: 5000, CapacityProviderStrategy: [{CapacityProvider: own}]}}
         standby:

@@ -1,13 +1,17 @@
 r"""
-title: Images of tasks that EventBridge starts are in the standby
+title: Images of tasks that schedules, events and jobs start are in the standby
 severity: medium
-resource: AWS::Events::Rule
+resource:
+  - AWS::Batch::JobDefinition
+  - AWS::Events::Rule
+  - AWS::Scheduler::Schedule
+  - AWS::StepFunctions::StateMachine
 needs: [AWS::ECS::TaskDefinition, AWS::ECR::Repository, AWS::ECR::Image]
 across: standby
 rationale: |
-  A task that a schedule or an event starts is no service, and between its runs ECS shows nothing of it. It is the
-  workload that recovery plans forget: the nightly settlement, the import, the clean-up. Its image has to be in the
-  standby's registry as well, though nothing runs at the moment.
+  A task that a schedule, an event, a state machine or AWS Batch starts is no service, and between its runs ECS shows
+  nothing of it. It is the workload that recovery plans forget: the nightly settlement, the import, the clean-up. Its
+  image has to be in the standby's registry as well, though nothing runs at the moment.
 remediation: |
   Replicate the repository, and copy what is there already:
 
@@ -15,16 +19,24 @@ remediation: |
       oras cp -r <account>.dkr.ecr.<primary>.amazonaws.com/<repository>@<digest> \
           <account>.dkr.ecr.<standby>.amazonaws.com/<repository>
 
-  and declare the `AWS::Events::Rule` and its task definition in the standby's stack too (`aws_cloudwatch_event_target`
-  in Terraform). A job that nobody needs during a failover is declared out by an exemption with the reason.
+  and declare what starts it (`AWS::Events::Rule`, `AWS::Scheduler::Schedule`, `AWS::StepFunctions::StateMachine`,
+  `AWS::Batch::JobDefinition`) and its task definition in the standby's stack too (`aws_cloudwatch_event_target`,
+  `aws_scheduler_schedule`, `aws_sfn_state_machine`, `aws_batch_job_definition` in Terraform). A job that nobody needs during a failover is declared out by an exemption with the reason.
 references:
   - https://docs.aws.amazon.com/AmazonECS/latest/developerguide/tasks-scheduled-eventbridge-rule.html
+  - https://docs.aws.amazon.com/AmazonECS/latest/developerguide/tasks-scheduled-eventbridge-scheduler.html
+  - https://docs.aws.amazon.com/step-functions/latest/dg/connect-ecs.html
+  - https://docs.aws.amazon.com/batch/latest/userguide/job_definitions.html
   - https://docs.aws.amazon.com/AmazonECR/latest/userguide/replication.html
 controls:
   aws-well-architected: [REL13-BP02]
 traps:
-  - What EventBridge Scheduler, Step Functions and AWS Batch run is not seen here; task definitions that files declare are judged by other rules.
-  - A rule that is disabled starts nothing, and one that starts something else than ECS tasks has no images; neither is judged.
+  - A rule or schedule that is disabled starts nothing, and one that starts something else than ECS tasks has no images; neither is judged.
+  - A schedule that calls the operation RunTask itself names the task in its input, which is not read, so it is undecided.
+  - A state machine may make up the task definition while it runs; such a state is undecided, the others are judged.
+  - States inside of parallel and map states run tasks like any other, and so do the nodes of a job that has several.
+  - Of a job definition the newest active revision is judged; whether jobs are submitted with an older one is not seen.
+  - What a program starts by itself (RunTask, SubmitJob) leaves no trace in configuration; of AWS Batch the job definition is there all the same.
   - A target that names a family without a revision runs its newest revision, so that one is judged.
   - A copy that was archived is there and cannot be pulled.
   - A tag stands for the digest it has now, since no task runs that would show one.
@@ -71,7 +83,61 @@ examples:
             Targets: [{Id: task, EcsParameters: {TaskDefinitionArn: "arn:aws:ecs:us-east-1:111122223333:task-definition/nightly"}}]
         task: *task
       Images: *copied
+    - Resources: &schedule
+        nightly:
+          Type: AWS::Scheduler::Schedule
+          Properties:
+            Name: nightly
+            GroupName: default
+            Target: {Arn: "arn:aws:ecs:us-east-1:111122223333:cluster/payments", EcsParameters: {TaskDefinitionArn: {Ref: task}}}
+        task: *task
+      Images: *copied
+    - Resources: &machine  # by the name of the family, by the ARN, and inside of other states
+        settle:
+          Type: AWS::StepFunctions::StateMachine
+          Properties:
+            StateMachineName: settle
+            DefinitionString: |
+              {"StartAt": "Each", "States": {
+                "Each": {"Type": "Map", "ItemProcessor": {"States": {
+                  "Old": {"Type": "Map", "Iterator": {"States": {
+                    "Run": {"Type": "Task", "Resource": "arn:aws:states:::ecs:runTask.sync", "Parameters": {"TaskDefinition": "nightly"}}}}}}}},
+                "Both": {"Type": "Parallel", "Branches": [{"States": {
+                  "Task": {"Type": "Task", "Resource": "arn:aws:states:::aws-sdk:ecs:runTask", "Arguments": {"TaskDefinition": "arn:aws:ecs:us-east-1:111122223333:task-definition/nightly"}}}}]},
+                "Call": {"Type": "Task", "Resource": "arn:aws:states:::lambda:invoke", "Parameters": {"FunctionName": "f"}},
+                "Wait": {"Type": "Wait"}}}
+        other: {Type: AWS::ECS::TaskDefinition, Properties: {Family: other, ContainerDefinitions: [{Name: job, Image: "111122223333.dkr.ecr.us-east-1.amazonaws.com/shop/gone:3"}]}}
+        west: {Type: AWS::ECS::TaskDefinition, Region: us-west-2, Properties: {Family: nightly, ContainerDefinitions: [{Name: job, Image: "111122223333.dkr.ecr.us-east-1.amazonaws.com/shop/gone:3"}]}}
+        task: *task
+      Images: *copied
+    - Resources:  # a template that writes the states as an object, and the task as a substitution
+        settle: &substituted
+          Type: AWS::StepFunctions::StateMachine
+          Properties:
+            StateMachineName: settle
+            DefinitionString: null
+            Definition: {States: {Run: {Type: Task, Resource: "arn:aws:states:::ecs:runTask", Parameters: {TaskDefinition: "${Task}"}}}}
+            DefinitionSubstitutions: {Task: {Ref: task}}
+        task: *task
+      Images: *copied
+    - Resources: &job
+        import:
+          Type: AWS::Batch::JobDefinition
+          Properties: {JobDefinitionName: import, Type: container, ContainerProperties: {Image: "111122223333.dkr.ecr.us-east-1.amazonaws.com/shop/job:3"}}
+      Images: *copied
+    - Resources: &jobs  # as tasks of ECS, as pods of EKS, on several nodes
+        tasks: {Type: AWS::Batch::JobDefinition, Properties: {JobDefinitionName: tasks, EcsProperties: {TaskProperties: [{Containers: [{Name: log, Image: "busybox:1"}, {Name: job, Image: "111122223333.dkr.ecr.us-east-1.amazonaws.com/shop/job:3"}]}]}}}
+        pods: {Type: AWS::Batch::JobDefinition, Properties: {JobDefinitionName: pods, EksProperties: {PodProperties: {Containers: [{Name: log, Image: "busybox:1"}], InitContainers: [{Name: job, Image: "111122223333.dkr.ecr.us-east-1.amazonaws.com/shop/job:3"}]}}}}
+        nodes: {Type: AWS::Batch::JobDefinition, Properties: {JobDefinitionName: nodes, NodeProperties: {NodeRangeProperties: [{TargetNodes: "0:", Container: {Image: "111122223333.dkr.ecr.us-east-1.amazonaws.com/shop/job:3"}}]}}}
+      Images: *copied
   fail:
+    - Resources: *schedule
+      Images: &absent [{Repository: shop/job, Digest: job-3, Tags: ["3"]}, {Repository: shop/job, Region: us-west-2}]
+    - {Resources: *machine, Images: *absent}
+    - {Resources: *job, Images: *absent}
+    - {Resources: *jobs, Images: *absent}
+    - Resources: {settle: *substituted, task: *task}
+      Images: *absent
     - Resources: *nightly
       Images: &alone [{Repository: shop/job, Digest: job-3, Tags: ["3"]}, {Repository: shop/job, Region: us-west-2}]
     - Resources: *by-arn
@@ -110,9 +176,45 @@ examples:
     - Resources: *nightly
       Images: [{Repository: shop/job, Digest: job-3, Tags: ["3"]}]
       Gaps: [{Reason: AccessDeniedException, Type: "AWS::ECR::Repository", Operation: "ecr:DescribeRepositories", Region: us-west-2}]
+    - Resources: {nightly: {Type: AWS::Scheduler::Schedule, Properties: {Name: nightly, Target: {Arn: "arn:aws:scheduler:::aws-sdk:ecs:runTask", EcsParameters: null}}}}
+    - Resources: {nightly: {Type: AWS::Scheduler::Schedule, Properties: {Name: nightly, Target: {Unknown: "scheduler:GetSchedule was denied"}}}}
+    - Resources: {settle: {Type: AWS::StepFunctions::StateMachine, Properties: {StateMachineName: settle, DefinitionString: "[redacted]"}}}
+    - Resources: {settle: {Type: AWS::StepFunctions::StateMachine, Properties: {StateMachineName: settle, DefinitionString: "[]"}}}
+    - Resources: {settle: {Type: AWS::StepFunctions::StateMachine, Properties: {StateMachineName: settle, DefinitionString: '{"States": {"A": []}}'}}}
+    - Resources: {settle: {Type: AWS::StepFunctions::StateMachine, Properties: {StateMachineName: settle, DefinitionString: {"Fn::Sub": '{"States": {"${Some.Attribute}": {}}}'}}}}
+    - Resources: {settle: {Type: AWS::StepFunctions::StateMachine, Properties: {StateMachineName: settle, DefinitionString: null, Definition: null, DefinitionS3Location: {Bucket: b, Key: k}}}}
+    - Resources:  # the task comes from the input
+        settle:
+          Type: AWS::StepFunctions::StateMachine
+          Properties:
+            StateMachineName: settle
+            DefinitionString: '{"States": {"Run": {"Type": "Task", "Resource": "arn:aws:states:::ecs:runTask", "Parameters": {"TaskDefinition.$": "$.task"}}}}'
+    - Resources:  # or is made by an expression
+        settle:
+          Type: AWS::StepFunctions::StateMachine
+          Properties:
+            StateMachineName: settle
+            DefinitionString: '{"States": {"Run": {"Type": "Task", "Resource": "arn:aws:states:::ecs:runTask", "Arguments": {"TaskDefinition": "{% $task %}"}}}}'
+    - Resources:  # a revision that was not seen
+        settle:
+          Type: AWS::StepFunctions::StateMachine
+          Properties:
+            StateMachineName: settle
+            DefinitionString: '{"States": {"Run": {"Type": "Task", "Resource": "arn:aws:states:::ecs:runTask", "Parameters": {"TaskDefinition": "nightly:7"}}}}'
+        task: *task
+      Images: *copied
+    - Resources:  # a substitution that nobody made
+        settle:
+          Type: AWS::StepFunctions::StateMachine
+          Properties: {StateMachineName: settle, DefinitionString: null, Definition: {States: {Run: {Type: Task, Resource: "arn:aws:states:::ecs:runTask", Parameters: {TaskDefinition: "${Task}"}}}}}
+    - Resources: {import: {Type: AWS::Batch::JobDefinition, Properties: {JobDefinitionName: import, EksProperties: {Unknown: not shown}}}}
   not_applicable:
-    - {Name: alarm, Targets: [{Id: topic, Arn: "arn:aws:sns:us-east-1:111122223333:alarm"}]}
-    - {Name: nightly, State: DISABLED, Targets: [{Id: task, EcsParameters: {TaskDefinitionArn: nightly}}]}
+    - Resources: {nightly: {Type: AWS::Scheduler::Schedule, Properties: {Name: nightly, State: DISABLED, Target: {Arn: "arn:aws:scheduler:::aws-sdk:ecs:runTask"}}}}
+    - Resources: {nightly: {Type: AWS::Scheduler::Schedule, Properties: {Name: nightly, Target: {Arn: "arn:aws:lambda:us-east-1:111122223333:function:f", EcsParameters: null}}}}
+    - Resources: {settle: {Type: AWS::StepFunctions::StateMachine, Properties: {StateMachineName: settle, DefinitionString: '{"States": {"Wait": {"Type": "Wait"}}}'}}}
+    - Resources: {import: {Type: AWS::Batch::JobDefinition, Properties: {JobDefinitionName: import, ContainerProperties: {Image: "busybox:1"}}}}
+    - Resources: {alarm: {Type: AWS::Events::Rule, Properties: {Name: alarm, Targets: [{Id: topic, Arn: "arn:aws:sns:us-east-1:111122223333:alarm"}]}}}
+    - Resources: {nightly: {Type: AWS::Events::Rule, Properties: {Name: nightly, State: DISABLED, Targets: [{Id: task, EcsParameters: {TaskDefinitionArn: nightly}}]}}}
     - Resources:  # nothing of it is in a private registry
         rule:
           Type: AWS::Events::Rule
@@ -124,79 +226,67 @@ examples:
 
 from scanner.model import InsufficientData
 from scanner.rule import Evidence, NotApplicable, Undecided, Violation
+from scanner.starters import containers_of_job, is_disabled, started, task_definition
 from scanner.workloads import Replica
-
-TASK_DEFINITION = "AWS::ECS::TaskDefinition"
 
 
 def check(twin, model, parameters):
-    rule = twin.primary
-    if rule["State"] == "DISABLED":
-        yield NotApplicable("The rule is disabled, so it starts nothing.")
-        return
-    targets = rule["Targets"] or []
-    started = [number for number in range(len(targets)) if targets[number]["EcsParameters"]]
-    if not started:
-        yield NotApplicable("The rule starts no ECS task.")
+    starter = twin.primary
+    if is_disabled(starter):
+        yield NotApplicable("It is disabled, so it starts nothing.")
         return
     rows, outcomes = [], []
-    for number in started:
+    for pointer, read in groups(starter, model):
         try:
-            pointer = f"/Targets/{number}"
-            definition = definition_of(targets[number]["EcsParameters"]["TaskDefinitionArn"], rule, model)
-            outcomes += judge(definition, pointer, twin.pair, model, parameters["grace"], rows)
+            for at, name, container in read():
+                outcomes += judge(at or pointer, name, container, twin.pair, model, parameters["grace"], rows)
         except InsufficientData as gap:
             reason = str(gap).rstrip(".")
-            outcomes.append(
-                Undecided(f"The images of a task that the rule starts were not all seen: {reason}.", pointer)
-            )
+            outcomes.append(Undecided(f"The images of a task that it starts were not all seen: {reason}.", pointer))
     if not rows and not outcomes:
-        yield NotApplicable("None of the images it runs is in a private ECR registry of yours.")
+        yield NotApplicable("It starts nothing whose image is in a private ECR registry of yours.")
         return
     yield Evidence(containers=rows)
     yield from outcomes
 
 
-def definition_of(id, rule, model):
-    """Return a task definition by its id or, for an ARN without a revision, the newest of its family."""
-    family, _, revision = id.rpartition("/")[2].partition(":")
-    if not revision and id.startswith("arn:"):
-        found = [one for one in model.of_type(TASK_DEFINITION) if one.name == family and one.place == rule.place]
-        definition = max(found, key=revision_of, default=None)
-    else:
-        definition = model.get(TASK_DEFINITION, id)
-    if definition is None:
-        raise InsufficientData(f"the task definition '{id}' was not seen")
-    return definition
+def groups(starter, model):
+    """Yield what is started together: where it is named, and how to read where each container is, whose, and what."""
+    for task in started(starter):
+        yield task.pointer, (lambda task=task: of_task(task, starter, model))
+    if starter.type == "AWS::Batch::JobDefinition":
+        yield "", (lambda: ((at, starter.name, container) for at, container in containers_of_job(starter)))
 
 
-def revision_of(definition):
-    revision = definition.id.rpartition(":")[2]
-    return int(revision) if revision.isdecimal() else 0
-
-
-def judge(definition, pointer, pair, model, grace, rows):
+def of_task(task, starter, model):
+    if task.definition is None:
+        raise InsufficientData(task.unknown)
+    definition = task_definition(model, task.definition, starter)
     for container in definition["ContainerDefinitions"] or ():
-        image = {"ContainerName": container["Name"], "Image": container["Image"], "ImageDigest": None}
-        replica = Replica(model, pair, [image], 0)
-        if replica.external:
-            continue
-        rows.append(
-            {
-                "container": replica.container,
-                "repository": str(replica.source),
-                "digest": replica.digest,
-                "exists": replica.image is not None,
-            }
-        )
-        if replica.image is None:
-            yield absent(definition, replica, model, grace, pointer)
-        elif replica.image.status != "ACTIVE":
-            yield archived(definition, replica, pointer)
+        yield None, definition.name, container
 
 
-def absent(definition, replica, model, grace, pointer):
-    what = f"'{definition.name}' runs '{replica.source.name}@{replica.digest}'"
+def judge(pointer, name, container, pair, model, grace, rows):
+    image = {"ContainerName": container["Name"], "Image": container["Image"], "ImageDigest": None}
+    replica = Replica(model, pair, [image], 0)
+    if replica.external:
+        return
+    rows.append(
+        {
+            "container": replica.container,
+            "repository": str(replica.source),
+            "digest": replica.digest,
+            "exists": replica.image is not None,
+        }
+    )
+    if replica.image is None:
+        yield absent(name, replica, model, grace, pointer)
+    elif replica.image.status != "ACTIVE":
+        yield archived(name, replica, pointer)
+
+
+def absent(name, replica, model, grace, pointer):
+    what = f"'{name}' runs '{replica.source.name}@{replica.digest}'"
     where = f"the registry of '{replica.repository.account}/{replica.repository.region}' does not hold"
     pushed_at = replica.original and replica.original.pushed_at
     if pushed_at and pushed_at > model.as_of - grace:
@@ -204,8 +294,8 @@ def absent(definition, replica, model, grace, pointer):
     return Violation(f"{what}, which {where}; the job could not start there.", pointer)
 
 
-def archived(definition, replica, pointer):
-    what = f"'{definition.name}' runs '{replica.source.name}@{replica.digest}'"
+def archived(name, replica, pointer):
+    what = f"'{name}' runs '{replica.source.name}@{replica.digest}'"
     where = f"which is '{replica.image.status}' in '{replica.repository.account}/{replica.repository.region}'"
     if replica.image.status == "ACTIVATING":
         return Undecided(f"{what}, {where}; it can be pulled when that is done.", pointer)

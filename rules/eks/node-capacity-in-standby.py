@@ -126,11 +126,11 @@ examples:
 
 from fnmatch import fnmatchcase
 
-from scanner.clusters import is_active, parts
+from scanner.clusters import auto_mode, growing, is_active, parts
 from scanner.rule import Evidence, NotApplicable, Undecided, Violation
 
 SYSTEM = ("karpenter", "kube-system")
-NODEGROUP, PROFILE = "AWS::EKS::Nodegroup", "AWS::EKS::FargateProfile"
+PROFILE = "AWS::EKS::FargateProfile"
 
 
 def check(twin, model, parameters):
@@ -145,10 +145,6 @@ def check(twin, model, parameters):
         yield from judge_profiles(primary, standby, model)
 
 
-def auto_mode(cluster):
-    return bool((cluster["ComputeConfig"] or {}).get("Enabled"))
-
-
 def judge_auto_mode(standby):
     pools = standby["ComputeConfig"]["NodePools"] or ()
     yield Evidence(auto_mode_node_pools=sorted(pools))
@@ -156,12 +152,6 @@ def judge_auto_mode(standby):
         yield Undecided(
             f"'{standby.id}' is in Auto Mode without built-in node pools; those inside the cluster were not seen."
         )
-
-
-def growing(cluster, model):
-    """Return the node groups of a cluster that may have a node."""
-    groups = [group for group in parts(model, NODEGROUP, cluster) if is_active(group)]
-    return [group for group in groups if (group["ScalingConfig"] or {}).get("MaxSize", 0) > 0]
 
 
 def selectors(cluster, model):

@@ -7,8 +7,8 @@ across: standby
 rationale: |
   EKS Pod Identity gives the pods of a service account a role, by an association that belongs to one cluster. Manifests
   carry none of it. Without its association in the standby a pod starts there with no role, or with that of its node,
-  and every call it makes to AWS is refused. Roles for service accounts by OpenID Connect (IRSA) are a matter of the
-  trust policies of roles, which this rule does not read.
+  and every call it makes to AWS is refused. Roles for service accounts by OpenID Connect (IRSA) are a matter of
+  trust policies, which eks-service-account-role-trusts-standby reads.
 remediation: |
   Create the association in the standby's cluster:
 

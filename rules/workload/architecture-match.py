@@ -25,7 +25,7 @@ traps:
   - An index may hold an image for either processor; what it holds is only read if image-index-children-in-standby is selected, so it is undecided.
   - A tag may name another build in the standby; an image with another digest is undecided, one with the same digest fails.
   - Without a declared processor Fargate runs X86_64, and on EC2 the instances decide, which is undecided.
-  - Nodes of Kubernetes are not judged, since Karpenter and Auto Mode choose them when pods are waiting.
+  - Kubernetes places pods on whatever nodes a cluster has; those are for eks-node-architecture-match.
 controls:
   aws-well-architected: [REL13-BP04]
 examples:

@@ -29,14 +29,16 @@ remediation: |
 references:
   - https://docs.aws.amazon.com/AmazonECR/latest/userguide/ECR_on_ECS.html
   - https://docs.aws.amazon.com/AmazonECR/latest/userguide/ECR_on_EKS.html
+  - https://docs.aws.amazon.com/AmazonECR/latest/userguide/encryption-at-rest.html
   - https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html
 controls:
   nist-800-53: [AC-6]
 traps:
+  - ECR decrypts by grants of its own, so a role that pulls from a repository with a customer key needs no permission for the key; that of secrets is for workload-secrets-readable-in-standby.
   - Managed policies of AWS allow the pull everywhere; they are read like any other, and known by name in a file.
   - A policy that was not seen may also deny, so nothing passes beside one.
   - A permissions boundary may take away what a policy allows and is not evaluated, so a role with one is undecided.
-  - Service control policies are not evaluated; a pass says that the role's own policies allow the pull.
+  - Service control policies cannot be seen from a member account and are not evaluated; a pass says that the role's own policies allow the pull.
   - A condition on `aws:RequestedRegion` pins a Region too; it is met by the Region of the repository.
   - A token for the registry is of no resource, so it must be allowed on `*`.
   - The policy of a repository may let a role of its account pull; where it has one, a role without permission is undecided.
@@ -55,7 +57,7 @@ examples:
             ContainerDefinitions:
               - {Name: api, Image: "111122223333.dkr.ecr.us-east-1.amazonaws.com/shop/api:1.2"}
               - {Name: log, Image: "quay.io/log:1"}
-        role:
+        role: &narrow
           Type: AWS::IAM::Role
           Properties:
             Policies:
@@ -92,6 +94,10 @@ examples:
             ContainerDefinitions: [{Name: api, Image: "111122223333.dkr.ecr.us-west-2.amazonaws.com/shop/api:1.2"}]
         other: {Type: AWS::IAM::Role, Region: us-west-2, Properties: {Policies: [{PolicyName: a, PolicyDocument: {Statement: {Effect: Allow, Action: "*", Resource: "*"}}}], ManagedPolicies: []}}
         api: *api
+    - Resources:  # a key of the customer, which ECR itself decrypts with
+        task: *task
+        role: *narrow
+        api: {Type: AWS::ECR::Repository, Region: us-west-2, Properties: {RepositoryName: shop/api, EncryptionConfiguration: {EncryptionType: KMS, KmsKey: "arn:aws:kms:us-west-2:111122223333:key/west"}}}
     - Resources: &nodes
         nodes: &group {Type: AWS::EKS::Nodegroup, Properties: {ClusterName: shop, NodegroupName: main, NodeRole: {"Fn::GetAtt": [role, Arn]}}}
         web: &web

@@ -2,12 +2,12 @@ r"""
 title: The secrets and parameters that containers need are in the standby
 severity: high
 resource: AWS::ECS::TaskDefinition
-needs: [AWS::SecretsManager::Secret, AWS::SSM::Parameter]
+needs: [AWS::SecretsManager::Secret, AWS::SSM::Parameter, AWS::S3::Bucket]
 rationale: |
   ECS fetches secrets before it starts a container, and a task whose secret cannot be fetched does not start. A task
   definition names them by ARN, and an ARN holds a Region: one that was copied to the standby asks the Region that is
   lost. Secrets Manager replicates a secret to other Regions where it is told to; Parameter Store has no replication at
-  all.
+  all. A file of variables in S3 is fetched before the start as well, from a bucket that is in one Region.
 remediation: |
   Replicate the secret, copy the parameter by infrastructure code, and take the Region of the ARN from where the stack
   is deployed:
@@ -18,6 +18,8 @@ remediation: |
   In CloudFormation `ReplicaRegions` of `AWS::SecretsManager::Secret`, in Terraform the block `replica` of
   `aws_secretsmanager_secret`; `AWS::SSM::Parameter` and `aws_ssm_parameter` in the stack of each Region. The ARN of a
   replica is that of its secret but for the Region. `aws secretsmanager describe-secret` says why a replica failed.
+  For environment files replicate the bucket (`ReplicationConfiguration` of `AWS::S3::Bucket`,
+  `aws_s3_bucket_replication_configuration`), and name the copy in the standby's task definition.
 references:
   - https://docs.aws.amazon.com/secretsmanager/latest/userguide/replicate-secrets.html
   - https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Secret.html
@@ -32,7 +34,9 @@ traps:
   - A template that replicates its secret declares no second one in the standby; the replica counts.
   - A secret of another account keeps its account; it is looked for there.
   - Parameters below `/aws/` are AWS's own, or lead to a secret; no account lists them, so they are undecided.
-  - What the operators of Kubernetes fetch (an ExternalSecret) is not shown to anybody here, so pods are not judged.
+  - An environment file of the primary's definition may be kept in any bucket of the standby, and objects are never listed; it passes by a replication rule or a bucket named after the standby, else it is undecided.
+  - A bucket in a third Region is lost with neither, so a file in it is fetched all the same.
+  - What pods take from `secretKeyRef` or `envFrom` is an object of their own cluster and no secret of AWS; what an operator fetches from AWS for them is for eks-external-secrets-in-standby.
 examples:
   pass:
     - Resources:  # the definition of the standby names the replica
@@ -82,7 +86,57 @@ examples:
               - Name: api
                 Secrets: [{Name: DB, ValueFrom: "arn:aws:secretsmanager:us-east-1:444455556666:secret:shop/db-AbCdEf"}]
         db: {Type: AWS::SecretsManager::Secret, Account: "444455556666", Region: us-west-2, Properties: {Name: shop/db, PrimaryRegion: null}}
+    - Resources:  # a file of variables that is replicated
+        task: &with-file
+          Type: AWS::ECS::TaskDefinition
+          Properties:
+            Family: api
+            ContainerDefinitions: [{Name: api, EnvironmentFiles: [{Type: s3, Value: "arn:aws:s3:::shop-config/api/prod.env"}]}]
+        config: &config
+          Type: AWS::S3::Bucket
+          Properties:
+            BucketName: shop-config
+            VersioningConfiguration: {Status: Enabled}
+            ReplicationConfiguration:
+              Rules:
+                - Status: Enabled
+                  Prefix: null
+                  Filter: {Prefix: api/}
+                  SourceSelectionCriteria: {SseKmsEncryptedObjects: {Status: Enabled}}
+                  Destination: {Bucket: "arn:aws:s3:::shop-config-copy"}
+        copy: &copy {Type: AWS::S3::Bucket, Region: us-west-2, Properties: {BucketName: shop-config-copy}}
+    - Resources:  # the standby's definition names the copy
+        task: &file-there
+          Type: AWS::ECS::TaskDefinition
+          Region: us-west-2
+          Properties:
+            Family: api
+            ContainerDefinitions: [{Name: api, EnvironmentFiles: [{Type: s3, Value: "arn:aws:s3:::shop-config-copy/api/prod.env"}]}]
+        copy: *copy
+    - Resources:  # each Region has a bucket that is named after it
+        task:
+          Type: AWS::ECS::TaskDefinition
+          Properties:
+            Family: api
+            ContainerDefinitions: [{Name: api, EnvironmentFiles: [{Type: s3, Value: "arn:aws:s3:::shop-us-east-1/api.env"}]}]
+        config: {Type: AWS::S3::Bucket, Properties: {BucketName: shop-us-east-1}}
+        own: {Type: AWS::S3::Bucket, Region: us-west-2, Properties: {BucketName: shop-us-west-2}}
+    - Resources:  # a bucket of a third Region
+        task: *with-file
+        config: {Type: AWS::S3::Bucket, Region: eu-west-1, Properties: {BucketName: shop-config}}
+    - Resources:  # and one that the standby's definition names
+        task: *file-there
+        copy: {Type: AWS::S3::Bucket, Region: eu-west-1, Properties: {BucketName: shop-config-copy}}
   fail:
+    - Resources:  # the standby's definition fetches its variables from the Region that is lost, replicated or not
+        task:
+          Type: AWS::ECS::TaskDefinition
+          Region: us-west-2
+          Properties:
+            Family: api
+            ContainerDefinitions: [{Name: api, EnvironmentFiles: [{Type: s3, Value: "arn:aws:s3:::shop-config/api/prod.env"}]}]
+        config: *config
+        copy: *copy
     - Resources:  # the standby asks the Region that is lost
         task:
           Type: AWS::ECS::TaskDefinition
@@ -137,6 +191,26 @@ examples:
                 Secrets:
                   - {Name: A, ValueFrom: /aws/reference/secretsmanager/shop/db}
                   - {Name: B, ValueFrom: "arn:aws:ssm:us-east-1::parameter/aws/service/global-infrastructure/version"}
+    - Resources:  # nothing says that the standby gets a copy of the file
+        task: *with-file
+        config: {Type: AWS::S3::Bucket, Properties: {BucketName: shop-config, VersioningConfiguration: null}}
+    - Resources:  # the name says nothing of a Region, and a bucket there none of the file
+        task: *with-file
+        config: {Type: AWS::S3::Bucket, Properties: {BucketName: shop-config, VersioningConfiguration: {Status: Enabled}, ReplicationConfiguration: null}}
+        other: {Type: AWS::S3::Bucket, Region: us-west-2, Properties: {BucketName: other}}
+    - Resources:  # named after the primary, and none after the standby
+        task:
+          Type: AWS::ECS::TaskDefinition
+          Properties:
+            Family: api
+            ContainerDefinitions: [{Name: api, EnvironmentFiles: [{Type: s3, Value: "arn:aws:s3:::shop-us-east-1/api.env"}]}]
+        config: {Type: AWS::S3::Bucket, Properties: {BucketName: shop-us-east-1, VersioningConfiguration: null}}
+    - Resources: {task: *with-file, config: *config}  # where the copy is was not seen
+    - Resources: {task: *with-file, config: *config, copy: {Type: AWS::S3::Bucket, Region: eu-west-1, Properties: {BucketName: shop-config-copy}}}
+    - Resources: {task: *with-file}
+    - Resources: {task: *file-there}
+    - Resources:
+        task: {Type: AWS::ECS::TaskDefinition, Properties: {Family: api, ContainerDefinitions: [{Name: api, EnvironmentFiles: [{Type: s3, Value: "arn:aws:s3:us-east-1:111122223333:accesspoint/config/object/api.env"}]}]}}
   not_applicable:
     - {Family: api, ContainerDefinitions: [{Name: api}]}  # it needs none
     - Resources: {task: {Type: AWS::ECS::TaskDefinition, Region: eu-west-1, Properties: {Family: api, ContainerDefinitions: [{Name: api, Secrets: [{Name: A, ValueFrom: a}]}]}}}
@@ -146,29 +220,31 @@ examples:
 
 import re
 
+from scanner.buckets import BUCKET, copied, seen
 from scanner.model import InsufficientData, Place
 from scanner.rule import Evidence, NotApplicable, Undecided, Violation
-from scanner.workloads import live_only, regions_that_fail_over_to, standbys_for
+from scanner.secrets import mentions, problem, source
+from scanner.workloads import regions_that_fail_over_to, standbys_for
 
-SECRET, PARAMETER, DEFINITION = "AWS::SecretsManager::Secret", "AWS::SSM::Parameter", "AWS::ECS::TaskDefinition"
+DEFINITION = "AWS::ECS::TaskDefinition"
 
 
 def check(definition, model, parameters):
     here = definition.place
     lost = regions_that_fail_over_to(model, here, deployed=True) - {here.region}
     places = [place for place in standbys_for(model, here) if place == here or not replaced(definition, place, model)]
-    named = list(sources(definition))
-    if not named or not standbys_for(model, here):
+    named, files = list(mentions(definition)), list(environment_files(definition))
+    if not (named or files) or not standbys_for(model, here):
         yield NotApplicable("It names no secrets, or is not to start in a standby.")
         return
-    yield Evidence(secrets=len(named), standbys=[str(place) for place in places])
-    for pointer, type, read in named:
-        for place in places:
-            try:
-                yield from judge(read(), type, here, place, lost, model, pointer)
-            except InsufficientData as gap:
-                reason = str(gap).rstrip(".")
-                yield Undecided(f"Whether a secret is in '{place}' is not known: {reason}.", pointer)
+    yield Evidence(secrets=len(named), environment_files=len(files), standbys=[str(place) for place in places])
+    for place in places:
+        for mention in named:
+            yield from unless_unseen("a secret", mention.pointer, place, judge, mention, here, place, lost, model)
+        for pointer, read in files:
+            yield from unless_unseen(
+                "an environment file", pointer, place, judge_file, read, pointer, here, place, lost, model
+            )
 
 
 def replaced(definition, place, model):
@@ -176,97 +252,60 @@ def replaced(definition, place, model):
     return model.find(DEFINITION, definition.name, place, code=bool(definition.locations)) is not None
 
 
-def sources(definition):
-    """Yield where each secret is named, what a name without an ARN would be of, and how to read it."""
+def unless_unseen(what, pointer, place, judge, *arguments):
+    try:
+        yield from judge(*arguments)
+    except InsufficientData as gap:
+        reason = str(gap).rstrip(".")
+        yield Undecided(f"Whether {what} is in '{place}' is not known: {reason}.", pointer)
+
+
+def environment_files(definition):
+    """Yield where each environment file is named, and how to read its ARN."""
     containers = definition["ContainerDefinitions"] or ()
     for number in range(len(containers)):
-        container, at = containers[number], f"/ContainerDefinitions/{number}"
-        log = container.get("LogConfiguration") or {}
-        for items, path in (
-            (container.get("Secrets"), "Secrets"),
-            (log.get("SecretOptions"), "LogConfiguration/SecretOptions"),
-        ):
-            for each in range(len(items or ())):
-                yield (
-                    f"{at}/{path}/{each}/ValueFrom",
-                    PARAMETER,
-                    (lambda items=items, each=each: items[each]["ValueFrom"]),
-                )
-        credentials = container.get("RepositoryCredentials")
-        if credentials:
-            pointer = f"{at}/RepositoryCredentials/CredentialsParameter"
-            yield pointer, SECRET, (lambda credentials=credentials: credentials["CredentialsParameter"])
+        files = containers[number].get("EnvironmentFiles") or ()
+        for each in range(len(files)):
+            pointer = f"/ContainerDefinitions/{number}/EnvironmentFiles/{each}/Value"
+            yield pointer, (lambda files=files, each=each: files[each]["Value"])
 
 
-def judge(source, type, here, place, lost, model, pointer):
+def judge(mention, here, place, lost, model):
     """Judge whether what a definition `here` names can be fetched by one in the standby `place`."""
-    type, names, region, account = parsed(source, type, here)
-    if place == here and region in lost:
-        yield Violation(
-            f"'{source}' is in '{region}'; when that is lost, it was expected in '{place.region}'.", pointer
-        )
+    text = mention.read()
+    wanted = source(text, mention.type, here)
+    if place == here and wanted.region in lost:
+        yield elsewhere(text, wanted.region, place, mention.pointer)
         return
     # A definition of the primary stands for the one that the standby will have: its Region will be the standby's.
-    there = Place(
-        place.account if account == here.account else account, place.region if region == here.region else region
-    )
-    found = first(model, type, names, there)
-    origins = {region for region in lost | {here.region} if region != there.region}
-    if found is None and not declared_replica(model, type, names, there, origins):
-        yield Violation(f"'{names[0]}', which '{source}' names, is not in '{there}'; it was expected there.", pointer)
-    elif found is not None and type == SECRET:
-        yield from in_sync(found, there, model, pointer)
+    account = place.account if wanted.account == here.account else wanted.account
+    region = place.region if wanted.region == here.region else wanted.region
+    found = problem(model, wanted, Place(account, region), lost | {here.region})
+    if found:
+        yield Violation(f"'{wanted.names[0]}', which '{text}' names, {found}.", mention.pointer)
 
 
-def parsed(source, type, here):
-    """Return type, possible names, Region and account of what `valueFrom` names."""
-    if source.startswith("/aws/") or ":parameter/aws/" in source:
-        raise InsufficientData(f"'{source}' is one of AWS's own parameters, which no account lists")
-    if not source.startswith("arn:"):
-        return type, [source], here.region, here.account
-    _, _, service, region, account, resource = [*source.split(":", 5), "", "", "", ""][:6]
-    if service == "ssm" and resource.startswith("parameter/"):
-        name = resource.removeprefix("parameter/")
-        return PARAMETER, [f"/{name}", name], region, account
-    if service == "secretsmanager" and resource.startswith("secret:"):
-        name = resource.split(":")[1]  # what follows is a JSON key, a stage, a version
-        return SECRET, [re.sub("-[A-Za-z0-9]{6}$", "", name), name], region, account
-    raise InsufficientData(f"'{source}' is the ARN of neither a secret nor a parameter")
+def elsewhere(what, region, place, pointer):
+    return Violation(f"'{what}' is in '{region}'; when that is lost, it was expected in '{place.region}'.", pointer)
 
 
-def first(model, type, names, place):
-    """Return what has one of the names in a place, None if nothing has."""
-    found = [model.find(type, name, place) for name in dict.fromkeys(names)]
-    return next((resource for resource in found if resource is not None), None)
+def judge_file(read, pointer, here, place, lost, model):
+    """Judge whether an environment file that a definition `here` names can be fetched in the standby `place`."""
+    text = read()
+    named = re.fullmatch(r"arn:[a-z-]+:s3:::([^/]+)/(.+)", text)
+    if named is None:
+        raise InsufficientData(f"'{text}' is not the ARN of an object in a bucket")
+    name, key = named.groups()
+    bucket = seen(model, name)
+    if place == here and bucket.region in lost:
+        yield elsewhere(text, bucket.region, place, pointer)
+    elif place != here and bucket.region == here.region and not has_own(name, here, place, model):
+        copy = copied(bucket, model, key)
+        if copy is None or copy.region != place.region:
+            raise InsufficientData(f"'{name}' is in '{here.region}', and no replication rule brings '{key}' there")
 
 
-def declared_replica(model, type, names, place, origins):
-    """Tell whether a template that declares the secret elsewhere replicates it to `place`, where it is not shown."""
-    if type != SECRET:
-        return False
-    elsewhere = [first(model, type, names, Place(place.account, region)) for region in sorted(origins)]
-    replicated = [
-        secret
-        for secret in elsewhere
-        if secret is not None and any(replica["Region"] == place.region for replica in secret["ReplicaRegions"] or ())
-    ]
-    for secret in replicated:
-        if not secret.locations:
-            raise InsufficientData(f"'{secret.name}' is replicated to '{place}', which does not list it")
-    return bool(replicated)
-
-
-def in_sync(secret, place, model, pointer):
-    """Judge a secret that is there: if it is a replica, whether it holds what its original does."""
-    primary = live_only(secret, "PrimaryRegion")
-    if primary in (None, place.region):
-        return
-    original = model.find(SECRET, secret.name, Place(place.account, primary))
-    replicas = (original and original["ReplicaRegions"]) or ()
-    replica = next((each for each in replicas if each["Region"] == place.region), None)
-    status = replica and replica["Status"]
-    if status == "Failed":
-        why = replica["StatusMessage"] or "Secrets Manager gives no reason"
-        yield Violation(f"The replica of '{secret.name}' in '{place}' failed ({why}); it was expected InSync.", pointer)
-    elif status != "InSync":
-        yield Undecided(f"The replica of '{secret.name}' in '{place}' is not known to be InSync: '{status}'.", pointer)
+def has_own(name, here, place, model):
+    """Tell whether a standby has a bucket that is named after it as the primary's is."""
+    own = name.replace(here.region, place.region).replace(str(here.account), str(place.account))
+    return here.region in name and model.find(BUCKET, own, place) is not None

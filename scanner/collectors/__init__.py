@@ -11,6 +11,7 @@ from scanner.collectors import (
     account,
     arcregionswitch,
     awslambda,
+    batch,
     cloudformation,
     codebuild,
     codepipeline,
@@ -24,9 +25,11 @@ from scanner.collectors import (
     kms,
     kubernetes,
     s3,
+    schedules,
     secretsmanager,
     servicequotas,
     ssm,
+    stepfunctions,
 )
 from scanner.collectors.ask import MALFORMED, NOT_COLLECTED, UNREADABLE, Answers, Ask, Collector
 from scanner.model import Gap, Resource
@@ -37,6 +40,9 @@ __all__ = ["AFTERWARDS", "ASSUME_ROLE", "COLLECTORS", "Answers", "Ask", "Collect
 
 COLLECTORS: Mapping[str, Collector] = {
     "events": events,
+    "scheduler": schedules,
+    "stepfunctions": stepfunctions,
+    "batch": batch,
     "ecs": ecs,
     "eks": eks,
     "lambda": awslambda,
@@ -87,11 +93,13 @@ def _read_target(target: Target, calls: list[Call], left_out: Iterable[LeftOut])
             answers = Answers(target, service, calls, dict(asked), left_out)
             yield from _told(collector, answers)
             asked[service] = answers
+            if service == "eks":
+                asked["kubernetes"] = Answers(target, "kubernetes", calls, dict(asked))
         else:
             message = f"{service} was not among the services that were collected"
             yield from _unseen(target, collector, NOT_COLLECTED, message, None)
-    if "eks" in asked:
-        yield from _told(kubernetes, Answers(target, "kubernetes", calls, asked))
+    if "kubernetes" in asked:
+        yield from _told(kubernetes, asked["kubernetes"])
     else:
         yield from _unseen(target, kubernetes, NOT_COLLECTED, "the EKS clusters were not collected", None)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+import struct
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
@@ -84,14 +85,22 @@ def _digests(images: Sequence[Row]) -> bool:
     return together.encode().translate(None, b"0123456789abcdef") == b"sh:" * count
 
 
+def digests_of(together: bytes) -> tuple[bytes, ...]:
+    """Return the digests of a text that is nothing but digests."""
+    return struct.unpack(f"{_LENGTH}s" * (len(together) // _LENGTH), together)
+
+
 def _harmless(images: Sequence[Row]) -> bool:
-    """Tell whether no text of a page needs to be scrubbed or refused."""
-    texts = {tag for image in images if image.imageTags for tag in image.imageTags}
-    texts |= {image.imageStatus or "" for image in images}
-    texts |= {image.imageManifestMediaType or "" for image in images}
-    texts |= {image.artifactMediaType or "" for image in images}
-    together = "\n".join(texts)
-    return "\0" not in together and not suspicious(together)
+    """Tell whether no text of a page needs to be scrubbed or refused.
+
+    Tags are looked at apart from the few words of the rest: most are all in small letters, which is soon seen.
+    """
+    tags = [tag for image in images for tag in image.imageTags or ()]
+    words = {image.imageStatus or "" for image in images}
+    words |= {image.imageManifestMediaType or "" for image in images}
+    words |= {image.artifactMediaType or "" for image in images}
+    together = ("\n".join(tags), "\n".join(words))
+    return not any("\0" in text or suspicious(text) for text in together)
 
 
 def _carefully(body: bytes, repository: str) -> Rows:

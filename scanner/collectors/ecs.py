@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from scanner.collectors import events
+from scanner.collectors import events, schedules, stepfunctions
 from scanner.collectors.ask import MALFORMED, Answer, Answers, Ask, Rate, chunks, items, pick, structures, tags
 from scanner.collectors.ask import cloudformation as _cloudformation
 from scanner.model import Gap, Resource, Unknown
@@ -55,6 +55,8 @@ def _definitions(answers: Answers) -> Iterable[dict[str, Any]]:
     arns = [service.get("taskDefinition") for _, service in answers.items(_DESCRIBE_SERVICES)]
     arns += [task.get("taskDefinitionArn") for _, task in answers.items(_DESCRIBE_TASKS)]
     arns += events.task_definitions(answers.others.get("events"))
+    arns += schedules.task_definitions(answers.others.get("scheduler"))
+    arns += stepfunctions.task_definitions(answers.others.get("stepfunctions"))
     return [{"taskDefinition": arn} for arn in sorted({arn for arn in arns if isinstance(arn, str) and arn})]
 
 
@@ -134,7 +136,7 @@ _DESCRIBE_DEFINITION = Ask(
     rate=_DEFINITION_READ,
     immutable=_is_revision,
     per="task definition",
-    reads=(events.RULE,),
+    reads=(events.RULE, schedules.SCHEDULE, stepfunctions.STATE_MACHINE),
 )
 CALLS = (
     _LIST_CLUSTERS,

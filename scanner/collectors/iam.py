@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any
 from urllib.parse import unquote
 
-from scanner.collectors import awslambda, ecr_registry, ecs, eks
+from scanner.collectors import awslambda, ecr_registry, ecs, eks, kubernetes
 from scanner.collectors.ask import MALFORMED, Answer, Answers, Ask, document, items, strings, structures, tags
 from scanner.model import Gap, Resource, Unknown
 
@@ -49,6 +49,7 @@ def _arns(others: Mapping[str, Answers]) -> Iterator[Any]:
                 found = page.get(member)
                 for each in structures(found if isinstance(found, list) else [found]):
                     yield from (each.get(key) for key in keys)
+    yield from kubernetes.roles(others.get("kubernetes"))
 
 
 def _ask_of(calls: Iterable[Ask], operation: str) -> Ask:
@@ -100,7 +101,14 @@ _GET_ROLE = Ask(
     each=_roles,
     absent=frozenset({"NoSuchEntity"}),
     per="role in use",
-    reads=(ecs.TASK_DEFINITION, eks.NODEGROUP, eks.FARGATE_PROFILE, awslambda.FUNCTION, ecr_registry.REGISTRY),
+    reads=(
+        ecs.TASK_DEFINITION,
+        eks.NODEGROUP,
+        eks.FARGATE_PROFILE,
+        awslambda.FUNCTION,
+        ecr_registry.REGISTRY,
+        kubernetes.SERVICE_ACCOUNT,
+    ),
 )
 _LIST_ATTACHED = Ask(
     "ListAttachedRolePolicies",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from scanner.collectors import ecr, secretsmanager
+from scanner.collectors import ecr, secretsmanager, ssm
 from scanner.collectors.ask import MALFORMED, Answer, Answers, Ask, document, pick
 from scanner.model import Gap, Resource, Unknown
 
@@ -19,7 +19,10 @@ _SHOWN = ("KeyState", "Enabled", "KeyManager", "KeyUsage", "MultiRegion", "Multi
 
 def _in_use(answers: Answers) -> Iterable[dict[str, Any]]:
     registry, secrets = answers.others.get("ecr"), answers.others.get("secretsmanager")
-    named = (ecr.keys(registry) if registry else set()) | (secretsmanager.keys(secrets) if secrets else set())
+    parameters = answers.others.get("ssm")
+    named = ecr.keys(registry) if registry else set()
+    named |= secretsmanager.keys(secrets) if secrets else set()
+    named |= ssm.keys(parameters) if parameters else set()
     return [{"KeyId": key} for key in sorted(named)]
 
 
@@ -37,7 +40,7 @@ _DESCRIBE_KEY = Ask(
     absent=frozenset({"NotFoundException"}),
     fills=(KEY,),
     per="key in use",
-    reads=(ecr.REGISTRY, ecr.REPOSITORY, secretsmanager.SECRET),
+    reads=(ecr.REGISTRY, ecr.REPOSITORY, secretsmanager.SECRET, ssm.PARAMETER),
 )
 _GET_POLICY = Ask(
     "GetKeyPolicy", "Policy", parameters={"PolicyName": "default"}, each=_described, fills=(KEY,), per="key in use"
@@ -46,7 +49,7 @@ CALLS = (_LIST_KEYS, _LIST_ALIASES, _DESCRIBE_KEY, _GET_POLICY)
 
 
 def resources(answers: Answers) -> Iterator[Resource | Gap]:
-    """Return aliases and keys; of a key that encrypts neither images nor secrets only its existence is known.
+    """Return aliases and keys; of a key that encrypts no image and no secret only its existence is known.
 
     A key of another account that may not be described is a key of which nothing is known.
     """

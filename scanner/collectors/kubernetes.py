@@ -11,28 +11,36 @@ from typing import Any
 
 from scanner.collectors import eks
 from scanner.collectors.ask import MALFORMED, NOT_COLLECTED, Answer, Answers, Ask, items
-from scanner.collectors.kubernetes_objects import (
+from scanner.kubernetes_objects import (
     KINDS,
+    NOT_SERVED,
+    ROLE,
     Cluster,
     Kind,
     declared,
     distinct,
     finished,
+    of_pods,
     pod_spec,
     running,
+    settings,
 )
 from scanner.model import Gap, Resource, Unknown
 
 _BETWEEN = {"Deployment": "ReplicaSet", "CronJob": "Job"}
 """What stands between a workload and its pods."""
-_WORKLOADS = tuple(kind for kind in KINDS.values() if kind.name not in ("Pod", "ReplicaSet"))
+_SETTINGS = tuple(KINDS[name] for name in ("ServiceAccount", "ExternalSecret", "SecretStore", "ClusterSecretStore"))
+"""What runs nothing, and says what pods may read."""
+_WORKLOADS = tuple(kind for kind in KINDS.values() if kind.name not in ("Pod", "ReplicaSet") and kind not in _SETTINGS)
 
 
 def _type(kind: Kind) -> str:
     return f"Kubernetes::{kind.name}"
 
 
-TYPES = (*(_type(kind) for kind in _WORKLOADS), _type(KINDS["Pod"]))
+_RUNNING = (*(_type(kind) for kind in _WORKLOADS), _type(KINDS["Pod"]))
+TYPES = (*_RUNNING, *(_type(kind) for kind in _SETTINGS))
+SERVICE_ACCOUNT = _type(KINDS["ServiceAccount"])
 
 
 def _asked(answers: Answers) -> Iterable[dict[str, Any]]:
@@ -44,12 +52,13 @@ def _recorded(answers: Answers) -> set[str]:
 
 
 def _ask(kind: Kind) -> Ask:
-    filled = {"Pod": TYPES[:-1], "ReplicaSet": ("Kubernetes::Deployment",), "Job": ("Kubernetes::CronJob",)}
+    filled = {"Pod": _RUNNING[:-1], "ReplicaSet": ("Kubernetes::Deployment",), "Job": ("Kubernetes::CronJob",)}
     return Ask(
         kind.operation,
         "items",
         (_type(kind),) if _type(kind) in TYPES else (),
         each=_asked,
+        absent=frozenset({NOT_SERVED}) if kind.optional else frozenset(),
         paged=True,
         tokens=("continue", "continue"),
         fills=filled.get(kind.name, ()),
@@ -120,6 +129,9 @@ class _Cluster:
                     yield self._resource(kind, item, self._images(kind, item))
         for pod in self._pods.get(None, ()):
             yield self._resource(KINDS["Pod"], pod, distinct(running(pod)))
+        for kind in _SETTINGS:
+            for item in self._items(kind):
+                yield self._setting(kind, item)
 
     def _items(self, kind: Kind) -> list[Mapping[str, Any]]:
         answer = self._lists[kind.name]
@@ -163,15 +175,13 @@ class _Cluster:
         if not name or not namespace:
             message = f"something was listed without its name or namespace in '{cluster.name}'"
             return answers.gap(_type(kind), answers.name(_ASKS[kind.name]), MALFORMED, message)
-        spec = pod_spec(kind, item)
         properties = {
             "Cluster": cluster.arn,
             "Namespace": namespace,
             "Name": name,
             "Kind": kind.name,
             "Replicas": _replicas(kind, item),
-            "ServiceAccountName": spec.get("serviceAccountName"),
-            "ImagePullSecrets": [{"Name": each.get("name")} for each in spec.get("imagePullSecrets", ())],
+            **of_pods(pod_spec(kind, item)),
             "ContainerImages": images,
         }
         via = dict.fromkeys((kind.name, _BETWEEN.get(kind.name, "Pod"), "Pod"))
@@ -184,9 +194,34 @@ class _Cluster:
             at=self._at(kind),
         )
 
+    def _setting(self, kind: Kind, item: Mapping[str, Any]) -> Resource | Gap:
+        answers, cluster, metadata = self._answers, self._cluster, item.get("metadata", {})
+        name, namespace = metadata.get("name"), metadata.get("namespace")
+        if not name or not (namespace or kind.name == "ClusterSecretStore"):
+            message = f"something was listed without its name or namespace in '{cluster.name}'"
+            return answers.gap(_type(kind), answers.name(_ASKS[kind.name]), MALFORMED, message)
+        path = [namespace, name] if kind.name != "ClusterSecretStore" else [name]
+        properties = {"Cluster": cluster.arn, "Name": name, **settings(kind, item)}
+        if kind.name != "ClusterSecretStore":
+            properties["Namespace"] = namespace
+        return answers.resource(
+            _type(kind),
+            "/".join((cluster.arn, *path[:-1], kind.name, name)),
+            "/".join((cluster.name, *path)),
+            properties,
+            asks=[_ASKS[kind.name]],
+            at=self._at(kind),
+        )
+
     def _at(self, kind: Kind) -> str | None:
         answer: Answer | None = self._lists[kind.name]
         return answer.at if answer else None
+
+
+def roles(answers: Answers | None) -> list[Any]:
+    """Return the ARNs of the roles that service accounts name; none if nobody asked."""
+    accounts = [item for _, item in answers.items(_ASKS["ServiceAccount"])] if answers else []
+    return [item.get("metadata", {}).get("annotations", {}).get(ROLE) for item in accounts]
 
 
 def _controller(item: Mapping[str, Any]) -> str | None:

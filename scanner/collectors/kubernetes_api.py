@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode, urlsplit
 
 from scanner.collectors.ask import MALFORMED
-from scanner.collectors.kubernetes_objects import KINDS, Cluster, Kind, call, load, reduced
 from scanner.collectors.scheduler import Limits
+from scanner.kubernetes_objects import KINDS, NOT_SERVED, Cluster, Kind, call, load, reduced
 from scanner.recorded import Call, CallError
 
 if TYPE_CHECKING:
@@ -56,6 +56,10 @@ class _Refused(Exception):
         self.error = CallError(code, message, status, attempts)
 
 
+class _NotServed(_Refused):
+    """A kind that the cluster does not know: nobody installed the operator that brings it."""
+
+
 class _Closed(_Refused):
     """The cluster cannot be talked to, so asking it for more is in vain."""
 
@@ -87,6 +91,8 @@ def calls(
         if door and not closed:
             try:
                 door.read(kind, pages)
+            except _NotServed as absent:
+                error = absent.error
             except _Refused as refused:
                 error = refused.error
                 closed = error if isinstance(refused, _Closed) else None
@@ -135,20 +141,34 @@ class _Door:
         self._private = isinstance(vpc, Mapping) and vpc.get("endpointPublicAccess") is False
 
     def read(self, kind: Kind, pages: list[list[Any]]) -> None:
-        """Add the items of each page; a list whose continuation expires is begun once more.  Raise `_Refused`."""
+        """Add the items of each page; a list whose continuation expires is begun once more.  Raise `_Refused`.
+
+        A kind that an operator brings is looked for in each version that it may be served in.
+        """
+        for path in kind.paths:
+            try:
+                self._list(kind, path, pages)
+            except _Refused as refused:
+                if not (kind.optional and refused.error.status == 404):
+                    raise
+            else:
+                return
+        raise _NotServed(NOT_SERVED, "the cluster does not know this kind of object", 404)
+
+    def _list(self, kind: Kind, path: str, pages: list[list[Any]]) -> None:
         try:
-            self._pages(kind, pages)
+            self._pages(kind, path, pages)
         except _Refused as refused:
             if refused.error.status != 410:
                 raise
             pages.clear()
-            self._pages(kind, pages)
+            self._pages(kind, path, pages)
 
-    def _pages(self, kind: Kind, pages: list[list[Any]]) -> None:
+    def _pages(self, kind: Kind, path: str, pages: list[list[Any]]) -> None:
         following = ""
         seen: set[str] = set()
         while True:
-            items, following = self._page(kind, following)
+            items, following = self._page(kind, path, following)
             pages.append([reduced(kind, item) for item in items])
             if not following:
                 return
@@ -156,9 +176,9 @@ class _Door:
                 raise _Refused("PaginationLoop", "the list has no end")
             seen.add(following)
 
-    def _page(self, kind: Kind, following: str) -> tuple[list[Any], str]:
+    def _page(self, kind: Kind, path: str, following: str) -> tuple[list[Any], str]:
         query = urlencode({"limit": 500, **({"continue": following} if following else {})})
-        text = self._get(f"{kind.path}?{query}")
+        text = self._get(f"{path}?{query}")
         try:
             body = load(text.decode())
         except (ValueError, RecursionError) as error:

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from scanner.collectors.ask import NOT_COLLECTED
-from scanner.collectors.kubernetes_objects import KINDS, Cluster, Kind, call, load, reduced
 from scanner.errors import DocumentError, UsageError
+from scanner.kubernetes_objects import KINDS, Cluster, Kind, call, load, reduced
 from scanner.recorded import Call, CallError
 
-COMMAND = f"kubectl get {','.join(kind.plural for kind in KINDS.values())} -A -o json"
-"""Makes a file with every kind that is read."""
+COMMAND = f"kubectl get {','.join(kind.plural for kind in KINDS.values() if not kind.optional)} -A -o json"
+"""Makes a file with every kind that is in every cluster."""
 MAX_BYTES = 256 * 2**20
 """A larger file is not read.  kubectl prints 5 to 10 kB for a pod: this is room for about 30,000 of them."""
 
@@ -33,7 +33,8 @@ def read_files(paths: Sequence[Path], cluster_arn: str, at: str) -> FromFiles:
     """Return what the files of one cluster show, as calls to its API; `at` is when they were made (RFC 3339, UTC).
 
     A file holds one list in JSON: that of `kubectl get ... -A -o json`, or of `kubectl get --raw`, which says what
-    was asked.  A kind of which nothing is there may not have been asked for, so it is recorded as not collected.
+    was asked.  A kind of which nothing is there may not have been asked for, so it is recorded as not collected; one
+    that an operator brings is not recorded.
     Raises `UsageError` for an ARN that is none of an EKS cluster, and `DocumentError` for a file that is no such list.
     """
     try:
@@ -67,6 +68,8 @@ class _Found:
         self._partial.add(kind.name)
 
     def calls(self, cluster: Cluster, kind: Kind, at: str) -> list[Call]:
+        if kind.name not in self._items and kind.optional:
+            return []  # kubectl refuses to list what the cluster does not know
         if kind.name not in self._items:
             raw = f"kubectl get --raw {kind.path}"
             message = f"no file shows any; if there are none, add the file that this makes: {raw}"
@@ -108,7 +111,7 @@ def _kind(item: Mapping[str, Any], suffix: str = "") -> Kind | None:
     """Return the kind of an object or list; others may have the same name in another API group."""
     name = item.get("kind")
     kind = KINDS.get(name.removesuffix(suffix)) if isinstance(name, str) and name.endswith(suffix) else None
-    return kind if kind and item.get("apiVersion") == kind.api_version else None
+    return kind if kind and item.get("apiVersion") in (kind.api_version, *kind.older) else None
 
 
 def _document(path: Path) -> Mapping[str, Any]:

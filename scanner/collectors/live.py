@@ -10,12 +10,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from scanner import shards
 from scanner.collectors import ASSUME_ROLE, COLLECTORS, batches, eks, kubernetes_api, kubernetes_file, needs, since
-from scanner.collectors.ask import MALFORMED, Answers, Ask, Rows, UnreadableError
+from scanner.collectors.ask import MALFORMED, Answers, Ask, UnreadableError
 from scanner.collectors.discovery import find
 from scanner.collectors.organization import Account
-from scanner.collectors.part import Count, Part
+from scanner.collectors.part import Count, Images, Part
 from scanner.collectors.roles import Entry, Roles
 from scanner.collectors.scheduler import Limits, Outcome, Scheduler
 from scanner.collectors.session import Sessions
@@ -26,6 +25,7 @@ from scanner.collectors.wanted import Scope
 from scanner.collectors.watch import Watch
 from scanner.config import Organization
 from scanner.errors import UsageError
+from scanner.kubernetes_objects import SERVICE
 from scanner.model import Pair, Place
 from scanner.parts import TargetWriter
 from scanner.progress import Finished, Progress, Silent, State
@@ -236,8 +236,6 @@ def _first(run: _Run, part: Part, target: Target, deadline: float) -> dict[str, 
         part.add([_call(target, *ASSUME_ROLE, parameters, run.now(), error=call_error(error))])
         return answers
     _ask(run, part, target, Stage.CALLS, answers, deadline)
-    if run.clusters_of and "eks" in answers:
-        part.add(_ask_clusters(run, run.clusters_of, target, answers["eks"]))
     return answers
 
 
@@ -255,19 +253,21 @@ def _ask(run: _Run, part: Part, target: Target, stage: Stage, answers: dict[str,
     for service in sorted(target.services, key=list(COLLECTORS).index):
         if stage is Stage.CALLS or (service in answers and service in run.asks[stage]):
             answers[service] = _collect_service(run, part, target, service, stage, answers, deadline)
+        if stage is Stage.CALLS and service == "eks":
+            answers["kubernetes"] = _in_clusters(run, part, target, answers["eks"])
 
 
-def _ask_clusters(run: _Run, sessions: Sessions, target: Target, clusters: Answers) -> list[Call]:
-    """Ask the API of each EKS cluster what runs in it."""
-    credentials = run.roles.credentials(target) or sessions.credentials
-    described = [page["cluster"] for answer in clusters.of(eks.DESCRIBE_CLUSTER) for page in answer.pages]
-    where = (target.region, target.partition, run.now, sessions.limits)
-    return [
-        call
-        for cluster in described
-        if isinstance(cluster.get("arn"), str)
-        for call in kubernetes_api.calls(cluster, credentials, *where)
-    ]
+def _in_clusters(run: _Run, part: Part, target: Target, clusters: Answers) -> Answers:
+    """Return what files say of a target's clusters, and what their API answers if it may be asked."""
+    asked: list[Call] = []
+    if sessions := run.clusters_of:
+        credentials = run.roles.credentials(target) or sessions.credentials
+        where = (target.region, target.partition, run.now, sessions.limits)
+        for page in (page for answer in clusters.of(eks.DESCRIBE_CLUSTER) for page in answer.pages):
+            if isinstance(page["cluster"].get("arn"), str):
+                asked += kubernetes_api.calls(page["cluster"], credentials, *where)
+        part.add(asked)
+    return Answers(target, SERVICE, [*run.known(target), *asked])
 
 
 def _collect_service(
@@ -314,7 +314,7 @@ class _Task:
         self._at, self._attempts = "", 0
         self._token: str | None = None
         self._tokens: set[str] = set()
-        self._images = _Images(part, run.images) if ask.rows else None
+        self._images = Images(part, run.images) if ask.rows else None
 
     def step(self) -> Outcome:
         """Ask for the next page."""
@@ -345,7 +345,7 @@ class _Task:
             return self._pages + ([self._call(self._at, None)] if self._failure else [])
         problem = self._images.problem
         self._failure = self._failure or (CallError(MALFORMED, problem, 200) if problem else None)
-        return [replace(self._call(self._at, None), rows=len(self._images))]
+        return [replace(self._call(self._at, None), rows=self._images.count())]
 
     def _turn(self, token: str | None) -> Outcome:
         """Go to the next page, if there is one."""
@@ -364,25 +364,6 @@ class _Task:
         return _call(
             self._target, self._service, self._ask.operation, self._parameters, at, len(self._pages), body, error
         )
-
-
-class _Images:
-    """The images of one repository, on their way to the shard: each once, however often a page names it."""
-
-    def __init__(self, part: TargetWriter, total: Count) -> None:
-        self._part, self._total = part, total
-        self._digests: dict[str, None] = {}  # a set of a million would be walked through by the garbage collector
-        self.problem: str | None = None
-
-    def __len__(self) -> int:
-        return len(self._digests)
-
-    def add(self, rows: Rows) -> None:
-        self.problem = self.problem or rows.problem
-        images = {image.imageDigest: image for image in rows.items if image.imageDigest not in self._digests}
-        self._digests.update(dict.fromkeys(images))
-        self._total.add(len(images))
-        self._part.add_images(shards.lines(images.values()))
 
 
 def _call(

@@ -1,4 +1,4 @@
-"""What is counted while a stage of a target is written."""
+"""A stage of a target while it is written, and what is counted meanwhile."""
 
 from __future__ import annotations
 
@@ -6,13 +6,16 @@ import threading
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
+from scanner import shards
+from scanner.collectors.ask import Rows
+from scanner.collectors.ecr_images import digests_of
 from scanner.parts import TargetWriter
 from scanner.progress import Finished
 from scanner.recorded import Call, LeftOut, Target
 
 
 class Count:
-    """A number that grows, from any thread."""
+    """A number that any thread may add to."""
 
     def __init__(self) -> None:
         self.value, self._lock = 0, threading.Lock()
@@ -46,3 +49,35 @@ class Part:
     def told(self, target: Target, seconds: float) -> Finished:
         """Return what there is to tell of it."""
         return Finished(target.place, target.services, self.calls, self.images, self.reused, seconds, self.errors)
+
+
+class Images:
+    """The images of one repository, on their way to the shard; `problem` is why not all of them could be read.
+
+    A list that moves while it is read may name an image on two pages.  That is looked for at the end, all at once: to
+    look up each image among those before it takes as long as to decode it, since those of all the repositories that
+    are listed side by side are in no processor's cache.
+    """
+
+    def __init__(self, writer: TargetWriter, total: Count) -> None:
+        self._writer, self._total = writer, total
+        self._named = 0
+        self._digests: list[bytes] = []  # one text a page, so that the garbage collector has no strings to walk through
+        self.problem: str | None = None
+
+    def add(self, rows: Rows) -> None:
+        """Add a page of them."""
+        self.problem = self.problem or rows.problem
+        self._named += len(rows.items)
+        self._digests.append("".join([image.imageDigest for image in rows.items]).encode())
+        self._total.add(len(rows.items))
+        self._writer.add_images(shards.lines(rows.items))
+
+    def count(self) -> int:
+        """Return how many there are, when all are added; tell the writer if some were named more than once."""
+        distinct = len(set[bytes]().union(*map(digests_of, self._digests)))
+        if distinct < self._named:
+            self._writer.images_repeat()
+            self._total.add(distinct - self._named)
+            self._named = distinct
+        return distinct

@@ -73,7 +73,8 @@ def resources(answers: Answers) -> Iterator[Resource | Gap]:
 
 def keys(answers: Answers) -> set[str]:
     """Return the KMS keys that secrets name, but for the one that AWS manages: ids, ARNs, aliases."""
-    named = strings(secret.get("KmsKeyId") for _, secret in answers.items(_LIST_SECRETS))
+    secrets = structures([each for _, each in answers.items(_LIST_SECRETS)])
+    named = strings(secret.get("KmsKeyId") for secret in secrets)
     return {key for key in named if not key.endswith("alias/aws/secretsmanager")}
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from scanner.collectors.ask import MALFORMED, Answer, Answers, Ask
+from scanner.collectors.ask import MALFORMED, Answer, Answers, Ask, strings, structures
 from scanner.model import Gap, Resource
 
 PARAMETER = "AWS::SSM::Parameter"
@@ -20,6 +20,12 @@ _DESCRIBE_PARAMETERS = Ask(
     tokens=("NextToken", "NextToken"),
 )
 CALLS = (_DESCRIBE_PARAMETERS,)
+
+
+def keys(answers: Answers) -> set[str]:
+    """Return the KMS keys of customers that parameters name: ids, ARNs, aliases; not the one that AWS keeps."""
+    listed = structures([parameter for _, parameter in answers.items(_DESCRIBE_PARAMETERS)])
+    return set(strings(parameter.get("KeyId") for parameter in listed)) - {"alias/aws/ssm"}
 
 
 def resources(answers: Answers) -> Iterator[Resource | Gap]:

@@ -104,10 +104,16 @@ def _eks(recorder: Recorder, name: str, described: Mapping[str, Any]) -> dict[st
         "kubernetesNetworkConfig": {"serviceIpv4Cidr": "172.20.0.0/16", "ipFamily": "ipv4"},
         "logging": {"clusterLogging": [{"types": ["api", "audit"], "enabled": True}]},
         "upgradePolicy": {"supportType": "STANDARD"},
+        "identity": {"oidc": {"issuer": f"https://{issuer(recorder.account, recorder.place.region, name)}"}},
         "accessConfig": {"authenticationMode": "API"},
         "health": {"issues": []},
         "tags": {"team": name},
     }
+
+
+def issuer(account: str, region: str | None, cluster: str) -> str:
+    """Return who issues the tokens of a cluster's service accounts."""
+    return f"oidc.eks.{region}.amazonaws.com/id/{sha256(f'{account}/{region} {cluster}')[:32].upper()}"
 
 
 def _fargate_profile(recorder: Recorder, cluster: str, name: str, namespace: str) -> dict[str, Any]:

@@ -56,7 +56,7 @@ def tell(described: Mapping[str, Any]) -> Estate:
     for name, contents in described["places"].items():
         recorder = Recorder(place(name), at.strftime("%Y-%m-%dT%H:%M:%SZ"))
         answered = _calls(recorder, contents, registries)
-        calls += [*answered, *iam.calls(recorder, answered, described)]
+        calls += [*answered, *iam.calls(recorder, answered, described, contents.get("eks", {}))]
         clusters.update(kubernetes.clusters(recorder, contents.get("eks", {}), registries))
         for repository in registries.repositories(recorder.place):
             images[RepositoryKey.of(recorder.place, repository)] = registries.listing(recorder.place, repository)

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
+from scanner.demo.eks import issuer
 from scanner.demo.words import Recorder, rfc3339, sha256
 from scanner.recorded import Call
 
@@ -17,13 +18,16 @@ _NAMING = frozenset(
 """The members of answers that name roles which are asked for."""
 
 
-def calls(recorder: Recorder, answered: Iterable[Call], described: Mapping[str, Any]) -> Iterator[Call]:
-    """Return what IAM answers about the roles that other answers of a place name.
+def calls(
+    recorder: Recorder, answered: Iterable[Call], described: Mapping[str, Any], clusters: Mapping[str, Any]
+) -> Iterator[Call]:
+    """Return what IAM answers about the roles that other answers of a place, and accounts of its clusters, name.
 
     `described` has `roles` and `policies`, the same in every account; a role it does not describe has no policies.
     """
-    arns = {arn for call in answered for arn in _named(call.response)}
-    roles = {name: described.get("roles", {}).get(name, {}) for name in sorted(arn.rpartition("/")[2] for arn in arns)}
+    names = {arn.rpartition("/")[2] for call in answered for arn in _named(call.response)}
+    names |= {role for cluster in clusters.values() for role in cluster.get("accounts", {}).values() if role}
+    roles = {name: described.get("roles", {}).get(name, {}) for name in sorted(names)}
     for name, role in roles.items():
         yield from _role(recorder, name, role)
     for path in sorted({path for role in roles.values() for path in role.get("attached", ())}):
@@ -44,16 +48,7 @@ def _named(answer: Any) -> Iterator[str]:
 
 def _role(recorder: Recorder, name: str, described: Mapping[str, Any]) -> Iterator[Call]:
     asked, own = {"RoleName": name}, described.get("own", {})
-    trust = {
-        "Version": "2012-10-17",
-        "Statement": [
-            {
-                "Effect": "Allow",
-                "Principal": {"Service": f"{described.get('trusts', 'ecs-tasks')}.amazonaws.com"},
-                "Action": "sts:AssumeRole",
-            }
-        ],
-    }
+    trust = {"Version": "2012-10-17", "Statement": list(_trust(recorder, described))}
     role = {
         "Path": "/",
         "RoleName": name,
@@ -73,6 +68,23 @@ def _role(recorder: Recorder, name: str, described: Mapping[str, Any]) -> Iterat
     for policy, statements in sorted(own.items()):
         named = {**asked, "PolicyName": policy}
         yield recorder.answered("iam", "GetRolePolicy", named, {**named, "PolicyDocument": _document(statements)})
+
+
+def _trust(recorder: Recorder, described: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """Return whom a role trusts: a service, or the service account of clusters by their issuers."""
+    if "account" not in described:
+        service = f"{described.get('trusts', 'ecs-tasks')}.amazonaws.com"
+        yield {"Effect": "Allow", "Principal": {"Service": service}, "Action": "sts:AssumeRole"}
+        return
+    subject = f"system:serviceaccount:{described['account'].replace('/', ':')}"
+    for region, _, cluster in (name.partition("/") for name in described["clusters"]):
+        named = issuer(recorder.account, region, cluster)
+        yield {
+            "Effect": "Allow",
+            "Principal": {"Federated": f"arn:aws:iam::{recorder.account}:oidc-provider/{named}"},
+            "Action": "sts:AssumeRoleWithWebIdentity",
+            "Condition": {"StringEquals": {f"{named}:sub": subject, f"{named}:aud": "sts.amazonaws.com"}},
+        }
 
 
 def _managed(recorder: Recorder, path: str, statements: list[Any]) -> Iterator[Call]:

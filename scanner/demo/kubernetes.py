@@ -8,7 +8,7 @@ from typing import Any
 from scanner.demo.registry import Registries
 from scanner.demo.words import Recorder, sha256, uuid
 
-_API = {"Pod": "v1", "Job": "batch/v1", "CronJob": "batch/v1"}
+_API = {"Pod": "v1", "Job": "batch/v1", "CronJob": "batch/v1", "ServiceAccount": "v1"}
 """The API versions that are not apps/v1."""
 
 
@@ -24,6 +24,7 @@ def clusters(
             for full_name, workload in workloads.items()
             for item in objects.of(kind, full_name, workload)
         ]
+        items += [objects.account(full_name, role) for full_name, role in cluster.get("accounts", {}).items()]
         yield recorder.arn("eks", f"cluster/{name}"), {"apiVersion": "v1", "kind": "List", "items": items}
 
 
@@ -57,6 +58,14 @@ class _Objects:
             yield owner
         for number in range(replicas if self._nodes or kind != "DaemonSet" else 0):
             yield self._pod(namespace, f"{name}-{number}", workload, owner)
+
+    def account(self, full_name: str, role: str | None) -> dict[str, Any]:
+        """Return a service account, and the role that it names if it names one."""
+        namespace, _, name = full_name.partition("/")
+        made = self._object("ServiceAccount", namespace, name, {})
+        if role:
+            made["metadata"]["annotations"] = {"eks.amazonaws.com/role-arn": self._recorder.role(role)}
+        return made
 
     def _object(
         self,

@@ -24,6 +24,7 @@ def calls(recorder: Recorder, described: Mapping[str, Any], registries: Registri
     yield from _pipelines(recorder, described.get("pipelines", {}))
     yield from _rules(recorder, described.get("events", {}))
     yield from _plans(recorder, described.get("plans", {}))
+    yield from _jobs(recorder, described.get("schedules", {}))
 
 
 def _functions(recorder: Recorder, functions: Mapping[str, Any], registries: Registries) -> Iterator[Call]:
@@ -149,6 +150,23 @@ def _target(recorder: Recorder, name: str, described: Mapping[str, Any]) -> dict
     parameters = {"TaskDefinitionArn": definition, "TaskCount": 1, "LaunchType": "FARGATE"}
     arn = recorder.arn("ecs", f"cluster/{cluster}")
     return {"Id": name, "Arn": arn, "RoleArn": recorder.role("events"), "EcsParameters": parameters}
+
+
+def _jobs(recorder: Recorder, schedules: Mapping[str, Any]) -> Iterator[Call]:
+    """Return the schedules of EventBridge Scheduler; nobody here uses Step Functions or AWS Batch."""
+    found = {name: _target(recorder, name, described) for name, described in sorted(schedules.items())}
+    listed = [
+        {"Name": name, "GroupName": "default", "State": "ENABLED", "Target": {"Arn": target["Arn"]}}
+        for name, target in found.items()
+    ]
+    yield recorder.answered("scheduler", "ListSchedules", {}, {"Schedules": listed})
+    for name, target in found.items():
+        named = {"Name": name, "GroupName": "default"}
+        told = {key: value for key, value in target.items() if key != "Id"}
+        answer = {**named, "State": "ENABLED", "ScheduleExpression": schedules[name]["schedule"], "Target": told}
+        yield recorder.answered("scheduler", "GetSchedule", named, answer)
+    yield recorder.answered("stepfunctions", "ListStateMachines", {}, {"stateMachines": []})
+    yield recorder.answered("batch", "DescribeJobDefinitions", {"status": "ACTIVE"}, {"jobDefinitions": []})
 
 
 def _plans(recorder: Recorder, plans: Mapping[str, Any]) -> Iterator[Call]:

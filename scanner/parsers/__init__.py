@@ -2,29 +2,40 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from pathlib import Path
 
-from scanner.parsers import ci, templates
-from scanner.parsers.reading import Parsed, Places, Reading
+from scanner.parsers.reading import Deployments, Parsed, Places, Reading
 from scanner.parsers.tree import MAX_BYTES, Tree
 
 __all__ = ["MAX_BYTES", "Parsed", "Places", "parse"]
 
-FORMATS = (ci, templates)
-"""The modules that read: each has `read(tree, reading)`, and takes from the tree what it understands.
+FORMATS: dict[str, tuple[str, ...]] = {
+    "ci": (".yml", ".yaml"),
+    "cdk": ("manifest.json", "cdk.json"),
+    "terraform": (".tf", ".tf.json", ".tfvars", ".tfvars.json", "terragrunt.hcl"),
+    "terraform.plan": (".json", ".tfstate", ".tfplan"),
+    "kubernetes.helm": ("Chart.yaml",),
+    "kubernetes.kustomize": ("kustomization.yaml", "kustomization.yml", "Kustomization"),
+    "templates": (".json", ".template", ".yaml", ".yml"),
+    "kubernetes.manifests": (".json", ".yaml", ".yml"),
+}
+"""The modules that read, and how the names of the files that they look at end; without such a file none is loaded.
 
-Those whose files belong together, such as the folder of a chart, come before those that read file by file.
+Each has `read(tree, reading)`, and takes from the tree what it understands.  Those whose files belong together, such as
+the folder of a chart, come before those that read file by file.
 """
 
 
-def parse(path: Path, places: Places, named: Path | None = None) -> Parsed:
+def parse(path: Path, places: Places, named: Path | None = None, deployments: Deployments | None = None) -> Parsed:
     """Read infrastructure code in a file, or in a folder and below; raise `UsageError` when there is no such path.
 
     Paths in the result begin with `path` as it was given, or inside the folder if it is absolute or leads out of the
-    current one; with `named`, as if that had been given.
+    current one; with `named`, as if that had been given.  `deployments` say what `places` say, and more.
     """
-    reading = Reading(places)
+    reading = Reading(places, deployments)
     tree = Tree(path, lambda error, folder: reading.failed(folder, f"{folder}: {error.strerror}"), named)
-    for format in FORMATS:
-        format.read(tree, reading)
+    for name, endings in FORMATS.items():
+        if any(tree.files(*endings)):
+            import_module(f"scanner.parsers.{name}").read(tree, reading)
     return reading.result()

@@ -115,7 +115,12 @@ def _values(opening: str, text: str) -> tuple[Mapping[str, Any], ...] | str:
     """Return one entry for each rule that a comment names, or why it cannot be read."""
     if not re.fullmatch(r"(?:#|//)\s*regionproof:ignore", opening) or not text.startswith("="):
         return "it is written regionproof:ignore=<rule>, without blanks"
-    rules, _, rest = text[1:].partition(" ")
+    return entries(text[1:])
+
+
+def entries(text: str) -> tuple[Mapping[str, Any], ...] | str:
+    """Return what `exemption` takes for each rule in `<rule>[,<rule>] until=...`, or why that cannot be read."""
+    rules, _, rest = text.partition(" ")
     before, *pairs = _KEY.split(rest)
     if before.strip():
         return f"'{before.strip()}' stands before until=, reason= or owner="

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
+from scanner.config import IacMapping
 from scanner.finding import Exemption
 from scanner.model import Gap, Location, Resource, Unknown, guard, plain
 from scanner.parsers.exemptions import Problem
@@ -13,6 +14,9 @@ from scanner.parsers.registry import REGISTRY, Piece, fold, undeclared
 
 Places = Callable[[str], Sequence[tuple[str | None, str | None]]]
 """Gives the (account, Region) instances of the code at a path; none means one whose place is not known."""
+
+Deployments = Callable[[str], Sequence[IacMapping]]
+"""Gives the entries of `iac` in the configuration for the code at a path, of which `Places` are the short form."""
 
 
 @dataclass(frozen=True)
@@ -34,8 +38,8 @@ class Parsed:
 class Reading:
     """What has been read so far.  Registries are put together at the end, for their pieces may be in many files."""
 
-    def __init__(self, places: Places) -> None:
-        self._places = places
+    def __init__(self, places: Places, deployments: Deployments | None = None) -> None:
+        self._places, self._deployments = places, deployments
         self._placed: dict[tuple[str | None, str | None], Location] = {}
         self._resources: list[Resource] = []
         self._pieces: list[Piece] = []
@@ -47,6 +51,17 @@ class Reading:
     def instances(self, path: str) -> list[tuple[str | None, str | None]]:
         """Return the (account, Region) pairs that the configuration gives a file; (None, None) if it gives none."""
         return list(dict.fromkeys(self._places(path))) or [(None, None)]
+
+    def deployments(self, path: str) -> list[IacMapping]:
+        """Return what the configuration says of how the code at a path is deployed; empty if it says nothing."""
+        if self._deployments is not None:
+            return list(self._deployments(path))
+        return [IacMapping(path, account, region) for account, region in self._places(path)]
+
+    def deployed(self, path: str) -> list[IacMapping]:
+        """Return each of the `deployments` once, under the path itself; one that says nothing if there is none."""
+        found = [replace(one, path=path) for one in self.deployments(path)]
+        return list(dict.fromkeys(found)) or [IacMapping(path, None, None)]
 
     def placed(self, account: str | None, region: str | None, where: Location) -> None:
         """Note a place that code is for, though it may declare nothing there."""
@@ -83,6 +98,10 @@ class Reading:
     def done(self, path: str, message: str = "") -> None:
         """Note that a file was understood; `message` says what it leaves open."""
         self._files.append((path, "partial" if message else "complete", message))
+
+    def passed_over(self, path: str, why: str = "") -> None:
+        """Note that a file was understood and declares nothing of an estate; `why` says so where it may surprise."""
+        self._files.append((path, "complete", why))
 
     def failed(self, path: str, message: str) -> None:
         """Note that a file, or a folder, could not be read: it may declare anything, wherever it is for."""

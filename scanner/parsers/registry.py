@@ -34,11 +34,12 @@ class Piece:
 
 
 def fold(pieces: Iterable[Piece]) -> list[Resource]:
-    """Return one registry for each place; where the place is not known, one for each file."""
+    """Return one registry for each place; where the place is not known, one for each file and deployment of it."""
     groups: dict[tuple[str | None, ...], list[Piece]] = {}
     for piece in pieces:
         known = piece.account is not None and piece.region is not None
-        key = (piece.account, piece.region, None if known else piece.declared.path)
+        _, _, deployment = piece.id.partition("@")
+        key = (piece.account, piece.region, *(() if known else (piece.declared.path, deployment)))
         groups.setdefault(key, []).append(piece)
     return [_registry(group) for group in groups.values()]
 

@@ -10,7 +10,7 @@ from scanner import controls as catalogue
 from scanner.finding import Exemption, Finding, Report, RuleSummary, Severity, Status
 from scanner.model import Resource, guard
 from scanner.reporters.sarif_anchor import partition_of
-from scanner.reporters.text import cut, dumps, jsonable, printable, sentence, timestamp
+from scanner.reporters.text import cut, dumps, jsonable, printable, sentence, timestamp, written_at
 from scanner.reporters.verdicts import is_wanting, rules_of, shown_severity, verdicts
 
 _PER_BATCH, _BATCH_BYTES = 100, 6_000_000
@@ -181,7 +181,7 @@ def _fields(finding: Finding, report: Report) -> dict[str, str]:
         "Fingerprint": finding.fingerprint,
         "Standby": f"{standby.account or finding.resource.account}/{standby.region}" if standby else "",
         "Pointer": finding.pointer,
-        "File": str(where) if where else "",
+        "File": written_at(where) if where else "",
         "Origin": finding.origin.value if finding.origin else "",
         "Evidence": evidence if len(evidence) <= _FIELD else "too long; the JSON report has it",
     }

@@ -220,4 +220,5 @@ def _location(location: Location | None) -> dict[str, Any] | None:
         "start_column": location.column,
         "end_line": location.end_line,
         "end_column": location.end_column,
+        "through": [_location(call) for call in location.through],
     }

@@ -10,6 +10,7 @@ from scanner.finding import Finding, Report, RuleSummary, Severity, Status
 from scanner.reporters.causes import by_cause
 from scanner.reporters.markdown_text import code, fenced, html, prose
 from scanner.reporters.sarif_coverage import Gap, gaps_of
+from scanner.reporters.text import written_at
 from scanner.reporters.verdicts import is_open, rules_of
 
 LIMITS = {"step": 1_000_000, "comment": 60_000}
@@ -160,7 +161,7 @@ def _details(finding: Finding, rule: RuleSummary, *, fix: bool) -> Iterator[str]
     yield f"- Where: {code(place, _NAME)}{there}"
     yield f"- Resource: {code(resource.id, _SENTENCE)}"
     if finding.location:
-        yield f"- File: {code(str(finding.location), _SENTENCE)}"
+        yield f"- File: {code(written_at(finding.location), _SENTENCE)}"
     yield f"- Rule: {code(finding.rule_id, _NAME)}"
     if rule.remediation.strip() and fix:
         yield from ("", fenced(rule.remediation, _FIX))

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from scanner.finding import Finding, Origin, Severity
 from scanner.recovery import DECLARED
 from scanner.reporters.layout import NARROWEST, Page, wrap
-from scanner.reporters.text import cut
+from scanner.reporters.text import cut, written_at
 
 STYLES = {
     Severity.CRITICAL: "red",
@@ -67,7 +67,7 @@ def said_of(finding: Finding) -> str:
     if len({region for _, region in places}) == len(places):
         for account, region in places:
             text = text.replace(f"'{account}/{region}'", f"'{region}'")
-    notes = [str(finding.location)] if finding.location else []
+    notes = [written_at(finding.location)] if finding.location else []
     notes += [_ORIGINS[finding.origin]] if finding.origin else []
     return f"{text} ({'; '.join(notes)})" if notes else text
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Any
 
-from scanner.model import Items, Properties, Unknown
+from scanner.model import Items, Location, Properties, Unknown
 
 _DEEPEST = 64
 _STEERING = re.compile(
@@ -44,6 +44,11 @@ def sentence(text: str, limit: int) -> str:
     """Return one printable line of at most `limit` characters that ends with a period."""
     line = cut(printable(text[: limit + 1]).strip(), limit - 1)
     return line if line.endswith(".") else f"{line}."
+
+
+def written_at(location: Location) -> str:
+    """Return where something is written, and the calls of modules that lead to it, the nearest first."""
+    return ", from ".join(map(str, (location, *reversed(location.through))))
 
 
 def dumps(value: Any) -> str:

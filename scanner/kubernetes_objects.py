@@ -12,21 +12,31 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from scanner.collectors.ask import structures
 from scanner.model import Unknown
 from scanner.recorded import Call, CallError
 from scanner.references import InvalidReference, Reference, parse
 
 SERVICE = "kubernetes"
+NOT_SERVED = "NotServed"
+"""The error code of a list of a kind that a cluster does not know, so of which it has none."""
 
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of object that is listed: its name, API version, and plural as in the path of its list."""
+    """A kind of object that is listed: its name, API version, and plural as in the path of its list.
+
+    One that an operator brings is not in every cluster; `older` are the versions in which earlier ones serve it.
+    """
 
     name: str
     api_version: str
     plural: str
+    older: tuple[str, ...] = ()
+
+    @property
+    def optional(self) -> bool:
+        """Tell whether a cluster may not know the kind at all."""
+        return bool(self.older)
 
     @property
     def operation(self) -> str:
@@ -36,11 +46,18 @@ class Kind:
     @property
     def path(self) -> str:
         """Return the path of its list in all namespaces."""
-        return f"/{'api' if self.api_version == 'v1' else 'apis'}/{self.api_version}/{self.plural}"
+        return self.paths[0]
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """Return the path of its list in each version, the newest first."""
+        versions = (self.api_version, *self.older)
+        return tuple(f"/{'api' if version == 'v1' else 'apis'}/{version}/{self.plural}" for version in versions)
 
 
+_EXTERNAL = "external-secrets.io"
 KINDS: Mapping[str, Kind] = {
-    name: Kind(name, version, f"{name.lower()}s")
+    name: Kind(name, version, f"{name.lower()}s", (f"{_EXTERNAL}/v1beta1",) if version.startswith(_EXTERNAL) else ())
     for name, version in (
         ("Pod", "v1"),
         ("Deployment", "apps/v1"),
@@ -49,6 +66,10 @@ KINDS: Mapping[str, Kind] = {
         ("DaemonSet", "apps/v1"),
         ("Job", "batch/v1"),
         ("CronJob", "batch/v1"),
+        ("ServiceAccount", "v1"),
+        ("ExternalSecret", f"{_EXTERNAL}/v1"),
+        ("SecretStore", f"{_EXTERNAL}/v1"),
+        ("ClusterSecretStore", f"{_EXTERNAL}/v1"),
     )
 }
 """By name, in the order they are asked: an owner that is listed after its pods is still there, or was deleted."""
@@ -96,6 +117,11 @@ def call(cluster: Cluster, kind: Kind, page: int, at: str, items: list[Any] | No
 
 _NAME = re.compile(r"[0-9A-Za-z][0-9A-Za-z._:-]{0,252}")
 _WORD = re.compile(r"[0-9A-Za-z]{1,64}")
+_REGION = re.compile(r"[a-z0-9-]{1,32}")
+_ARN_OF = re.compile(r"arn:[!-~]{1,2040}")
+_KEY = re.compile(r"[!-~]{1,2048}")
+ROLE = "eks.amazonaws.com/role-arn"
+"""The annotation of a service account that names its role."""
 _IMAGE = re.compile(r"[!-~]{1,1100}")
 _METADATA = {
     "name": _NAME,
@@ -112,6 +138,8 @@ _POD = {
     "serviceAccountName": _NAME,
     "imagePullSecrets": [{"name": _NAME}],
 }
+_STORE = {"name": _NAME, "kind": _WORD}
+_PROVIDER = {"spec": {"provider": {"aws": {"service": _WORD, "region": _REGION, "role": _ARN_OF}}}}
 _STATUSES = [{"name": _NAME, "imageID": _IMAGE, "state": {"waiting": {"reason": _WORD}}}]
 _TEMPLATE = {"spec": _POD}
 _SHAPES: Mapping[str, Mapping[str, Any]] = {
@@ -133,6 +161,22 @@ _SHAPES: Mapping[str, Mapping[str, Any]] = {
         "status": {"conditions": [{"type": _WORD, "status": _WORD}]},
     },
     "CronJob": {"spec": {"jobTemplate": {"spec": {"template": _TEMPLATE}}}},
+    "ServiceAccount": {"metadata": {**_METADATA, "annotations": {ROLE: _ARN_OF}}},
+    "ExternalSecret": {
+        "spec": {
+            "secretStoreRef": _STORE,
+            "data": [{"remoteRef": {"key": _KEY}, "sourceRef": {"storeRef": _STORE}}],
+            "dataFrom": [
+                {
+                    "extract": {"key": _KEY},
+                    "find": {},
+                    "sourceRef": {"storeRef": _STORE, "generatorRef": {"kind": _WORD}},
+                }
+            ],
+        }
+    },
+    "SecretStore": _PROVIDER,
+    "ClusterSecretStore": _PROVIDER,
 }
 """By kind: the fields that are kept.  A list may name the member without which an item of it is left out."""
 
@@ -144,8 +188,8 @@ def reduced(kind: Kind, item: Any) -> dict[str, Any]:
 
 
 def _keep(value: Any, shape: Any) -> Any:
-    if value is None:
-        return None
+    if value is None or type(value) is Unknown:
+        return value
     if isinstance(shape, Mapping):
         members = value if isinstance(value, dict) else {}
         kept = {key: _keep(members.get(key), inner) for key, inner in shape.items()}
@@ -193,6 +237,52 @@ def pod_spec(kind: Kind, item: Mapping[str, Any]) -> Mapping[str, Any]:
     return spec if kind.name == "Pod" else spec.get("template", {}).get("spec", {})
 
 
+def of_pods(spec: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the properties of a workload that its pods share."""
+    return {
+        "ServiceAccountName": spec.get("serviceAccountName"),
+        "ImagePullSecrets": [{"Name": each.get("name")} for each in spec.get("imagePullSecrets", ())],
+    }
+
+
+def settings(kind: Kind, item: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the properties of a service account, an external secret or a store of secrets."""
+    spec = item.get("spec", {})
+    if kind.name == "ServiceAccount":
+        return {"RoleArn": item.get("metadata", {}).get("annotations", {}).get(ROLE)}
+    if kind.name == "ExternalSecret":
+        return {"RemoteRefs": [*_remote(spec, "data", "remoteRef"), *_remote(spec, "dataFrom", "extract")]}
+    provider = spec.get("provider")
+    if provider is None:
+        return {"Aws": Unknown("the store does not show its provider")}
+    aws = provider.get("aws")
+    if aws is None:
+        return {"Aws": None}
+    unseen = Unknown("the store does not show it")
+    return {
+        "Aws": {
+            "Service": aws.get("service", unseen),
+            "Region": aws.get("region", unseen),
+            "Role": aws.get("role"),
+        }
+    }
+
+
+def _remote(spec: Mapping[str, Any], member: str, reference: str) -> Iterator[dict[str, Any]]:
+    """Yield what an external secret fetches, and through which store; generators of values fetch nothing."""
+    for entry in _structures(spec.get(member)):
+        source = entry.get("sourceRef", {})
+        if "generatorRef" in source:
+            continue
+        store = source.get("storeRef", spec.get("secretStoreRef", {}))
+        key = entry.get(reference, {}).get("key")
+        yield {
+            "Key": key or Unknown("what it fetches is searched for, or not shown"),
+            "StoreName": store.get("name", Unknown("its store is not shown")),
+            "StoreKind": store.get("kind", "SecretStore"),
+        }
+
+
 def finished(pod: Mapping[str, Any]) -> bool:
     """Tell whether a pod has ended, and runs nothing any more."""
     return pod.get("status", {}).get("phase") in ("Succeeded", "Failed")
@@ -208,7 +298,7 @@ def running(pod: Mapping[str, Any]) -> list[dict[str, Any]]:
     status = pod.get("status", {})
     found = []
     for group, name, image in _images(pod.get("spec", {})):
-        shown = {each.get("name"): each for each in structures(status.get(f"{group[:-1]}Statuses"))}
+        shown = {each.get("name"): each for each in _structures(status.get(f"{group[:-1]}Statuses"))}
         found.append(_entry(name, image, _digest(group, image, shown.get(name) if name else None)))
     return found
 
@@ -223,16 +313,20 @@ def _images(spec: Mapping[str, Any]) -> Iterator[tuple[str, str | None, str | No
         # Every pod has a container; one that shows none hides what it runs.
         for container in spec.get(group) or ([{}] if group == "containers" else []):
             yield group, container.get("name"), container.get("image")
-    for volume in structures(spec.get("volumes")):
+    for volume in _structures(spec.get("volumes")):
         yield "volumes", volume.get("name"), volume["image"].get("reference")
 
 
 def _entry(name: str | None, image: str | None, digest: Any) -> dict[str, Any]:
     return {
         "ContainerName": name,
-        "Image": image or Unknown("the pod does not show the image of its container"),
+        "Image": Unknown("the pod does not show the image of its container") if image is None else image,
         "ImageDigest": digest,
     }
+
+
+def _structures(value: Any) -> list[dict[str, Any]]:
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 
 _IMAGE_ID = re.compile(r"(?:docker-pullable://)?(?P<name>[^@]+)@(?P<digest>sha256:[0-9a-f]{64})")
