@@ -52,7 +52,7 @@ LIVE_ONLY = {  # about what runs, what is in a repository and what EKS supports,
     "security-eks-supported-version",
     "workload-image-pinned-by-digest",
 }
-CODE_ONLY = {"standby-iac-present"}
+CODE_ONLY = {"registry-declared-once", "standby-iac-present"}
 UNDECLARED = {  # about parts of a registry, quotas, or roles, that one door shows and the other does not
     "registry-creation-template-has-role",
     "registry-creation-templates-cover-replicas",
