@@ -19,6 +19,9 @@ from scanner.model import InsufficientData, Model, Pair, Place, Resource, Twin
 ROOT = "ROOT"
 """The prefix that stands for every repository that no other one covers."""
 
+# From the model of the API: https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_RepositoryFilter.html
+_FILTER = re.compile(r"(?:[a-z0-9]+(?:[._-][a-z0-9]*)*/)*[a-z0-9]*(?:[._-][a-z0-9]*)*")
+
 
 def rules_of(registry: Resource) -> Sequence[Mapping[str, Any]]:
     """Return the replication rules of an AWS::ECR::Registry; raise `InsufficientData` if they were not seen."""
@@ -44,6 +47,23 @@ def filters_of(rule: Mapping[str, Any]) -> list[str]:
             raise InsufficientData(f"replication filters of type '{item.get('FilterType')}' are not understood")
         filters.append(item.get("Filter") or "")
     return filters
+
+
+def is_filter(text: str) -> bool:
+    """Tell whether ECR takes a text as a filter: what the names of repositories begin with, 2 to 256 characters."""
+    return 2 <= len(text) <= 256 and _FILTER.fullmatch(text) is not None
+
+
+def idle_filters(registry: Resource, model: Model) -> list[str]:
+    """Return the filters that are the beginning of no name, sorted, of an account that showed all its repositories.
+
+    Of code alone there are none: what is not in it may be created by other code, or be there.
+    """
+    if not registry.operations or model.hidden("AWS::ECR::Repository", registry.place):
+        return []
+    names = repositories_in(registry.place, model)
+    filters = {prefix for rule in rules_of(registry) for prefix in filters_of(rule) if is_filter(prefix)}
+    return sorted(prefix for prefix in filters if not any(matches_filter(prefix, name) for name in names))
 
 
 def destinations_of(rule: Mapping[str, Any]) -> Iterator[Place]:
