@@ -59,7 +59,8 @@ def idle_filters(registry: Resource, model: Model) -> list[str]:
 
     Of code alone there are none: what is not in it may be created by other code, or be there.
     """
-    if not registry.operations or model.hidden("AWS::ECR::Repository", registry.place):
+    place = Place(registry.account, registry.region or "")
+    if model.hidden("AWS::ECR::Repository", place) or not registry.operations:
         return []
     names = repositories_in(registry.place, model)
     filters = {prefix for rule in rules_of(registry) for prefix in filters_of(rule) if is_filter(prefix)}

@@ -868,6 +868,7 @@ def test_vocabulary():
         "Kubernetes::ClusterSecretStore",
         "AWS::ARCRegionSwitch::Plan", "AWS::Account::Region", "AWS::CloudFormation::Stack",
         "AWS::CloudFormation::StackSet", "AWS::CodeBuild::Project", "AWS::CodePipeline::Pipeline",
+        "AWS::AutoScaling::LaunchConfiguration", "AWS::EC2::Instance", "AWS::EC2::LaunchTemplate",
         "AWS::EC2::NatGateway", "AWS::EC2::RouteTable", "AWS::EC2::Subnet", "AWS::EC2::VPCEndpoint",
         "AWS::ECR::ImageManifest",
         "AWS::ECR::Registry", "AWS::ECR::Repository", "AWS::ECS::Cluster", "AWS::ECS::Service", "AWS::ECS::Task",
