@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -119,6 +120,31 @@ def replicated(registry: Resource, standby: Place, model: Model) -> list[str]:
     """
     rules = rules_of(registry)
     return [name for name in repositories_in(registry.place, model) if replicates(rules, name, standby)]
+
+
+def pushing_to_both(pair: Pair, model: Model) -> Resource | None:
+    """Return a CI file that is seen to push images to the Regions of both sides of a pair, None if none is.
+
+    It says nothing of which images, nor of accounts: whether it stands for replication is for somebody to declare, and
+    where `replication` is declared none does.
+    """
+    if pair.image_distribution is not None:
+        return None
+    for type in ("GitHub::Actions::Workflow", "GitLab::CI::Pipeline"):
+        for workflow in model.of_type(type):
+            with suppress(InsufficientData):
+                pushed = workflow["PushesImagesTo"] or ()
+                if {pair.primary.region, pair.standby.region} <= _known(pushed):
+                    return workflow
+    return None
+
+
+def _known(items: Sequence[str]) -> set[str]:
+    found = set()
+    for number in range(len(items)):
+        with suppress(InsufficientData):
+            found.add(items[number])
+    return found
 
 
 def repositories_in(place: Place, model: Model) -> list[str]:
