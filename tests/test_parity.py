@@ -63,7 +63,9 @@ UNDECLARED = {  # about parts of a registry, quotas, or roles, that one door sho
     "workload-puller-role-not-region-pinned",
 }
 DECLARED = {type for service in ("ecr", "ecs", "eks") for type in COLLECTORS[service].TYPES}
-DECLARED |= {type for type in types() if type.startswith(("AWS::Account::", "Regionproof::"))} | {"AWS::ECR::Image"}
+DECLARED |= {
+    type for type in types() if type.startswith(("AWS::Account::", "GitHub::", "GitLab::", "Regionproof::"))
+} | {"AWS::ECR::Image"}
 NOT_DECLARED = {rule.id for rule in load_rules() if not rule.needs <= DECLARED}
 """About services of which the files of the system say nothing."""
 
