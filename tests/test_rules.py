@@ -351,6 +351,17 @@ def test_a_filter_that_covers_nothing_fails_where_an_account_showed_all_there_is
     assert [found.status for found in testing.run(rule, {"Resources": template})] == [Status.PASS]
 
 
+def test_code_that_declares_a_live_registry_twice_is_told():
+    (rule,) = (rule for rule in RULES if rule.id == "registry-declared-once")
+    once = {"Type": "AWS::ECR::RegistryPolicy", "Properties": {"PolicyText": {"Statement": []}}}
+    (code,) = testing.model(rule, {"Resources": {"one": once, "two": once}}).of_type("AWS::ECR::Registry")
+    whole = testing.model(rule, {"RegistryId": "111122223333"})
+    live = [replace(one, locations={}) for one in whole.of_type("AWS::ECR::Registry")]
+    assert live[0].id == code.id
+    assert [one.status for one in evaluate(like(whole, [*live, code]), [rule], Config())] == [Status.FAIL]
+    assert [one.status for one in evaluate(like(whole, live), [rule], Config())] == [Status.NOT_APPLICABLE]
+
+
 def test_evidence_is_plain_json():
     for rule in RULES:
         for _, example in testing.examples(rule):

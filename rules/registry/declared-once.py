@@ -30,7 +30,7 @@ traps:
   - One template deployed twice, or one root module in two environments, may be for two accounts of which the configuration names one, so it is undecided.
   - A declaration behind a condition or a count that is not known may not be there beside the other, so it is undecided.
   - Where nothing says which account and Region a declaration is for, it may be the same registry as another's, so it is undecided.
-  - An account shows what was applied last, and not that something else will replace it; only code is judged.
+  - An account shows what was applied last, and not that something else will replace it, so the code is judged, also of a registry that an account shows.
 examples:
   pass:
     - Resources: &once
@@ -90,9 +90,10 @@ PARTS = {
 }
 
 
-def check(registry, model, parameters):
-    if not registry.locations:
-        yield NotApplicable("No code declares it.")
+def check(subject, model, parameters):
+    registry = subject if subject.locations else code_of(subject, model)
+    if registry is None:
+        yield NotApplicable("No code that was read is for it.")
         return
     found = registry["ConflictingDeclarations"] or ()
     for conflict in found:
@@ -109,6 +110,14 @@ def check(registry, model, parameters):
         )
     if not found:
         yield from doubts(registry, model)
+
+
+def code_of(subject, model):
+    """Return what code makes of a registry that an account shows, None if no code that was read is for it."""
+    try:
+        return model.declared(REGISTRY, "registry", subject.place)
+    except InsufficientData:
+        return None
 
 
 def doubts(registry, model):
