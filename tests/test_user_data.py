@@ -6,10 +6,12 @@ import gzip
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from terraform_cases import declare, read
 
 from scanner.documents import load
 from scanner.model import Unknown, plain
 from scanner.parsers.cloudformation import resources
+from scanner.parsers.terraform.values import Pieces
 from scanner.parsers.user_data import encoded, images
 from scanner.vocabulary import TAGS
 
@@ -114,3 +116,30 @@ def test_what_a_template_makes_of_it(user_data, expected):
     assert "hunter2" not in f"{plain(it.properties)} {it.tags} {it.locations} {gaps}"
     assert it.properties.keys() == {"LaunchTemplateName", "UserDataImages"}
     assert it.locate("/UserDataImages").line > 14
+
+
+OPEN = Unknown("it is hunter2")
+
+
+@pytest.mark.parametrize(
+    ("type", "attributes", "expected"),
+    [
+        ("aws_instance", {}, None),
+        ("aws_instance", {"user_data": "export P=hunter2"}, []),
+        ("aws_instance", {"user_data": f"P=hunter2 docker pull {HOST}/a"}, [(f"{HOST}/a", "us-east-1")]),
+        ("aws_instance", {"user_data": OPEN}, UNKNOWN),
+        ("aws_instance", {"user_data": Pieces("hunter2", (f"P=hunter2 {HOST}/a ", OPEN))},
+         [(f"{HOST}/a", "us-east-1"), UNKNOWN]),
+        ("aws_instance", {"user_data": Pieces("hunter2", (OPEN, ".dkr.ecr.us-east-1.", OPEN, "/a"))},
+         [("*.dkr.ecr.us-east-1", "us-east-1"), UNKNOWN]),
+        ("aws_instance", {"user_data": "0123456789abcdef0123456789abcdef01234567"}, [UNKNOWN]),
+        ("aws_launch_template", {"user_data": "hunter2!"}, UNKNOWN),
+        ("aws_launch_template", {"user_data": Pieces("hunter2", ("aGk", OPEN))}, UNKNOWN),
+    ],
+)  # fmt: skip
+def test_what_terraform_makes_of_it(type, attributes, expected):
+    found, gaps = read(declare(f"{type}.it", {"key_name": "hunter2", **attributes}))
+    value = dict(found[0].properties.raw()).get("UserDataImages")
+    raw = UNKNOWN if isinstance(value, Unknown) else value if value is None else shown(value.raw())
+    assert raw == expected
+    assert "hunter2" not in f"{plain(found[0].properties)} {gaps}"

@@ -30,7 +30,7 @@ IMAGES = "UserDataImages"
 TypeOf = Callable[[str], str]
 """Gives the type of the resource of a logical id, empty if there is none."""
 
-_OPEN = "\N{REPLACEMENT CHARACTER}"
+OPEN = "\N{REPLACEMENT CHARACTER}"
 """Stands in a text for what is not known."""
 
 _COMPONENT = r"[a-z0-9]+(?:(?:\.|__?|-+)[a-z0-9]+)*"
@@ -42,6 +42,8 @@ _REGISTRY = re.compile(
 _VARIABLE = re.compile(r"\$\{([^}]*)\}")
 _DYNAMIC = re.compile(r"\{\{resolve:[^}]*\}\}")
 _ENCODED = re.compile(r"content-transfer-encoding:\s*base64|^[\s-]*encoding:\s*['\"]?(?:b64|base64|gz)", re.I | re.M)
+_HASH = re.compile(r"[0-9a-f]{40}")
+"""What a state of Terraform may hold instead of the text."""
 _GZIP = b"\x1f\x8b"
 _SERVICES = "AutoScaling EC2 ECS EFS EKS IAM Logs RDS S3 SQS SecretsManager"
 _NO_IMAGE = tuple(f"AWS::{service}::" for service in _SERVICES.split())
@@ -54,6 +56,8 @@ def images(text: str, doubts: Mapping[str, None] | None = None) -> list[Any]:
     `doubts` are reasons why the text, in which U+FFFD stands for what is not known, may name others.
     """
     found, open = {}, dict(doubts or {})
+    if _HASH.fullmatch(text):
+        open["only a hash of the user data is kept"] = None
     if _ENCODED.search(text):
         open["a part of the user data is encoded"] = None
     for match in _REGISTRY.finditer(text):
@@ -146,7 +150,7 @@ class _Text:
         return "".join(parts)
 
     def _plain(self, text: str) -> str:
-        dynamic = _DYNAMIC.sub(_OPEN, text)
+        dynamic = _DYNAMIC.sub(OPEN, text)
         return text if dynamic == text else self._open("a part of the user data is resolved by AWS alone", dynamic)
 
     def _resolved(self, value: Any, doubt: str) -> str:
@@ -154,9 +158,9 @@ class _Text:
         text = self._resolver.resolve(value)
         if isinstance(text, (str, int)):
             return str(text)
-        return _OPEN if isinstance(referred, str) and self._is_no_image(referred) else self._open(doubt)
+        return OPEN if isinstance(referred, str) and self._is_no_image(referred) else self._open(doubt)
 
-    def _open(self, doubt: str, text: str = _OPEN) -> str:
+    def _open(self, doubt: str, text: str = OPEN) -> str:
         if doubt:
             self._doubts[doubt] = None
         return text
