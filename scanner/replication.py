@@ -68,6 +68,15 @@ def idle_filters(registry: Resource, model: Model) -> list[str]:
     return sorted(prefix for prefix in filters if not any(matches_filter(prefix, name) for name in names))
 
 
+def is_one_declaration(one: Resource, other: Resource) -> bool:
+    """Tell whether two registries whose place is not known are the same code, in two environments of it or in one.
+
+    In their ids the environment stands behind an `@`; a stack that brings another has a `#` there.
+    """
+    (code, _, deployment), (other_code, _, another) = one.id.partition("@"), other.id.partition("@")
+    return one.id == other.id or (code == other_code and "#" not in deployment + another)
+
+
 def destinations_of(rule: Mapping[str, Any]) -> Iterator[Place]:
     """Yield the registries that a rule copies to."""
     for item in rule.get("Destinations") or ():

@@ -20,6 +20,7 @@ from scanner.replication import (
     filters_of,
     idle_filters,
     is_filter,
+    is_one_declaration,
     matches_filter,
     matches_namespace,
     reached,
@@ -152,6 +153,21 @@ def test_a_filter_is_idle_only_where_an_account_showed_every_repository():
     assert idle_filters(live, model(live, *found)) == ["gone/", "team-"]
     assert idle_filters(code, model(code, *found)) == []
     assert idle_filters(live, model(live, *found, gaps=[denied])) == []
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "expected"),
+    [
+        ("a.tf#x@dev", "a.tf#x@prod", True),
+        ("a.tf#x@dev", "a.tf#x@dev", True),
+        ("a.tf#x@dev", "a.tf#y@dev", False),
+        ("a.tf#x", "b.tf#x", False),
+        ("a.yaml#X@main.yaml#One", "a.yaml#X@main.yaml#Two", False),  # a template that a stack brings twice
+    ],
+)
+def test_environments_of_one_declaration_are_one(one, other, expected):
+    first, second = (replace(registry(EAST), id=id) for id in (one, other))
+    assert is_one_declaration(first, second) is expected
 
 
 def test_a_repository_reaches_each_destination_once():

@@ -27,7 +27,7 @@ controls:
 traps:
   - One declaration for each Region of one account is what both registries need, and no duplicate.
   - Creation templates and rules of pull through caches are many in a registry; only what it has once counts.
-  - One template deployed twice, or one root module in two environments, may be for two accounts of which the configuration names one, so it is undecided.
+  - One root module in two environments declares nothing twice; where the configuration says that both are for one account and Region, one of them may be elsewhere, so it is undecided.
   - A declaration behind a condition or a count that is not known may not be there beside the other, so it is undecided.
   - Where nothing says which account and Region a declaration is for, it may be the same registry as another's, so it is undecided.
   - An account shows what was applied last, and not that something else will replace it, so the code is judged, also of a registry that an account shows.
@@ -80,6 +80,7 @@ examples:
 """
 
 from scanner.model import InsufficientData
+from scanner.replication import is_one_declaration
 from scanner.rule import NotApplicable, Undecided, Violation
 
 REGISTRY = "AWS::ECR::Registry"
@@ -124,9 +125,13 @@ def doubts(registry, model):
     """Yield what else code may declare of the same registry."""
     known = None not in (registry.account, registry.region)
     others = model.in_place(REGISTRY, registry.place) if known else model.of_type(REGISTRY)
-    for other in (one for one in others if one is not registry and may_be(one, registry)):
+    for other in (one for one in others if may_be(one, registry) and not is_one_declaration(one, registry)):
         for name in (name for name in PARTS if f"/{name}" in other.locations and f"/{name}" in registry.locations):
-            yield Undecided(f"The {PARTS[name]} of '{other.id}' may be for registry '{registry.id}' too.", f"/{name}")
+            yield Undecided(
+                f"The {PARTS[name]} of '{other.id}' may be for registry '{registry.id}' too; say under 'iac:' in "
+                "regionproof.yaml what each is for.",
+                f"/{name}",
+            )
     if gap := model.hidden(REGISTRY, registry.place if known else None):
         yield Undecided(f"Code that was not read may declare parts of registry '{registry.id}' again: {gap}.")
 

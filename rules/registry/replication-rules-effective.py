@@ -113,13 +113,18 @@ def destinations(registry, rule, number):
     """Yield what is wrong with where a rule copies to."""
     itself = [is_itself(item, registry) for item in rule.get("Destinations") or ()]
     where = f"{at(number)}/Destinations"
-    if all(itself):
-        named = "the registry itself, where the images are," if itself else "no registry"
-        yield Violation(f"{called(registry, number)} names {named} as its destination; another was expected.", where)
+    if not itself:
+        yield Violation(f"No destination is named by {called(registry, number)}; one was expected.", where)
+    elif all(itself):
+        yield Violation(
+            f"The only destination of {called(registry, number)} is the registry itself, where the images are; another was "
+            "expected.",
+            where,
+        )
     elif any(itself):
         yield Violation(
-            f"{called(registry, number)} names the registry itself, where the images are, among its destinations; "
-            "only others were expected.",
+            f"Among the destinations of {called(registry, number)} is the registry itself, where the images are; only others "
+            "were expected.",
             where,
             severity="low",
         )
@@ -143,14 +148,14 @@ def filters(registry, rule, number):
         meant = prefix[: foreign.start()] if foreign else ""
         expected = f"'{meant}'" if is_filter(meant) else "the beginning of a name"
         yield Violation(
-            f"Filter '{prefix}' of {called(registry, number).lower()} covers no repository: it is a plain prefix, and "
+            f"Filter '{prefix}' of {called(registry, number)} covers no repository: it is a plain prefix, and "
             f"{why}; {expected} was expected.",
             f"{at(number)}/RepositoryFilters/{position}/Filter",
         )
 
 
 def called(registry, number):
-    return f"Replication rule '{number + 1}' of registry '{registry.id}'"
+    return f"replication rule '{number + 1}' of registry '{registry.id}'"
 
 
 def at(number):
