@@ -1,5 +1,6 @@
 """Systems in the words of Terraform and of CloudFormation, and how to compare what the doors make of them."""
 
+import base64
 import json
 
 from scanner.model import Gap, Location, Resource, Unknown, plain
@@ -64,6 +65,10 @@ def summary(found):
 
 def block(**attributes):
     return [attributes]
+
+
+def in_base64(text):
+    return base64.b64encode(text.encode()).decode()
 
 
 CASES = {
@@ -432,6 +437,24 @@ CASES = {
                 "ServiceAccount": "web",
                 "RoleArn": "arn:r",
             },
+        },
+    ),
+    "user data": (
+        [
+            ("aws_launch_template.this", {"name": "nodes", "user_data": in_base64(f"docker pull {IMAGE}")}),
+            ("aws_launch_configuration.this", {"name": "old", "user_data": f"docker pull {IMAGE}"}),
+            ("aws_instance.this", {"user_data_base64": in_base64(f"docker pull {IMAGE}")}),
+        ],
+        {
+            "AWS::EC2::LaunchTemplate": {
+                "LaunchTemplateName": "nodes",
+                "LaunchTemplateData": {"UserData": {"Fn::Base64": f"docker pull {IMAGE}"}},
+            },
+            "AWS::AutoScaling::LaunchConfiguration": {
+                "LaunchConfigurationName": "old",
+                "UserData": in_base64(f"docker pull {IMAGE}"),
+            },
+            "AWS::EC2::Instance": {"UserData": {"Fn::Base64": f"docker pull {IMAGE}"}},
         },
     ),
     "function": (

@@ -13,9 +13,10 @@ from scanner import vocabulary
 from scanner.assets import schema
 from scanner.documents import Document, load
 from scanner.errors import UsageError
-from scanner.model import Gap, Resource, Unknown, plain
+from scanner.model import Gap, Location, Resource, Unknown, plain
 from scanner.parsers import MAX_BYTES, parse
 from scanner.parsers.cloudformation import Template, at, recognises, resources
+from scanner.parsers.registry import Piece, fold
 from scanner.parsers.stacks import Context, Source
 from scanner.vocabulary import TAGS
 
@@ -685,6 +686,43 @@ def test_a_singleton_declared_twice_is_unknown(tmp_path):
     assert raw(registry, "ReplicationConfiguration").reason == "declared twice: a.yaml:3 and b.yaml:4"
 
 
+def conflicts(result):
+    found = [one for one in result.resources if one.type == "AWS::ECR::Registry"]
+    return [(one.region, plain(item)) for one in found for item in one["ConflictingDeclarations"] or ()]
+
+
+def test_where_a_singleton_is_declared_twice_is_told(tmp_path):
+    result = parsed(tmp_path, {"a.yaml": REPLICATION, "b.yaml": "# x\n" + REPLICATION})
+    places = ["a.yaml:3", "b.yaml:4"]
+    assert conflicts(result) == [(REGION, {"Property": "ReplicationConfiguration", "Places": places, "Certain": True})]
+
+
+def test_one_template_for_two_regions_declares_nothing_twice(tmp_path):
+    both = lambda path: [(ACCOUNT, REGION), (ACCOUNT, "us-west-2")]  # noqa: E731
+    assert conflicts(parsed(tmp_path, {"a.yaml": REPLICATION}, both)) == []
+    found = conflicts(parsed(tmp_path, {"b.yaml": REPLICATION}, both))
+    assert [(region, item["Certain"]) for region, item in found] == [(REGION, True), ("us-west-2", True)]
+
+
+@pytest.mark.parametrize(
+    ("ids", "certain"),
+    [
+        (("a.tf#x@dev", "a.tf#x@prod"), False),  # one declaration in two environments
+        (("a.tf#x@dev", "b.tf#y@prod"), False),
+        (("a.tf#x@prod", "b.tf#y@prod"), True),
+        (("a.tf#x", "b.tf#y@prod"), True),
+        (("a.tf#x@dev", "a.tf#x@prod", "b.tf#y@prod"), True),
+        (("a.tf#x", "a.tf#x@prod"), False),
+    ],
+)
+def test_environments_of_one_declaration_may_not_meet(ids, certain):
+    pieces = [Piece("PolicyText", {}, id, ACCOUNT, REGION, Location(id.partition("#")[0], 1), {}) for id in ids]
+    (registry,) = fold(pieces)
+    (conflict,) = registry["ConflictingDeclarations"]
+    (raw_value,) = (value for name, value in conflict.raw() if name == "Certain")
+    assert (raw_value is True) == certain
+
+
 def test_a_prefix_declared_twice_is_unknown(tmp_path):
     rule = "Resources: {P: {Type: 'AWS::ECR::PullThroughCacheRule', Properties: {EcrRepositoryPrefix: hub}}}"
     result = parsed(tmp_path, {"a.yaml": rule, "b.yaml": rule})
@@ -830,6 +868,7 @@ def test_vocabulary():
         "Kubernetes::ClusterSecretStore",
         "AWS::ARCRegionSwitch::Plan", "AWS::Account::Region", "AWS::CloudFormation::Stack",
         "AWS::CloudFormation::StackSet", "AWS::CodeBuild::Project", "AWS::CodePipeline::Pipeline",
+        "AWS::AutoScaling::LaunchConfiguration", "AWS::EC2::Instance", "AWS::EC2::LaunchTemplate",
         "AWS::EC2::NatGateway", "AWS::EC2::RouteTable", "AWS::EC2::Subnet", "AWS::EC2::VPCEndpoint",
         "AWS::ECR::ImageManifest",
         "AWS::ECR::Registry", "AWS::ECR::Repository", "AWS::ECS::Cluster", "AWS::ECS::Service", "AWS::ECS::Task",

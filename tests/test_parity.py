@@ -52,7 +52,7 @@ LIVE_ONLY = {  # about what runs, what is in a repository and what EKS supports,
     "security-eks-supported-version",
     "workload-image-pinned-by-digest",
 }
-CODE_ONLY = {"standby-iac-present"}
+CODE_ONLY = {"registry-declared-once", "standby-iac-present"}
 UNDECLARED = {  # about parts of a registry, quotas, or roles, that one door shows and the other does not
     "registry-creation-template-has-role",
     "registry-creation-templates-cover-replicas",
@@ -63,7 +63,9 @@ UNDECLARED = {  # about parts of a registry, quotas, or roles, that one door sho
     "workload-puller-role-not-region-pinned",
 }
 DECLARED = {type for service in ("ecr", "ecs", "eks") for type in COLLECTORS[service].TYPES}
-DECLARED |= {type for type in types() if type.startswith(("AWS::Account::", "Regionproof::"))} | {"AWS::ECR::Image"}
+DECLARED |= {
+    type for type in types() if type.startswith(("AWS::Account::", "GitHub::", "GitLab::", "Regionproof::"))
+} | {"AWS::ECR::Image"}
 NOT_DECLARED = {rule.id for rule in load_rules() if not rule.needs <= DECLARED}
 """About services of which the files of the system say nothing."""
 

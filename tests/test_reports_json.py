@@ -137,6 +137,7 @@ def test_finding_in_a_file_says_where():
         "start_column": 7,
         "end_line": None,
         "end_column": None,
+        "through": [],
     }
 
 

@@ -494,7 +494,7 @@ def test_stacks_and_charts_stand_for_what_is_not_seen():
         declare("awscc_ecr_replication_configuration.e", {}),
         declare("awscc_ec2_vpc_endpoint.f", {}),
         declare("awscc_iam_user.g", {}),
-        declare("aws_instance.c", {}),
+        declare("aws_vpc.c", {}),
     )
     assert [each.type for each in found] == ["AWS::CloudFormation::Stack"]
     others = {"AWS::ECR::Repository", "AWS::ECR::Registry", "AWS::EC2::VPCEndpoint"}

@@ -8,7 +8,7 @@ from typing import Any
 
 from scanner.documents import Document, pointer
 from scanner.model import Gap, Location, Resource, Unknown, guard
-from scanner.parsers import roles, sam
+from scanner.parsers import roles, sam, user_data
 from scanner.parsers.intrinsics import NO_VALUE, Trace
 from scanner.parsers.names import STACK, Names, PlaceOf, properties_of
 from scanner.parsers.reading import regions
@@ -182,6 +182,9 @@ class Template(Names):
         if type == "AWS::Scheduler::Schedule" and "Target" in properties:
             written = properties_of(self.resources[logical])["Target"]
             (properties["Target"],) = self._tasks_started(logical, [written], [properties["Target"]])
+        if type in user_data.HOLDERS:
+            written, resolver = properties_of(self.resources[logical]), self._resolver(logical)
+            properties, locations = user_data.kept(type, properties, written, locations, resolver, self._type)
         name = self._name(logical)
         account, region = self._place(logical)
         if type == "AWS::Account::Region":

@@ -8,7 +8,8 @@ from typing import Any
 from scanner.documents import Document, load, pointer
 from scanner.errors import DocumentError
 from scanner.model import Location, Unknown
-from scanner.parsers.terraform.values import Encoded
+from scanner.parsers import user_data
+from scanner.parsers.terraform.values import Encoded, Pieces
 
 Refer = Callable[[Any, str, bool], Any]
 """Gives the id (the name, if the last argument is true) of the resource of a type that a value refers to."""
@@ -106,6 +107,8 @@ class Conversion:
         kind = rule.get("as")
         if kind == "json":
             return self._json(rule, value, source, at)
+        if kind in ("script", "script64"):
+            return _script(value, kind == "script64")
         if "refers" in rule:
             return plain(self._refer(value, rule["refers"], rule.get("by") == "name"))
         if isinstance(value, Unknown):
@@ -196,6 +199,16 @@ def plain(value: Any) -> Any:
     if isinstance(value, list):
         return [plain(each) for each in value]
     return value
+
+
+def _script(value: Any, in_base64: bool) -> Any:
+    """Return what user data names, and nothing else of it."""
+    if isinstance(value, Pieces) and not in_base64:
+        text = "".join(part if isinstance(part, str) else user_data.OPEN for part in value.parts)
+        return user_data.images(text, {"a part of the user data is not known": None})
+    if not isinstance(value, str):
+        return Unknown("the user data is not known")
+    return user_data.encoded(value) if in_base64 else user_data.images(value)
 
 
 def _document(text: str) -> Document | Unknown:
