@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -79,15 +79,17 @@ def demo(output: str) -> int:
     It is served on loopback, collected from and scanned, and every report is written.
     """
     from scanner.demo import run
+    from scanner.reporters import REPORTERS
 
     folder = Path(output)
     inputs = run(folder)
     click.echo(f"Collected an invented estate from a loopback endpoint into {folder / 'snapshot'}.", err=True)
     config = console.read_config(str(inputs.config))
     report = _scan(inputs.paths, config, (), (), (), python=True, now=inputs.as_of)
-    _write(report, ("table", "json", "sarif"), str(folder) + "/", "github")
-    _write(report, ("table",), None, "github")
-    click.echo(f"\nWritten to {folder}: regionproof.txt, regionproof.json, regionproof.sarif.", err=True)
+    _write(report, tuple(REPORTERS), str(folder) + "/", {})
+    _write(report, ("table",), None, {})
+    names = ", ".join(f"regionproof{reporter.suffix}" for reporter in REPORTERS.values())
+    click.echo(f"\nWritten to {folder}: {names}.", err=True)
     scanned = " ".join(map(str, inputs.paths))
     click.echo(f"Next: regionproof scan {scanned} --config {inputs.config}", err=True)
     return OK
@@ -96,7 +98,7 @@ def demo(output: str) -> int:
 @cli.command()
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...")
 @console.config_option
-@click.option("--format", "formats", multiple=True, metavar="F[=FILE][,..]", help="table (default), json, sarif.")
+@click.option("--format", "formats", multiple=True, metavar="F[=FILE][,..]", help="table (default), json, ...")
 @click.option("-o", "--output", metavar="PATH", help="A file for one format, a folder for several; - is stdout.")
 @click.option(
     "--fail-on", type=click.Choice(SEVERITIES), default="high", show_default=True, help="Exit 1 from here on."
@@ -109,6 +111,8 @@ def demo(output: str) -> int:
 @click.option("--ignore", multiple=True, metavar="RULES", help="Not these rules.")
 @console.rules_options
 @click.option("--controls", multiple=True, metavar="F,..", help="Group the table by the controls of a framework, too.")
+@click.option("--group-by", type=click.Choice(["rule", "workload"]), default="rule", help="Order of the table.")
+@click.option("--markdown-for", type=click.Choice(["step", "comment"]), default="step", help="How long it may be.")
 @click.option("--sarif-profile", type=click.Choice(["github", "full"]), default="github", show_default=True)
 def scan(
     paths: tuple[str, ...],
@@ -125,6 +129,8 @@ def scan(
     rule_paths: tuple[str, ...],
     no_python_rules: bool,
     controls: tuple[str, ...],
+    group_by: str,
+    markdown_for: str,
     sarif_profile: str,
 ) -> int:
     """Judge snapshots and infrastructure code, mixed freely.  Never touches the network."""
@@ -147,7 +153,12 @@ def scan(
         now=console.now(),
         change=Change(_from_here(against) if against else None, changed_since, new_only),
     )
-    _write(report, formats, output, sarif_profile, named)
+    options: dict[str, dict[str, Any]] = {
+        "markdown": {"markdown_for": markdown_for},
+        "sarif": {"profile": sarif_profile},
+        "table": {"controls": named, "group_by": group_by},
+    }
+    _write(report, formats, output, options)
     return _exit_code(report, fail_on, fail_on_incomplete)
 
 
@@ -156,7 +167,7 @@ def scan(
 def schema(name: str) -> int:
     """Print a JSON Schema.
 
-    NAME is report, config, evidence, rule, fixture, snapshot or faults.
+    NAME is report, report-line, config, evidence, rule, fixture, snapshot or faults.
     """
     from scanner.assets import asset
 
@@ -207,15 +218,14 @@ def _scan(
 
 
 def _write(
-    report: Report, formats: Sequence[str], output: str | None, sarif_profile: str, controls: Sequence[str] = ()
+    report: Report, formats: Sequence[str], output: str | None, by_format: Mapping[str, Mapping[str, Any]]
 ) -> None:
     from scanner.output import destinations, replacing
     from scanner.reporters import REPORTERS
 
     for destination in destinations(formats, output):
         write = REPORTERS[destination.format].write
-        by_format: dict[str, dict[str, Any]] = {"sarif": {"profile": sarif_profile}, "table": {"controls": controls}}
-        options = by_format.get(destination.format, {})
+        options = dict(by_format.get(destination.format, {}))
         if destination.path is not None:
             with replacing(destination.path) as out:
                 write(report, out, **options)

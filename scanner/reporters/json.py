@@ -19,7 +19,7 @@ SCHEMA_VERSION = "1.2.0"
 def write(report: Report, out: TextIO) -> None:
     """Write a report as JSON."""
     separator = "{\n"
-    for key, value in _document(report):
+    for key, value in document(report):
         out.write(f"{separator}{dumps(key)}: ")
         _write_value(value, out)
         separator = ",\n"
@@ -43,7 +43,8 @@ def _write_value(value: Any, out: TextIO) -> None:
     out.write(closing if separator == "\n" else f"\n{closing}")
 
 
-def _document(report: Report) -> Iterator[tuple[str, Any]]:
+def document(report: Report) -> Iterator[tuple[str, Any]]:
+    """Yield the parts of the JSON report; those that are long are iterators."""
     scan = scan_id(report)
     yield "$schema", SCHEMA
     yield "schema_version", SCHEMA_VERSION
