@@ -36,4 +36,5 @@ REPORTERS: dict[str, Reporter] = {
     "table": Reporter("table", ".txt"),
     "json": Reporter("json", ".json"),
     "sarif": Reporter("sarif", ".sarif"),
+    "html": Reporter("html", ".html"),
 }
