@@ -79,15 +79,17 @@ def demo(output: str) -> int:
     It is served on loopback, collected from and scanned, and every report is written.
     """
     from scanner.demo import run
+    from scanner.reporters import REPORTERS
 
     folder = Path(output)
     inputs = run(folder)
     click.echo(f"Collected an invented estate from a loopback endpoint into {folder / 'snapshot'}.", err=True)
     config = console.read_config(str(inputs.config))
     report = _scan(inputs.paths, config, (), (), (), python=True, now=inputs.as_of)
-    _write(report, ("table", "json", "sarif"), str(folder) + "/", "github")
+    _write(report, tuple(REPORTERS), str(folder) + "/", "github")
     _write(report, ("table",), None, "github")
-    click.echo(f"\nWritten to {folder}: regionproof.txt, regionproof.json, regionproof.sarif.", err=True)
+    names = ", ".join(f"regionproof{reporter.suffix}" for reporter in REPORTERS.values())
+    click.echo(f"\nWritten to {folder}: {names}.", err=True)
     scanned = " ".join(map(str, inputs.paths))
     click.echo(f"Next: regionproof scan {scanned} --config {inputs.config}", err=True)
     return OK
@@ -96,7 +98,7 @@ def demo(output: str) -> int:
 @cli.command()
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...")
 @console.config_option
-@click.option("--format", "formats", multiple=True, metavar="F[=FILE][,..]", help="table (default), json, sarif.")
+@click.option("--format", "formats", multiple=True, metavar="F[=FILE][,..]", help="table (default), json, sarif, html.")
 @click.option("-o", "--output", metavar="PATH", help="A file for one format, a folder for several; - is stdout.")
 @click.option(
     "--fail-on", type=click.Choice(SEVERITIES), default="high", show_default=True, help="Exit 1 from here on."

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Any, NamedTuple
+
+from markupsafe import escape
 
 from scanner.finding import Finding, Origin, Report, RuleSummary, Severity, Status
 from scanner.reporters.causes import by_cause
@@ -15,8 +18,8 @@ from scanner.reporters.text import cut, dumps, jsonable, printable
 
 MOST = 2000
 """How many findings are shown, worst first."""
-_ROOM, _ROOM_FOR_DETAILS = 480_000, 240_000  # bytes of text; with the markup a page stays under a megabyte
-_ROW, _DETAIL = 150, 40  # bytes of markup, about
+_ROOM, _FOR_DETAILS = 840_000, 40_000  # bytes; with everything else a page stays under a megabyte
+_RULE, _ROW, _DETAIL = 500, 80, 30  # bytes of markup, about
 _LONGEST_MESSAGE, _LONGEST_VALUE, _MOST_VALUES, _LONGEST_ID = 420, 400, 16, 300
 _ORIGINS = {Origin.CHANGE: "new with the change", Origin.LIVE: "live", Origin.BOTH: "live and in code"}
 
@@ -42,7 +45,7 @@ class Row:
     account: str
     region: str
     notes: tuple[str, ...]
-    details: tuple[Detail, ...]
+    details: tuple[Detail, ...] = ()
     rule: str = ""
     severity: str = ""
 
@@ -79,30 +82,40 @@ class Findings:
 def findings(report: Report) -> Findings:
     """Return the findings that somebody may have to do something about, the worst first, as many as a page takes."""
     wanted = [finding for finding in report.findings if finding.status in (Status.FAIL, Status.UNKNOWN)]
-    chosen = _Chosen(sorted(wanted, key=_order))
+    prose = (text for rule in report.rules for text in (rule.rationale, rule.remediation, *rule.references))
+    room = _ROOM - sum(map(_size, prose)) - _RULE * len(report.rules)
+    chosen = _Chosen(sorted(wanted, key=_order), room)
     rules = {rule.id: rule for rule in report.rules}
-    groups = (*_failures(chosen, rules, exempted=False), *_unknowns(chosen, rules), *_failures(chosen, rules, exempted=True))
+    groups = (
+        *_failures(chosen, rules, exempted=False),
+        *_unknowns(chosen, rules),
+        *_failures(chosen, rules, exempted=True),
+    )
     return Findings(groups, len(chosen.rows), len(wanted), chosen.detailed)
 
 
 class _Chosen:
-    """The findings that fit, each with its row."""
+    """The findings that fit, each with its row: first as many rows as a page takes, then details for the worst."""
 
-    def __init__(self, ranked: Iterable[Finding]) -> None:
+    def __init__(self, ranked: Iterable[Finding], room: int) -> None:
         self.findings: list[Finding] = []
         self.rows: dict[int, Row] = {}
         self.detailed = 0
-        room, room_for_details = _ROOM, _ROOM_FOR_DETAILS
-        for finding in ranked:
-            details = tuple(_details(finding)) if room_for_details > 0 else ()
-            row = _row(finding, details)
-            room -= row.room
-            if len(self.findings) == MOST or room < 0:
+        used = 0
+        for finding in islice(ranked, MOST):
+            row = _row(finding)
+            used += row.room
+            if used > room:
                 break
-            room_for_details -= sum(_DETAIL + _size(part.term) + _size(part.text) for part in details)
-            self.detailed += bool(details)
             self.findings.append(finding)
             self.rows[id(finding)] = row
+        for finding in self.findings:
+            details = tuple(_details(finding))
+            used += sum(_DETAIL + _size(part.term) + _size(part.text) for part in details)
+            if used > room + _FOR_DETAILS:
+                break
+            self.detailed += 1
+            self.rows[id(finding)] = replace(self.rows[id(finding)], details=details)
 
     def row(self, finding: Finding) -> Row:
         return self.rows[id(finding)]
@@ -136,41 +149,30 @@ def _unknowns(chosen: _Chosen, rules: Mapping[str, RuleSummary]) -> Iterator[Gro
 
 
 def _of_cause(row: Row, finding: Finding, rules: Mapping[str, RuleSummary]) -> Row:
+    """Return the row of what could not be decided: below its cause, what was asked says more than the reason again."""
     rule = rules.get(finding.rule_id)
-    details = (Detail("Reason", row.message), *row.details) if row.details else ()
+    details = (Detail("Reason", cut(finding.message, _LONGEST_MESSAGE)), *row.details) if row.details else ()
     message = rule.title if rule else finding.rule_id
-    return Row(
-        row.name,
-        row.type,
-        message,
-        row.account,
-        row.region,
-        row.notes,
-        details,
-        finding.rule_id,
-        finding.severity.value,
-    )
+    return replace(row, message=message, details=details, rule=finding.rule_id, severity=finding.severity.value)
 
 
 def _where(finding: Finding) -> tuple[str, ...]:
     return (*place_of(finding), name(finding.resource), finding.resource.id, finding.message)
 
 
-def _row(finding: Finding, details: tuple[Detail, ...]) -> Row:
+def _row(finding: Finding) -> Row:
     account, region = place_of(finding)
     baseline = getattr(finding, "baseline_state", None)
     notes = [f"{baseline} since the baseline" if baseline == "new" else str(baseline)] if baseline else []
     notes += [_ORIGINS[finding.origin]] if finding.origin else []
-    message = cut(finding.message, _LONGEST_MESSAGE)
-    short = short_digests(message)
-    if short != message and details:
-        message, details = short, (Detail("In full", message), *details)
-    type = type_word(finding.resource.type)
-    return Row(name(finding.resource), type, message, account, region, tuple(notes), details)
+    message = cut(short_digests(finding.message[: 4 * _LONGEST_MESSAGE]), _LONGEST_MESSAGE)
+    return Row(name(finding.resource), type_word(finding.resource.type), message, account, region, tuple(notes))
 
 
 def _details(finding: Finding) -> Iterator[Detail]:
     resource, standby = finding.resource, finding.counterpart
+    if finding.status is Status.FAIL and short_digests(finding.message) != finding.message:
+        yield Detail("In full", cut(finding.message, _LONGEST_MESSAGE))
     yield Detail("ARN" if resource.id.startswith("arn:") else "Id", cut(resource.id, _LONGEST_ID), code=True)
     if standby is not None:
         yield Detail("Standby", _standby(finding), code=standby.id is not None)
@@ -214,4 +216,4 @@ def _evidence(evidence: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _size(text: str) -> int:
-    return len(text.encode("utf-8", "replace"))
+    return len(escape(text).encode("utf-8", "replace"))

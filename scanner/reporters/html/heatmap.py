@@ -73,7 +73,7 @@ def _worst(names: set[str], counts: dict[_Key, Counter[str]], part: int) -> list
 
 def _cell(statuses: Counter[str] | None, missed: int | None, disabled: bool) -> Cell:
     if disabled:
-        return Cell("off", "–", "not enabled")
+        return Cell("off", "\N{EN DASH}", "not enabled")
     if statuses is None and missed is None:
         return Cell("off", "", "not scanned")
     found = statuses or Counter()
@@ -83,7 +83,11 @@ def _cell(statuses: Counter[str] | None, missed: int | None, disabled: bool) -> 
     not_known = f", {unknown:,} not known" if unknown else ", some calls not answered" if missed else ""
     mark = f" ?{unknown:,}" if unknown else " ?" if missed else ""
     if failed:
-        return Cell(f"{'bad' if found['grave'] else 'warn'}{hatched}", f"✕ {failed:,} / {decided:,}{mark}", f"failed of decided{not_known}")
+        return Cell(
+            f"{'bad' if found['grave'] else 'warn'}{hatched}",
+            f"✕ {failed:,} / {decided:,}{mark}",
+            f"failed of decided{not_known}",
+        )
     if hatched:
         return Cell(f"unk{hatched}", f"?{unknown:,}" if unknown else "?", f"{decided:,} passed{not_known}")
     if not decided:

@@ -20,7 +20,8 @@ from scanner.reporters.html.words import EXEMPTED, RECOVERY, SEVERITY, STATUS, S
 from scanner.reporters.identity import scan_id
 from scanner.reporters.text import cut, dumps, jsonable, timestamp
 
-_MOST_CARDS, _MOST_GAPS, _MOST_EXEMPTIONS, _MOST_NAMES, _MOST_INPUTS = 48, 120, 200, 12, 40
+_MOST_CARDS, _MOST_CARDS_OF_A_TIER = 120, 48
+_MOST_GAPS, _MOST_EXEMPTIONS, _MOST_NAMES, _MOST_INPUTS = 120, 200, 12, 40
 _LONGEST_REASON = 240
 _SLUG = re.compile(r"[a-z0-9-]{1,100}")
 
@@ -70,7 +71,7 @@ def page(report: Report) -> dict[str, Any]:
         "tally": _tally([verdict for _, found in tiers for verdict in found]),
         "totals": _numbers(report),
         "extent": list(_extent(report)),
-        "blocks": [_block(tier, found) for tier, found in tiers],
+        "blocks": _blocks(tiers),
         "pictures": pictures[: topology.MOST],
         "pictures_hidden": max(len(pictures) - topology.MOST, 0),
         "drawing": topology,
@@ -105,15 +106,21 @@ def _verdict(report: Report, verdicts: list[WorkloadVerdict]) -> tuple[Sign, str
     if failing:
         verb = "would" if failing > 1 else "is one that would"
         text = f"{failing:,} of {every} {verb} not start in the standby"
-        return RECOVERY[Recovery.FAILS], text if len(verdicts) > 1 else "The one workload would not start in the standby"
+        return RECOVERY[Recovery.FAILS], text if len(
+            verdicts
+        ) > 1 else "The one workload would not start in the standby"
     if not verdicts:
         return RECOVERY[Recovery.UNKNOWN], "No workload was seen, so there is no verdict on recovery"
     if tally[Recovery.UNKNOWN]:
-        return RECOVERY[Recovery.UNKNOWN], f"Of {tally[Recovery.UNKNOWN]:,} of {every} nobody can tell whether they would start"
+        return RECOVERY[
+            Recovery.UNKNOWN
+        ], f"Of {tally[Recovery.UNKNOWN]:,} of {every} nobody can tell whether they would start"
     if not report.complete or report.unseen:
         return RECOVERY[Recovery.UNKNOWN], f"Nothing speaks against {every}, but not everything was seen"
     if tally[Recovery.DEGRADED]:
-        return RECOVERY[Recovery.DEGRADED], f"{every} would start in the standby, {tally[Recovery.DEGRADED]:,} of them degraded"
+        return RECOVERY[
+            Recovery.DEGRADED
+        ], f"{every} would start in the standby, {tally[Recovery.DEGRADED]:,} of them degraded"
     return RECOVERY[Recovery.RECOVERS], f"{every} would start in the standby"
 
 
@@ -168,12 +175,21 @@ def _extent(report: Report) -> Iterator[str]:
             yield f"{sentence[:1].upper()}{sentence[1:]}."
 
 
-def _block(tier: Tier | None, verdicts: list[WorkloadVerdict]) -> Block:
+def _blocks(tiers: Iterable[tuple[Tier | None, list[WorkloadVerdict]]]) -> list[Block]:
+    """Return the blocks of a page that takes so many cards, those of the first tiers before those of the last."""
+    blocks, room = [], _MOST_CARDS
+    for tier, verdicts in tiers:
+        blocks.append(_block(tier, verdicts, min(room, _MOST_CARDS_OF_A_TIER)))
+        room -= len(blocks[-1].cards)
+    return blocks
+
+
+def _block(tier: Tier | None, verdicts: list[WorkloadVerdict], room: int) -> Block:
     tally = Counter(verdict.recovery for verdict in verdicts)
     counts = [(RECOVERY[recovery], tally[recovery]) for recovery in Recovery if tally[recovery]]
     wanting = [verdict for verdict in verdicts if verdict.recovery is not Recovery.RECOVERS]
     fine = [cut(verdict.name, 80) for verdict in verdicts if verdict.recovery is Recovery.RECOVERS]
-    hidden = max(len(wanting) - _MOST_CARDS, 0) + max(len(fine) - _MOST_CARDS, 0)
+    hidden = max(len(wanting) - room, 0) + max(len(fine) - _MOST_CARDS_OF_A_TIER, 0)
     facts: list[str] = []
     if tier is not None:
         facts = [fact for fact in (tier.dr_class, *objectives(tier.rpo, tier.rto), tier.owner) if fact]
@@ -181,8 +197,8 @@ def _block(tier: Tier | None, verdicts: list[WorkloadVerdict]) -> Block:
         cut(tier.name, 80) if tier else "In no declared tier",
         " · ".join(cut(fact, 60) for fact in facts),
         counts,
-        [_card(verdict) for verdict in wanting[:_MOST_CARDS]],
-        fine[:_MOST_CARDS],
+        [_card(verdict) for verdict in wanting[:room]],
+        fine[:_MOST_CARDS_OF_A_TIER],
         hidden,
     )
 
@@ -191,13 +207,19 @@ def _card(verdict: WorkloadVerdict) -> Card:
     resource = verdict.resource
     standby = ", ".join(cut(region, 30) for region in verdict.standbys[:3]) or "no standby"
     where = f"{cut(resource.region or 'Region not known', 30)} → {standby}"
-    return Card(RECOVERY[verdict.recovery], name(resource), type_word(resource.type), where, cut(brief(verdict.reason[:4000]), _LONGEST_REASON))
+    return Card(
+        RECOVERY[verdict.recovery],
+        name(resource),
+        type_word(resource.type),
+        where,
+        cut(brief(verdict.reason[:4000]), _LONGEST_REASON),
+    )
 
 
 def _gaps(report: Report) -> Iterator[tuple[str, str, str, str]]:
     for row in sorted(row for row in report.coverage if row.missed)[:_MOST_GAPS]:
-        where = (row.account, row.region) if row.service != "file" else ("", "file")
-        yield (*(cut(part, 60) for part in (*where, row.operation)), _why(row))
+        account, region = (row.account, row.region) if row.service != "file" else ("", "file")
+        yield cut(account, 60), cut(region, 60), cut(row.operation, 300), _why(row)
 
 
 def _why(row: Coverage) -> str:

@@ -62,7 +62,9 @@ def _paragraphs(text: str) -> Iterator[Markup]:
     for paragraph in re.split(r"\n\s*\n", text):
         if words := printable(paragraph).strip():
             parts = _SPAN.split(" ".join(words.split()))
-            spans = (Markup("<code>{}</code>").format(part) if at % 2 else escape(part) for at, part in enumerate(parts))
+            spans = (
+                Markup("<code>{}</code>").format(part) if at % 2 else escape(part) for at, part in enumerate(parts)
+            )
             yield Markup("<p>{}</p>").format(Markup("").join(spans))
 
 

@@ -4,9 +4,9 @@
   addEventListener("beforeprint", () => document.querySelectorAll("details:not(.passed)").forEach((one) => { one.open = true; }));
   if (!form) return;
   const names = ["status", "severity", "rule", "account", "region"];
-  const groups = [...document.querySelectorAll("#table tbody")].map((body) => ({
+  const groups = [...document.querySelectorAll("#groups > .group")].map((body) => ({
     body,
-    rows: [...body.rows].slice(1).map((row) => {
+    rows: [...body.querySelector("tbody").rows].map((row) => {
       const [, , account, region] = row.cells;
       const of = (name) => row.dataset[name] || body.dataset[name] || "";
       return {
@@ -35,7 +35,7 @@
     for (const { body, rows } of groups) {
       let any = false;
       for (const one of rows) {
-        if (words.length && !one.text) one.text = `${body.rows[0].textContent} ${one.row.textContent}`.toLowerCase();
+        if (words.length && !one.text) one.text = `${body.firstElementChild.textContent} ${one.rule} ${one.row.textContent}`.toLowerCase();
         const fits = wanted.every(([name, value]) => one[name].includes(value)) && words.every((word) => one.text.includes(word));
         one.row.hidden = !fits;
         any ||= fits;

@@ -39,7 +39,7 @@ STATUS: Mapping[Status, Sign] = {
     Status.FAIL: Sign("bad", "✕", "fail"),
     Status.UNKNOWN: Sign("unk", "?", "unknown"),
     Status.PASS: Sign("ok", "✓", "pass"),
-    Status.NOT_APPLICABLE: Sign("mute", "–", "not applicable"),
+    Status.NOT_APPLICABLE: Sign("mute", "\N{EN DASH}", "not applicable"),
 }
 EXEMPTED = Sign("mute", "○", "exempted")
 
