@@ -338,12 +338,12 @@ def test_workloads_stand_in_their_tiers_in_the_order_declared():
 @pytest.mark.parametrize(
     ("report", "sentence"),
     [
-        (with_findings(PASS, fail(name="shop/api")), "1 of 2 workloads is one that would not start in the standby"),
-        (with_findings(fail()), "The one workload would not start in the standby"),
-        (with_findings(fail(), fail(name="a/b")), "2 of 2 workloads would not start in the standby"),
-        (with_findings(UNKNOWN), "Of 1 of 1 workload nobody can tell whether they would start"),
-        (with_findings(PASS), "1 workload would start in the standby"),
-        (with_findings(PASS, fail(Severity.LOW)), "1 workload would start in the standby, 1 of them degraded"),
+        (with_findings(PASS, fail(name="shop/api")), "1 of 2 workloads would not recover in the standby"),
+        (with_findings(fail()), "1 of 1 workload would not recover in the standby"),
+        (with_findings(fail(), fail(name="a/b")), "2 of 2 workloads would not recover in the standby"),
+        (with_findings(UNKNOWN), "Of 1 of 1 workload recovery cannot be told"),
+        (with_findings(PASS), "1 workload would recover in the standby"),
+        (with_findings(PASS, fail(Severity.LOW)), "1 workload would recover in the standby, 1 of them degraded"),
         (
             with_findings(PASS, coverage=reports.sample().coverage),
             "Nothing speaks against 1 workload, but not everything was seen",
@@ -415,8 +415,8 @@ def test_the_map_never_shows_as_healthy_what_was_not_seen():
     assert cells(with_findings(PASS, coverage=(seen,)))[east] == ("ok", "✓ 1")
     denied = replace(seen, status="failed")
     assert cells(with_findings(PASS, coverage=(denied,)))[east] == ("unk hatch", "?")
-    assert cells(with_findings(PASS, UNKNOWN, coverage=(seen,)))[east] == ("unk hatch", "?1")
-    assert cells(with_findings(PASS, fail(), UNKNOWN, coverage=()))[east] == ("bad hatch", "✕ 1 / 2 ?1")
+    assert cells(with_findings(PASS, UNKNOWN, coverage=(seen,)))[east] == ("unk hatch", "? 1")
+    assert cells(with_findings(PASS, fail(), UNKNOWN, coverage=()))[east] == ("bad hatch", "✕ 1 / 2")
     assert cells(with_findings(PASS, fail(Severity.LOW), coverage=()))[east] == ("warn", "✕ 1 / 2")
     off = Coverage(*west, "account", "account:ListRegions", NOT_ENABLED, 0, message="DISABLED")
     assert cells(with_findings(PASS, coverage=(seen, off)))[west] == ("off", "\N{EN DASH}")

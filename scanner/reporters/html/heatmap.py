@@ -80,16 +80,13 @@ def _cell(statuses: Counter[str] | None, missed: int | None, disabled: bool) -> 
     failed, unknown = found["fail"], found["unknown"]
     decided = failed + found["pass"] + found["exempted"]
     hatched = " hatch" if unknown or missed else ""
-    not_known = f", {unknown:,} not known" if unknown else ", some calls not answered" if missed else ""
-    mark = f" ?{unknown:,}" if unknown else " ?" if missed else ""
+    not_known = f", {unknown:,} not known" if unknown else ", not all answered" if missed else ""
     if failed:
         return Cell(
-            f"{'bad' if found['grave'] else 'warn'}{hatched}",
-            f"✕ {failed:,} / {decided:,}{mark}",
-            f"failed of decided{not_known}",
+            f"{'bad' if found['grave'] else 'warn'}{hatched}", f"✕ {failed:,} / {decided:,}", f"fail{not_known}"
         )
     if hatched:
-        return Cell(f"unk{hatched}", f"?{unknown:,}" if unknown else "?", f"{decided:,} passed{not_known}")
+        return Cell(f"unk{hatched}", f"? {unknown:,}" if unknown else "?", f"{decided:,} passed{not_known}")
     if not decided:
         return Cell("off", "0", "nothing to judge")
-    return Cell("ok", f"✓ {decided:,}", "all pass")
+    return Cell("ok", f"✓ {decided:,}", "pass, some exempted" if found["exempted"] else "all pass")

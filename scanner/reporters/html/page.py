@@ -102,26 +102,17 @@ def _verdict(report: Report, verdicts: list[WorkloadVerdict]) -> tuple[Sign, str
     """Return the one sentence that the page begins with."""
     tally = Counter(verdict.recovery for verdict in verdicts)
     every = count(len(verdicts), "workload")
-    failing = tally[Recovery.FAILS]
-    if failing:
-        verb = "would" if failing > 1 else "is one that would"
-        text = f"{failing:,} of {every} {verb} not start in the standby"
-        return RECOVERY[Recovery.FAILS], text if len(
-            verdicts
-        ) > 1 else "The one workload would not start in the standby"
+    if tally[Recovery.FAILS]:
+        return RECOVERY[Recovery.FAILS], f"{tally[Recovery.FAILS]:,} of {every} would not recover in the standby"
     if not verdicts:
         return RECOVERY[Recovery.UNKNOWN], "No workload was seen, so there is no verdict on recovery"
     if tally[Recovery.UNKNOWN]:
-        return RECOVERY[
-            Recovery.UNKNOWN
-        ], f"Of {tally[Recovery.UNKNOWN]:,} of {every} nobody can tell whether they would start"
+        return RECOVERY[Recovery.UNKNOWN], f"Of {tally[Recovery.UNKNOWN]:,} of {every} recovery cannot be told"
     if not report.complete or report.unseen:
         return RECOVERY[Recovery.UNKNOWN], f"Nothing speaks against {every}, but not everything was seen"
-    if tally[Recovery.DEGRADED]:
-        return RECOVERY[
-            Recovery.DEGRADED
-        ], f"{every} would start in the standby, {tally[Recovery.DEGRADED]:,} of them degraded"
-    return RECOVERY[Recovery.RECOVERS], f"{every} would start in the standby"
+    if degraded := tally[Recovery.DEGRADED]:
+        return RECOVERY[Recovery.DEGRADED], f"{every} would recover in the standby, {degraded:,} of them degraded"
+    return RECOVERY[Recovery.RECOVERS], f"{every} would recover in the standby"
 
 
 def _tally(verdicts: Iterable[WorkloadVerdict]) -> list[tuple[Sign, int, float, float]]:
