@@ -195,6 +195,53 @@ def test_origin_is_shown_where_it_is_known(fields, expected):
     assert row.notes == ((expected,) if expected else ())
 
 
+def test_what_is_declared_is_in_no_place_and_what_says_no_place_is_said_so():
+    tier = replace(reports.repository("gold"), type="Regionproof::Recovery::Tier", account=None, region=None)
+    nowhere = replace(reports.repository("x"), account=None, region=None)
+    abroad = replace(reports.PRESENT, account=reports.OTHER)
+    for resource, counterpart, place in (
+        (tier, None, ("", "declared")),
+        (nowhere, None, ("not known", "not known")),
+        (reports.repository("y"), None, (reports.ACCOUNT, "us-east-1")),
+        (reports.repository("y"), reports.PRESENT, (reports.ACCOUNT, "us-east-1 → us-west-2")),
+        (reports.repository("y"), abroad, (reports.ACCOUNT, f"us-east-1 → {reports.OTHER}/us-west-2")),
+    ):
+        found = reports.finding(reports.PARITY_RULE, Status.FAIL, resource, "No.", counterpart=counterpart)
+        (row,) = table.findings(with_findings(found)).groups[0].rows
+        assert (row.account, row.region) == place
+
+
+def test_evidence_is_cut_and_says_so():
+    evidence = {f"key-{at:02}": "x" * 1000 for at in range(20)}
+    related = tuple(reports.repository(f"r{at}") for at in range(5))
+    (group,) = table.findings(with_findings(fail(evidence=evidence, related=related))).groups
+    told = {detail.term: detail.text for detail in group.rows[0].details}
+    assert told["Evidence"].splitlines()[-1] == "and 4 more"
+    assert max(map(len, told["Evidence"].splitlines())) < 420
+    assert told["Related"].endswith("repository/r2 and 2 more")
+
+
+def test_what_limits_the_report_stands_below_the_headline():
+    off = Coverage(reports.ACCOUNT, "ap-east-1", "account", "account:ListRegions", NOT_ENABLED, 0, message="DISABLED")
+    limited = replace(
+        reports.sample(),
+        not_shown=7,
+        changed_since="main",
+        unseen=(reports.WEST,) * 9,
+        pairs_derived=True,
+        coverage=(off,),
+    )
+    text = Page(written(limited)).text
+    for sentence in (
+        "7 verdicts that concern no line changed since main not shown.",
+        "The pairs are derived from the registries' replication rules.",
+        "111122223333/us-west-2 and 1 more, the primary of a pair: no verdict is about it.",
+        "Not enabled: ap-east-1 in 111122223333 (DISABLED).",
+    ):
+        assert sentence in text
+    assert "There are no pairs, so nothing was compared with a standby." in Page(written(reports.nothing())).text
+
+
 def test_exemptions_come_by_expiry_and_say_what_became_of_them():
     text = written(reports.sample())
     section = text[text.index('id="exemptions"') : text.index('id="controls"')]
@@ -302,6 +349,32 @@ def test_what_waits_in_the_standby_counts_for_what_it_stands_in_for():
     (verdict,) = by_workload(with_findings(other(Status.PASS, counterpart=standby), there))
     assert (verdict.resource.region, verdict.recovery) == ("us-east-1", Recovery.FAILS)
     assert by_workload(with_findings(there)) == []
+
+
+@pytest.mark.parametrize(
+    ("pair", "account", "waits"),
+    [
+        (PAIR, reports.ACCOUNT, True),
+        (PAIR, reports.OTHER, False),
+        (replace(PAIR, standby=Place(None, "us-west-2")), reports.ACCOUNT, True),
+        (replace(PAIR, standby=Place(None, "us-west-2")), reports.OTHER, False),
+        (replace(PAIR, standby=Place(reports.OTHER, "us-west-2")), reports.OTHER, True),
+        (replace(PAIR, standby=Place(reports.OTHER, "us-west-2")), reports.ACCOUNT, False),
+        (Pair(Place(None, "us-east-1"), Place(None, "us-west-2")), reports.OTHER, True),
+        (Pair(reports.WEST, reports.EAST), reports.ACCOUNT, False),
+    ],
+)
+def test_what_is_in_the_standby_of_a_pair_and_compared_with_nothing_waits(pair, account, waits):
+    there = other(Status.PASS, place=Place(account, "us-west-2"), counterpart=None)
+    assert bool(by_workload(with_findings(there, pairs=(pair,)))) is not waits
+
+
+def test_the_reason_is_what_nobody_accepted_and_first_of_all_what_is_not_there():
+    accepted = fail(exemption=reports.WAIVED)
+    open_ = replace(fail(Severity.LOW), message="Open.")
+    assert by_workload(with_findings(accepted, open_))[0].reason == "Open."
+    differs = replace(fail(counterpart=reports.PRESENT), message="A differs.")
+    assert by_workload(with_findings(differs, fail()))[0].reason == "Not there."
 
 
 def test_a_cluster_missing_from_the_standby_fails_what_runs_in_it():
@@ -420,6 +493,8 @@ def test_the_map_never_shows_as_healthy_what_was_not_seen():
     assert cells(with_findings(PASS, fail(Severity.LOW), coverage=()))[east] == ("warn", "✕ 1 / 2")
     off = Coverage(*west, "account", "account:ListRegions", NOT_ENABLED, 0, message="DISABLED")
     assert cells(with_findings(PASS, coverage=(seen, off)))[west] == ("off", "\N{EN DASH}")
+    nowhere = [fail(place=Place(None, "us-east-1")), fail(place=Place(reports.ACCOUNT, None))]
+    assert cells(with_findings(*nowhere, coverage=(replace(seen, region=""), replace(seen, account="")))) == {}
     elsewhere = replace(seen, account=reports.OTHER, region="us-west-2")
     assert cells(with_findings(PASS, coverage=(elsewhere,)))[west] == ("off", "")
 

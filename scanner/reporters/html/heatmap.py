@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from scanner.finding import NOT_ENABLED, Report, Severity, Status
+from scanner.finding import NOT_ENABLED, Report, Severity
 from scanner.reporters.text import cut
 
 MOST_ACCOUNTS, MOST_REGIONS = 60, 24
@@ -37,7 +37,7 @@ def heat_map(report: Report) -> HeatMap:
     counts: dict[_Key, Counter[str]] = defaultdict(Counter)
     for finding in report.findings:
         if finding.resource.account and finding.resource.region:
-            status = "exempted" if finding.status is Status.FAIL and finding.exemption else finding.status.value
+            status = "exempted" if finding.exemption else finding.status.value
             found = counts[finding.resource.account, finding.resource.region]
             found[status] += 1
             found["grave"] += status == "fail" and finding.severity in (Severity.CRITICAL, Severity.HIGH)
