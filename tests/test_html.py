@@ -7,7 +7,7 @@ import hashlib
 import io
 import re
 from collections import Counter
-from dataclasses import replace
+from dataclasses import dataclass, fields, replace
 from datetime import timedelta
 from html.parser import HTMLParser
 
@@ -23,6 +23,7 @@ from scanner.reporters.html.brief import brief
 from scanner.reporters.html.heatmap import MOST_ACCOUNTS, heat_map
 from scanner.reporters.html.prose import link, markdown
 from scanner.reporters.html.topology import pictures
+from scanner.reporters.html.words import type_word
 
 NAMES = ["sample", "clean", "nothing", "hostile"]
 VOID = {"meta", "input", "br", "link", "hr", "img"}
@@ -240,6 +241,67 @@ def test_what_limits_the_report_stands_below_the_headline():
     ):
         assert sentence in text
     assert "There are no pairs, so nothing was compared with a standby." in Page(written(reports.nothing())).text
+
+
+@pytest.mark.parametrize(
+    ("type", "word"),
+    [
+        ("AWS::ECS::Service", "ECS service"),
+        ("AWS::EKS::Nodegroup", "EKS Nodegroup"),
+        ("Kubernetes::Deployment", "Kubernetes Deployment"),
+    ],
+)
+def test_types_are_called_as_people_call_them(type, word):
+    assert type_word(type) == word
+
+
+def test_the_worst_come_first_and_what_is_accepted_last():
+    found = [
+        replace(fail(exemption=reports.WAIVED), message="Accepted."),
+        replace(UNKNOWN, severity=Severity.CRITICAL, message="Open."),
+        replace(fail(Severity.LOW), message="Low."),
+        replace(fail(), message="Worst."),
+    ]
+    groups = table.findings(with_findings(*found)).groups
+    assert [(group.status, group.title) for group in groups] == [
+        ("fail", reports.DIGEST_RULE.title),
+        ("fail", reports.DIGEST_RULE.title),
+        ("unknown", "Open."),
+        ("exempted", reports.DIGEST_RULE.title),
+    ]
+    big = many(2500)
+    accepted = tuple(replace(one, exemption=reports.WAIVED) for one in big.findings[:1500])
+    undecided = tuple(replace(one, status=Status.UNKNOWN) for one in big.findings[:400])
+    shown = table.findings(replace(big, findings=(*accepted, *undecided, *big.findings[-1500:])))
+    assert Counter({group.status: len(group.rows) for group in shown.groups if group.status != "fail"}) == Counter(
+        unknown=400, exempted=100
+    )
+
+
+def test_a_message_is_told_in_full_where_its_digests_were_cut():
+    long = replace(fail(), message=f"Runs '{reports.DIGEST}'.")
+    rows = [table.findings(with_findings(one)).groups[0].rows[0] for one in (long, fail())]
+    assert [row.message for row in rows] == ["Runs 'sha256:5f5f5f5f5f5f…'.", "Not there."]
+    assert [row.details[0].term for row in rows] == ["In full", "ARN"]
+    unknown = replace(UNKNOWN, message=f"'{reports.DIGEST}' was not seen.")
+    (row,) = table.findings(with_findings(unknown)).groups[0].rows
+    assert [detail.text for detail in row.details if reports.DIGEST in detail.text] == [unknown.message]
+
+
+@dataclass(frozen=True)
+class Compared(Finding):
+    """A finding that was compared with an earlier report."""
+
+    baseline_state: str | None = None
+
+
+@pytest.mark.parametrize(
+    ("state", "notes"), [("new", ("new since the baseline",)), ("unchanged", ("unchanged",)), (None, ())]
+)
+def test_what_became_of_a_finding_since_the_baseline_is_shown(state, notes):
+    values = {field.name: getattr(fail(), field.name) for field in fields(Finding)}
+    found = Compared(**{**values, "baseline_state": state})
+    assert table.findings(with_findings(found)).groups[0].rows[0].notes == notes
 
 
 def test_exemptions_come_by_expiry_and_say_what_became_of_them():
@@ -465,6 +527,68 @@ def test_a_line_of_the_picture_says_what_findings_say(findings, css, label):
         "us-west-2",
         "warm-standby, RPO 1 hour, RTO 30 minutes",
     )
+
+
+def registry(status, place=reports.EAST, **fields) -> Finding:
+    subject = replace(reports.repository("registry", place), type="AWS::ECR::Registry")
+    return reports.finding(reports.PARITY_RULE, status, subject, "Said.", **fields)
+
+
+@pytest.mark.parametrize(
+    ("findings", "lane"),
+    [
+        ([registry(Status.PASS, counterpart=reports.PRESENT)], ("ok", "Registry", "as needed", "Registry")),
+        (
+            [registry(Status.PASS, counterpart=replace(reports.PRESENT, exists=None))],
+            ("ok", "Registry", "as needed", "not seen"),
+        ),
+        ([registry(Status.PASS)], ("ok", "Registry", "as needed", "not there")),
+        (
+            [registry(status, counterpart=reports.PRESENT) for status in (Status.FAIL, *Status)],
+            ("bad", "Registry", "2 of 4 checks fail, 1 not known", "Registry"),
+        ),
+        (
+            [registry(status, counterpart=reports.PRESENT) for status in (Status.FAIL, Status.PASS)],
+            ("bad", "Registry", "1 of 2 checks fails", "Registry"),
+        ),
+        (
+            [registry(status, counterpart=reports.PRESENT) for status in (Status.UNKNOWN, Status.PASS)],
+            ("unk", "Registry", "1 of 2 checks not known", "Registry"),
+        ),
+        (
+            repositories(Status.PASS, "a", "b", counterpart=reports.PRESENT) + repositories(Status.PASS, "c"),
+            ("ok", "Repositories · 3", "all 3 as needed", "2 there"),
+        ),
+        (
+            [
+                reports.finding(
+                    reports.INFO_RULE, Status.FAIL, replace(reports.service("q"), type="AWS::Events::Rule"), "No."
+                )
+            ],
+            ("bad", "Everything else · 1", "1 of 1 missing", "0 there"),
+        ),
+    ],
+)
+def test_the_boxes_of_a_line_say_what_is_on_either_side(findings, lane):
+    (picture,) = pictures(with_findings(*findings))
+    assert [tuple(each)[1:] for each in picture.lanes] == [lane]
+    there = findings[0].counterpart
+    assert picture.summary == f"us-east-1 to {there.region}. {lane[1]}: {lane[2]}."
+
+
+@pytest.mark.parametrize(
+    ("standby", "accounts", "facts"),
+    [
+        (replace(reports.PRESENT, account=None), (reports.ACCOUNT, reports.ACCOUNT), True),
+        (replace(reports.PRESENT, account=reports.OTHER), (reports.ACCOUNT, reports.OTHER), False),
+    ],
+)
+def test_a_picture_is_of_one_standby_account(standby, accounts, facts):
+    found = repositories(Status.PASS, "a", counterpart=standby)
+    for pair in (PAIR, replace(PAIR, standby=Place(None, "us-west-2"))):
+        picture = next(one for one in pictures(with_findings(*found, pairs=(pair,))) if one.lanes)
+        assert picture.accounts == accounts
+        assert bool(picture.facts) is facts
 
 
 def test_a_declared_pair_without_findings_is_drawn_empty_and_what_does_not_apply_not_at_all():

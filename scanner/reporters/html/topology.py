@@ -127,7 +127,7 @@ def _lane(y: int, kind: str, findings: Sequence[Finding]) -> Lane:
     there = {f.resource.id for f in findings if f.counterpart is not None and f.counterpart.exists}
     css, label = _line(findings, subjects)
     if kind == "Registry":
-        return Lane(y, css, kind, label, kind if there else "not seen")
+        return Lane(y, css, kind, label, kind if there else "not seen" if all(map(_exists, findings)) else "not there")
     return Lane(y, css, f"{kind} · {len(subjects):,}", label, f"{len(there):,} there")
 
 
@@ -164,4 +164,5 @@ def _single(findings: Sequence[Finding]) -> tuple[str, str]:
 
 
 def _exists(finding: Finding) -> bool:
+    """Tell whether the counterpart may be there: nobody knows that it is not."""
     return finding.counterpart is not None and finding.counterpart.exists is not False
