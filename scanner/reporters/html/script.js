@@ -34,12 +34,21 @@
     let shown = 0;
     for (const { body, rows } of groups) {
       let any = false;
+      const turned = [];
       for (const one of rows) {
         if (words.length && !one.text) one.text = `${body.firstElementChild.textContent} ${one.rule} ${one.row.textContent}`.toLowerCase();
         const fits = wanted.every(([name, value]) => one[name].includes(value)) && words.every((word) => one.text.includes(word));
-        one.row.hidden = !fits;
+        if (one.row.hidden === fits) turned.push(one.row);
         any ||= fits;
         shown += fits;
+      }
+      if (turned.length) {
+        // Off the page meanwhile: a browser lays thousands of rows out again for each that goes.
+        const list = body.querySelector("tbody");
+        const table = list.parentNode;
+        list.remove();
+        for (const row of turned) row.hidden = !row.hidden;
+        table.append(list);
       }
       body.hidden = !any;
     }
