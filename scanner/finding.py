@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -190,6 +190,21 @@ class Input:
 
 
 @dataclass(frozen=True)
+class Tier:
+    """Workloads that recover together, as the configuration declares them: its objectives, and their ids, sorted.
+
+    A workload that two tiers name equally well is in neither.
+    """
+
+    name: str
+    rpo: timedelta | None = None
+    rto: timedelta | None = None
+    owner: str | None = None
+    dr_class: str | None = None
+    workloads: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Report:
     """The result of a scan.
 
@@ -197,7 +212,7 @@ class Report:
     speaks of, never the time somebody looked.  `coverage` covers every operation asked and every file read.
     `broken_rules` are those that failed, whatever they would have said.  `unseen` are primaries of declared pairs of
     which nothing was scanned, so that no verdict is about them.  `changed_since` is the revision to which `findings`
-    are narrowed, `not_shown` how many others there are.
+    are narrowed, `not_shown` how many others there are.  `tiers` are in the order in which they are declared.
     """
 
     tool_version: str
@@ -214,6 +229,7 @@ class Report:
     unseen: tuple[Place, ...] = ()
     changed_since: str | None = None
     not_shown: int = 0
+    tiers: tuple[Tier, ...] = ()
 
     @property
     def complete(self) -> bool:

@@ -139,7 +139,7 @@ class Tags(HTMLParser):
 
 def is_html(format, name, text):
     page, harmless = Tags(text), Tags(written(format, "harmless"))
-    assert page.tags.keys() <= harmless.tags.keys()
+    assert page.tags.keys() <= harmless.tags.keys() | {"pre"}  # an indented text reads as commands
     assert page.tags["script"] == harmless.tags["script"]
     assert not [key for key, _ in page.attributes if key.startswith("on")]
     assert not [value for _, value in page.attributes if value and value.strip().lower().startswith("javascript:")]

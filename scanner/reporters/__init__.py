@@ -45,4 +45,5 @@ REPORTERS: dict[str, Reporter] = {
     "asff": Reporter("asff", ".asff.jsonl"),
     "github": Reporter("github", ".github.txt"),
     "gitlab": Reporter("gitlab", ".gitlab.json"),
+    "html": Reporter("html", ".html"),
 }

@@ -7,13 +7,13 @@ from collections.abc import Iterable, Iterator
 from typing import Any, TextIO
 
 from scanner import controls
-from scanner.finding import BrokenRule, Coverage, Exemption, Finding, Report, RuleSummary, Severity, Status
+from scanner.finding import BrokenRule, Coverage, Exemption, Finding, Report, RuleSummary, Severity, Status, Tier
 from scanner.model import Location, Pair, Place, Resource
 from scanner.reporters.identity import finding_id, scan_id
 from scanner.reporters.text import dumps, jsonable, timestamp
 
 SCHEMA = "https://regionproof.dev/schema/report-1.json"
-SCHEMA_VERSION = "1.2.0"
+SCHEMA_VERSION = "1.3.0"
 
 
 def write(report: Report, out: TextIO) -> None:
@@ -56,6 +56,7 @@ def document(report: Report) -> Iterator[tuple[str, Any]]:
     yield "changed_since", report.changed_since
     yield "pairs_derived", report.pairs_derived
     yield "pairs", map(_pair, report.pairs)
+    yield "tiers", [_tier(tier) for tier in report.tiers]
     yield "summary", _summary(report)
     yield "rules", {rule.id: _rule(rule) for rule in sorted(report.rules, key=lambda rule: rule.id)}
     yield "controls", {framework: _framework(report, framework) for framework in controls.of_report(report)}
@@ -86,6 +87,17 @@ def _pair(pair: Pair) -> dict[str, Any]:
         "image_distribution": pair.image_distribution,
         "rpo_seconds": None if pair.rpo is None else int(pair.rpo.total_seconds()),
         "rto_seconds": None if pair.rto is None else int(pair.rto.total_seconds()),
+    }
+
+
+def _tier(tier: Tier) -> dict[str, Any]:
+    return {
+        "name": tier.name,
+        "rpo_seconds": None if tier.rpo is None else int(tier.rpo.total_seconds()),
+        "rto_seconds": None if tier.rto is None else int(tier.rto.total_seconds()),
+        "owner": tier.owner,
+        "dr_class": tier.dr_class,
+        "workloads": list(tier.workloads),
     }
 
 
