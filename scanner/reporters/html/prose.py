@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from markupsafe import Markup, escape
 
-from scanner.reporters.text import cut, printable, printable_lines
+from scanner.reporters.text import cut, inert, printable, printable_lines
 
 _LONGEST = 6000
 _LONGEST_LINK = 500
@@ -26,7 +26,7 @@ _LANGUAGES = (
 
 def markdown(text: str) -> Markup:
     """Return the paragraphs, code and `code spans` of a Markdown text; everything else stays as it is written."""
-    return Markup("").join(_blocks(cut(text[: 2 * _LONGEST], _LONGEST)))
+    return Markup("").join(_blocks(inert(cut(text[: 2 * _LONGEST], _LONGEST))))
 
 
 def link(url: str) -> str | None:
