@@ -135,7 +135,7 @@ def _of_new(after: Finding, before: Finding | None, judged: set[_Key], old: Repo
         case Status.FAIL if after.is_open_failure and is_new:
             yield Difference(Kind.NEW, before, after, _why_new(after, before, old))
         case Status.UNKNOWN if before is None:
-            if _key(after) not in judged:  # else it is told of what was judged before
+            if _key(after) not in judged and not _is_gap(after):  # else it is told elsewhere
                 yield Difference(Kind.UNDECIDED, None, after, after.message)
         case Status.UNKNOWN if before is not None and before.status is not Status.UNKNOWN:
             yield Difference(Kind.UNDECIDED, before, after, after.message)
@@ -183,7 +183,7 @@ def _how(before: Finding, after: Finding) -> str:
 
 def _of_old(was: Finding, now: _Now) -> Iterator[Difference]:
     """Yield what became of a finding that the new report does not have; at most one difference."""
-    if was.status is Status.UNKNOWN and now.is_about_gap(was):
+    if _is_gap(was):
         return  # a gap that is closed is told of the coverage
     kind, after, reason = now.fate(was)
     if was.status is Status.FAIL or (was.status is Status.UNKNOWN and kind in (Kind.GONE, Kind.NOT_SCANNED)):
@@ -211,15 +211,8 @@ class _Now:
         for finding in report.findings:
             self.by_key.setdefault(_key(finding), []).append(finding)
             self.by_subject.setdefault(_subject(finding), []).append(finding)
-            if finding.status is Status.UNKNOWN and self.is_about_gap(finding):
+            if _is_gap(finding):
                 self.gaps.setdefault(finding.rule_id, []).append(finding)
-
-    def is_about_gap(self, finding: Finding) -> bool:
-        """Tell whether a finding stands for subjects that may exist unseen."""
-        resource = finding.resource
-        if resource.name is not None:
-            return False
-        return resource.id.startswith("aws://") or not (resource.id.startswith("arn:") or "#" in resource.id)
 
     def fate(self, was: Finding) -> tuple[Kind, Finding | None, str]:
         """Return what became of a finding that is not there, the finding that shows it, and how that is known."""
@@ -276,6 +269,14 @@ class _Now:
             if was.source == "live"
             else ("No file that was scanned declares it any more."),
         )
+
+
+def _is_gap(finding: Finding) -> bool:
+    """Tell whether a finding is about subjects that may exist unseen; that is told of the coverage, too."""
+    if finding.status is not Status.UNKNOWN or finding.resource.name is not None:
+        return False
+    id = finding.resource.id
+    return id.startswith("aws://") or not (id.startswith("arn:") or "#" in id)
 
 
 def _judged(findings: list[Finding]) -> tuple[Kind, Finding, str]:
