@@ -41,8 +41,11 @@ class Difference:
 
     @property
     def finding(self) -> Finding:
-        """Return the finding as it is now, or as it was if there is none now."""
-        found = self.after or self.before
+        """Return the finding that differs: as it is if it is new or changed, else as it was."""
+        first, second = (
+            (self.after, self.before) if self.kind in (Kind.NEW, Kind.CHANGED) else (self.before, self.after)
+        )
+        found = first or second
         assert found is not None  # noqa: S101 - one of them always is there
         return found
 
@@ -109,14 +112,18 @@ def former(found: Iterable[Difference]) -> Iterator[Former]:
 
 
 def differences(old: Report, new: Report) -> Iterator[Difference]:
-    """Yield what differs, kind by kind, in the order of the reports."""
+    """Yield what differs, kind by kind: failures first, the worst before the others, as the reports order them."""
     before = known(old)
     now = _Now(new)
     judged = {_key(finding) for finding in before.values()}
     found = [one for after in new.findings for one in _of_new(after, before.get(after.fingerprint), judged, old)]
     found += [one for was in before.values() if was.fingerprint not in now.findings for one in _of_old(was, now)]
     order = {kind: at for at, kind in enumerate(Kind)}
-    yield from sorted(found, key=lambda one: order[one.kind])
+    yield from sorted(found, key=lambda one: (order[one.kind], _order(one.finding)))
+
+
+def _order(finding: Finding) -> tuple[bool, int]:
+    return finding.status is not Status.FAIL, finding.severity.rank
 
 
 def _covers(before: Finding, after: Finding) -> bool:
