@@ -114,7 +114,7 @@ def former(found: Iterable[Difference]) -> Iterator[Former]:
 
 def differences(old: Report, new: Report) -> list[Difference]:
     """Return what differs, kind by kind: failures first, the worst before the others, as the reports order them."""
-    with rarely_swept():
+    with rarely_swept(100_000):
         return _differences(old, new)
 
 

@@ -66,7 +66,7 @@ def read(path: str, data: bytes) -> ReportFile:
     """
     _must_be_ours(path, data)
     try:
-        with rarely_swept():
+        with rarely_swept(100_000):
             document = msgspec.json.decode(data, type=_Document)
             report = document.report()
     except msgspec.ValidationError as error:

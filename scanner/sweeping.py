@@ -8,10 +8,13 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def rarely_swept() -> Iterator[None]:
-    """Let the collector of cycles look less often: findings are many, they stay, and there are no cycles in them."""
+def rarely_swept(objects: int = 10_000) -> Iterator[None]:
+    """Let the collector of cycles look only when so many new objects have stayed.
+
+    Findings are many, they stay, and there are no cycles in them.
+    """
     before = gc.get_threshold()
-    gc.set_threshold(10_000, 20, 20)
+    gc.set_threshold(objects, 20, 20)
     try:
         yield
     finally:
