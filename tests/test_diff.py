@@ -185,6 +185,24 @@ CASES = {
         Kind.GONE,
         "The resource is not there any more.",
     ),
+    "it was undecided, has no name, and is gone": (
+        report(one(UNKNOWN, replace(API, name=None))),
+        report(),
+        Kind.GONE,
+        "The resource is not there any more.",
+    ),
+    "what is in no Region is gone": (
+        report(one(subject=replace(API, region=None))),
+        report(),
+        Kind.GONE,
+        "The resource is not there any more.",
+    ),
+    "the account of what is in no Region was not scanned": (
+        report(one(subject=replace(API, region=None, account=reports.OTHER))),
+        report(),
+        Kind.NOT_SCANNED,
+        "The account and Region were not scanned.",
+    ),
     "the rule is not about it any more": (
         report(one()),
         report(one(NA, message="Out of scope.", counterpart=None)),
