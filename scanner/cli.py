@@ -8,7 +8,7 @@ import traceback
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
@@ -85,6 +85,7 @@ def demo(output: str) -> int:
     It is served on loopback, collected from and scanned, and every report is written.
     """
     from scanner.demo import run
+    from scanner.reporters import REPORTERS
     from scanner.scan import scan as scan_paths
 
     folder = Path(output)
@@ -92,9 +93,10 @@ def demo(output: str) -> int:
     click.echo(f"Collected an invented estate from a loopback endpoint into {folder / 'snapshot'}.", err=True)
     config = console.read_config(str(inputs.config))
     report = scan_paths(inputs.paths, console.chosen_rules(config, (), python=True), config, inputs.as_of)
-    console.write_report(report, ("table", "json", "sarif"), str(folder) + "/")
+    console.write_report(report, tuple(REPORTERS), str(folder) + "/")
     console.write_report(report, ("table",), None)
-    click.echo(f"\nWritten to {folder}: regionproof.txt, regionproof.json, regionproof.sarif.", err=True)
+    names = ", ".join(f"regionproof{reporter.suffix}" for reporter in REPORTERS.values())
+    click.echo(f"\nWritten to {folder}: {names}.", err=True)
     scanned = " ".join(map(str, inputs.paths))
     click.echo(f"Next: regionproof scan {scanned} --config {inputs.config}", err=True)
     return OK
@@ -103,7 +105,7 @@ def demo(output: str) -> int:
 @cli.command()
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...")
 @console.config_option
-@click.option("--format", "formats", multiple=True, metavar="F[=FILE][,..]", help="table (default), json, sarif.")
+@click.option("--format", "formats", multiple=True, metavar="F[=FILE][,..]", help="table (default), json, ...")
 @click.option("-o", "--output", metavar="PATH", help="A file for one format, a folder for several; - is stdout.")
 @click.option(
     "--fail-on", type=click.Choice(console.SEVERITIES), default="high", show_default=True, help="Exit 1 from here on."
@@ -117,6 +119,8 @@ def demo(output: str) -> int:
 @click.option("--ignore", multiple=True, metavar="RULES", help="Not these rules.")
 @console.rules_options
 @click.option("--controls", multiple=True, metavar="F,..", help="Group the table by the controls of a framework, too.")
+@click.option("--group-by", type=click.Choice(["rule", "workload"]), default="rule", help="Order of the table.")
+@click.option("--markdown-for", type=click.Choice(["step", "comment"]), default="step", help="How long it may be.")
 @click.option("--sarif-profile", type=click.Choice(["github", "full"]), default="github", show_default=True)
 @click.option("--evidence", "pack", metavar="DIR", help="Write what an auditor asks for into this new folder, too.")
 def scan(
@@ -135,6 +139,8 @@ def scan(
     rule_paths: tuple[str, ...],
     no_python_rules: bool,
     controls: tuple[str, ...],
+    group_by: str,
+    markdown_for: str,
     sarif_profile: str,
     pack: str | None,
 ) -> int:
@@ -155,7 +161,12 @@ def scan(
     laid_over = _from_here(against) if against else None
     change = Change(laid_over, changed_since, new_only, _from_here(baseline) if baseline else None)
     report, model = examine([_from_here(path) for path in paths], rules, config, console.now(), change)
-    console.write_report(report, formats, output, {"sarif": {"profile": sarif_profile}, "table": {"controls": named}})
+    options: dict[str, dict[str, Any]] = {
+        "markdown": {"markdown_for": markdown_for},
+        "sarif": {"profile": sarif_profile},
+        "table": {"controls": named, "group_by": group_by},
+    }
+    console.write_report(report, formats, output, options)
     if pack is not None:
         cli_reports.write_pack(Path(pack), report, model, config, rules)
     return _exit_code(report, fail_on, fail_on_incomplete)
@@ -166,7 +177,7 @@ def scan(
 def schema(name: str) -> int:
     """Print a JSON Schema.
 
-    NAME is report, diff, config, evidence, rule, fixture, snapshot or faults.
+    NAME is report, report-line, diff, config, evidence, rule, fixture, snapshot or faults.
     """
     from scanner.assets import asset
 

@@ -29,9 +29,11 @@ _LONGEST_POLICY = 2048
 class IacMapping:
     """Where the code under a path is deployed: a glob over the end of its paths, or a folder.
 
-    The others are what Kubernetes needs besides: the name of the EKS cluster, the namespace of what names none, the
-    name of the release that a chart is installed as, and the values files that are laid over its own, by their paths
-    relative to the chart.
+    For a template of CloudFormation, `parameters` are what it is given, by their names, or the path of a file with
+    them, relative to the template.  For a root module of Terraform, `var_files` are what `-var-file` is given, relative
+    to its folder, and `workspace` is the workspace it is applied in.  For Kubernetes, `cluster` is the name of the EKS
+    cluster, `namespace` that of what names none, `release` the name that a chart is installed as, and `values` the
+    files that are laid over its own, by their paths relative to the chart.
     """
 
     path: str
@@ -41,6 +43,9 @@ class IacMapping:
     namespace: str | None = None
     release: str | None = None
     values: tuple[str, ...] = ()
+    parameters: tuple[tuple[str, str], ...] | str = ()
+    var_files: tuple[str, ...] = ()
+    workspace: str | None = None
 
 
 @dataclass(frozen=True)
@@ -193,11 +198,6 @@ def _config(document: Document, path: str, sha256: str) -> Config:
     )
 
 
-def _mapping(entry: Mapping[str, Any]) -> IacMapping:
-    given: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in entry.items()}
-    return IacMapping(given.pop("path"), given.pop("account", None), given.pop("region", None), **given)
-
-
 def _organization(document: Document, path: str) -> Organization:
     entry = document.value["organization"]
     policy = json.dumps(entry["session_policy"], separators=(",", ":")) if "session_policy" in entry else None
@@ -221,6 +221,21 @@ def _organization(document: Document, path: str) -> Organization:
 def _exemption(entry: Mapping[str, str], location: Location | None) -> Exemption:
     expires = date.fromisoformat(entry["expires"])
     return Exemption(entry["rule"], entry["resource"], entry["reason"], entry["owner"], expires, location)
+
+
+def _mapping(entry: Mapping[str, Any]) -> IacMapping:
+    given: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in entry.items()}
+    parameters = given.get("parameters")
+    if isinstance(parameters, dict):
+        given["parameters"] = tuple((name, _parameter(value)) for name, value in parameters.items())
+    return IacMapping(given.pop("path"), given.pop("account", None), given.pop("region", None), **given)
+
+
+def _parameter(value: Any) -> str:
+    """Return the value of a parameter as CloudFormation takes it."""
+    if isinstance(value, list):
+        return ",".join(map(_parameter, value))
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _evidence(document: Document, globs: list[str]) -> tuple[tuple[str, Location | None], ...]:

@@ -33,8 +33,9 @@ def message(error: Any) -> str:
     if error.validator == "type":
         if error.instance is None and not error.absolute_path:
             return "the file is empty"
-        wanted = [error.validator_value] if isinstance(error.validator_value, str) else error.validator_value
-        return f"{' or '.join(_TYPES[each] for each in wanted)} was expected, not {_what(error.instance)}"
+        kinds = error.validator_value if isinstance(error.validator_value, list) else [error.validator_value]
+        if all(kind in _TYPES for kind in kinds):
+            return f"{', '.join(_TYPES[kind] for kind in kinds)} was expected, not {_what(error.instance)}"
     return str(error.message)
 
 
@@ -45,7 +46,6 @@ _TYPES = {
     "integer": "a whole number",
     "number": "a number",
     "boolean": "true or false",
-    "null": "nothing",
 }
 
 

@@ -167,7 +167,8 @@ def _covers(exemption: Exemption, finding: Finding) -> bool:
         return False
     if exemption.span is None:
         return fnmatchcase(finding.resource.id, exemption.resource)
-    return finding.location is not None and exemption.span.holds(finding.location)
+    places = (finding.location, *finding.location.through) if finding.location else ()
+    return any(exemption.span.holds(place) for place in places)
 
 
 def _verdict(

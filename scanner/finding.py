@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -249,6 +249,21 @@ class Baseline:
 
 
 @dataclass(frozen=True)
+class Tier:
+    """Workloads that recover together, as the configuration declares them: its objectives, and their ids, sorted.
+
+    A workload that two tiers name equally well is in neither.
+    """
+
+    name: str
+    rpo: timedelta | None = None
+    rto: timedelta | None = None
+    owner: str | None = None
+    dr_class: str | None = None
+    workloads: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Report:
     """The result of a scan.
 
@@ -257,6 +272,7 @@ class Report:
     `broken_rules` are those that failed, whatever they would have said.  `unseen` are primaries of declared pairs of
     which nothing was scanned, so that no verdict is about them.  `changed_since` is the revision to which `findings`
     are narrowed, `not_shown` how many others there are.  `baseline` is what the findings were compared with.
+     `tiers` are in the order in which they are declared.
     """
 
     tool_version: str
@@ -274,6 +290,7 @@ class Report:
     changed_since: str | None = None
     not_shown: int = 0
     baseline: Baseline | None = None
+    tiers: tuple[Tier, ...] = ()
 
     @property
     def complete(self) -> bool:

@@ -52,7 +52,8 @@ def _destination(spec: str, output: str | None, *, several: bool) -> Destination
 def replacing(path: Path) -> Iterator[TextIO]:
     """Open a text file that takes the place of `path` only when it was written to the end; raise `OutputError`.
 
-    A device or a pipe, such as /dev/null, is written into: nothing may take its place.
+    A device or a pipe, such as /dev/null, is written into: nothing may take its place.  A link stays one, and what it
+    points to is replaced.
     """
     temporary = None
     try:
@@ -60,14 +61,15 @@ def replacing(path: Path) -> Iterator[TextIO]:
             with path.open("w", encoding="utf-8", newline="\n") as out:
                 yield out
             return
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        target = path.resolve()
+        target.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
         with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as out:
             yield out
             out.flush()
             os.fsync(out.fileno())
         Path(temporary).chmod(0o644)
-        Path(temporary).replace(path)
+        Path(temporary).replace(target)
         temporary = None
     except OSError as error:
         raise OutputError(

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -18,6 +19,9 @@ from scanner.model import InsufficientData, Model, Pair, Place, Resource, Twin
 
 ROOT = "ROOT"
 """The prefix that stands for every repository that no other one covers."""
+
+# From the model of the API: https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_RepositoryFilter.html
+_FILTER = re.compile(r"(?:[a-z0-9]+(?:[._-][a-z0-9]*)*/)*[a-z0-9]*(?:[._-][a-z0-9]*)*")
 
 
 def rules_of(registry: Resource) -> Sequence[Mapping[str, Any]]:
@@ -44,6 +48,33 @@ def filters_of(rule: Mapping[str, Any]) -> list[str]:
             raise InsufficientData(f"replication filters of type '{item.get('FilterType')}' are not understood")
         filters.append(item.get("Filter") or "")
     return filters
+
+
+def is_filter(text: str) -> bool:
+    """Tell whether ECR takes a text as a filter: what the names of repositories begin with, 2 to 256 characters."""
+    return 2 <= len(text) <= 256 and _FILTER.fullmatch(text) is not None
+
+
+def idle_filters(registry: Resource, model: Model) -> list[str]:
+    """Return the filters that are the beginning of no name, sorted, of an account that showed all its repositories.
+
+    Of code alone there are none: what is not in it may be created by other code, or be there.
+    """
+    place = Place(registry.account, registry.region or "")
+    if model.hidden("AWS::ECR::Repository", place) or not registry.operations:
+        return []
+    names = repositories_in(registry.place, model)
+    filters = {prefix for rule in rules_of(registry) for prefix in filters_of(rule) if is_filter(prefix)}
+    return sorted(prefix for prefix in filters if not any(matches_filter(prefix, name) for name in names))
+
+
+def is_one_declaration(one: Resource, other: Resource) -> bool:
+    """Tell whether two registries whose place is not known are the same code, in two environments of it or in one.
+
+    In their ids the environment stands behind an `@`; a stack that brings another has a `#` there.
+    """
+    (code, _, deployment), (other_code, _, another) = one.id.partition("@"), other.id.partition("@")
+    return one.id == other.id or (code == other_code and "#" not in deployment + another)
 
 
 def destinations_of(rule: Mapping[str, Any]) -> Iterator[Place]:
@@ -98,6 +129,31 @@ def replicated(registry: Resource, standby: Place, model: Model) -> list[str]:
     """
     rules = rules_of(registry)
     return [name for name in repositories_in(registry.place, model) if replicates(rules, name, standby)]
+
+
+def pushing_to_both(pair: Pair, model: Model) -> Resource | None:
+    """Return a CI file that is seen to push images to the Regions of both sides of a pair, None if none is.
+
+    It says nothing of which images, nor of accounts: whether it stands for replication is for somebody to declare, and
+    where `replication` is declared none does.
+    """
+    if pair.image_distribution is not None:
+        return None
+    for type in ("GitHub::Actions::Workflow", "GitLab::CI::Pipeline"):
+        for workflow in model.of_type(type):
+            with suppress(InsufficientData):
+                pushed = workflow["PushesImagesTo"] or ()
+                if {pair.primary.region, pair.standby.region} <= _known(pushed):
+                    return workflow
+    return None
+
+
+def _known(items: Sequence[str]) -> set[str]:
+    found = set()
+    for number in range(len(items)):
+        with suppress(InsufficientData):
+            found.add(items[number])
+    return found
 
 
 def repositories_in(place: Place, model: Model) -> list[str]:

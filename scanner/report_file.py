@@ -36,6 +36,7 @@ from scanner.finding import (
     RuleSummary,
     Severity,
     Status,
+    Tier,
 )
 from scanner.model import Location, Pair, Place, Properties, Resource, Unknown
 from scanner.sweeping import rarely_swept
@@ -169,6 +170,10 @@ class _Place(msgspec.Struct):
         return Place(self.account_id, self.region)
 
 
+def _duration(seconds: int | None) -> timedelta | None:
+    return None if seconds is None else timedelta(seconds=seconds)
+
+
 class _Pair(msgspec.Struct):
     primary: _Place
     standby: _Place
@@ -178,8 +183,21 @@ class _Pair(msgspec.Struct):
     image_distribution: str | None = None
 
     def pair(self) -> Pair:
-        rpo, rto = (None if each is None else timedelta(seconds=each) for each in (self.rpo_seconds, self.rto_seconds))
+        rpo, rto = map(_duration, (self.rpo_seconds, self.rto_seconds))
         return Pair(self.primary.place(), self.standby.place(), self.dr_class, rpo, rto, self.image_distribution)
+
+
+class _Tier(msgspec.Struct):
+    name: str
+    rpo_seconds: int | None
+    rto_seconds: int | None
+    owner: str | None
+    dr_class: str | None
+    workloads: tuple[str, ...]
+
+    def tier(self) -> Tier:
+        rpo, rto = map(_duration, (self.rpo_seconds, self.rto_seconds))
+        return Tier(self.name, rpo, rto, self.owner, self.dr_class, self.workloads)
 
 
 class _Rule(msgspec.Struct):
@@ -253,9 +271,11 @@ class _Location(msgspec.Struct):
     start_column: _Count
     end_line: int | None
     end_column: int | None
+    through: tuple[_Location, ...] = ()
 
     def location(self) -> Location:
-        return Location(self.path, self.start_line, self.start_column, self.end_line, self.end_column)
+        through = tuple(call.location() for call in self.through)
+        return Location(self.path, self.start_line, self.start_column, self.end_line, self.end_column, through)
 
 
 class _Exemption(msgspec.Struct):
@@ -403,6 +423,7 @@ class _Document(msgspec.Struct):
     changed_since: str | None = None
     broken_rules: tuple[_Broken, ...] = ()
     unseen: tuple[_Place, ...] = ()
+    tiers: tuple[_Tier, ...] = ()
     baseline: _Baseline | None = None
     former_failures: tuple[_Former, ...] = ()
 
@@ -423,6 +444,7 @@ class _Document(msgspec.Struct):
             changed_since=self.changed_since,
             not_shown=self.summary.not_shown,
             baseline=self._compared(),
+            tiers=tuple(tier.tier() for tier in self.tiers),
         )
 
     def _compared(self) -> Baseline | None:

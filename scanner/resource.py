@@ -21,13 +21,17 @@ class Place(NamedTuple):
 
 @dataclass(frozen=True, order=True)
 class Location:
-    """A place in a file; `path` is relative to where the scan began, lines and columns count from 1."""
+    """A place in a file; `path` is relative to where the scan began, lines and columns count from 1.
+
+    `through` are the calls of modules that lead to it, outermost first.
+    """
 
     path: str
     line: int
     column: int = 1
     end_line: int | None = None
     end_column: int | None = None
+    through: tuple[Location, ...] = ()
 
     def holds(self, other: Location) -> bool:
         """Tell whether another place begins inside this one; one without an end holds nothing."""

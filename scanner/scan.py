@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -12,10 +13,12 @@ from scanner import __version__
 from scanner.config import Config
 from scanner.engine import assess, exempt
 from scanner.errors import RegionproofError, UsageError
-from scanner.finding import Baseline, BaselineState, Coverage, Exemption, Finding, Input, Origin, Report
+from scanner.finding import Baseline, BaselineState, Coverage, Exemption, Finding, Input, Origin, Report, Tier
 from scanner.images import ImageIndex, Listing, RepositoryKey
-from scanner.model import Gap, Model, Place, Resource
+from scanner.model import Gap, InsufficientData, Model, Place, Resource
 from scanner.overlay import overlay
+from scanner.recovery import objective, tier_of
+from scanner.references import WORKLOADS
 from scanner.rule import Rule
 
 if TYPE_CHECKING:
@@ -107,6 +110,7 @@ def examine(
         broken_rules=assessed.broken,
         unseen=tuple(_unseen(estate, config)),
         changed_since=change.since,
+        tiers=tuple(_tiers(model, config)),
     )
     if earlier is not None:
         report = replace(report, baseline=_what_became(earlier, report))
@@ -244,7 +248,8 @@ def _is_shown(finding: Finding, change: Change, differing: Sequence[Changes]) ->
     if not differing or finding.origin is Origin.CHANGE:
         return True
     where = [finding.location, *(one.locate("") for one in (finding.resource, *finding.related))]
-    return any(changes.touches(each) for changes in differing for each in where if each is not None)
+    places = [place for each in where if each is not None for place in (each, *each.through)]
+    return any(changes.touches(place) for changes in differing for place in places)
 
 
 def _is_new(finding: Finding, change: Change) -> bool:
@@ -304,3 +309,22 @@ def _add_evidence(estate: _Estate, config: Config) -> None:
     ]
     if evidence.files:
         estate.inputs.append(Input("evidence", config.path or "", evidence.sha256))
+
+
+def _tiers(model: Model, config: Config) -> Iterator[Tier]:
+    """Yield the declared tiers, each with the workloads that were seen of it."""
+    members: dict[str | None, set[str]] = {}
+    for type in WORKLOADS if config.tiers else ():
+        for workload in model.of_type(type):
+            with suppress(InsufficientData):
+                tier = tier_of(model, workload)
+                members.setdefault(tier.name if tier else None, set()).add(workload.id)
+    for tier in config.tiers:
+        yield Tier(
+            str(tier.name),
+            objective(tier, "Rpo"),
+            objective(tier, "Rto"),
+            tier["Owner"],
+            tier["DrClass"],
+            tuple(sorted(members.get(tier.name, ()))),
+        )

@@ -203,55 +203,60 @@ def nothing() -> Report:
 
 def hostile() -> Report:
     """Return a report in which every text that comes from outside is an attack, and some are very long."""
+    return attacked(HOSTILE)
+
+
+def attacked(text: str, long: str = "x" * 1_000_000) -> Report:
+    """Return a report in which every text that comes from outside is one of two."""
     bad = rule(
-        HOSTILE,
-        HOSTILE,
+        text,
+        text,
         Severity.HIGH,
-        rationale=HOSTILE * 100,
-        references=(HOSTILE, "javascript:x"),
-        controls={HOSTILE: (HOSTILE,)},
+        rationale=text * (100 if len(text) < 1000 else 1),
+        remediation=text,
+        references=(text, "javascript:x"),
+        controls={text: (text,)},
     )
-    long = "x" * 1_000_000
     resources = [
-        repository(HOSTILE, tags={HOSTILE: HOSTILE}),
+        repository(text, tags={text: text}),
         repository(long),
-        replace(service(f"..//{HOSTILE}/\\a:b"), id=f"{HOSTILE}#Web", name=None, account=None, region=None),
-        repository("iac", locations={"": Location(f"/abs/../C:\\{HOSTILE}.tf", 7, 3, 6, 1)}),
+        replace(service(f"..//{text}/\\a:b"), id=f"{text}#Web", name=None, account=None, region=None),
+        replace(service(text), id=text, name=text),
+        repository("iac", locations={"": Location(f"/abs/../C:\\{text}.tf", 7, 3, 6, 1)}),
         repository("iac", locations={"": Location(long, 1)}),
     ]
     evidence = {
-        HOSTILE: HOSTILE,
+        text: text,
         "nan": float("nan"),
         "when": AS_OF,
-        "deep": _deep(500),
+        "deep": _deep(text, 500),
         "ids": {"b", "a"},
         "hidden": guard({"A": long[:10_000]}),
     }
-    coverage = Coverage(HOSTILE, HOSTILE, HOSTILE, HOSTILE, "failed", 1, errors=((HOSTILE, 1),), message=long)
-    exemption = Exemption(HOSTILE, HOSTILE, HOSTILE, HOSTILE, date(2027, 1, 1), Location(HOSTILE, 1))
-    standby = Counterpart(HOSTILE, HOSTILE, HOSTILE, None, HOSTILE)
+    coverage = Coverage(text, text, text, text, "failed", 1, errors=((text, 1),), message=long)
+    exemption = Exemption(text, text, text, text, date(2027, 1, 1), Location(text, 1))
+    standby = Counterpart(text, text, text, None, text)
     findings = [
-        finding(bad, status, each, text, evidence=evidence, counterpart=standby, related=(each,), pointer=f"/{HOSTILE}")
+        finding(bad, status, each, said, evidence=evidence, counterpart=standby, related=(each,), pointer=f"/{text}")
         for each in resources
         for status in (Status.FAIL, Status.UNKNOWN)
-        for text in (HOSTILE, long)
+        for said in (text, long)
     ]
     findings.append(replace(findings[0], exemption=exemption))
     distinct = (replace(each, fingerprint=f"{at:032x}") for at, each in enumerate(findings))
     return replace(
         nothing(),
-        inputs=(Input("snapshot", HOSTILE, "0" * 64),),
+        inputs=(Input("snapshot", text, "0" * 64),),
         rules=(bad,),
         findings=tuple(distinct),
         coverage=(coverage, replace(coverage, service="file")),
         exemptions=((exemption, ExemptionState.EXPIRED), (exemption, ExemptionState.ACTIVE)),
-        pairs=(Pair(Place(HOSTILE, HOSTILE), Place(HOSTILE, HOSTILE), HOSTILE),),
-        broken_rules=(BrokenRule(HOSTILE, long, 2),),
+        pairs=(Pair(Place(text, text), Place(text, text), text),),
+        broken_rules=(BrokenRule(text, long, 2),),
     )
 
 
-def _deep(depth: int) -> object:
-    value: object = HOSTILE
+def _deep(value: object, depth: int) -> object:
     for _ in range(depth):
         value = [value]
     return value

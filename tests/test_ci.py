@@ -23,7 +23,7 @@ def read(text, path=WORKFLOW):
 
 def raw(resource, name):
     value = dict(resource.properties.raw())[name]
-    if name == "Regions":
+    if name in ("Regions", "PushesImagesTo") and value is not None:
         return [UNKNOWN if type(each) is Unknown else each for each in value.raw()]
     return UNKNOWN if type(value) is Unknown else value
 
@@ -195,6 +195,49 @@ def test_ci_files_are_found_in_a_repository(tmp_path):
     ]
 
 
+EAST, WEST = (f"111122223333.dkr.ecr.{region}.amazonaws.com" for region in ("us-east-1", "us-west-2"))
+BUILD = "uses: docker/build-push-action@v6\n        with: {push: %s, tags: '%s'}"
+LOGIN = "uses: aws-actions/amazon-ecr-login@v2\n      - "
+
+
+@pytest.mark.parametrize(
+    ("text", "pushes"),
+    [
+        (workflow("run: pytest -q"), None),
+        (workflow(f"run: docker pull {EAST}/a"), None),
+        (workflow(f"run: docker push {EAST}/a"), ["us-east-1"]),
+        (workflow(f"run: docker push {EAST}/a && docker push {WEST}/a"), ["us-east-1", "us-west-2"]),
+        (workflow("run: docker push ghcr.io/acme/a --region us-east-1"), None),
+        (workflow(f"run: |\n          docker buildx build . \\\n            -t {EAST}/a -t {WEST}/a --push"),
+         ["us-east-1", "us-west-2"]),
+        (workflow(f"run: docker build -t {EAST}/a .; echo --push"), None),
+        (workflow(f"run: crane copy {EAST}/a {WEST}/a"), ["us-east-1", "us-west-2"]),
+        (workflow(f"run: skopeo copy docker://{EAST}/a docker://{WEST}/a"), ["us-east-1", "us-west-2"]),
+        (workflow(f"run: oras cp {EAST}/a {WEST}/a"), ["us-east-1", "us-west-2"]),
+        (workflow(f"run: /kaniko/executor --destination={WEST}/a"), ["us-west-2"]),
+        (workflow(BUILD % ("true", f"{EAST}/a,{WEST}/a")), ["us-east-1", "us-west-2"]),
+        (workflow(BUILD % ("false", f"{EAST}/a,{WEST}/a")), None),
+        (workflow(BUILD % ("\"${{ github.ref == 'x' }}\"", f"{EAST}/a")), ["us-east-1"]),
+        (workflow(LOGIN + CREDENTIALS % '"${{ matrix.region }}"' + "\n      - " + BUILD % ("true", "${{ x }}/a"),
+                  more=f"    strategy: {BOTH}\n"), ["us-east-1", "us-west-2"]),
+        (workflow("run: docker push 111122223333.dkr.ecr.$AWS_REGION.amazonaws.com/a"), [UNKNOWN]),
+        (workflow("run: docker push $HOST/a", more=f"    env: {{HOST: {EAST}}}\n"), ["us-east-1"]),
+        (f"env: {{HOST: {EAST}, OLD: {WEST}}}\n" + workflow("run: docker push $HOST/a"), ["us-east-1"]),
+        (workflow(f"run: docker push {EAST}/a") + "  later: {steps: [{run: cdk deploy --region us-west-2}]}\n",
+         ["us-east-1"]),  # another job deploys there
+    ],
+)  # fmt: skip
+def test_where_images_are_pushed_to(text, pushes):
+    assert raw(read(text), "PushesImagesTo") == pushes
+
+
+def test_where_gitlab_pushes_images_to():
+    text = f"variables: {{HOST: {EAST}}}\nbuild: {{script: [docker push $HOST/a, docker push {WEST}/a]}}\n"
+    assert raw(read(text, PIPELINE), "PushesImagesTo") == ["us-east-1", "us-west-2"]
+    text = f"build: {{script: [docker push {EAST}/a]}}\ncopy: {{script: [crane cp {EAST}/a {WEST}/a]}}\n"
+    assert raw(read(text, PIPELINE), "PushesImagesTo") == ["us-east-1", "us-west-2"]
+
+
 trees = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=8) | st.sampled_from(["us-east-1", "self-hosted"]),
     lambda inner: (
@@ -216,3 +259,4 @@ def test_any_document_is_read(value, path):
         assert raw(found, "Regions")
         assert raw(found, "Deploys") in (True, False, UNKNOWN)
         assert raw(found, "HostedRunners") in (True, False, UNKNOWN)
+        assert raw(found, "PushesImagesTo") in (None, ["us-east-1"], [UNKNOWN])

@@ -100,7 +100,7 @@ def test_a_pair_that_nothing_was_scanned_of_does_not_look_well(run, here, primar
     [
         (["scan", "nowhere"], 2, "nowhere: no such file or folder", "Give a snapshot"),
         (["scan", "."], 2, "unknown key 'regoins'", "Did you mean 'regions'?"),
-        (["scan", ".", "--format", "pdf"], 2, "unknown format 'pdf'", "Formats: json"),
+        (["scan", ".", "--format", "pdf"], 2, "unknown format 'pdf'", "Formats: asff, csv"),
         (["scan", ".", "--format", "json,sarif"], 2, "cannot share standard output", "Give files"),
         (["scan", ".", "--select", "repository-exist-in-standby"], 2, "no rule", "repository-exists-in-standby"),
         (["scan", ".", "--config", "none.yaml"], 2, "none.yaml: cannot be read", "existing file"),

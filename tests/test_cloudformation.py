@@ -11,11 +11,13 @@ from jsonschema import Draft202012Validator
 
 from scanner import vocabulary
 from scanner.assets import schema
-from scanner.documents import load
+from scanner.documents import Document, load
 from scanner.errors import UsageError
-from scanner.model import Gap, Unknown, plain
+from scanner.model import Gap, Location, Resource, Unknown, plain
 from scanner.parsers import MAX_BYTES, parse
-from scanner.parsers.cloudformation import recognises, resources
+from scanner.parsers.cloudformation import Template, at, recognises, resources
+from scanner.parsers.registry import Piece, fold
+from scanner.parsers.stacks import Context, Source
 from scanner.vocabulary import TAGS
 
 ACCOUNT, REGION = "111122223333", "us-east-1"
@@ -550,7 +552,7 @@ def test_folder(tmp_path):
             "package.json": "{}",
             "notes.txt": REPOSITORY % "-txt",
             "nginx.conf.template": "server { Resources }",
-            "utf16.yaml": (REPOSITORY % "-utf16").encode("utf-16"),
+            "utf16.yaml": "Resources: {limits: {cpu: 1}}".encode("utf-16"),
             "latin.yaml": b"Resources: \xe9",
             "list.json": '["Resources"]',
             ".git/x.yaml": REPOSITORY % "-git",
@@ -597,13 +599,17 @@ def test_a_single_file_needs_no_suffix(tmp_path):
     ("name", "content", "message"),
     [
         ("x.yaml", (REPOSITORY % "") + "  R: {}\n", "x.yaml:5:3: duplicate key 'R', first on line 2"),
-        ("x.yaml", (REPOSITORY % "") + "\t- x\n", "x.yaml:5:1: "),
+        ("x.yaml", (REPOSITORY % "").replace("\n", "\r\n") + "\t- x\n", "x.yaml:5:1: "),
         ("x.yaml", (REPOSITORY % "") + "---\na: 1\n", "x.yaml:5:1: expected a single document"),
         ("x.yaml", (REPOSITORY % "") + "X: !Unheard of\n", "x.yaml:5:4: unknown tag '!Unheard'"),
         ("x.json", '{"Resources": {"R": {"Type": "AWS::ECR::Repository"', "x.json:1:"),
         ("x.template", "a: [", "x.template:2:1: "),
         ("x.yaml.template", "a: [", "x.yaml.template:2:1: "),
-        ("x.template", b"\xff\xfe\x00", "x.template: not UTF-8 text"),
+        ("x.template", b"\xff\xfe\x00", "x.template: UTF-16 text; CloudFormation reads UTF-8"),
+        ("x.template", b"a: 1\nb: \xff\x00", "x.template:2:4: not UTF-8 text"),
+        ("x.yaml", (REPOSITORY % "-\xe9").encode("latin-1"), "x.yaml:4:38: not UTF-8 text"),
+        ("x.yaml", (REPOSITORY % "").encode("utf-16"), "x.yaml: UTF-16 text; CloudFormation reads UTF-8"),
+        ("x.json", b"\xfe\xff" + (REPOSITORY % "").encode("utf-16-be"), "x.json: UTF-16 text"),
         ("x.yaml", (REPOSITORY % "").encode() + b"#" * (2 * MAX_BYTES), f"x.yaml: larger than {MAX_BYTES} bytes"),
         ("x.yaml", (REPOSITORY % "") + "X: " + "[" * 200_000, "nested deeper than 100 levels"),
     ],
@@ -680,6 +686,43 @@ def test_a_singleton_declared_twice_is_unknown(tmp_path):
     assert raw(registry, "ReplicationConfiguration").reason == "declared twice: a.yaml:3 and b.yaml:4"
 
 
+def conflicts(result):
+    found = [one for one in result.resources if one.type == "AWS::ECR::Registry"]
+    return [(one.region, plain(item)) for one in found for item in one["ConflictingDeclarations"] or ()]
+
+
+def test_where_a_singleton_is_declared_twice_is_told(tmp_path):
+    result = parsed(tmp_path, {"a.yaml": REPLICATION, "b.yaml": "# x\n" + REPLICATION})
+    places = ["a.yaml:3", "b.yaml:4"]
+    assert conflicts(result) == [(REGION, {"Property": "ReplicationConfiguration", "Places": places, "Certain": True})]
+
+
+def test_one_template_for_two_regions_declares_nothing_twice(tmp_path):
+    both = lambda path: [(ACCOUNT, REGION), (ACCOUNT, "us-west-2")]  # noqa: E731
+    assert conflicts(parsed(tmp_path, {"a.yaml": REPLICATION}, both)) == []
+    found = conflicts(parsed(tmp_path, {"b.yaml": REPLICATION}, both))
+    assert [(region, item["Certain"]) for region, item in found] == [(REGION, True), ("us-west-2", True)]
+
+
+@pytest.mark.parametrize(
+    ("ids", "certain"),
+    [
+        (("a.tf#x@dev", "a.tf#x@prod"), False),  # one declaration in two environments
+        (("a.tf#x@dev", "b.tf#y@prod"), False),
+        (("a.tf#x@prod", "b.tf#y@prod"), True),
+        (("a.tf#x", "b.tf#y@prod"), True),
+        (("a.tf#x@dev", "a.tf#x@prod", "b.tf#y@prod"), True),
+        (("a.tf#x", "a.tf#x@prod"), False),
+    ],
+)
+def test_environments_of_one_declaration_may_not_meet(ids, certain):
+    pieces = [Piece("PolicyText", {}, id, ACCOUNT, REGION, Location(id.partition("#")[0], 1), {}) for id in ids]
+    (registry,) = fold(pieces)
+    (conflict,) = registry["ConflictingDeclarations"]
+    (raw_value,) = (value for name, value in conflict.raw() if name == "Certain")
+    assert (raw_value is True) == certain
+
+
 def test_a_prefix_declared_twice_is_unknown(tmp_path):
     rule = "Resources: {P: {Type: 'AWS::ECR::PullThroughCacheRule', Properties: {EcrRepositoryPrefix: hub}}}"
     result = parsed(tmp_path, {"a.yaml": rule, "b.yaml": rule})
@@ -731,7 +774,11 @@ Resources:
         ("Transform: {Name: 'AWS::Include'}", [None], "t.yaml:4: transform AWS::Include may add resources"),
         ("Transform: [Ours]", [None], "transform Ours may add resources"),
         ("  S: {Type: 'AWS::CloudFormation::Stack', Properties: {TemplateURL: 'https://x'}}", [None], "nested stack"),
-        ("  S: {Type: 'AWS::CloudFormation::Stack', Properties: {TemplateURL: ./x.yaml}}", [], ""),
+        (
+            "  S: {Type: 'AWS::CloudFormation::Stack', Properties: {TemplateURL: ./x.yaml}}",
+            [None],
+            "not in the scanned files",
+        ),
         ("  S: {Type: 'AWS::CloudFormation::StackSet'}", [None], "nested stack"),
         ("  S: {Type: 'Our::Own::Thing::MODULE'}", [None], "module Our::Own::Thing::MODULE"),
         ("  'Fn::ForEach::X': [N, [a], {'R${N}': {Type: 'AWS::ECS::Cluster'}}]", ["AWS::ECS::Cluster"], "ForEach"),
@@ -821,6 +868,7 @@ def test_vocabulary():
         "Kubernetes::ClusterSecretStore",
         "AWS::ARCRegionSwitch::Plan", "AWS::Account::Region", "AWS::CloudFormation::Stack",
         "AWS::CloudFormation::StackSet", "AWS::CodeBuild::Project", "AWS::CodePipeline::Pipeline",
+        "AWS::AutoScaling::LaunchConfiguration", "AWS::EC2::Instance", "AWS::EC2::LaunchTemplate",
         "AWS::EC2::NatGateway", "AWS::EC2::RouteTable", "AWS::EC2::Subnet", "AWS::EC2::VPCEndpoint",
         "AWS::ECR::ImageManifest",
         "AWS::ECR::Registry", "AWS::ECR::Repository", "AWS::ECS::Cluster", "AWS::ECS::Service", "AWS::ECS::Task",
@@ -877,15 +925,24 @@ TREES = st.recursive(
 BODIES = st.fixed_dictionaries(
     {
         "Type": st.sampled_from(
-            [*sorted(vocabulary.types()), "AWS::ECR::RegistryPolicy", "AWS::ECR::PullThroughCacheRule"]
+            [
+                *sorted(vocabulary.types()),
+                *("AWS::ECR::RegistryPolicy", "AWS::ECR::PullThroughCacheRule", "AWS::IAM::Policy"),
+                *("AWS::Serverless::Function", "AWS::Serverless::StateMachine", "AWS::Serverless::Application"),
+            ]
         )
+        | TREES
     },
     optional={
         "Condition": NAMES | TREES,
         "Properties": TREES
         | st.dictionaries(
             st.sampled_from(
-                ["RepositoryName", "Cluster", "TaskDefinition", "ClusterName", "Name", "Family", "Tags", "PolicyText"]
+                [
+                    *("RepositoryName", "Cluster", "TaskDefinition", "ClusterName", "Name", "Family", "Tags"),
+                    *("PolicyText", "TemplateURL", "TemplateBody", "Parameters", "StackInstancesGroup", "Events"),
+                    *("VpcConfig", "ImageUri", "DefinitionUri", "Location", "Roles"),
+                ]
             ),
             TREES,
         ),
@@ -897,7 +954,9 @@ TEMPLATES = st.fixed_dictionaries(
         "Conditions": st.dictionaries(st.sampled_from(["A", "B", "C"]), TREES) | TREES,
         "Parameters": TREES | st.dictionaries(st.sampled_from(["A", "x"]), TREES),
         "Mappings": TREES,
-        "Transform": TREES,
+        "Transform": TREES | st.just("AWS::Serverless-2016-10-31"),
+        "Globals": TREES | st.dictionaries(st.sampled_from(["Function", "StateMachine"]), TREES),
+        "Outputs": st.dictionaries(st.sampled_from(["A", "B"]), st.fixed_dictionaries({"Value": TREES})) | TREES,
     },
 )
 
@@ -911,6 +970,20 @@ def test_any_template_gives_resources_and_gaps(body, place):
         json.dumps(plain(resource.properties))
         assert resource.name is None or isinstance(resource.name, str)
         assert resource.locations[""].path == "t.yaml"
+
+
+@settings(max_examples=100, deadline=None)
+@given(TEMPLATES, TREES, TREES, st.sampled_from(["AWS::CloudFormation::Stack", "AWS::CloudFormation::StackSet"]))
+def test_any_template_may_be_nested(body, parameters, groups, type):
+    properties = {"TemplateURL": "a", "Parameters": parameters, "StackInstancesGroup": groups}
+    output = {"Type": "AWS::ECR::Repository", "Properties": {"RepositoryName": {"Fn::GetAtt": "S.Outputs.A"}}}
+    outer = {"Resources": {"S": {"Type": type, "Properties": properties}, "A": output}}
+    context = Context(lambda *_: Source(Document(body, {}), "child.yaml"))
+    template = Template(Source(Document(outer, {}), "t.yaml"), at(ACCOUNT, REGION), context)
+    for one in template.declarations():
+        if isinstance(one, Resource):
+            json.dumps(plain(one.properties))
+            assert one.locations[""].path in ("t.yaml", "child.yaml")
 
 
 # --- roles and their policies ------------------------------------------------------------------------------------

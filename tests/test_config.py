@@ -4,7 +4,7 @@ from datetime import date, timedelta
 
 import pytest
 
-from scanner.config import read
+from scanner.config import IacMapping, read
 from scanner.errors import ConfigError
 from scanner.finding import Severity
 from scanner.model import Pair, Place
@@ -71,6 +71,14 @@ def test_places_of_templates(written):
     assert config.places("infra/primary/web.yaml") == [("111122223333", "us-east-1")]
     assert config.places("a.west.yaml") == [("444455556666", "us-west-2")]
     assert config.places("elsewhere.yaml") == []
+
+
+def test_how_root_modules_are_deployed(written):
+    text = (
+        "version: 1\naccounts: ['111122223333']\niac:\n  - {path: infra, var_files: [env/dr.tfvars], workspace: dr}\n"
+    )
+    found = read(written(text)).deployments("infra/main.tf")
+    assert found == [IacMapping("infra", "111122223333", None, var_files=("env/dr.tfvars",), workspace="dr")]
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 import io
 import json
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 from scanner import console
 from scanner.cli import main
 from scanner.errors import RegionproofError, ReportError, UsageError
-from scanner.finding import Baseline, BaselineState, BrokenRule, Fate, Former, Origin
+from scanner.finding import Baseline, BaselineState, BrokenRule, Fate, Former, Origin, Tier
 from scanner.model import Location, Place, Unknown
 from scanner.report_file import load, read
 from scanner.reporters import REPORTERS
@@ -34,9 +35,10 @@ def everything():
     """Return a report in which every field of every type holds something."""
     sample = reports.sample()
     first, *rest = sample.findings
-    related = (reports.templated("billing/a b", "infra/x.yaml", 3),)
+    called = Location("infra/x.yaml", 9, through=(Location("main.tf", 3), Location("mod/a.tf", 4)))
     tagged = reports.repository("t", tags={"a": "1", "b": Unknown("denied")})
-    nowhere = reports.repository("n", locations={"/Policy": Location("infra/x.yaml", 9)})
+    related = (reports.templated("billing/a b", "infra/x.yaml", 3), reports.repository("u", tags={"c": "2"}))
+    nowhere = reports.repository("n", locations={"/Policy": called})
     findings = [
         replace(first, origin=Origin.CHANGE, baseline_state=BaselineState.NEW, related=related),
         reports.finding(reports.INFO_RULE, first.status, tagged, "Tags."),
@@ -51,6 +53,7 @@ def everything():
         broken_rules=(BrokenRule(reports.POLICY_RULE.id, "ValueError: no", 1),),
         changed_since="main",
         not_shown=3,
+        tiers=(Tier("tier-0", timedelta(hours=1), None, "payments", "warm-standby", ("arn:aws:ecs:x",)),),
         coverage=tuple(replace(row, reused=1, reused_from="2026-01-01T00:00:00Z") for row in sample.coverage),
         baseline=Baseline("old.json", "0" * 64, "a798c24e-313e-5b0a-a58c-23be53169fd3", sample.as_of, former),
     )
@@ -110,6 +113,8 @@ def test_reports_of_older_versions_are_read(version):
             del finding[key]
         for resource in (finding["resource"], *finding["related"]):
             del resource["location"]
+        for resource in finding["related"]:
+            del resource["tags"]
     for row in document["coverage"] if version == "1.0.0" else ():
         for key in ("reused", "reused_from", "left_out", "left_out_reason"):
             del row[key]

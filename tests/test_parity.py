@@ -1,5 +1,8 @@
-"""Promise 4: one system, through both doors, gives the same findings."""
+"""Promise 4: one system, through every door, gives the same findings."""
 
+import json
+import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -20,10 +23,15 @@ from scanner.snapshot import SnapshotWriter
 from scanner.vocabulary import types
 
 SYSTEM = Path(__file__).parent / "fixtures" / "parity"
+CODE = {"cloudformation": SYSTEM / "infra", "terraform": SYSTEM / "terraform", "plan": SYSTEM / "plan"}
 CONFIG = Config(
     accounts=("111122223333",),
     pairs=(pair({"primary": "us-east-1", "standby": "us-west-2", "dr_class": "warm-standby"}),),
-    iac=(IacMapping("east.yaml", None, "us-east-1"), IacMapping("west.json", None, "us-west-2")),
+    iac=(
+        IacMapping("east.yaml", None, "us-east-1"),
+        IacMapping("west.json", None, "us-west-2"),
+        IacMapping("plan.json", None, None),  # the account, which a plan does not say
+    ),
 )
 LIVE_ONLY = {  # about what runs, what is in a repository and what EKS supports, which no file says
     "ecs-idle-service-pinned-by-digest",
@@ -44,7 +52,7 @@ LIVE_ONLY = {  # about what runs, what is in a repository and what EKS supports,
     "security-eks-supported-version",
     "workload-image-pinned-by-digest",
 }
-CODE_ONLY = {"standby-iac-present"}
+CODE_ONLY = {"registry-declared-once", "standby-iac-present"}
 UNDECLARED = {  # about parts of a registry, quotas, or roles, that one door shows and the other does not
     "registry-creation-template-has-role",
     "registry-creation-templates-cover-replicas",
@@ -55,22 +63,26 @@ UNDECLARED = {  # about parts of a registry, quotas, or roles, that one door sho
     "workload-puller-role-not-region-pinned",
 }
 DECLARED = {type for service in ("ecr", "ecs", "eks") for type in COLLECTORS[service].TYPES}
-DECLARED |= {type for type in types() if type.startswith(("AWS::Account::", "Regionproof::"))} | {"AWS::ECR::Image"}
+DECLARED |= {
+    type for type in types() if type.startswith(("AWS::Account::", "GitHub::", "GitLab::", "Regionproof::"))
+} | {"AWS::ECR::Image"}
 NOT_DECLARED = {rule.id for rule in load_rules() if not rule.needs <= DECLARED}
 """About services of which the files of the system say nothing."""
 
 
 @pytest.fixture(scope="module")
-def doors(tmp_path_factory):
+def live(tmp_path_factory):
     described = tell(yaml.safe_load((SYSTEM / "estate.yaml").read_text()))
     snapshot = tmp_path_factory.mktemp("live") / "snapshot"
     with serve(described) as endpoint:
         sessions = Sessions(endpoint_url=endpoint.url, credentials=NOBODY, limits=Limits(paced=False))
         collect_targets(described.targets, SnapshotWriter(snapshot), sessions, lambda: described.at)
-    rules = load_rules()
-    live = scan([snapshot], rules, CONFIG, described.at)
-    code = scan([SYSTEM / "infra"], rules, CONFIG, described.at)
-    return live, code
+    return scan([snapshot], load_rules(), CONFIG, described.at)
+
+
+@pytest.fixture(scope="module", params=CODE.values(), ids=CODE)
+def doors(live, request):
+    return live, scan([request.param], load_rules(), CONFIG, live.as_of)
 
 
 def verdicts(report, leave_out):
@@ -99,8 +111,7 @@ def test_what_one_door_does_not_show_is_unknown_there(doors):
         assert len(seen - {Status.UNKNOWN}) < 2, key
 
 
-def test_the_system_has_something_to_compare(doors):
-    live, _ = doors
+def test_the_system_has_something_to_compare(live):
     compared = verdicts(live, LIVE_ONLY | CODE_ONLY)
     assert len(compared) > 20
     by_rule = {}
@@ -124,10 +135,46 @@ def test_findings_of_files_have_lines_and_those_of_accounts_have_none(doors):
     assert failures
     assert all(finding.location for finding in failures)
     pinned = next(f for f in failures if f.rule_id == "workload-image-not-pinned-to-primary")
-    assert str(pinned.location).startswith("west.json:22:")
+    assert str(pinned.location).startswith(("west.json:22:", "modules/service/main.tf:18:", "plan.json:"))
 
 
 def test_what_a_file_cannot_say_is_no_verdict(doors):
     _, code = doors
     decided = [f for f in code.findings if f.rule_id in LIVE_ONLY and f.status in (Status.PASS, Status.FAIL)]
     assert decided == []
+
+
+def assembly(folder):
+    """Write the system as `cdk synth` would."""
+    artifacts = {}
+    for name, region in (("east.yaml", "us-east-1"), ("west.json", "us-west-2")):
+        shutil.copy(SYSTEM / "infra" / name, folder)
+        artifacts[name] = {
+            "type": "aws:cloudformation:stack",
+            "environment": f"aws://111122223333/{region}",
+            "properties": {"templateFile": name},
+        }
+    (folder / "manifest.json").write_text(json.dumps({"version": "55.0.0", "artifacts": artifacts}))
+    return ()
+
+
+def nested(folder):
+    """Write the system as stacks in stacks."""
+    (folder / "in").mkdir()
+    mappings = []
+    for name, region in (("east.yaml", "us-east-1"), ("west.json", "us-west-2")):
+        shutil.copy(SYSTEM / "infra" / name, folder / "in")
+        stack = {"Type": "AWS::CloudFormation::Stack", "Properties": {"TemplateURL": f"in/{name}"}}
+        (folder / f"{region}.json").write_text(json.dumps({"Resources": {"Nested": stack}}))
+        mappings.append(IacMapping(f"{region}.json", None, region))
+    return tuple(mappings)
+
+
+@pytest.mark.parametrize("write", [assembly, nested])
+def test_other_forms_of_the_same_templates_give_the_same_verdicts(doors, write, tmp_path):
+    _, code = doors
+    config = replace(CONFIG, iac=write(tmp_path))
+    other = scan([tmp_path], load_rules(), config, code.as_of)
+    # The parents of nested stacks are stacks of their own, which the templates alone are not.
+    leave_out = {rule.id for rule in load_rules() if "AWS::CloudFormation::Stack" in rule.resource}
+    assert verdicts(other, leave_out) == verdicts(code, leave_out)

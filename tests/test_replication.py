@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -17,6 +18,9 @@ from scanner.replication import (
     counterpart_name,
     covers,
     filters_of,
+    idle_filters,
+    is_filter,
+    is_one_declaration,
     matches_filter,
     matches_namespace,
     reached,
@@ -114,6 +118,56 @@ def test_filters_are_prefixes_unless_another_kind_is_said():
         "a",
         "b",
     ]
+
+
+@pytest.mark.parametrize(
+    ("text", "taken"),
+    [
+        ("prod", True),
+        ("prod/", True),
+        ("team-", True),
+        ("a.b_c-d/e", True),
+        ("ab", True),
+        ("a", False),
+        ("", False),
+        ("a" * 256, True),
+        ("a" * 257, False),
+        ("prod/*", False),
+        ("prod?", False),
+        ("Prod", False),
+        ("/prod", False),
+        ("a//b", False),
+    ],
+)
+def test_what_ecr_takes_as_a_filter(text, taken):
+    assert is_filter(text) is taken
+
+
+def test_a_filter_is_idle_only_where_an_account_showed_every_repository():
+    code = registry(EAST, rule(WEST, filters=["shop/", "gone/", "w*"]), rule(VAULT, filters=["team-"]))
+    live = replace(code, operations=("ecr:DescribeRegistry",))
+    found = [repository(EAST, "shop/web"), repository(WEST, "gone/web")]
+    denied = Gap(
+        "AccessDeniedException", "no", "AWS::ECR::Repository", ACCOUNT, "us-east-1", "ecr:DescribeRepositories"
+    )
+    assert idle_filters(live, model(live, *found)) == ["gone/", "team-"]
+    assert idle_filters(code, model(code, *found)) == []
+    assert idle_filters(live, model(live, *found, gaps=[denied])) == []
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "expected"),
+    [
+        ("a.tf#x@dev", "a.tf#x@prod", True),
+        ("a.tf#x@dev", "a.tf#x@dev", True),
+        ("a.tf#x@dev", "a.tf#y@dev", False),
+        ("a.tf#x", "b.tf#x", False),
+        ("a.yaml#X@main.yaml#One", "a.yaml#X@main.yaml#Two", False),  # a template that a stack brings twice
+    ],
+)
+def test_environments_of_one_declaration_are_one(one, other, expected):
+    first, second = (replace(registry(EAST), id=id) for id in (one, other))
+    assert is_one_declaration(first, second) is expected
 
 
 def test_a_repository_reaches_each_destination_once():

@@ -15,10 +15,12 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator, FormatChecker
 
 from scanner.assets import schema
+from scanner.config import read
 from scanner.finding import BrokenRule, Severity, Status
 from scanner.model import Unknown, guard
 from scanner.reporters import REPORTERS
 from scanner.reporters.text import dumps, jsonable
+from scanner.scan import scan
 
 SAMPLES = ["sample", "clean", "nothing", "hostile"]
 
@@ -138,6 +140,7 @@ def test_finding_in_a_file_says_where():
         "start_column": 7,
         "end_line": None,
         "end_column": None,
+        "through": [],
     }
 
 
@@ -208,3 +211,46 @@ def test_statuses_and_severities_are_those_of_the_schema():
     properties = schema("report")["$defs"]["finding"]["properties"]
     assert properties["status"]["enum"] == [status.value for status in Status]
     assert schema("report")["$defs"]["severity"]["enum"] == [severity.value for severity in Severity]
+
+
+TIERS = """version: 1
+iac: [{path: "*.yaml", account: "111122223333", region: us-east-1}]
+scope:
+  workloads:
+    gold: {clusters: [shop], rpo: 15m, rto: 1h, dr_class: warm-standby, owner: payments}
+    empty: {clusters: [nothing]}
+    one: {services: [batch/*]}
+    two: {services: [batch/*]}
+"""
+SERVICES = """Resources:
+  web: {Type: AWS::ECS::Service, Properties: {ServiceName: web, Cluster: shop}}
+  nightly: {Type: AWS::ECS::Service, Properties: {ServiceName: nightly, Cluster: batch}}
+  alone: {Type: AWS::ECS::Service, Properties: {ServiceName: alone, Cluster: other}}
+"""
+
+
+def test_tiers_are_told_as_declared_each_with_its_workloads(tmp_path):
+    """A workload that two tiers name equally well is in neither."""
+    (tmp_path / "regionproof.yaml").write_text(TIERS)
+    (tmp_path / "stack").mkdir()
+    (tmp_path / "stack" / "ecs.yaml").write_text(SERVICES)
+    report = scan([tmp_path / "stack"], [], read(tmp_path / "regionproof.yaml"), datetime(2026, 11, 20, tzinfo=UTC))
+    tiers = loaded(report)["tiers"]
+    assert [tier["name"] for tier in tiers] == ["gold", "empty", "one", "two"]
+    assert [len(tier["workloads"]) for tier in tiers] == [1, 0, 0, 0]
+    assert "web" in tiers[0].pop("workloads")[0]
+    assert tiers[0] == {
+        "name": "gold",
+        "rpo_seconds": 900,
+        "rto_seconds": 3600,
+        "owner": "payments",
+        "dr_class": "warm-standby",
+    }
+    assert tiers[1] == {
+        "name": "empty",
+        "rpo_seconds": None,
+        "rto_seconds": None,
+        "owner": None,
+        "dr_class": None,
+        "workloads": [],
+    }

@@ -335,6 +335,33 @@ def test_whether_a_live_repository_is_a_cache_has_to_be_seen():
     assert found == {"live": Status.UNKNOWN, "file": Status.FAIL}
 
 
+def test_a_filter_that_covers_nothing_fails_where_an_account_showed_all_there_is():
+    (rule,) = (rule for rule in RULES if rule.id == "registry-replication-rules-effective")
+    destinations = [{"Region": "us-west-2", "RegistryId": "111122223333"}]
+    rules = [{"Destinations": destinations, "RepositoryFilters": [{"Filter": "shop/"}, {"Filter": "gone/"}]}]
+    template = {
+        "registry": {"Type": "AWS::ECR::Registry", "Properties": {"ReplicationConfiguration": {"Rules": rules}}},
+        "web": {"Type": "AWS::ECR::Repository", "Properties": {"RepositoryName": "shop/web"}},
+    }
+    whole = testing.model(rule, {"Resources": template})
+    (code,), web = whole.of_type("AWS::ECR::Registry"), whole.of_type("AWS::ECR::Repository")
+    live = replace(code, locations={}, operations=("ecr:DescribeRegistry",))
+    (finding,) = evaluate(like(whole, [live, *web]), [rule], Config())
+    assert (finding.status, finding.severity.value, "'gone/'" in finding.message) == (Status.FAIL, "low", True)
+    assert [found.status for found in testing.run(rule, {"Resources": template})] == [Status.PASS]
+
+
+def test_code_that_declares_a_live_registry_twice_is_told():
+    (rule,) = (rule for rule in RULES if rule.id == "registry-declared-once")
+    once = {"Type": "AWS::ECR::RegistryPolicy", "Properties": {"PolicyText": {"Statement": []}}}
+    (code,) = testing.model(rule, {"Resources": {"one": once, "two": once}}).of_type("AWS::ECR::Registry")
+    whole = testing.model(rule, {"RegistryId": "111122223333"})
+    live = [replace(one, locations={}) for one in whole.of_type("AWS::ECR::Registry")]
+    assert live[0].id == code.id
+    assert [one.status for one in evaluate(like(whole, [*live, code]), [rule], Config())] == [Status.FAIL]
+    assert [one.status for one in evaluate(like(whole, live), [rule], Config())] == [Status.NOT_APPLICABLE]
+
+
 def test_evidence_is_plain_json():
     for rule in RULES:
         for _, example in testing.examples(rule):

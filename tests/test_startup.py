@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-HEAVY = {"boto3", "botocore", "duckdb", "jsonschema", "sarif_om", "http.server", "dateutil", "urllib3"}
+HEAVY = {"boto3", "botocore", "duckdb", "jsonschema", "sarif_om", "jinja2", "http.server", "dateutil", "urllib3"}
 PROBE = """
 import json, sys
 from scanner.cli import main

@@ -358,3 +358,64 @@ def test_wrap_loses_nothing_but_white_space(text, width):
     lines = wrap(text, width)
     assert all(len(line) <= width for line in lines)
     assert "".join("".join(lines).split()) == "".join(text.split())
+
+
+@pytest.mark.parametrize("unicode", [True, False])
+@pytest.mark.parametrize("width", [48, 80, 200])
+@pytest.mark.parametrize("name", ["sample", "clean", "nothing", "hostile"])
+def test_by_workload_nothing_is_wider_than_the_terminal_either(name, width, unicode):
+    text = written(getattr(reports, name)(), width=width, unicode=unicode, group_by="workload")
+    assert max(map(len, text.splitlines())) <= width
+    assert unicode or text.isascii()
+
+
+@pytest.mark.parametrize("width", [80, 200])
+def test_by_workload_every_open_failure_is_shown_and_no_exempted_one(width):
+    text = flat(written(reports.sample(), width=width, group_by="workload"))
+    for finding in reports.sample().findings:
+        if finding.status is Status.FAIL:
+            shown = finding.resource.name in text and flat(finding.message) in text
+            assert shown == (finding.exemption is None), finding.resource.name
+
+
+def test_a_workload_has_its_failures_under_it_and_what_is_shared_comes_last():
+    text = written(reports.sample(), width=200, group_by="workload").partition("\nUnknown (")[0]
+    heads = [line for line in text.splitlines() if line[:1].isalpha() and line.split()[0].isupper()]
+    assert heads == [
+        "CRITICAL  payments/api (ECS Service): 1 failure",
+        "CRITICAL  payments/worker (ECS Service): 1 failure",
+        "HIGH      What workloads share: 3 failures",
+    ]
+    assert "    high  ledger: The standby repository has no policy. [repository-policy-parity]" in text
+
+
+def test_the_workload_with_the_worst_and_most_failures_is_first():
+    low, high = (reports.rule(f"a-{s.value}", "T", s, "AWS::ECS::Service") for s in (Severity.LOW, Severity.HIGH))
+    found = [reports.finding(low, Status.FAIL, reports.service("a"), f"{n}.", pointer=f"/{n}") for n in range(3)]
+    found += [reports.finding(high, Status.FAIL, reports.service(name), "No.") for name in ("b", "c")]
+    found += [reports.finding(low, Status.FAIL, reports.service("c"), "No.")]
+    found += [reports.finding(high, Status.UNKNOWN, reports.service("b"), "Not seen.")]
+    text = written(with_findings(*found), group_by="workload", width=100)
+    heads = [line for line in text.splitlines() if "(ECS Service)" in line]
+    assert heads == [
+        "HIGH      c (ECS Service): 2 failures",
+        "HIGH      b (ECS Service): 1 failure, 1 undecided",
+        "LOW       a (ECS Service): 3 failures",
+    ]
+
+
+def test_services_of_one_name_in_two_places_stand_apart():
+    found = [
+        reports.finding(reports.DIGEST_RULE, Status.FAIL, reports.service("a", place), "No.")
+        for place in (reports.EAST, Place("9", "eu-west-1"))
+    ]
+    assert written(with_findings(*found), group_by="workload").count("a (ECS Service): 1 failure") == 2
+
+
+def test_no_line_is_a_command_of_a_build_server():
+    found = reports.finding(
+        reports.PARITY_RULE, Status.FAIL, reports.repository("::add-mask::x"), "::error::x ##[endgroup]"
+    )
+    text = written(with_findings(found), width=200)
+    assert "    \\:add-mask::x" in text
+    assert "#\\[endgroup]" in text

@@ -1,10 +1,13 @@
 """Which files of a folder are read."""
 
 import os
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 
+from scanner.parsers import FORMATS
+from scanner.parsers.reading import Reading
 from scanner.parsers.tree import Tree
 
 
@@ -112,3 +115,11 @@ def test_loops_of_links_and_pipes_are_not_read(tmp_path):
     (tmp_path / "loop").symlink_to(tmp_path)
     os.mkfifo(tmp_path / "pipe.tf")
     assert names(tree(tmp_path, {"a.tf": ""})) == ["a.tf"]
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_format_is_loaded_for_every_file_that_it_looks_at(tmp_path, monkeypatch, name):
+    asked = set()
+    monkeypatch.setattr(Tree, "files", lambda _, *suffixes: asked.update(suffixes) or iter(()))
+    import_module(f"scanner.parsers.{name}").read(tree(tmp_path, {}), Reading(lambda _: []))
+    assert asked <= set(FORMATS[name])

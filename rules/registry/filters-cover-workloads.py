@@ -13,6 +13,8 @@ needs:
   - Kubernetes::Job
   - Kubernetes::Pod
   - Kubernetes::StatefulSet
+  - GitHub::Actions::Workflow
+  - GitLab::CI::Pipeline
 across: standby
 when: pair.image_distribution != 'dual-push'
 rationale: |
@@ -40,6 +42,7 @@ traps:
   - A workload may pull from a registry of another account; each registry answers for its own repositories, whoever
     runs them.
   - A pull through cache that the standby has too needs no replication; image-cached-image-warm-in-standby judges its content.
+  - Where no rule names the standby and a CI file pushes images to both Regions, that may be meant instead, so it is undecided and asks to be declared.
   - Replication does not help a repository that is named after its Region; repository-name-has-no-region judges those.
 controls:
   aws-well-architected: [REL13-BP02]
@@ -152,7 +155,18 @@ examples:
             Group: family:nightly
             ContainerImages:
               - {ContainerName: job, Image: 111122223333.dkr.ecr.us-east-1.amazonaws.com/shop/job:7}
+    - Resources:  # what the pipeline pushes does not matter where replication is in use
+        registry: {Type: AWS::ECR::Registry, Properties: {ReplicationConfiguration: *by-prefix}}
+        web: &other
+          Type: AWS::ECS::Service
+          Properties:
+            ServiceName: web
+            ContainerImages:
+              - {ContainerName: web, Image: 111122223333.dkr.ecr.us-east-1.amazonaws.com/other/web:1.2}
+        ci: &both {Type: GitHub::Actions::Workflow, Properties: {Name: build, Path: .github/workflows/build.yml, PushesImagesTo: [us-east-1, us-west-2]}}
+    - Resources: {registry: &none {Type: AWS::ECR::Registry, Properties: {ReplicationConfiguration: {Rules: []}}}, web: *other}
   unknown:
+    - Resources: {registry: *none, web: *other, ci: *both}
     - Resources:  # whether the standby has the same cache was not seen
         registry: {Type: AWS::ECR::Registry, Properties: {ReplicationConfiguration: *by-prefix, PullThroughCacheRules: [*hub]}}
         standby: {Type: AWS::ECR::Registry, Region: us-west-2, Properties: {PullThroughCacheRules: {Unknown: "ecr:DescribePullThroughCacheRules was denied"}}}
@@ -196,7 +210,7 @@ examples:
 from scanner.images import RepositoryKey
 from scanner.model import InsufficientData
 from scanner.references import uses
-from scanner.replication import counterpart_name, replicates, rules_of
+from scanner.replication import counterpart_name, pushing_to_both, replicates, rules_of, sends_to
 from scanner.rule import Evidence, NotApplicable, Undecided, Violation
 from scanner.workloads import cached_instead
 
@@ -217,7 +231,14 @@ def check(twin, model, parameters):
             doubts.append(str(gap))
     yield Evidence(repositories=len(run), left_out=left_out)
 
-    if left_out:
+    instead = None if any(sends_to(rule, standby) for rule in rules) else pushing_to_both(twin.pair, model)
+    if left_out and instead:
+        yield Undecided(
+            f"No replication rule names '{standby}', and '{instead.id}' pushes images to both Regions; if that is how all of "
+            "them get there, declare 'image_distribution: dual-push' for the pair.",
+            "/ReplicationConfiguration/Rules",
+        )
+    elif left_out:
         some = ", ".join(f"'{name}'" for name in left_out[:5])
         yield Violation(
             f"'{len(left_out)}' of '{len(run)}' repositories that workloads run are covered by no replication rule from "

@@ -1,6 +1,6 @@
 """
 title: The registries stay clear of the quotas of ECR
-severity: low
+severity: medium
 resource: AWS::ECR::Registry
 needs: [AWS::ECR::Repository, AWS::ECR::Image, AWS::ServiceQuotas::Quota]
 across: standby
@@ -14,7 +14,8 @@ parameters:
 rationale: |
   A registry takes 25 replication rules, 25 destinations over all rules and 100 filters in a rule; AWS raises none of
   them. The standby takes 100,000 repositories, and each repository 100,000 images, unless AWS raised that: in the primary
-  alone, as often as not, for quotas are Regional. At a quota, nothing new is replicated.
+  alone, as often as not, for quotas are Regional. At a quota, nothing new is replicated, and a configuration that goes
+  beyond one is refused as a whole: none of its rules comes into force.
 remediation: |
   Merge replication rules with the same destinations, or shorten filters to a common prefix. For repositories and images,
   ask for the primary's quotas in the standby too, and give its repositories a lifecycle policy.
@@ -32,6 +33,7 @@ traps:
   - Destinations count once over all rules, not once for each rule that names them.
   - The quotas that were raised in the primary are not those of the standby, whose own are read.
   - Terraform's provider refused more than 10 replication rules for long; that is no quota of AWS, whose own of 25 counts.
+  - To come near a quota is a low failure; a configuration beyond one is refused by AWS, and that counts in full.
   - Files alone show no quota and no images, so only the replication rules in them are counted.
 examples:
   pass:
@@ -67,6 +69,10 @@ examples:
   fail:
     - ReplicationConfiguration:  # 21 rules
         Rules: [*one, *one, *one, *one, *one, *one, *one, *one, *one, *one, *one, *one, *one, *one, *one, *one, *one, *one, *one, *one, *one]
+    - ReplicationConfiguration:  # 25 rules: all that there are
+        Rules: [*one, *one, *one, *one, *one, *one, *one, *one, *one, *one, *one, *one, *one, *one, *one, *one, *one, *one, *one, *one, *one, *one, *one, *one, *one]
+    - ReplicationConfiguration:  # 26 rules, which AWS refuses
+        Rules: [*one, *one, *one, *one, *one, *one, *one, *one, *one, *one, *one, *one, *one, *one, *one, *one, *one, *one, *one, *one, *one, *one, *one, *one, *one, *one]
     - ReplicationConfiguration:  # 2 rules are 8 percent, 3 destinations 12, 4 filters 4
         Rules:
           - Destinations: [{Region: us-west-2, RegistryId: "111122223333"}, {Region: us-west-2, RegistryId: "444455556666"}]
@@ -135,8 +141,11 @@ def check(twin, model, parameters):
         for what, used, quota in found:
             used_of[what] = f"{used} of {quota:.12g}"
             if used * 100 > quota * parameters["share"]:
+                expected = f"at most '{parameters['share']}' percent was expected"
+                refused = " AWS refuses more than there are." if used > quota else ""
                 yield Violation(
-                    f"In use are '{used}' of '{quota:.12g}' {what}; at most '{parameters['share']}' percent was expected."
+                    f"In use are '{used}' of '{quota:.12g}' {what}; {expected}.{refused}",
+                    severity=None if refused else "low",
                 )
     yield Evidence(used=used_of)
 

@@ -2,6 +2,7 @@
 title: The primary registry replicates directly to the standby
 severity: critical
 resource: AWS::ECR::Registry
+needs: [GitHub::Actions::Workflow, GitLab::CI::Pipeline]
 across: standby
 when: pair.image_distribution != 'dual-push'
 rationale: |
@@ -28,6 +29,7 @@ traps:
   - A chain over a third Region looks connected and carries nothing on; only a rule that names the standby itself
     counts.
   - Pipelines that push to both registries need no rule; declare `image_distribution` as dual-push, and image-running-digest-in-standby still judges what is there.
+  - Where a CI file pushes images to both Regions and nothing is declared, that may be meant instead of a rule, so it is undecided and asks to be declared.
   - A destination in the standby's Region but in another account is another registry, so it does not count.
 controls:
   aws-well-architected: [REL13-BP02]
@@ -60,7 +62,12 @@ examples:
           Region: eu-west-1
           Properties:
             ReplicationConfiguration: {Rules: [{Destinations: [{Region: us-west-2, RegistryId: "111122223333"}]}]}
+    - Resources: {registry: &none {Type: AWS::ECR::Registry, Properties: {ReplicationConfiguration: {Rules: []}}}, ci: &both {Type: GitHub::Actions::Workflow, Properties: {Name: build, Path: .github/workflows/build.yml, PushesImagesTo: [us-east-1, us-west-2]}}}
+      Pairs: [{primary: us-east-1, standby: us-west-2, image_distribution: replication}]  # it is declared not to count
+    - Resources: {registry: *none, ci: {Type: GitHub::Actions::Workflow, Properties: {Name: build, Path: .github/workflows/build.yml, PushesImagesTo: [us-east-1, {Unknown: a variable}]}}}
   unknown:
+    - Resources: {registry: *none, ci: *both}
+    - Resources: {registry: *none, ci: {Type: GitLab::CI::Pipeline, Properties: {Name: gitlab-ci, Path: .gitlab-ci.yml, PushesImagesTo: [eu-west-1, us-east-1, us-west-2]}}}
     - ReplicationConfiguration: {Unknown: "ecr:DescribeRegistry was denied"}
     - ReplicationConfiguration: {Rules: [{Destinations: [{Region: us-west-2, RegistryId: {Unknown: a parameter}}]}]}
     - Resources:
@@ -74,16 +81,21 @@ examples:
         registry: {Type: AWS::ECR::Registry, Region: us-west-2, Properties: {ReplicationConfiguration: {Rules: []}}}
 """
 
-from scanner.replication import rules_of, sends_to
-from scanner.rule import Evidence, Violation
+from scanner.replication import pushing_to_both, rules_of, sends_to
+from scanner.rule import Evidence, Undecided, Violation
 
 
 def check(twin, model, parameters):
     rules, standby = rules_of(twin.primary), twin.pair.standby
     yield Evidence(rules=len(rules))
-    if not any(sends_to(rule, standby) for rule in rules):
-        yield Violation(
-            f"No replication rule of registry '{twin.primary.place}' (of '{len(rules)}') has '{standby}' among its "
-            "destinations; at least one was expected.",
+    if any(sends_to(rule, standby) for rule in rules):
+        return
+    missing = f"No replication rule of registry '{twin.primary.place}' (of '{len(rules)}') has '{standby}' among its"
+    if workflow := pushing_to_both(twin.pair, model):
+        yield Undecided(
+            f"{missing} destinations, and '{workflow.id}' pushes images to both Regions; if that is how all of them get "
+            "there, declare 'image_distribution: dual-push' for the pair.",
             "/ReplicationConfiguration",
         )
+        return
+    yield Violation(f"{missing} destinations; at least one was expected.", "/ReplicationConfiguration")

@@ -30,6 +30,7 @@ traps:
   - Code that takes its Region from the deployment names none; where `regionproof.yaml` does not say where it goes it is undecided and not missing.
   - What a stack or a stack set made in the standby needs no folder of code; a tag that only CloudFormation can set names the stack, and where the standby could not be seen it is undecided.
   - Where CloudFormation chooses the names, the counterpart has another; the logical id and the stack, or its stack set, tell that the same code made both.
+  - Code that is there and that nothing switches on in the standby, by a condition that is false or a count of 0, creates nothing, so it is missing.
   - A stack set that put a stack into the standby may leave the resource out there by a condition, so it is undecided and neither missing nor there.
   - A service of the same name in another cluster, and code for another Region, are not this one.
 examples:
@@ -65,6 +66,10 @@ examples:
     - Resources:  # a service of the same name in another cluster is another service
         primary: {Type: AWS::ECS::Service, Properties: {Cluster: payments, ServiceName: api}}
         standby: {Type: AWS::ECS::Service, Region: us-west-2, Properties: {Cluster: staging, ServiceName: api}}
+    - Resources:  # the code is there, and its condition is false in the standby
+        primary: {Type: AWS::ECS::Cluster, Condition: IsPrimary, Properties: {ClusterName: payments}}
+        standby: {Type: AWS::ECS::Cluster, Condition: IsPrimary, Region: us-west-2, Properties: {ClusterName: payments}}
+      Conditions: {IsPrimary: {"Fn::Equals": [{Ref: "AWS::Region"}, us-east-1]}}
     - Resources:  # neither was made by a stack
         primary: {Type: AWS::ECS::Cluster, Properties: {ClusterName: payments}}
         standby: {Type: AWS::ECS::Cluster, Region: us-west-2, Properties: {ClusterName: hand-made}}
@@ -107,6 +112,10 @@ examples:
         standby: {Type: AWS::ECS::Cluster, Region: us-west-2, Properties: {ClusterName: {Ref: ClusterName}}}
     - Resources:
         primary: {Type: AWS::ECS::Cluster, Properties: {ClusterName: {Ref: ClusterName}}}
+    - Resources:  # whether its condition holds there is a parameter of the deployment
+        primary: {Type: AWS::ECS::Cluster, Properties: {ClusterName: payments}}
+        standby: {Type: AWS::ECS::Cluster, Condition: Enabled, Region: us-west-2, Properties: {ClusterName: payments}}
+      Conditions: {Enabled: {"Fn::Equals": [{Ref: Enabled}, "yes"]}}
   not_applicable:
     - Resources: *alone
       Pairs: [{primary: eu-west-1, standby: us-west-2}]
@@ -145,10 +154,14 @@ def missing(twin, model):
         yield Undecided(f"{none} in '{standby}', and whether a stack made it there was not seen: {gap}.")
     elif doubt := stack_set_there(primary, standby, model):
         yield Undecided(f"{none} in '{standby}', and {doubt}.")
-    elif model.declared(primary.type, primary.name, primary.place) is None:
+    elif (declared := model.declared(primary.type, primary.name, primary.place)) is None:
         yield Undecided("No code that was scanned creates it, in the primary neither; its code may be elsewhere.")
     else:
-        yield Violation(f"{none} in '{standby}'; code for the standby was expected, as for the primary.")
+        where = declared.locate("")
+        yield Violation(
+            f"{none} in '{standby}': none declares it, or a condition or a count leaves it out there; code for the standby "
+            f"was expected, as for the primary in '{where.path}:{where.line}'."
+        )
 
 
 def stack_of(twin):

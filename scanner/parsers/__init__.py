@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from pathlib import Path
 
-from scanner.parsers import ci, templates
-from scanner.parsers.kubernetes import helm, kustomize, manifests
 from scanner.parsers.reading import Deployments, Parsed, Places, Reading
 from scanner.parsers.tree import MAX_BYTES, Tree
 
 __all__ = ["MAX_BYTES", "Parsed", "Places", "parse"]
 
-FORMATS = (ci, helm, kustomize, templates, manifests)
-"""The modules that read: each has `read(tree, reading)`, and takes from the tree what it understands.
+FORMATS: dict[str, tuple[str, ...]] = {
+    "ci": (".yml", ".yaml"),
+    "cdk": ("manifest.json", "cdk.json"),
+    "terraform": (".tf", ".tf.json", ".tfvars", ".tfvars.json", "terragrunt.hcl"),
+    "terraform.plan": (".json", ".tfstate", ".tfplan"),
+    "kubernetes.helm": ("Chart.yaml",),
+    "kubernetes.kustomize": ("kustomization.yaml", "kustomization.yml", "Kustomization"),
+    "templates": (".json", ".template", ".yaml", ".yml"),
+    "kubernetes.manifests": (".json", ".yaml", ".yml"),
+}
+"""The modules that read, and how the names of the files that they look at end; without such a file none is loaded.
 
-Those whose files belong together, such as the folder of a chart, come before those that read file by file.
+Each has `read(tree, reading)`, and takes from the tree what it understands.  Those whose files belong together, such as
+the folder of a chart, come before those that read file by file.
 """
 
 
@@ -26,6 +35,7 @@ def parse(path: Path, places: Places, named: Path | None = None, deployments: De
     """
     reading = Reading(places, deployments)
     tree = Tree(path, lambda error, folder: reading.failed(folder, f"{folder}: {error.strerror}"), named)
-    for format in FORMATS:
-        format.read(tree, reading)
+    for name, endings in FORMATS.items():
+        if any(tree.files(*endings)):
+            import_module(f"scanner.parsers.{name}").read(tree, reading)
     return reading.result()

@@ -17,6 +17,7 @@ from typing import Any
 from scanner.documents import Document, load
 from scanner.errors import DocumentError
 from scanner.model import Gap, Location, Resource, Unknown, guard
+from scanner.parsers.ci_pushes import pushed_to
 from scanner.parsers.reading import Reading
 from scanner.parsers.tree import MAX_BYTES, Tree
 from scanner.regions import is_name
@@ -104,6 +105,7 @@ def resources(document: Document, path: str) -> Iterator[Resource]:
         "Regions": _regions(value, texts),
         "Deploys": _deploys(value, texts, hosted),
         "HostedRunners": hosted,
+        "PushesImagesTo": pushed_to(value, lambda part: _regions(part, _texts(part))),
     }
     where = {"": document.locations.get("", Location(path, 1))}
     yield Resource(type, path, name, None, None, guard(complete(type, properties)), locations=where)

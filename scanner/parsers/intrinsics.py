@@ -11,6 +11,7 @@ from typing import Any
 
 from scanner.documents import pointer
 from scanner.model import Unknown
+from scanner.parsers.budget import Budget
 from scanner.regions import partition_by_name
 from scanner.vocabulary import text
 
@@ -20,13 +21,10 @@ NO_VALUE = object()
 MAX_DEPTH = 64
 """Expressions and references nested deeper than this give `Unknown`."""
 
-MAX_STEPS = 2_000_000
-"""What one place may cost, in values and hundreds of characters; beyond it everything is `Unknown`."""
-
 MAX_TEXT = 100_000
 """Longer texts give `Unknown`: references to references can double at every step."""
 
-_LONGEST_DEFAULT = 4096  # CloudFormation's own limit for the value of a parameter
+_LONGEST_VALUE = 4096  # CloudFormation's own limit for the value of a parameter
 _VARIABLE = re.compile(r"\$\{([^}]*)\}")
 
 
@@ -49,7 +47,8 @@ class Trace:
 class Resolver:
     """Evaluates the expressions of one template for one place.
 
-    `refer(logical id, attribute)` gives what `Ref` (attribute None) or `Fn::GetAtt` of a resource is worth.
+    `refer(logical id, attribute)` gives what `Ref` (attribute None) or `Fn::GetAtt` of a resource is worth.  `given`
+    are values of parameters, which stand above their defaults; they may be `Unknown`.
     """
 
     def __init__(
@@ -58,25 +57,28 @@ class Resolver:
         account: str | None,
         region: str | None,
         refer: Callable[[str, str | None], Any],
+        given: Mapping[str, Any] | None = None,
+        budget: Budget | None = None,
     ) -> None:
         self.template, self.account, self.region, self._refer = template, account, region, refer
+        self.given, self.budget = given or {}, budget or Budget()
         self._conditions: dict[str, bool | Unknown | None] = {}
-        self._depth = self._steps = 0
 
     def resolve(self, value: Any, trace: Trace | None = None) -> Any:
         """Return a value with every function replaced; `Unknown` stands where the template does not say."""
-        if self._depth >= MAX_DEPTH:
+        budget = self.budget
+        if budget.depth >= MAX_DEPTH:
             return Unknown("the expression is nested too deeply, or refers to itself")
-        self._steps += 1
-        if self._steps > MAX_STEPS:
+        budget.steps += 1
+        if budget.spent:
             return Unknown("the template takes too long to evaluate")
-        self._depth += 1
+        budget.depth += 1
         try:
             if trace:
                 trace.origins[trace.target] = trace.source
             return self._resolved(value, trace)
         finally:
-            self._depth -= 1
+            budget.depth -= 1
 
     def condition(self, name: Any) -> bool | Unknown:
         """Return what a condition of the template is: true, false, or unknown."""
@@ -145,8 +147,8 @@ class Resolver:
         parameters = _section(self.template, "Parameters")
         if name not in parameters:
             return self._refer(name, None)
-        value = _parameter(name, parameters[name])
-        self._steps += len(value) if isinstance(value, list) else 0
+        value = _parameter(name, parameters[name], self.given.get(name, NO_VALUE))
+        self.budget.steps += len(value) if isinstance(value, list) else 0
         return value
 
     def _pseudo(self, name: str) -> Any:
@@ -199,7 +201,7 @@ class Resolver:
 
     def _joined(self, parts: list[str], delimiter: str = "") -> Any:
         length = sum(map(len, parts)) + len(delimiter) * len(parts)
-        self._steps += length // 100
+        self.budget.steps += length // 100
         if length > MAX_TEXT:
             return Unknown(f"the text is longer than {MAX_TEXT} characters")
         return _checked(delimiter.join(parts))
@@ -282,13 +284,13 @@ class Resolver:
     # Conditions: true, false, or unknown.
 
     def _decide(self, body: Any) -> bool | Unknown:
-        if self._depth >= MAX_DEPTH:
+        if self.budget.depth >= MAX_DEPTH:
             return Unknown("the condition is nested too deeply")
-        self._depth += 1
+        self.budget.depth += 1
         try:
             return self._decided(body)
         finally:
-            self._depth -= 1
+            self.budget.depth -= 1
 
     def _decided(self, body: Any) -> bool | Unknown:
         if not isinstance(body, dict) or len(body) != 1:
@@ -324,16 +326,17 @@ class Resolver:
         return bool(text(one, "") == text(other, ""))
 
 
-def _parameter(name: str, body: Any) -> Any:
+def _parameter(name: str, body: Any, given: Any) -> Any:
     body = body if isinstance(body, dict) else {}
     kind = body.get("Type", "String")
     if isinstance(kind, str) and kind.startswith("AWS::SSM::Parameter::Value<"):
         return Unknown(f"parameter '{name}' is read from Parameter Store")
-    if "Default" not in body:
+    if given is NO_VALUE and "Default" not in body:
         return Unknown(f"parameter '{name}' has no default")
-    if len(str(body["Default"])) > _LONGEST_DEFAULT:
-        return Unknown(f"the default of parameter '{name}' is too long")
-    value = text(body["Default"], f"the default of parameter '{name}'")
+    about = f"{'the default' if given is NO_VALUE else 'the value'} of parameter '{name}'"
+    value = text(body["Default"] if given is NO_VALUE else given, about)
+    if isinstance(value, str) and len(value) > _LONGEST_VALUE:
+        return Unknown(f"{about} is too long")
     if isinstance(value, str) and isinstance(kind, str) and (kind == "CommaDelimitedList" or kind.startswith("List<")):
         return [item.strip() for item in value.split(",")]
     return value

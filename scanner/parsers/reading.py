@@ -99,6 +99,10 @@ class Reading:
         """Note that a file was understood; `message` says what it leaves open."""
         self._files.append((path, "partial" if message else "complete", message))
 
+    def passed_over(self, path: str, why: str = "") -> None:
+        """Note that a file was understood and declares nothing of an estate; `why` says so where it may surprise."""
+        self._files.append((path, "complete", why))
+
     def failed(self, path: str, message: str) -> None:
         """Note that a file, or a folder, could not be read: it may declare anything, wherever it is for."""
         self._files.append((path, "failed", message))

@@ -16,7 +16,7 @@ NAMED = {
     "AWS::Lambda::Function": ("Role",),
 }
 """Type to the properties that name a role."""
-_POLICIES = {"AWS::IAM::Policy", "AWS::IAM::ManagedPolicy", "AWS::IAM::RolePolicy"}
+_POLICIES = ("AWS::IAM::Policy", "AWS::IAM::ManagedPolicy", "AWS::IAM::RolePolicy")
 
 Refer = Callable[[str, Any], tuple[str | None, Any]]
 """Gives the role of the template that a value of a resource refers to, or None and what the value is."""

@@ -37,10 +37,10 @@ class File:
         """Return the path without its last part; empty for a file beside where the scan began."""
         return self.path.rpartition("/")[0]
 
-    def data(self) -> bytes:
-        """Return what is in the file, cut one byte after `MAX_BYTES`; raise `OSError`."""
+    def data(self, limit: int = MAX_BYTES) -> bytes:
+        """Return what is in the file, cut one byte after `limit`; raise `OSError`."""
         with self.at.open("rb") as stream:
-            return stream.read(MAX_BYTES + 1)
+            return stream.read(limit + 1)
 
 
 class Tree:
@@ -87,6 +87,39 @@ class Tree:
         What `.gitignore` and the rules about hidden folders leave out is found here; what a symbolic link leads to, or
         a path out of the tree, is not.
         """
+        at = self._inside(file, name)
+        return self._file(at) if at is not None and _is_plain_file(at) else None
+
+    def inside(self, file: File, name: str) -> list[File]:
+        """Return the files, in order, of a folder that another file names as `beside` takes it; those below are not.
+
+        A folder that is not there, or not inside the tree, has none.
+        """
+        at = self._inside(file, name)
+        try:
+            found = sorted(at.iterdir()) if at is not None else []
+        except OSError:
+            return []
+        return [self._file(each) for each in found if _is_plain_file(each)]
+
+    def below(self, file: File, name: str) -> list[str] | None:
+        """Return the files in and below a folder that another file names, by their paths from there; None as above."""
+        at = self._inside(file, name)
+        if at is None or not at.is_dir():
+            return None
+        found = []
+        for parent, folders, files in os.walk(at):
+            folders.sort()
+            here = Path(parent).relative_to(at)
+            found += [(here / each).as_posix() for each in sorted(files) if _is_plain_file(Path(parent) / each)]
+        return found
+
+    def shown(self, file: File) -> str:
+        """Return the path of a file below what was asked for, `/` between its parts."""
+        return file.at.relative_to(self._path if self._is_folder else self._path.parent).as_posix()
+
+    def _inside(self, file: File, name: str) -> Path | None:
+        """Return the path that a relative one beside a file means, None if it leads out of the tree."""
         root = self._path if self._is_folder else self._path.parent
         parts: list[str] = []
         for part in (file.at.parent.relative_to(root) / name).parts:
@@ -104,7 +137,7 @@ class Tree:
                     return None
         except OSError:  # a name that no file can have
             return None
-        return self._file(at) if _is_plain_file(at) else None
+        return at
 
     def _walk(self, folder: Path) -> Iterator[File]:
         ignored = _Ignored(folder)

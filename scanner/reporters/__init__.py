@@ -27,7 +27,8 @@ class Reporter:
             report: What to write.  The same report gives the same text, always.
             out: Where to.  It must be able to take any character the format gives; UTF-8 can.
             **options: `sarif` takes `profile` (`github` or `full`), `scope` and `category`; `table` takes `width`
-                (columns), `color`, `unicode` and `controls` (ids of frameworks); `json` takes none.
+                (columns), `color`, `unicode`, `group_by` (`rule` or `workload`) and `controls` (ids of frameworks);
+                `markdown` takes `markdown_for` (`step` or `comment`); the others take none.
         """
         import_module(f"{__name__}.{self.module}").write(report, out, **options)
 
@@ -36,4 +37,13 @@ REPORTERS: dict[str, Reporter] = {
     "table": Reporter("table", ".txt"),
     "json": Reporter("json", ".json"),
     "sarif": Reporter("sarif", ".sarif"),
+    "jsonl": Reporter("jsonl", ".jsonl"),
+    "markdown": Reporter("markdown", ".md"),
+    "junit": Reporter("junit", ".junit.xml"),
+    "csv": Reporter("csv", ".csv"),
+    "ocsf": Reporter("ocsf", ".ocsf.jsonl"),
+    "asff": Reporter("asff", ".asff.jsonl"),
+    "github": Reporter("github", ".github.txt"),
+    "gitlab": Reporter("gitlab", ".gitlab.json"),
+    "html": Reporter("html", ".html"),
 }

@@ -19,6 +19,7 @@ from scanner.finding import (
     RuleSummary,
     Severity,
     Status,
+    Tier,
 )
 from scanner.model import Location, Pair, Place, Resource
 from scanner.reporters.identity import finding_id, scan_id
@@ -68,6 +69,7 @@ def document(report: Report) -> Iterator[tuple[str, Any]]:
     yield "changed_since", report.changed_since
     yield "pairs_derived", report.pairs_derived
     yield "pairs", map(_pair, report.pairs)
+    yield "tiers", [_tier(tier) for tier in report.tiers]
     yield "unseen", [_place(place) for place in report.unseen]
     yield "baseline", _baseline(report.baseline)
     yield "summary", _summary(report)
@@ -124,6 +126,17 @@ def _pair(pair: Pair) -> dict[str, Any]:
         "image_distribution": pair.image_distribution,
         "rpo_seconds": None if pair.rpo is None else int(pair.rpo.total_seconds()),
         "rto_seconds": None if pair.rto is None else int(pair.rto.total_seconds()),
+    }
+
+
+def _tier(tier: Tier) -> dict[str, Any]:
+    return {
+        "name": tier.name,
+        "rpo_seconds": None if tier.rpo is None else int(tier.rpo.total_seconds()),
+        "rto_seconds": None if tier.rto is None else int(tier.rto.total_seconds()),
+        "owner": tier.owner,
+        "dr_class": tier.dr_class,
+        "workloads": list(tier.workloads),
     }
 
 
@@ -215,7 +228,7 @@ def finding_data(finding: Finding, scan: str) -> dict[str, Any]:
         "source": finding.source,
         "origin": None if finding.origin is None else finding.origin.value,
         "baseline_state": None if finding.baseline_state is None else finding.baseline_state.value,
-        "resource": {**_resource(resource), "tags": jsonable(resource.tags)},
+        "resource": _resource(resource),
         "counterpart": _counterpart(finding),
         "pointer": finding.pointer,
         "location": _location(finding.location),
@@ -237,6 +250,7 @@ def _resource(resource: Resource) -> dict[str, Any]:
         "account_id": resource.account,
         "region": resource.region,
         "location": _location(resource.locate("")),
+        "tags": jsonable(resource.tags),
     }
 
 
@@ -262,4 +276,5 @@ def _location(location: Location | None) -> dict[str, Any] | None:
         "start_column": location.column,
         "end_line": location.end_line,
         "end_column": location.end_column,
+        "through": [_location(call) for call in location.through],
     }

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from itertools import groupby
 from typing import TextIO
 
@@ -18,36 +17,37 @@ from scanner.finding import (
     ExemptionState,
     Fate,
     Finding,
-    Origin,
     Report,
     RuleSummary,
     Severity,
     Status,
 )
 from scanner.model import Pair
-from scanner.recovery import DECLARED
 from scanner.reporters.causes import by_cause
 from scanner.reporters.coverage import left_out, not_enabled, reused_answers
-from scanner.reporters.layout import NARROWEST, Page, wrap
-from scanner.reporters.text import cut
+from scanner.reporters.layout import NARROWEST, Page
+from scanner.reporters.table_parts import (
+    STYLES,
+    arrow,
+    counted,
+    first_sentence,
+    heading,
+    name_of,
+    name_rows,
+    place_of,
+    said_of,
+    times,
+)
+from scanner.reporters.table_workloads import failures_by_workload
+from scanner.reporters.text import inert
 
-_STYLE = {
-    Severity.CRITICAL: "red",
-    Severity.HIGH: "red",
-    Severity.MEDIUM: "yellow",
-    Severity.LOW: "cyan",
-    Severity.INFO: "dim",
-}
 _KINDS = {"iac": "infrastructure code", "against": "snapshot that the code is laid over"}
-_ORIGINS = {Origin.CHANGE: "new with the change", Origin.LIVE: "live", Origin.BOTH: "live and in code"}
 _FATES = {
     Fate.FIXED: "fixed",
     Fate.UNDECIDED: "undecided now",
     Fate.GONE: "gone",
     Fate.NOT_SCANNED: "not looked at",
 }
-_STATES = {BaselineState.NEW: "new since the baseline", BaselineState.UPDATED: "changed since the baseline"}
-_LONGEST_FIX = 280
 _MOST_REASONS, _MOST_GAPS, _MOST_PAIRS = 20, 40, 8
 _MOST_PLACES, _MOST_RULES, _MOST_NAMES = 4, 12, 3
 
@@ -59,6 +59,7 @@ def write(
     width: int = 80,
     color: bool = False,
     unicode: bool = True,
+    group_by: str = "rule",
     controls: Sequence[str] = (),
 ) -> None:
     """Write a report as text.
@@ -69,18 +70,20 @@ def write(
         width: Columns of the terminal; nothing is wider, unless the terminal is narrower than 48 columns.
         color: Whether to use ANSI colours.
         unicode: Whether `out` takes more than ASCII; if not, everything else is written as escapes.
+        group_by: `rule` or `workload`: under what the failures stand.
         controls: Frameworks by whose controls the findings are counted, too.
     """
     page = Page(max(width, NARROWEST), color, unicode)
+    failures = {"rule": _failures, "workload": _failures_by_workload}[group_by]
     sections = [
-        section(report, page) for section in (_header, _failures, _former, _unknowns, _broken, _gaps, _exemptions)
+        section(report, page) for section in (_header, failures, _former, _unknowns, _broken, _gaps, _exemptions)
     ]
     sections += [_controls(report, framework, page) for framework in controls]
     for at, section in enumerate([*sections, _summary(report, page)]):
         lines = list(section)
         if at and lines:
             out.write("\n")
-        out.writelines(f"{line}\n" for line in lines)
+        out.writelines(f"{inert(line)}\n" for text in lines for line in text.split("\n"))
 
 
 def _header(report: Report, page: Page) -> Iterator[str]:
@@ -92,7 +95,7 @@ def _header(report: Report, page: Page) -> Iterator[str]:
     yield from page.wrapped(_extent(report, page), label="Extent   ")
     if report.not_shown:
         about = f" that concern no line changed since {report.changed_since}" if report.changed_since else ""
-        yield from page.wrapped(f"{_count(report.not_shown, 'verdict')}{about} not shown", label="Narrowed ")
+        yield from page.wrapped(f"{counted(report.not_shown, 'verdict')}{about} not shown", label="Narrowed ")
     if report.baseline:
         yield from page.wrapped(_baseline(report, report.baseline), label="Baseline ")
     pairs = [_pair(pair, page) for pair in report.pairs[:_MOST_PAIRS]]
@@ -124,11 +127,11 @@ def _extent(report: Report, page: Page) -> str:
     files = sum(1 for row in report.coverage if row.service == "file")
     parts = []
     if live:
-        accounts = _count(len({row.account for row in live if row.account}), "account")
-        regions = _count(len({row.region for row in live if row.region}), "Region")
-        parts.append(f"{accounts} {_times(page)} {regions}, {_count(len(live), 'operation')} asked")
+        accounts = counted(len({row.account for row in live if row.account}), "account")
+        regions = counted(len({row.region for row in live if row.region}), "Region")
+        parts.append(f"{accounts} {times(page)} {regions}, {counted(len(live), 'operation')} asked")
     if files or not live:
-        parts.append(f"{_count(files, 'file')} read")
+        parts.append(f"{counted(files, 'file')} read")
     parts += filter(None, (reused_answers(live), *left_out(live), not_enabled(report.coverage)))
     return "; ".join(parts)
 
@@ -141,15 +144,11 @@ def _pair(pair: Pair, page: Page) -> str:
         pair.rto and f"RTO {duration.render(pair.rto)}",
     ]
     known = ", ".join(fact for fact in facts if fact)
-    return f"{pair.primary} {_arrow(page)} {pair.standby}{f' ({known})' if known else ''}"
+    return f"{pair.primary} {arrow(page)} {pair.standby}{f' ({known})' if known else ''}"
 
 
 def _failures(report: Report, page: Page) -> Iterator[str]:
-    open_failures = [f for f in report.findings if f.status is Status.FAIL and f.exemption is None]
-    yield _title("Failures", len(open_failures), page)
-    if not open_failures:
-        undecided = not report.complete or any(f.status is Status.UNKNOWN for f in report.findings)
-        yield from page.wrapped("None in what was seen; below is what was not." if undecided else "None.", 2)
+    open_failures = yield from _failures_title(report, page)
     rules = {rule.id: rule for rule in report.rules}
     groups: dict[tuple[str, Severity], list[Finding]] = {}
     for finding in open_failures:
@@ -159,38 +158,32 @@ def _failures(report: Report, page: Page) -> Iterator[str]:
         yield from _rule_failures(id, rules.get(id), findings, page)
 
 
+def _failures_by_workload(report: Report, page: Page) -> Iterator[str]:
+    open_failures = yield from _failures_title(report, page)
+    yield from failures_by_workload(open_failures, report, page)
+
+
+def _failures_title(report: Report, page: Page) -> Generator[str, None, list[Finding]]:
+    open_failures = [f for f in report.findings if f.status is Status.FAIL and f.exemption is None]
+    yield heading("Failures", len(open_failures), page)
+    if not open_failures:
+        undecided = not report.complete or any(f.status is Status.UNKNOWN for f in report.findings)
+        yield from page.wrapped("None in what was seen; below is what was not." if undecided else "None.", 2)
+    return open_failures
+
+
 def _rule_failures(id: str, rule: RuleSummary | None, findings: Sequence[Finding], page: Page) -> Iterator[str]:
     """Return the failures of one rule that are of one severity."""
     severity = findings[0].severity
-    title = f"{rule.title if rule else id} ({_count(len(findings), 'failure')})"
-    heading = page.wrapped(title, label=f"{severity.value.upper():<8}  ")
-    yield from (page.styled(line, _STYLE[severity]) for line in heading)
-    for where, group in groupby(sorted(findings, key=lambda f: _where(f, page)), key=lambda f: _where(f, page)):
+    title = f"{rule.title if rule else id} ({counted(len(findings), 'failure')})"
+    lines = page.wrapped(title, label=f"{severity.value.upper():<8}  ")
+    yield from (page.styled(line, STYLES[severity]) for line in lines)
+    for where, group in groupby(sorted(findings, key=lambda f: place_of(f, page)), key=lambda f: place_of(f, page)):
         yield from page.wrapped(where, 2)
-        yield from _rows([(_name(finding), _what(finding)) for finding in group], page)
+        yield from name_rows([(name_of(finding), said_of(finding)) for finding in group], page)
     if rule and rule.remediation:
-        yield from page.wrapped(_first_sentence(rule.remediation), 2, "Fix   ")
+        yield from page.wrapped(first_sentence(rule.remediation), 2, "Fix   ")
     yield from page.wrapped(f"regionproof rules show {id}", 2, "More  ")
-
-
-def _first_sentence(text: str) -> str:
-    """Return the first sentence of a remedy; commands and the rest are a `rules show` away."""
-    paragraph = " ".join(text.strip().partition("\n\n")[0].split())
-    sentence = re.split(r"(?<=[.]) ", paragraph, maxsplit=1)[0].rstrip(":")
-    return cut(sentence if sentence.endswith(".") else f"{sentence}.", _LONGEST_FIX)
-
-
-def _rows(rows: Iterable[tuple[str, str]], page: Page, indent: int = 4) -> Iterator[str]:
-    """Return (name, message) rows beside each other where that needs no broken word, else below each other."""
-    cleaned = [(page.clean(name), page.clean(message)) for name, message in rows]
-    room = page.width - indent - 2 - max(len(name) for name, _ in cleaned)
-    longest_word = max((len(word) for _, message in cleaned for word in message.split()), default=0)
-    if all(len(message) <= room for _, message in cleaned) or room >= max(NARROWEST, longest_word):
-        yield from page.columns(cleaned, indent)
-        return
-    for name, message in cleaned:
-        yield from page.wrapped(name, indent)
-        yield from page.wrapped(message, indent + 2)
 
 
 def _former(report: Report, page: Page) -> Iterator[str]:
@@ -199,10 +192,10 @@ def _former(report: Report, page: Page) -> Iterator[str]:
     unsure = [each for each in former if each.fate in UNJUDGED]
     if not unsure:
         return
-    yield _title("Failures of the baseline", len(unsure), page, "could not be judged again, and may still be there")
+    yield heading("Failures of the baseline", len(unsure), page, "could not be judged again, and may still be there")
     for each in unsure[:_MOST_GAPS]:
         finding = each.finding
-        yield from page.wrapped(f"{finding.rule_id}: {_name(finding)}, {_where(finding, page)}", 2)
+        yield from page.wrapped(f"{finding.rule_id}: {name_of(finding)}, {place_of(finding, page)}", 2)
         yield from page.wrapped(f"{_FATES[each.fate]}: {each.reason}", 4)
     if len(unsure) > _MOST_GAPS:
         yield from page.wrapped(f"and {len(unsure) - _MOST_GAPS:,} more; the JSON report has them all", 2)
@@ -212,15 +205,15 @@ def _unknowns(report: Report, page: Page) -> Iterator[str]:
     causes = by_cause(report.findings)
     if not causes:
         return
-    yield _title("Unknown", sum(len(findings) for _, findings in causes), page, "could not be decided")
+    yield heading("Unknown", sum(len(findings) for _, findings in causes), page, "could not be decided")
     shown = causes[:_MOST_REASONS]
     margin = max(len(f"{len(findings)}") for _, findings in shown)
     for text, findings in shown:
-        label = f"{len(findings):>{margin}}{_times(page)}  "
+        label = f"{len(findings):>{margin}}{times(page)}  "
         yield from page.wrapped(text, 2, label)
         yield from _undecided(findings, 2 + len(label), page)
     if len(causes) > len(shown):
-        more = _count(len(causes) - len(shown), "more reason")
+        more = counted(len(causes) - len(shown), "more reason")
         yield from page.wrapped(f"and {more}; the JSON report has them all", 2)
 
 
@@ -228,46 +221,46 @@ def _undecided(findings: Sequence[Finding], indent: int, page: Page) -> Iterator
     """Return the rules that could not decide, each with its subjects, under where these are."""
     places: dict[str, dict[str, dict[str, None]]] = {}
     for finding in findings:
-        rules = places.setdefault(_where(finding, page), {})
-        rules.setdefault(finding.rule_id, {})[_name(finding)] = None
+        rules = places.setdefault(place_of(finding, page), {})
+        rules.setdefault(finding.rule_id, {})[name_of(finding)] = None
     for where, rules in sorted(places.items())[:_MOST_PLACES]:
         yield from page.wrapped(where, indent)
         rows = [(id, _some(sorted(names))) for id, names in sorted(rules.items())]
-        yield from _rows(rows[:_MOST_RULES], page, indent + 2)
+        yield from name_rows(rows[:_MOST_RULES], page, indent + 2)
         if len(rows) > _MOST_RULES:
-            yield from page.wrapped(f"and {_count(len(rows) - _MOST_RULES, 'more rule')}", indent + 2)
+            yield from page.wrapped(f"and {counted(len(rows) - _MOST_RULES, 'more rule')}", indent + 2)
     if len(places) > _MOST_PLACES:
-        yield from page.wrapped(f"and in {_count(len(places) - _MOST_PLACES, 'more place')}", indent)
+        yield from page.wrapped(f"and in {counted(len(places) - _MOST_PLACES, 'more place')}", indent)
 
 
 def _broken(report: Report, page: Page) -> Iterator[str]:
     if report.broken_rules:
-        yield _title("Broken rules", len(report.broken_rules), page, "failed, so what they judge is unknown")
+        yield heading("Broken rules", len(report.broken_rules), page, "failed, so what they judge is unknown")
         rows = [
-            (rule.rule_id, f"{rule.reason} ({_count(rule.subjects, 'subject')})")
+            (rule.rule_id, f"{rule.reason} ({counted(rule.subjects, 'subject')})")
             for rule in sorted(report.broken_rules)
         ]
-        yield from _rows(rows, page)
+        yield from name_rows(rows, page)
 
 
 def _gaps(report: Report, page: Page) -> Iterator[str]:
     rows = sorted(row for row in report.coverage if row.missed)
     if not rows:
         return
-    yield _title("Coverage gaps", len(rows), page, "not answered in full")
+    yield heading("Coverage gaps", len(rows), page, "not answered in full")
     for where, group in groupby(rows[:_MOST_GAPS], key=lambda row: f"{row.account or '*'}/{row.region or '*'}"):
         each = list(group)
         if each[0].service == "file":
             yield "  files"
-            yield from _rows([(row.operation, row.message or _errors(row.errors)) for row in each], page)
+            yield from name_rows([(row.operation, row.message or _errors(row.errors)) for row in each], page)
             continue
         yield from page.wrapped(where, 2)
         lines = [
-            (row.operation, f"{code} ({count:,} of {_count(row.calls, 'call')})")
+            (row.operation, f"{code} ({count:,} of {counted(row.calls, 'call')})")
             for row in each
             for code, count in sorted(row.errors) or [(row.message or row.status, row.calls)]
         ]
-        yield from _rows(lines, page)
+        yield from name_rows(lines, page)
     if len(rows) > _MOST_GAPS:
         yield from page.wrapped(f"and {len(rows) - _MOST_GAPS} more; the JSON report has them all", 2)
 
@@ -276,7 +269,7 @@ def _exemptions(report: Report, page: Page) -> Iterator[str]:
     if not report.exemptions:
         return
     used = Counter(finding.exemption for finding in report.findings if finding.exemption)
-    yield _title("Exemptions", len(report.exemptions), page)
+    yield heading("Exemptions", len(report.exemptions), page)
     order = (ExemptionState.EXPIRED, ExemptionState.UNUSED, ExemptionState.ACTIVE)
     rows = sorted(
         report.exemptions, key=lambda row: (order.index(row[1]), row[0].expires, row[0].rule, row[0].resource)
@@ -289,7 +282,7 @@ def _exemptions(report: Report, page: Page) -> Iterator[str]:
 
 def _exemption(exemption: Exemption, state: ExemptionState, used: int, ran: bool) -> str:
     what = {
-        ExemptionState.ACTIVE: f"{_count(used, 'finding')} until {exemption.expires}",
+        ExemptionState.ACTIVE: f"{counted(used, 'finding')} until {exemption.expires}",
         ExemptionState.UNUSED: f"{'matches nothing' if ran else 'no rule of this name ran'}, until {exemption.expires}",
         ExemptionState.EXPIRED: f"suppresses nothing since {exemption.expires}",
     }[state]
@@ -299,7 +292,7 @@ def _exemption(exemption: Exemption, state: ExemptionState, used: int, ran: bool
 def _controls(report: Report, framework: str, page: Page) -> Iterator[str]:
     counted = catalogue.by_control(report, framework)
     known = catalogue.frameworks().get(framework)
-    yield _title(
+    yield heading(
         page.clean(known.title if known else framework),
         len(counted),
         page,
@@ -329,7 +322,7 @@ def _summary(report: Report, page: Page) -> Iterator[str]:
         f"{statuses[Status.UNKNOWN]} unknown",
         f"{statuses[Status.NOT_APPLICABLE]} not applicable",
     ]
-    text = f"{_count(len(report.rules), 'rule')}: {', '.join(parts)}; {_completeness(report)}"
+    text = f"{counted(len(report.rules), 'rule')}: {', '.join(parts)}; {_completeness(report)}"
     style = "red" if statuses[Status.FAIL] > exempted else "yellow" if not report.complete else "green"
     yield from (page.styled(line, style) for line in page.wrapped(text))
 
@@ -345,62 +338,14 @@ def _completeness(report: Report) -> str:
         short = sum(1 for row in rows if row.missed)
         if short:
             verb = "was" if short == 1 else "were"
-            missing.append(f"{short} of {_count(len(rows), noun)} {verb} not {done} in full")
+            missing.append(f"{short} of {counted(len(rows), noun)} {verb} not {done} in full")
     return f"incomplete: {'; '.join(missing)}" if missing else "complete"
 
 
-def _where(finding: Finding, page: Page) -> str:
-    resource, standby = finding.resource, finding.counterpart
-    if resource.type.startswith(DECLARED):
-        return "declared"  # a tier, a drill, a runbook: in no account and no Region
-    place = f"{resource.account or 'account unknown'}/{resource.region or 'Region unknown'}"
-    if standby is None:
-        return place
-    there = standby.region if standby.account in (None, resource.account) else f"{standby.account}/{standby.region}"
-    return f"{place} {_arrow(page)} {there}"
-
-
-def _name(finding: Finding) -> str:
-    return finding.resource.name or finding.resource.id
-
-
-def _what(finding: Finding) -> str:
-    """Return what a finding says; of the places that stand above it, the Region is enough."""
-    text, standby = finding.message, finding.counterpart
-    places = {(finding.resource.account, finding.resource.region)}
-    if standby is not None:
-        places.add((standby.account or finding.resource.account, standby.region))
-    if len({region for _, region in places}) == len(places):
-        for account, region in places:
-            text = text.replace(f"'{account}/{region}'", f"'{region}'")
-    notes = [str(finding.location)] if finding.location else []
-    notes += [_ORIGINS[finding.origin]] if finding.origin else []
-    notes += [_STATES[finding.baseline_state]] if finding.baseline_state in _STATES else []
-    return f"{text} ({'; '.join(notes)})" if notes else text
-
-
 def _errors(errors: Sequence[tuple[str, int]]) -> str:
-    return ", ".join(f"{code} ({_count(count, 'time')})" for code, count in sorted(errors)) or "not read"
+    return ", ".join(f"{code} ({counted(count, 'time')})" for code, count in sorted(errors)) or "not read"
 
 
 def _some(names: Sequence[str]) -> str:
     more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
     return f"{', '.join(names[:_MOST_NAMES])}{more}"
-
-
-def _title(name: str, count: int, page: Page, about: str = "") -> str:
-    *lines, last = wrap(f"{name} ({count}{f' {about}' if about else ''})", page.width)
-    rest = page.sign("─", "-") * (page.width - len(last) - 1)
-    return page.styled("\n".join([*lines, f"{last} {rest}".rstrip()]), "bold")
-
-
-def _times(page: Page) -> str:
-    return page.sign("\N{MULTIPLICATION SIGN}", "x")
-
-
-def _arrow(page: Page) -> str:
-    return page.sign("→", "->")
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -9,10 +9,13 @@ from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Any
 
-from scanner.model import Items, Properties, Unknown
+from scanner.model import Items, Location, Properties, Unknown
 
 _DEEPEST = 64
-_SURROGATE = re.compile("[\ud800-\udfff]")
+_STEERING = re.compile(
+    "[\x7f-\xa0\xad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ufffe\uffff\ud800-\udfff]"
+)
+_COMMAND = re.compile(r"^(\s*):(?=:)")
 
 
 def printable(text: str) -> str:
@@ -43,10 +46,30 @@ def sentence(text: str, limit: int) -> str:
     return line if line.endswith(".") else f"{line}."
 
 
+def written_at(location: Location) -> str:
+    """Return where something is written, and the calls of modules that lead to it, the nearest first."""
+    return ", from ".join(map(str, (location, *reversed(location.through))))
+
+
 def dumps(value: Any) -> str:
-    """Return compact JSON that any reader takes: no lone surrogates, no NaN."""
+    """Return compact JSON that any reader takes: no lone surrogates, no NaN.
+
+    Controls, bidi marks and what some readers take for the end of a line are escapes of JSON, so that nothing is lost.
+    """
     text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    return _SURROGATE.sub(lambda found: "\\" + _escaped(found[0]), text)
+    if "##" in text:
+        text = text.replace("##[", "#\\u0023[").replace("##vso[", "#\\u0023vso[")  # as in `inert`
+    return _STEERING.sub(_in_json, text)
+
+
+def inert(line: str) -> str:
+    """Return a line of the same length that no build server takes for one of its commands.
+
+    GitHub and Azure DevOps obey a line that begins with `::`, and `##[` and `##vso[` wherever they stand.
+    """
+    if "::" in line:
+        line = _COMMAND.sub(r"\1\\", line)
+    return line.replace("##[", "#\\[").replace("##vso[", "#\\vso[") if "##" in line else line
 
 
 def jsonable(value: Any, depth: int = 0) -> Any:
@@ -84,6 +107,11 @@ def _jsonable_container(value: Any, depth: int) -> Any:
     if isinstance(value, (set, frozenset)):
         return sorted((jsonable(v, depth) for v in value), key=str)
     return str(value)
+
+
+def _in_json(found: re.Match[str]) -> str:
+    lone = "\ud800" <= found[0] <= "\udfff"  # no JSON escape stands for one: readers differ in what they make of it
+    return f"\\{_escaped(found[0])}" if lone else f"\\u{ord(found[0]):04x}"
 
 
 def _escaped(character: str) -> str:

@@ -1,0 +1,50 @@
+"""What Terraform declares: one instance of a resource or data source with its values, however it was found out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from scanner.model import Location, Unknown
+
+
+class Attribute(Unknown):
+    """A value that is known after apply: `attribute` of the resource at `address`, such as the ARN of a new key.
+
+    It is unknown by itself, and yet says which resource of the configuration is meant.
+    """
+
+    __slots__ = ("address", "attribute")
+    address: str
+    attribute: str
+
+    def __init__(self, address: str, attribute: str) -> None:
+        super().__init__(f"'{address}.{attribute}' is known only after deployment")
+        object.__setattr__(self, "address", address)
+        object.__setattr__(self, "attribute", attribute)
+
+    def __reduce__(self) -> Any:
+        return Attribute, (self.address, self.attribute)
+
+
+@dataclass(frozen=True)
+class Declared:
+    """One instance of a resource or of a data source.
+
+    `address` is Terraform's, for example `module.edge["eu"].aws_ecr_repository.this[0]`.  `values` are as `terraform
+    show -json` has them: nested blocks are lists of objects, and an attribute that is left out is missing or None;
+    `Unknown` may stand anywhere in them.  `account` and `region` are None when nothing says where the resource lives.
+    `locations` maps JSON Pointers into `values` to where they are written; "" is the block.  `doubt` says why it may
+    not be there at all (its `count` is not known); it is empty for what is there for certain.
+    """
+
+    address: str
+    type: str
+    data: bool
+    values: Mapping[str, Any]
+    account: str | None
+    region: str | None
+    path: str
+    locations: Mapping[str, Location]
+    doubt: str = ""

@@ -1,0 +1,117 @@
+"""OCSF events are what the schema of OCSF 1.5.0 says, with the cloud and datetime profiles."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections import Counter
+
+import pytest
+import reports
+from jsonschema import Draft202012Validator, FormatChecker
+
+from scanner.finding import Status
+from scanner.reporters import REPORTERS
+
+
+def events(report):
+    out = io.StringIO()
+    REPORTERS["ocsf"].write(report, out)
+    return [json.loads(line) for line in out.getvalue().splitlines()]
+
+
+@pytest.fixture(scope="module")
+def validator():
+    ocsf = pytest.importorskip("ocsf_json_schema", reason="ocsf-json-schema is not installed")
+    schema = ocsf.OcsfJsonSchemaEmbedded(ocsf.get_ocsf_schema(version="1.5.0"))
+    found = schema.get_class_schema(class_name="compliance_finding", profiles=["cloud", "datetime"])
+    return Draft202012Validator(found, format_checker=FormatChecker())
+
+
+@pytest.mark.parametrize("name", ["sample", "clean", "nothing", "hostile"])
+def test_every_event_validates(name, validator):
+    found = events(getattr(reports, name)())
+    assert [
+        f"{list(error.path)}: {error.message[:200]}" for each in found for error in validator.iter_errors(each)
+    ] == []
+
+
+def test_the_schema_notices_what_others_get_wrong(validator):
+    (event, *_) = events(reports.sample())
+    for key, value in (("cloud", None), ("time", "2026-11-20"), ("class_uid", 2004), ("compliance", [])):
+        assert not validator.is_valid(event | {key: value})
+    assert not validator.is_valid({key: value for key, value in event.items() if key != "cloud"})
+    assert not validator.is_valid(event | {"risk_details_of_no_profile": "x"})
+
+
+STATUSES = """
+fail           3  1  Fail
+exempted       3  3  Fail
+pass           1  1  Pass
+unknown        2  1  Warning
+not_applicable 99 1  Not_applicable
+"""
+
+
+@pytest.mark.parametrize("row", STATUSES.strip().splitlines())
+def test_status(row):
+    name, compliance, lifecycle, caption = row.split()
+    found = reports.sample().findings
+    at = next(
+        at
+        for at, each in enumerate(found)
+        if (each.exemption is not None, each.status) == (name == "exempted", "fail" if name == "exempted" else name)
+    )
+    event = events(reports.sample())[at]
+    assert event["compliance"]["status_id"] == event["compliance"]["checks"][0]["status_id"] == int(compliance)
+    assert event["compliance"]["status"] == caption.replace("_", " ")
+    assert event["status_id"] == int(lifecycle)
+
+
+def test_times_are_milliseconds_and_with_a_zone():
+    event = events(reports.sample())[0]
+    assert event["time"] == int(reports.AS_OF.timestamp()) * 1000
+    assert event["time_dt"] == "2026-11-20T06:00:00Z"
+
+
+def test_type_is_class_and_activity():
+    for event in events(reports.sample()):
+        assert event["type_uid"] == event["class_uid"] * 100 + event["activity_id"] == 200301
+
+
+def test_an_event_says_where_what_and_by_which_control():
+    event = events(reports.sample())[0]
+    assert event["cloud"] == {
+        "provider": "AWS",
+        "region": "us-east-1",
+        "account": {"uid": "111122223333", "type_id": 10, "type": "AWS Account"},
+    }
+    assert event["resources"][0]["uid"] == "arn:aws:ecs:us-east-1:111122223333:service/payments/api"
+    assert "NIST SP 800-53 CP-9(6)" in " ".join(event["compliance"]["requirements"]).replace(" Rev. 5", "")
+    assert event["evidences"][0]["data"]["digests"] == [reports.DIGEST]
+    assert event["metadata"]["event_code"] == event["finding_info"]["analytic"]["uid"] == reports.DIGEST_RULE.id
+
+
+def test_the_counterpart_is_a_resource_where_there_is_one():
+    found = {len(event["resources"]) for event in events(reports.sample())}
+    assert found == {1, 2}
+    (both,) = (event for event in events(reports.sample()) if len(event["resources"]) == 2)
+    assert [each["region"] for each in both["resources"]] == ["us-east-1", "us-west-2"]
+
+
+def test_what_passes_is_information_and_asks_for_nothing():
+    passed = [event for event in events(reports.sample()) if event["compliance"]["status_id"] == 1]
+    assert {event["severity_id"] for event in passed} == {1}
+    assert not any("remediation" in event for event in passed)
+
+
+def test_uids_are_stable_and_apart():
+    found = events(reports.sample())
+    assert len({event["metadata"]["uid"] for event in found}) == len(found)
+    assert [event["finding_info"]["uid"] for event in found[:15]] == [f.fingerprint for f in reports.sample().findings]
+
+
+def test_each_gap_is_a_warning():
+    found = Counter(event["compliance"]["status"] for event in events(reports.sample()))
+    unknown = sum(each.status is Status.UNKNOWN for each in reports.sample().findings)
+    assert found["Warning"] == unknown + 3
