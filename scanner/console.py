@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +16,7 @@ from scanner.errors import UsageError
 
 if TYPE_CHECKING:
     from scanner.config import Config
+    from scanner.finding import Report, Severity
     from scanner.rule import Rule
 
 
@@ -147,6 +148,38 @@ def color() -> bool:
 def unicode() -> bool:
     """Tell whether standard output takes any character."""
     return (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
+
+
+SEVERITIES = ("critical", "high", "medium", "low", "info", "never")
+"""What `--fail-on` takes."""
+
+
+def reaches(severity: Severity, fail_on: str) -> bool:
+    """Tell whether a failure of this severity counts under `--fail-on`."""
+    return fail_on != "never" and severity.rank <= SEVERITIES.index(fail_on)
+
+
+def write_report(
+    report: Report,
+    formats: Sequence[str],
+    output: str | None,
+    options: Mapping[str, Mapping[str, Any]] | None = None,
+) -> None:
+    """Write a report as `--format` and `-o` ask for; `options` are those of each format."""
+    from scanner.output import destinations, replacing
+    from scanner.reporters import REPORTERS
+
+    for destination in destinations(formats, output):
+        write = REPORTERS[destination.format].write
+        given = dict((options or {}).get(destination.format, {}))
+        if destination.path is not None:
+            with replacing(destination.path) as out:
+                write(report, out, **given)
+            continue
+        if destination.format == "table":
+            given |= {"width": width(), "color": color(), "unicode": unicode()}
+        write(report, sys.stdout, **given)
+        sys.stdout.flush()
 
 
 def now() -> datetime:

@@ -7,7 +7,20 @@ from collections.abc import Iterable, Iterator
 from typing import Any, TextIO
 
 from scanner import controls
-from scanner.finding import BrokenRule, Coverage, Exemption, Finding, Report, RuleSummary, Severity, Status, Tier
+from scanner.finding import (
+    Baseline,
+    BaselineState,
+    BrokenRule,
+    Coverage,
+    Exemption,
+    Finding,
+    Former,
+    Report,
+    RuleSummary,
+    Severity,
+    Status,
+    Tier,
+)
 from scanner.model import Location, Pair, Place, Resource
 from scanner.reporters.identity import finding_id, scan_id
 from scanner.reporters.text import dumps, jsonable, timestamp
@@ -57,25 +70,51 @@ def document(report: Report) -> Iterator[tuple[str, Any]]:
     yield "pairs_derived", report.pairs_derived
     yield "pairs", map(_pair, report.pairs)
     yield "tiers", [_tier(tier) for tier in report.tiers]
+    yield "unseen", [_place(place) for place in report.unseen]
+    yield "baseline", _baseline(report.baseline)
     yield "summary", _summary(report)
     yield "rules", {rule.id: _rule(rule) for rule in sorted(report.rules, key=lambda rule: rule.id)}
     yield "controls", {framework: _framework(report, framework) for framework in controls.of_report(report)}
     yield "broken_rules", (_broken(rule) for rule in sorted(report.broken_rules))
-    yield "coverage", map(_coverage, sorted(report.coverage))
+    yield "coverage", map(coverage_data, sorted(report.coverage))
     yield "exemptions", _exemptions(report)
-    yield "findings", (_finding(finding, scan) for finding in report.findings)
+    yield "former_failures", [_former(each, report.baseline) for each in _former_failures(report)]
+    yield "findings", (finding_data(finding, scan) for finding in report.findings)
+
+
+def _baseline(baseline: Baseline | None) -> dict[str, Any] | None:
+    if baseline is None:
+        return None
+    return {
+        "path": baseline.path,
+        "sha256": baseline.sha256,
+        "scan_id": baseline.scan_id,
+        "as_of": timestamp(baseline.as_of),
+    }
+
+
+def _former_failures(report: Report) -> tuple[Former, ...]:
+    return report.baseline.former if report.baseline else ()
+
+
+def _former(former: Former, baseline: Baseline | None) -> dict[str, Any]:
+    scan = baseline.scan_id if baseline else ""
+    return {"fate": former.fate.value, "reason": former.reason, "finding": finding_data(former.finding, scan)}
 
 
 def _summary(report: Report) -> dict[str, Any]:
     statuses = Counter(finding.status for finding in report.findings)
     failures = [finding for finding in report.findings if finding.status is Status.FAIL]
     severities = Counter(finding.severity for finding in failures if not finding.exemption)
+    states = Counter(finding.baseline_state for finding in report.findings)
+    states[BaselineState.ABSENT] = len(_former_failures(report))
     return {
         "complete": report.complete,
         "by_status": {status.value: statuses[status] for status in Status},
         "fail_by_severity": {severity.value: severities[severity] for severity in Severity},
         "fail_exempted": sum(1 for finding in failures if finding.exemption),
         "not_shown": report.not_shown,
+        "by_baseline_state": {state.value: states[state] for state in BaselineState} if report.baseline else None,
     }
 
 
@@ -141,7 +180,8 @@ def _broken(rule: BrokenRule) -> dict[str, Any]:
     return {"rule_id": rule.rule_id, "reason": rule.reason, "subjects": rule.subjects}
 
 
-def _coverage(row: Coverage) -> dict[str, Any]:
+def coverage_data(row: Coverage) -> dict[str, Any]:
+    """Return a row of coverage as a report has it."""
     return {
         "account_id": row.account or None,
         "region": row.region or None,
@@ -175,7 +215,8 @@ def _exemption(exemption: Exemption) -> dict[str, Any]:
     }
 
 
-def _finding(finding: Finding, scan: str) -> dict[str, Any]:
+def finding_data(finding: Finding, scan: str) -> dict[str, Any]:
+    """Return a finding of the scan of this id as a report has it."""
     resource = finding.resource
     return {
         "fingerprint": finding.fingerprint,
@@ -186,7 +227,8 @@ def _finding(finding: Finding, scan: str) -> dict[str, Any]:
         "message": finding.message,
         "source": finding.source,
         "origin": None if finding.origin is None else finding.origin.value,
-        "resource": {**_resource(resource), "tags": jsonable(resource.tags)},
+        "baseline_state": None if finding.baseline_state is None else finding.baseline_state.value,
+        "resource": _resource(resource),
         "counterpart": _counterpart(finding),
         "pointer": finding.pointer,
         "location": _location(finding.location),
@@ -207,6 +249,8 @@ def _resource(resource: Resource) -> dict[str, Any]:
         "name": resource.name,
         "account_id": resource.account,
         "region": resource.region,
+        "location": _location(resource.locate("")),
+        "tags": jsonable(resource.tags),
     }
 
 

@@ -7,13 +7,13 @@ Region and service that did not answer in full.  `full` holds every verdict, wit
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, TextIO
 from urllib.parse import quote
 
 import sarif_om as om
 
-from scanner.finding import Exemption, Finding, Report, RuleSummary, Status
+from scanner.finding import UNJUDGED, BaselineState, Exemption, Finding, Former, Report, RuleSummary, Status
 from scanner.reporters import sarif_anchor as anchor
 from scanner.reporters import sarif_encoder
 from scanner.reporters.identity import finding_id, guid, scan_id
@@ -97,6 +97,7 @@ class _Run:
             ),
             invocations=[invocation(self.report, self.source, len(self.rules) - 1)],
             taxonomies=taxonomies or None,
+            baseline_guid=guid(self.report.baseline.scan_id, self.source) if self.report.baseline else None,
             original_uri_base_ids={
                 name: om.ArtifactLocation(description=om.Message(text=text)) for name, text in _BASES.items()
             },
@@ -109,10 +110,28 @@ class _Run:
         scan = scan_id(self.report)
         index = {rule.id: at for at, rule in enumerate(self.rules)}
         for finding in self.report.findings:
-            if finding.source == self.source and (self.profile == "full" or _is_open_failure(finding)):
+            if finding.source == self.source and (self.profile == "full" or finding.is_open_failure):
                 yield _result(finding, index[finding.rule_id], scan, self.profile)
+        for former in self._former():
+            yield _result(former.finding, index[former.finding.rule_id], scan, self.profile, carried=former)
         for gap in gaps_of(self.report, self.source):
             yield _gap_result(gap, index[COVERAGE_GAP.id], scan, self.profile)
+
+    def _former(self) -> Iterator[Former]:
+        """Return failures of the baseline: in `full` those that are absent, else those that were not judged again.
+
+        Code scanning takes what is not there for fixed, so the latter are carried forward.
+        """
+        rules = {rule.id for rule in self.rules}
+        there = {finding.fingerprint for finding in self.report.findings}
+        for former in self.report.baseline.former if self.report.baseline else ():
+            finding = former.finding
+            if finding.source != self.source or finding.rule_id not in rules:
+                continue
+            if self.profile == "full" and finding.fingerprint not in there:
+                yield former
+            elif self.profile == "github" and finding.is_open_failure and former.fate in UNJUDGED:
+                yield replace(former, finding=replace(finding, baseline_state=BaselineState.UNCHANGED))
 
 
 _DESCRIPTION = {
@@ -125,11 +144,7 @@ _BASES = {
 }
 
 
-def _is_open_failure(finding: Finding) -> bool:
-    return finding.status is Status.FAIL and finding.exemption is None
-
-
-def _result(finding: Finding, rule_index: int, scan: str, profile: Profile) -> om.Result:
+def _result(finding: Finding, rule_index: int, scan: str, profile: Profile, carried: Former | None = None) -> om.Result:
     failed = finding.status is Status.FAIL
     return om.Result(
         rule_id=finding.rule_id,
@@ -144,7 +159,8 @@ def _result(finding: Finding, rule_index: int, scan: str, profile: Profile) -> o
         partial_fingerprints=_fingerprints(finding.fingerprint, synthetic=finding.location is None),
         related_locations=list(_related(finding)) or None,
         suppressions=_suppressions(finding.exemption) if profile == "full" else None,
-        properties=_properties(finding),
+        baseline_state=finding.baseline_state.value if finding.baseline_state else None,
+        properties=_properties(finding) | (_carried(carried) if carried else {}),
     )
 
 
@@ -198,6 +214,11 @@ def _properties(finding: Finding) -> dict[str, Any]:
         **_evidence(finding),
     }
     return {key: value for key, value in properties.items() if value is not None}
+
+
+def _carried(former: Former) -> dict[str, Any]:
+    fate = {"regionproof/fate": former.fate.value, "regionproof/fateReason": printable(former.reason)}
+    return fate | ({"regionproof/carriedForward": True} if former.fate in UNJUDGED else {})
 
 
 def _evidence(finding: Finding) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
-from scanner.finding import Finding, Origin, Severity
+from scanner.finding import BaselineState, Finding, Origin, Severity
 from scanner.recovery import DECLARED
 from scanner.reporters.layout import NARROWEST, Page, wrap
 from scanner.reporters.text import cut, written_at
@@ -18,6 +18,7 @@ STYLES = {
     Severity.INFO: "dim",
 }
 _ORIGINS = {Origin.CHANGE: "new with the change", Origin.LIVE: "live", Origin.BOTH: "live and in code"}
+_STATES = {BaselineState.NEW: "new since the baseline", BaselineState.UPDATED: "changed since the baseline"}
 _LONGEST_FIX = 280
 
 
@@ -69,6 +70,7 @@ def said_of(finding: Finding) -> str:
             text = text.replace(f"'{account}/{region}'", f"'{region}'")
     notes = [written_at(finding.location)] if finding.location else []
     notes += [_ORIGINS[finding.origin]] if finding.origin else []
+    notes += [_STATES[finding.baseline_state]] if finding.baseline_state in _STATES else []
     return f"{text} ({'; '.join(notes)})" if notes else text
 
 
