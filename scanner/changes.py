@@ -16,7 +16,7 @@ from scanner.errors import UsageError
 from scanner.resource import Location
 
 _HUNK = re.compile(rb"^@@ -\d+(?:,\d+)? \+(\d+)(?:,(\d+))? @@")
-_SAFE = ("-c", "core.fsmonitor=false", "-c", "core.quotePath=false", "--no-optional-locks")
+SAFE = ("-c", "core.fsmonitor=false", "-c", "core.quotePath=false", "--no-optional-locks")
 """So that reading a repository runs no program that its configuration names."""
 _WHOLE = (1, 2**31)
 
@@ -109,7 +109,7 @@ def _text(name: bytes) -> str:
 
 def _git(folder: Path, *arguments: str, check: bool = True) -> bytes:
     try:
-        done = subprocess.run(["git", *_SAFE, "-C", str(folder), *arguments], capture_output=True, check=False)  # noqa: S603, S607
+        done = subprocess.run(["git", *SAFE, "-C", str(folder), *arguments], capture_output=True, check=False)  # noqa: S603, S607
     except OSError as error:
         raise UsageError(f"--changed-since: git cannot be run: {error.strerror}", "Install git.") from error
     if check and done.returncode:

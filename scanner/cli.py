@@ -1,18 +1,18 @@
-"""The command line: it, `cli_aws`, `cli_rules` and `console` alone print, exit, and read environment and clock."""
+"""The command line: it, the other `cli_` modules and `console` alone print, exit, and read environment and clock."""
 
 from __future__ import annotations
 
 import os
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from scanner import __version__, cli_aws, cli_rules, console
+from scanner import __version__, cli_aws, cli_inventory, cli_rules, console
 from scanner.errors import RegionproofError, UsageError
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def cli(debug: bool) -> None:
     """
 
 
-for _command in (cli_aws.collect, cli_aws.init, cli_aws.permissions, cli_rules.rules):
+for _command in (cli_aws.collect, cli_aws.init, cli_aws.permissions, cli_inventory.inventory, cli_rules.rules):
     cli.add_command(_command)
 
 
@@ -85,8 +85,8 @@ def demo(output: str) -> int:
     click.echo(f"Collected an invented estate from a loopback endpoint into {folder / 'snapshot'}.", err=True)
     config = console.read_config(str(inputs.config))
     report = _scan(inputs.paths, config, (), (), (), python=True, now=inputs.as_of)
-    _write(report, ("table", "json", "sarif"), str(folder) + "/", "github")
-    _write(report, ("table",), None, "github")
+    _write(report, ("table", "json", "sarif"), str(folder) + "/", {})
+    _write(report, ("table",), None, {})
     click.echo(f"\nWritten to {folder}: regionproof.txt, regionproof.json, regionproof.sarif.", err=True)
     scanned = " ".join(map(str, inputs.paths))
     click.echo(f"Next: regionproof scan {scanned} --config {inputs.config}", err=True)
@@ -110,6 +110,8 @@ def demo(output: str) -> int:
 @console.rules_options
 @click.option("--controls", multiple=True, metavar="F,..", help="Group the table by the controls of a framework, too.")
 @click.option("--sarif-profile", type=click.Choice(["github", "full"]), default="github", show_default=True)
+@click.option("--sarif-category", metavar="TEXT", help="What an upload replaces; default: by what was scanned.")
+@click.option("--sarif-anchor", metavar="FILE", help="The inventory at whose lines live findings are shown.")
 def scan(
     paths: tuple[str, ...],
     config_path: str | None,
@@ -126,6 +128,8 @@ def scan(
     no_python_rules: bool,
     controls: tuple[str, ...],
     sarif_profile: str,
+    sarif_category: str | None,
+    sarif_anchor: str | None,
 ) -> int:
     """Judge snapshots and infrastructure code, mixed freely.  Never touches the network."""
     from scanner.output import destinations
@@ -135,7 +139,10 @@ def scan(
         raise UsageError("--new-only: new compared with what?", "Give the live estate: --against SNAPSHOT.")
 
     destinations(formats, output)  # complain before the work is done
-    named = console.frameworks(controls)
+    options = {
+        "sarif": _sarif(paths, sarif_profile, sarif_category, sarif_anchor),
+        "table": {"controls": console.frameworks(controls)},
+    }
     config = console.read_config(config_path)
     report = _scan(
         [_from_here(path) for path in paths],
@@ -147,7 +154,7 @@ def scan(
         now=console.now(),
         change=Change(_from_here(against) if against else None, changed_since, new_only),
     )
-    _write(report, formats, output, sarif_profile, named)
+    _write(report, formats, output, options)
     return _exit_code(report, fail_on, fail_on_incomplete)
 
 
@@ -206,23 +213,39 @@ def _scan(
     return scan_paths(paths, console.chosen_rules(config, rule_paths, python=python), config, now, change)
 
 
+def _sarif(paths: Sequence[str], profile: str, category: str | None, inventory: str | None) -> dict[str, Any]:
+    """Return the options of the SARIF report; raise `UsageError` for a category or an inventory that is none."""
+    from scanner.checkout import checkout
+    from scanner.inventory import read
+    from scanner.scan import is_snapshot
+
+    if category is not None and not (category.isprintable() and category.strip("/ ")):
+        raise UsageError("--sarif-category: no name", "Give one that no other scan of the repository has.")
+    code = [path for path in map(_from_here, paths) if not is_snapshot(path)]
+    return {
+        "profile": profile,
+        "category": category.strip("/ ") if category else None,
+        "inventory": read(_from_here(inventory)) if inventory else None,
+        "checkout": checkout(code or [Path()]),
+    }
+
+
 def _write(
-    report: Report, formats: Sequence[str], output: str | None, sarif_profile: str, controls: Sequence[str] = ()
+    report: Report, formats: Sequence[str], output: str | None, by_format: Mapping[str, Mapping[str, Any]]
 ) -> None:
     from scanner.output import destinations, replacing
     from scanner.reporters import REPORTERS
 
     for destination in destinations(formats, output):
-        write = REPORTERS[destination.format].write
-        by_format: dict[str, dict[str, Any]] = {"sarif": {"profile": sarif_profile}, "table": {"controls": controls}}
-        options = by_format.get(destination.format, {})
+        reporter = REPORTERS[destination.format]
+        options = dict(by_format.get(destination.format, {}))
         if destination.path is not None:
-            with replacing(destination.path) as out:
-                write(report, out, **options)
+            for remark in reporter.write_files(report, destination.path, replacing, **options):
+                click.echo(console.printable(remark), err=True)
             continue
         if destination.format == "table":
             options |= {"width": console.width(), "color": console.color(), "unicode": console.unicode()}
-        write(report, sys.stdout, **options)
+        reporter.write(report, sys.stdout, **options)
         sys.stdout.flush()
 
 

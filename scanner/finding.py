@@ -80,13 +80,34 @@ class ExemptionState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Step:
+    """One step of the way from a workload to the copy of its image in the standby.
+
+    `kind` is workload, definition, image or replica; `type` to `region` name the resource, which for the last two is
+    a repository.  `image` is the digest that is pulled from it, or the tag where the digest was not seen; `exists`
+    tells whether it holds the image, None when that was not seen.  `location` is where a file declares the resource.
+    """
+
+    kind: str
+    type: str
+    id: str
+    name: str | None
+    account: str | None
+    region: str | None
+    location: Location | None = None
+    image: str = ""
+    exists: bool | None = True
+
+
+@dataclass(frozen=True, slots=True)
 class Finding:
     """The verdict of one rule on one subject (and, in an `across` rule, one standby).
 
     `pointer` is a JSON Pointer into the resource's properties, `evidence` plain JSON data that supports the verdict,
     `fingerprint` 32 hex digits that stay the same from scan to scan while the finding does.  `origin` is None unless
     a change was laid over what is live: `change` for what would not be without it; else `both` where code declares
-    the resource, and `live` where it does not.
+    the resource, and `live` where it does not.  `path` is the way of one container's image, from the workload to the
+    standby; it is empty where the finding is not about a container, or not all of the way was seen.
     """
 
     rule_id: str
@@ -101,6 +122,7 @@ class Finding:
     exemption: Exemption | None = None
     fingerprint: str = ""
     origin: Origin | None = None
+    path: tuple[Step, ...] = ()
 
     @property
     def location(self) -> Location | None:

@@ -16,6 +16,7 @@ from scanner.finding import Coverage, Exemption, Finding, Input, Origin, Report
 from scanner.images import ImageIndex, Listing, RepositoryKey
 from scanner.model import Gap, Model, Place, Resource
 from scanner.overlay import overlay
+from scanner.pull_path import with_paths
 from scanner.rule import Rule
 
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ def scan(
         was = assess(_model(before, config, now), rules, config).findings
         findings = tuple(traced(findings, (one for one in was if before.planned or not _is_code(one.resource))))
     findings, exemptions = exempt(findings, (*config.exemptions, *estate.exemptions), model)
-    shown = tuple(finding for finding in findings if _is_shown(finding, change, differing))
+    shown = tuple(with_paths((each for each in findings if _is_shown(each, change, differing)), model))
     return Report(
         tool_version=__version__,
         as_of=model.as_of,
@@ -97,6 +98,11 @@ def scan(
         changed_since=change.since,
         not_shown=len(findings) - len(shown),
     )
+
+
+def resources(paths: Sequence[Path], config: Config) -> list[Resource]:
+    """Return the resources of snapshots and of infrastructure code; raise as `scan` does."""
+    return _read(paths, config).resources
 
 
 def _read(paths: Sequence[Path], config: Config) -> _Estate:

@@ -7,13 +7,13 @@ from collections.abc import Iterable, Iterator
 from typing import Any, TextIO
 
 from scanner import controls
-from scanner.finding import BrokenRule, Coverage, Exemption, Finding, Report, RuleSummary, Severity, Status
+from scanner.finding import BrokenRule, Coverage, Exemption, Finding, Report, RuleSummary, Severity, Status, Step
 from scanner.model import Location, Pair, Place, Resource
 from scanner.reporters.identity import finding_id, scan_id
 from scanner.reporters.text import dumps, jsonable, timestamp
 
 SCHEMA = "https://regionproof.dev/schema/report-1.json"
-SCHEMA_VERSION = "1.2.0"
+SCHEMA_VERSION = "1.3.0"
 
 
 def write(report: Report, out: TextIO) -> None:
@@ -182,7 +182,8 @@ def _finding(finding: Finding, scan: str) -> dict[str, Any]:
             "operations": list(resource.operations),
             "observed_at": resource.observed_at,
         },
-        "related": [_resource(each) for each in finding.related],
+        "related": [{**_resource(each), "location": _location(each.locate(""))} for each in finding.related],
+        "path": [_step(each) for each in finding.path],
         "exemption": None if finding.exemption is None else _exemption(finding.exemption),
     }
 
@@ -194,6 +195,20 @@ def _resource(resource: Resource) -> dict[str, Any]:
         "name": resource.name,
         "account_id": resource.account,
         "region": resource.region,
+    }
+
+
+def _step(step: Step) -> dict[str, Any]:
+    return {
+        "kind": step.kind,
+        "id": step.id,
+        "type": step.type,
+        "name": step.name,
+        "account_id": step.account,
+        "region": step.region,
+        "location": _location(step.location),
+        "image": step.image or None,
+        "exists": step.exists,
     }
 
 
