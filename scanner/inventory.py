@@ -20,8 +20,8 @@ HEAD = "# Live resources, one a line: regionproof inventory SNAPSHOT -o FILE wri
 
 _FAMILY = re.compile(r"(.+:task-definition/[^:]+):\d+")
 _LONGEST = 2048
-_PASSING = ("AWS::ECS::Task", "Kubernetes::Pod", "Regionproof::")
-"""Types of what comes and goes by itself, and of what is no resource of an account."""
+_PASSING = ("AWS::ECS::Task", "Kubernetes::Pod")
+"""Types of what comes and goes by itself."""
 
 
 @dataclass(frozen=True)
@@ -40,9 +40,8 @@ def entry(type: str, id: str) -> str | None:
     """Return the line of a resource, None for one that has none."""
     family = _FAMILY.fullmatch(id)
     text = f"{type} {family[1] if family else id}"
-    if type.startswith(_PASSING) or not text.isprintable() or len(text) > _LONGEST:
-        return None
-    return text
+    left_out = type in _PASSING or type.startswith("Regionproof::") or not text.isprintable() or len(text) > _LONGEST
+    return None if left_out else text
 
 
 def write(resources: Iterable[Resource], out: TextIO) -> int:

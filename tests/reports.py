@@ -237,7 +237,7 @@ def hostile() -> Report:
         for text in (HOSTILE, long)
     ]
     findings.append(replace(findings[0], exemption=exemption))
-    distinct = (replace(each, fingerprint=f"{at:032x}") for at, each in enumerate(findings))
+    distinct = (replace(each, fingerprint=f"{at:016x}" * 2) for at, each in enumerate(findings))
     return replace(
         nothing(),
         inputs=(Input("snapshot", HOSTILE, "0" * 64),),

@@ -142,7 +142,7 @@ def test_runs_are_those_of_the_sources_present():
 @pytest.mark.parametrize(
     ("options", "expected"),
     [
-        ({}, "regionproof/live/default/2026-11-20T06:00:00Z"),
+        ({}, "regionproof/live/111122223333+444455556666/2026-11-20T06:00:00Z"),
         ({"scope": "my org/prod"}, "regionproof/live/my%20org%2Fprod/2026-11-20T06:00:00Z"),
         ({"category": "nightly"}, "nightly/live/2026-11-20T06:00:00Z"),
     ],
