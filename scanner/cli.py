@@ -1,26 +1,25 @@
-"""The command line: it, the other `cli_` modules and `console` alone print, exit, and read environment and clock."""
+"""The command line: it, `cli_aws`, `cli_rules` and `console` alone print, exit, and read environment and clock."""
 
 from __future__ import annotations
 
 import os
 import sys
 import traceback
-from collections.abc import Mapping, Sequence
-from datetime import datetime
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 
-from scanner import __version__, cli_aws, cli_inventory, cli_rules, console
+from scanner import __version__, cli_aws, cli_reports, cli_rules, console
 from scanner.errors import RegionproofError, UsageError
 
 if TYPE_CHECKING:
+    from scanner.checkout import Checkout
     from scanner.config import Config
     from scanner.finding import Report
-    from scanner.scan import Change
 
-SEVERITIES = ("critical", "high", "medium", "low", "info", "never")
 OK, FINDINGS, USAGE, INCOMPLETE, CRASH, INTERRUPTED = 0, 1, 2, 3, 4, 130
 
 
@@ -67,7 +66,10 @@ def cli(debug: bool) -> None:
     """
 
 
-for _command in (cli_aws.collect, cli_aws.init, cli_aws.permissions, cli_inventory.inventory, cli_rules.rules):
+for _command in (
+    *(cli_aws.collect, cli_aws.init, cli_aws.permissions, cli_rules.rules),
+    *(cli_reports.convert, cli_reports.diff, cli_reports.inventory, cli_reports.verify),
+):
     cli.add_command(_command)
 
 
@@ -79,14 +81,15 @@ def demo(output: str) -> int:
     It is served on loopback, collected from and scanned, and every report is written.
     """
     from scanner.demo import run
+    from scanner.scan import scan as scan_paths
 
     folder = Path(output)
     inputs = run(folder)
     click.echo(f"Collected an invented estate from a loopback endpoint into {folder / 'snapshot'}.", err=True)
     config = console.read_config(str(inputs.config))
-    report = _scan(inputs.paths, config, (), (), (), python=True, now=inputs.as_of)
-    _write(report, ("table", "json", "sarif"), str(folder) + "/", {})
-    _write(report, ("table",), None, {})
+    report = scan_paths(inputs.paths, console.chosen_rules(config, (), python=True), config, inputs.as_of)
+    console.write_report(report, ("table", "json", "sarif"), str(folder) + "/")
+    console.write_report(report, ("table",), None)
     click.echo(f"\nWritten to {folder}: regionproof.txt, regionproof.json, regionproof.sarif.", err=True)
     scanned = " ".join(map(str, inputs.paths))
     click.echo(f"Next: regionproof scan {scanned} --config {inputs.config}", err=True)
@@ -99,19 +102,19 @@ def demo(output: str) -> int:
 @click.option("--format", "formats", multiple=True, metavar="F[=FILE][,..]", help="table (default), json, sarif.")
 @click.option("-o", "--output", metavar="PATH", help="A file for one format, a folder for several; - is stdout.")
 @click.option(
-    "--fail-on", type=click.Choice(SEVERITIES), default="high", show_default=True, help="Exit 1 from here on."
+    "--fail-on", type=click.Choice(console.SEVERITIES), default="high", show_default=True, help="Exit 1 from here on."
 )
 @click.option("--fail-on-incomplete", is_flag=True, help="Exit 3 if anything could not be seen or decided.")
 @click.option("--against", metavar="SNAPSHOT", help="Lay the code over this live estate, and judge what comes of it.")
 @click.option("--changed-since", metavar="REV", help="Only what concerns lines that differ from this git revision.")
-@click.option("--new-only", is_flag=True, help="Only what the change brings, not what is so without it.")
+@click.option("--baseline", metavar="REPORT", help="Compare with this earlier JSON report.")
+@click.option("--new-only", is_flag=True, help="Only what the change brings, or what is new since the baseline.")
 @click.option("--select", multiple=True, metavar="RULES", help="Only these rules: ids, groups or globs.")
 @click.option("--ignore", multiple=True, metavar="RULES", help="Not these rules.")
 @console.rules_options
 @click.option("--controls", multiple=True, metavar="F,..", help="Group the table by the controls of a framework, too.")
-@click.option("--sarif-profile", type=click.Choice(["github", "full"]), default="github", show_default=True)
-@click.option("--sarif-category", metavar="TEXT", help="What an upload replaces; default: by what was scanned.")
-@click.option("--sarif-anchor", metavar="FILE", help="The inventory at whose lines live findings are shown.")
+@console.sarif_options
+@click.option("--evidence", "pack", metavar="DIR", help="Write what an auditor asks for into this new folder, too.")
 def scan(
     paths: tuple[str, ...],
     config_path: str | None,
@@ -121,6 +124,7 @@ def scan(
     fail_on_incomplete: bool,
     against: str | None,
     changed_since: str | None,
+    baseline: str | None,
     new_only: bool,
     select: tuple[str, ...],
     ignore: tuple[str, ...],
@@ -130,31 +134,33 @@ def scan(
     sarif_profile: str,
     sarif_category: str | None,
     sarif_anchor: str | None,
+    pack: str | None,
 ) -> int:
     """Judge snapshots and infrastructure code, mixed freely.  Never touches the network."""
     from scanner.output import destinations
-    from scanner.scan import Change
+    from scanner.scan import Change, examine
 
-    if new_only and against is None:
-        raise UsageError("--new-only: new compared with what?", "Give the live estate: --against SNAPSHOT.")
+    if new_only and against is None and baseline is None:
+        hint = "Give the live estate, --against SNAPSHOT, or an earlier report, --baseline REPORT."
+        raise UsageError("--new-only: new compared with what?", hint)
 
     destinations(formats, output)  # complain before the work is done
+    if pack is not None:
+        cli_reports.must_be_new(Path(pack))
     options = {
-        "sarif": _sarif(paths, sarif_profile, sarif_category, sarif_anchor),
+        "sarif": console.sarif(sarif_profile, sarif_category, sarif_anchor),
         "table": {"controls": console.frameworks(controls)},
     }
-    config = console.read_config(config_path)
-    report = _scan(
-        [_from_here(path) for path in paths],
-        config,
-        select,
-        ignore,
-        rule_paths,
-        python=not no_python_rules,
-        now=console.now(),
-        change=Change(_from_here(against) if against else None, changed_since, new_only),
-    )
-    _write(report, formats, output, options)
+    if any(each.format == "sarif" for each in destinations(formats, output)):
+        options["sarif"]["checkout"] = _checkout(paths)
+    config = _selected(console.read_config(config_path), select, ignore)
+    rules = console.chosen_rules(config, rule_paths, python=not no_python_rules)
+    laid_over = _from_here(against) if against else None
+    change = Change(laid_over, changed_since, new_only, _from_here(baseline) if baseline else None)
+    report, model = examine([_from_here(path) for path in paths], rules, config, console.now(), change)
+    console.write_report(report, formats, output, options)
+    if pack is not None:
+        cli_reports.write_pack(Path(pack), report, model, config, rules)
     return _exit_code(report, fail_on, fail_on_incomplete)
 
 
@@ -163,7 +169,7 @@ def scan(
 def schema(name: str) -> int:
     """Print a JSON Schema.
 
-    NAME is report, config, evidence, rule, fixture, snapshot or faults.
+    NAME is report, diff, config, evidence, rule, fixture, snapshot or faults.
     """
     from scanner.assets import asset
 
@@ -192,61 +198,18 @@ def serve(snapshot: str, port: int, faults: str | None) -> int:
     return OK
 
 
-def _scan(
-    paths: Sequence[Path],
-    config: Config,
-    select: Sequence[str],
-    ignore: Sequence[str],
-    rule_paths: Sequence[str],
-    *,
-    python: bool,
-    now: datetime,
-    change: Change | None = None,
-) -> Report:
-    from dataclasses import replace
-
-    from scanner.scan import scan as scan_paths
-
-    config = replace(
-        config, select=console.split(select) or config.select, ignore=config.ignore + console.split(ignore)
-    )
-    return scan_paths(paths, console.chosen_rules(config, rule_paths, python=python), config, now, change)
+def _selected(config: Config, select: Sequence[str], ignore: Sequence[str]) -> Config:
+    ignored = config.ignore + console.split(ignore)
+    return replace(config, select=console.split(select) or config.select, ignore=ignored)
 
 
-def _sarif(paths: Sequence[str], profile: str, category: str | None, inventory: str | None) -> dict[str, Any]:
-    """Return the options of the SARIF report; raise `UsageError` for a category or an inventory that is none."""
+def _checkout(paths: Sequence[str]) -> Checkout | None:
+    """Return the git repository of the code among paths; where there is none, of the working directory."""
     from scanner.checkout import checkout
-    from scanner.inventory import read
     from scanner.scan import is_snapshot
 
-    if category is not None and not (category.isprintable() and category.strip("/ ")):
-        raise UsageError("--sarif-category: no name", "Give one that no other scan of the repository has.")
     code = [path for path in map(_from_here, paths) if not is_snapshot(path)]
-    return {
-        "profile": profile,
-        "category": category.strip("/ ") if category else None,
-        "inventory": read(_from_here(inventory)) if inventory else None,
-        "checkout": checkout(code or [Path()]),
-    }
-
-
-def _write(
-    report: Report, formats: Sequence[str], output: str | None, by_format: Mapping[str, Mapping[str, Any]]
-) -> None:
-    from scanner.output import destinations, replacing
-    from scanner.reporters import REPORTERS
-
-    for destination in destinations(formats, output):
-        reporter = REPORTERS[destination.format]
-        options = dict(by_format.get(destination.format, {}))
-        if destination.path is not None:
-            for remark in reporter.write_files(report, destination.path, replacing, **options):
-                click.echo(console.printable(remark), err=True)
-            continue
-        if destination.format == "table":
-            options |= {"width": console.width(), "color": console.color(), "unicode": console.unicode()}
-        reporter.write(report, sys.stdout, **options)
-        sys.stdout.flush()
+    return checkout(code or [Path()])
 
 
 def _from_here(path: str) -> Path:
@@ -265,9 +228,7 @@ def _exit_code(report: Report, fail_on: str, fail_on_incomplete: bool) -> int:
             "The report lists everything that was not answered; mend that, and scan again.",
         )
         return CRASH
-    threshold = -1 if fail_on == "never" else SEVERITIES.index(fail_on)
-    failures = [f for f in report.findings if f.status is Status.FAIL and f.exemption is None]
-    if any(finding.severity.rank <= threshold for finding in failures):
+    if any(finding.is_open_failure and console.reaches(finding.severity, fail_on) for finding in report.findings):
         return FINDINGS
     undecided = not report.complete or any(finding.status is Status.UNKNOWN for finding in report.findings)
     return INCOMPLETE if fail_on_incomplete and undecided else OK

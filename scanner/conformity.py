@@ -30,10 +30,11 @@ def message(error: Any) -> str:
     """Return what jsonschema found wrong in the words of YAML, not in those of Python or JSON Schema."""
     if error.validator == "format":
         return f"'{error.instance}' is not a {error.schema['format']}"
-    if error.validator == "type" and error.validator_value in _TYPES:
+    if error.validator == "type":
         if error.instance is None and not error.absolute_path:
             return "the file is empty"
-        return f"{_TYPES[error.validator_value]} was expected, not {_what(error.instance)}"
+        wanted = [error.validator_value] if isinstance(error.validator_value, str) else error.validator_value
+        return f"{' or '.join(_TYPES[each] for each in wanted)} was expected, not {_what(error.instance)}"
     return str(error.message)
 
 
@@ -44,6 +45,7 @@ _TYPES = {
     "integer": "a whole number",
     "number": "a number",
     "boolean": "true or false",
+    "null": "nothing",
 }
 
 

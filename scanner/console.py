@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +16,7 @@ from scanner.errors import UsageError
 
 if TYPE_CHECKING:
     from scanner.config import Config
+    from scanner.finding import Report, Severity
     from scanner.rule import Rule
 
 
@@ -30,6 +31,33 @@ def rules_options(command: Callable[..., Any]) -> Callable[..., Any]:
     code = click.option("--no-python-rules", is_flag=True, help="Refuse rules that are code and not built in.")
     folders = click.option("--rules", "rule_paths", multiple=True, metavar="DIR", help="Also the rules in this folder.")
     return folders(code(command))
+
+
+def sarif_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options of the SARIF report."""
+    profile = click.option(
+        "--sarif-profile", type=click.Choice(["github", "full"]), default="github", show_default=True
+    )
+    category = click.option(
+        "--sarif-category", metavar="TEXT", help="What an upload replaces; default: by what was scanned."
+    )
+    inventory = click.option(
+        "--sarif-anchor", metavar="FILE", help="The inventory at whose lines live findings are shown."
+    )
+    return profile(category(inventory(command)))
+
+
+def sarif(profile: str, category: str | None, inventory: str | None) -> dict[str, Any]:
+    """Return the options of the SARIF report; raise `UsageError` for a category or an inventory that is none."""
+    from scanner.inventory import read
+
+    if category is not None and not (category.isprintable() and category.strip("/ ")):
+        raise UsageError("--sarif-category: no name", "Give one that no other scan of the repository has.")
+    return {
+        "profile": profile,
+        "category": category.strip("/ ") if category else None,
+        "inventory": read(Path(inventory)) if inventory else None,
+    }
 
 
 def read_config(path: str | None) -> Config:
@@ -147,6 +175,38 @@ def color() -> bool:
 def unicode() -> bool:
     """Tell whether standard output takes any character."""
     return (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
+
+
+SEVERITIES = ("critical", "high", "medium", "low", "info", "never")
+"""What `--fail-on` takes."""
+
+
+def reaches(severity: Severity, fail_on: str) -> bool:
+    """Tell whether a failure of this severity counts under `--fail-on`."""
+    return fail_on != "never" and severity.rank <= SEVERITIES.index(fail_on)
+
+
+def write_report(
+    report: Report,
+    formats: Sequence[str],
+    output: str | None,
+    options: Mapping[str, Mapping[str, Any]] | None = None,
+) -> None:
+    """Write a report as `--format` and `-o` ask for; `options` are those of each format."""
+    from scanner.output import destinations, replacing
+    from scanner.reporters import REPORTERS
+
+    for destination in destinations(formats, output):
+        reporter = REPORTERS[destination.format]
+        given = dict((options or {}).get(destination.format, {}))
+        if destination.path is not None:
+            for remark in reporter.write_files(report, destination.path, replacing, **given):
+                click.echo(printable(remark), err=True)
+            continue
+        if destination.format == "table":
+            given |= {"width": width(), "color": color(), "unicode": unicode()}
+        reporter.write(report, sys.stdout, **given)
+        sys.stdout.flush()
 
 
 def now() -> datetime:

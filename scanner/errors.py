@@ -52,6 +52,10 @@ class SnapshotError(RegionproofError):
     """A snapshot that is unfinished, damaged, or of another schema version."""
 
 
+class ReportError(RegionproofError):
+    """A report that was cut short, is damaged, or contradicts itself."""
+
+
 class CredentialsError(RegionproofError):
     """AWS does not know who is asking, so nothing can be collected."""
 

@@ -71,6 +71,19 @@ class Origin(StrEnum):
     BOTH = "both"
 
 
+class BaselineState(StrEnum):
+    """How a finding compares with the report that a scan was given as its baseline, in SARIF's words.
+
+    `new` is also a failure that was none before, that was exempted, or that was less severe.  `absent` are findings
+    of the baseline only.
+    """
+
+    NEW = "new"
+    UNCHANGED = "unchanged"
+    UPDATED = "updated"
+    ABSENT = "absent"
+
+
 class ExemptionState(StrEnum):
     """What became of an exemption in this scan."""
 
@@ -106,8 +119,9 @@ class Finding:
     `pointer` is a JSON Pointer into the resource's properties, `evidence` plain JSON data that supports the verdict,
     `fingerprint` 32 hex digits that stay the same from scan to scan while the finding does.  `origin` is None unless
     a change was laid over what is live: `change` for what would not be without it; else `both` where code declares
-    the resource, and `live` where it does not.  `path` is the way of one container's image, from the workload to the
-    standby; it is empty where the finding is not about a container, or not all of the way was seen.
+    the resource, and `live` where it does not.  `baseline_state` is None unless there was a baseline.
+    `path` is the way of one container's image, from the workload to the standby; it is empty where the finding is not
+    about a container, or not all of the way was seen.
     """
 
     rule_id: str
@@ -122,7 +136,13 @@ class Finding:
     exemption: Exemption | None = None
     fingerprint: str = ""
     origin: Origin | None = None
+    baseline_state: BaselineState | None = None
     path: tuple[Step, ...] = ()
+
+    @property
+    def is_open_failure(self) -> bool:
+        """Tell whether it is a failure that nobody decided to live with."""
+        return self.status is Status.FAIL and self.exemption is None
 
     @property
     def location(self) -> Location | None:
@@ -211,6 +231,46 @@ class Input:
     sha256: str
 
 
+class Fate(StrEnum):
+    """What became of a failure that is none now.  Only `fixed` is good news.
+
+    `gone`: what it was about is known not to be there any more, or the rule is no longer about it.  `not_scanned`:
+    nobody looked.
+    """
+
+    FIXED = "fixed"
+    UNDECIDED = "undecided"
+    GONE = "gone"
+    NOT_SCANNED = "not_scanned"
+
+
+UNJUDGED = frozenset({Fate.UNDECIDED, Fate.NOT_SCANNED})
+"""What became of failures that may well still be there."""
+
+
+@dataclass(frozen=True)
+class Former:
+    """A failure of the baseline that is none now; `reason` is a sentence."""
+
+    finding: Finding
+    fate: Fate
+    reason: str
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """The earlier report that a scan is compared with, and those of its failures that are none now.
+
+    `sha256` is that of its file.
+    """
+
+    path: str
+    sha256: str
+    scan_id: str
+    as_of: datetime
+    former: tuple[Former, ...] = ()
+
+
 @dataclass(frozen=True)
 class Report:
     """The result of a scan.
@@ -219,7 +279,7 @@ class Report:
     speaks of, never the time somebody looked.  `coverage` covers every operation asked and every file read.
     `broken_rules` are those that failed, whatever they would have said.  `unseen` are primaries of declared pairs of
     which nothing was scanned, so that no verdict is about them.  `changed_since` is the revision to which `findings`
-    are narrowed, `not_shown` how many others there are.
+    are narrowed, `not_shown` how many others there are.  `baseline` is what the findings were compared with.
     """
 
     tool_version: str
@@ -236,6 +296,7 @@ class Report:
     unseen: tuple[Place, ...] = ()
     changed_since: str | None = None
     not_shown: int = 0
+    baseline: Baseline | None = None
 
     @property
     def complete(self) -> bool:

@@ -125,6 +125,10 @@ class ImageIndex:
             raise InsufficientData(f"the images of {key} were not all listed: {listing.incomplete}")
         return listing.images
 
+    def listing(self, key: RepositoryKey) -> Listing | None:
+        """Return what was listed of a repository, to the end or not; None if nobody asked."""
+        return self._listings.get(key)
+
     def get(self, key: RepositoryKey, digest: str) -> Image | None:
         """Return an image by digest, None if it is known not to be there; else raise `InsufficientData`."""
         if key not in self._by_digest and key in self._listings:

@@ -50,9 +50,16 @@ def _destination(spec: str, output: str | None, *, several: bool) -> Destination
 
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[TextIO]:
-    """Open a text file that takes the place of `path` only when it was written to the end; raise `OutputError`."""
+    """Open a text file that takes the place of `path` only when it was written to the end; raise `OutputError`.
+
+    A device or a pipe, such as /dev/null, is written into: nothing may take its place.
+    """
     temporary = None
     try:
+        if path.exists() and not (path.is_file() or path.is_dir()):
+            with path.open("w", encoding="utf-8", newline="\n") as out:
+                yield out
+            return
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
         with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as out:

@@ -12,7 +12,7 @@ from scanner import __version__
 from scanner.config import Config
 from scanner.engine import assess, exempt
 from scanner.errors import RegionproofError, UsageError
-from scanner.finding import Coverage, Exemption, Finding, Input, Origin, Report
+from scanner.finding import Baseline, BaselineState, Coverage, Exemption, Finding, Input, Origin, Report
 from scanner.images import ImageIndex, Listing, RepositoryKey
 from scanner.model import Gap, Model, Place, Resource
 from scanner.overlay import overlay
@@ -22,6 +22,7 @@ from scanner.rule import Rule
 if TYPE_CHECKING:
     from scanner.changes import Changes
     from scanner.parsers import Parsed
+    from scanner.report_file import ReportFile
 
 
 @dataclass
@@ -44,24 +45,34 @@ class _Estate:
 class Change:
     """How a scan looks at a change: laid over the snapshot `against`, narrowed to what differs from `since`.
 
-    `new_only` keeps what the change brings, and nothing that is so without it.
+    `baseline` is an earlier report to compare with.  `new_only` keeps what the change brings, or what is new since the
+    baseline, and nothing that is so without it.
     """
 
     against: Path | None = None
     since: str | None = None
     new_only: bool = False
+    baseline: Path | None = None
 
 
 def scan(
     paths: Sequence[Path], rules: Sequence[Rule], config: Config, now: datetime, change: Change | None = None
 ) -> Report:
-    """Scan snapshots, templates and folders of templates, mixed freely, and return the report.
+    """Scan as `examine` does, and return the report alone."""
+    return examine(paths, rules, config, now, change)[0]
+
+
+def examine(
+    paths: Sequence[Path], rules: Sequence[Rule], config: Config, now: datetime, change: Change | None = None
+) -> tuple[Report, Model]:
+    """Scan snapshots, templates and folders of templates, mixed freely; return the report and what it is about.
 
     `now` is the time of a scan that reads no snapshot; else the report speaks of the oldest snapshot's time.
-    Raises `UsageError` for a path that is not there, `SnapshotError` for a snapshot that is damaged, and
-    `RegionproofError` if the paths hold nothing that can be scanned.
+    Raises `UsageError` for a path that is not there, `SnapshotError` for a snapshot that is damaged,
+    `ReportError` for a baseline that is, and `RegionproofError` if the paths hold nothing that can be scanned.
     """
     change = change or Change()
+    earlier = _baseline(change.baseline) if change.baseline else None
     estate = _read(paths, config)
     if not estate.coverage:
         names = ", ".join(map(str, paths))
@@ -81,23 +92,56 @@ def scan(
         was = assess(_model(before, config, now), rules, config).findings
         findings = tuple(traced(findings, (one for one in was if before.planned or not _is_code(one.resource))))
     findings, exemptions = exempt(findings, (*config.exemptions, *estate.exemptions), model)
-    shown = tuple(with_paths((each for each in findings if _is_shown(each, change, differing)), model))
-    return Report(
+    if earlier is not None:
+        findings = tuple(_compared(findings, earlier.report))
+    report = Report(
         tool_version=__version__,
         as_of=model.as_of,
         inputs=tuple(estate.inputs),
         pairs=model.pairs,
         pairs_derived=model.pairs_derived,
         rules=tuple(rule.summary() for rule in rules),
-        findings=shown,
+        findings=findings,
         coverage=tuple(sorted(estate.coverage)),
         exemptions=exemptions,
         config_sha256=config.sha256,
         broken_rules=assessed.broken,
         unseen=tuple(_unseen(estate, config)),
         changed_since=change.since,
-        not_shown=len(findings) - len(shown),
     )
+    if earlier is not None:
+        report = replace(report, baseline=_what_became(earlier, report))
+    shown = tuple(with_paths((each for each in findings if _is_shown(each, change, differing)), model))
+    return replace(report, findings=shown, not_shown=len(findings) - len(shown)), model
+
+
+def _baseline(path: Path) -> ReportFile:
+    from scanner.report_file import load
+
+    found = load(path)
+    if found.report.not_shown:
+        raise UsageError(
+            f"{path}: a report that leaves out {found.report.not_shown:,} verdicts, so what is new is not known",
+            "Give the report of a whole scan, without --new-only and --changed-since.",
+        )
+    return found
+
+
+def _compared(findings: Iterable[Finding], earlier: Report) -> Iterator[Finding]:
+    from scanner.comparison import known, state
+
+    before = known(earlier)
+    return (replace(finding, baseline_state=state(before.get(finding.fingerprint), finding)) for finding in findings)
+
+
+def _what_became(earlier: ReportFile, report: Report) -> Baseline:
+    from scanner.comparison import differences, former
+
+    found = (
+        replace(one, finding=replace(one.finding, baseline_state=BaselineState.ABSENT, origin=None))
+        for one in former(differences(earlier.report, report))
+    )
+    return Baseline(earlier.path, earlier.sha256, earlier.scan_id, earlier.report.as_of, tuple(found))
 
 
 def resources(paths: Sequence[Path], config: Config) -> list[Resource]:
@@ -201,12 +245,18 @@ def traced(findings: Iterable[Finding], before: Iterable[Finding]) -> Iterator[F
 
 
 def _is_shown(finding: Finding, change: Change, differing: Sequence[Changes]) -> bool:
-    if change.new_only and finding.origin is not Origin.CHANGE:
+    if change.new_only and not _is_new(finding, change):
         return False
     if not differing or finding.origin is Origin.CHANGE:
         return True
     where = [finding.location, *(one.locate("") for one in (finding.resource, *finding.related))]
     return any(changes.touches(each) for changes in differing for each in where if each is not None)
+
+
+def _is_new(finding: Finding, change: Change) -> bool:
+    """Tell whether a finding is new in every sense that was asked for."""
+    brought = change.against is None or finding.origin is Origin.CHANGE
+    return brought and (change.baseline is None or finding.baseline_state is BaselineState.NEW)
 
 
 def _unseen(estate: _Estate, config: Config) -> Iterator[Place]:

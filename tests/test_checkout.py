@@ -105,9 +105,7 @@ def test_code_says_which_revision_of_what_and_paths_begin_at_its_root():
     uris = [result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"] for result in iac["results"]]
     assert uris == ["ops/infra/stacks/ecr%20%231.yaml", "ops/infra/broken.yaml"]
     assert live["results"][0]["locations"][0]["physicalLocation"]["artifactLocation"]["uri"].startswith("aws/")
-    (notice,) = (
-        each for each in live["invocations"][0]["toolConfigurationNotifications"] if "locations" in each
-    )
+    (notice,) = (each for each in live["invocations"][0]["toolConfigurationNotifications"] if "locations" in each)
     assert notice["locations"][0]["physicalLocation"]["artifactLocation"]["uri"] == "ops/regionproof.yaml"
 
 

@@ -22,7 +22,11 @@ from scanner.reporters import REPORTERS
             "arn:aws:ecs:r:1:task-definition/api:97",
             "AWS::ECS::TaskDefinition arn:aws:ecs:r:1:task-definition/api",
         ),
-        ("AWS::Lambda::Function", "arn:aws:lambda:r:1:function:f:97", "AWS::Lambda::Function arn:aws:lambda:r:1:function:f:97"),
+        (
+            "AWS::Lambda::Function",
+            "arn:aws:lambda:r:1:function:f:97",
+            "AWS::Lambda::Function arn:aws:lambda:r:1:function:f:97",
+        ),
         ("AWS::ECS::Task", "arn:aws:ecs:r:1:task/c/0f", None),
         ("Kubernetes::Pod", "x", None),
         ("Regionproof::Recovery::Tier", "tier-0", None),
@@ -38,7 +42,12 @@ def test_a_line_is_what_stays_of_a_resource(type, id, line):
 
 def test_live_resources_are_listed_once_and_sorted():
     out = io.StringIO()
-    found = [reports.repository("b"), reports.service("a"), reports.repository("b"), reports.templated("c", "t.yaml", 1)]
+    found = [
+        reports.repository("b"),
+        reports.service("a"),
+        reports.repository("b"),
+        reports.templated("c", "t.yaml", 1),
+    ]
     assert write(found, out) == 2
     assert out.getvalue() == (
         f"{HEAD}AWS::ECR::Repository {reports.repository('b').id}\nAWS::ECS::Service {reports.service('a').id}\n"
@@ -57,7 +66,7 @@ def test_what_was_written_is_read(tmp_path):
 
 def test_comments_blank_lines_and_other_line_ends_do_no_harm(tmp_path):
     path = tmp_path / "inventory.txt"
-    path.write_bytes("# ours\r\n\r\nA::B c d\r\nA::B c d\r\n".encode())
+    path.write_bytes(b"# ours\r\n\r\nA::B c d\r\nA::B c d\r\n")
     assert read(path).lines == {"A::B c d": (3, 8)}
 
 
@@ -86,7 +95,10 @@ def results(report, **options):
 
 def test_a_live_finding_is_at_its_line_and_its_hash_is_left_to_github():
     first = reports.sample().findings[0]
-    found = results(reports.sample(), inventory=listed(first.resource, *first.related, reports.repository("payments/api", reports.WEST)))
+    found = results(
+        reports.sample(),
+        inventory=listed(first.resource, *first.related, reports.repository("payments/api", reports.WEST)),
+    )
     assert found[0]["locations"][0]["physicalLocation"] == {
         "artifactLocation": {"uri": "ops/inventory.txt", "uriBaseId": "SRCROOT"},
         "region": {"startLine": 7, "startColumn": 1, "endLine": 7, "endColumn": 81},

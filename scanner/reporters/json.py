@@ -7,7 +7,20 @@ from collections.abc import Iterable, Iterator
 from typing import Any, TextIO
 
 from scanner import controls
-from scanner.finding import BrokenRule, Coverage, Exemption, Finding, Report, RuleSummary, Severity, Status, Step
+from scanner.finding import (
+    Baseline,
+    BaselineState,
+    BrokenRule,
+    Coverage,
+    Exemption,
+    Finding,
+    Former,
+    Report,
+    RuleSummary,
+    Severity,
+    Status,
+    Step,
+)
 from scanner.model import Location, Pair, Place, Resource
 from scanner.reporters.identity import finding_id, scan_id
 from scanner.reporters.text import dumps, jsonable, timestamp
@@ -19,7 +32,7 @@ SCHEMA_VERSION = "1.3.0"
 def write(report: Report, out: TextIO) -> None:
     """Write a report as JSON."""
     separator = "{\n"
-    for key, value in _document(report):
+    for key, value in document(report):
         out.write(f"{separator}{dumps(key)}: ")
         _write_value(value, out)
         separator = ",\n"
@@ -43,7 +56,8 @@ def _write_value(value: Any, out: TextIO) -> None:
     out.write(closing if separator == "\n" else f"\n{closing}")
 
 
-def _document(report: Report) -> Iterator[tuple[str, Any]]:
+def document(report: Report) -> Iterator[tuple[str, Any]]:
+    """Yield the parts of the JSON report; those that are long are iterators."""
     scan = scan_id(report)
     yield "$schema", SCHEMA
     yield "schema_version", SCHEMA_VERSION
@@ -55,25 +69,51 @@ def _document(report: Report) -> Iterator[tuple[str, Any]]:
     yield "changed_since", report.changed_since
     yield "pairs_derived", report.pairs_derived
     yield "pairs", map(_pair, report.pairs)
+    yield "unseen", [_place(place) for place in report.unseen]
+    yield "baseline", _baseline(report.baseline)
     yield "summary", _summary(report)
     yield "rules", {rule.id: _rule(rule) for rule in sorted(report.rules, key=lambda rule: rule.id)}
     yield "controls", {framework: _framework(report, framework) for framework in controls.of_report(report)}
     yield "broken_rules", (_broken(rule) for rule in sorted(report.broken_rules))
-    yield "coverage", map(_coverage, sorted(report.coverage))
+    yield "coverage", map(coverage_data, sorted(report.coverage))
     yield "exemptions", _exemptions(report)
-    yield "findings", (_finding(finding, scan) for finding in report.findings)
+    yield "former_failures", [_former(each, report.baseline) for each in _former_failures(report)]
+    yield "findings", (finding_data(finding, scan) for finding in report.findings)
+
+
+def _baseline(baseline: Baseline | None) -> dict[str, Any] | None:
+    if baseline is None:
+        return None
+    return {
+        "path": baseline.path,
+        "sha256": baseline.sha256,
+        "scan_id": baseline.scan_id,
+        "as_of": timestamp(baseline.as_of),
+    }
+
+
+def _former_failures(report: Report) -> tuple[Former, ...]:
+    return report.baseline.former if report.baseline else ()
+
+
+def _former(former: Former, baseline: Baseline | None) -> dict[str, Any]:
+    scan = baseline.scan_id if baseline else ""
+    return {"fate": former.fate.value, "reason": former.reason, "finding": finding_data(former.finding, scan)}
 
 
 def _summary(report: Report) -> dict[str, Any]:
     statuses = Counter(finding.status for finding in report.findings)
     failures = [finding for finding in report.findings if finding.status is Status.FAIL]
     severities = Counter(finding.severity for finding in failures if not finding.exemption)
+    states = Counter(finding.baseline_state for finding in report.findings)
+    states[BaselineState.ABSENT] = len(_former_failures(report))
     return {
         "complete": report.complete,
         "by_status": {status.value: statuses[status] for status in Status},
         "fail_by_severity": {severity.value: severities[severity] for severity in Severity},
         "fail_exempted": sum(1 for finding in failures if finding.exemption),
         "not_shown": report.not_shown,
+        "by_baseline_state": {state.value: states[state] for state in BaselineState} if report.baseline else None,
     }
 
 
@@ -128,7 +168,8 @@ def _broken(rule: BrokenRule) -> dict[str, Any]:
     return {"rule_id": rule.rule_id, "reason": rule.reason, "subjects": rule.subjects}
 
 
-def _coverage(row: Coverage) -> dict[str, Any]:
+def coverage_data(row: Coverage) -> dict[str, Any]:
+    """Return a row of coverage as a report has it."""
     return {
         "account_id": row.account or None,
         "region": row.region or None,
@@ -162,7 +203,8 @@ def _exemption(exemption: Exemption) -> dict[str, Any]:
     }
 
 
-def _finding(finding: Finding, scan: str) -> dict[str, Any]:
+def finding_data(finding: Finding, scan: str) -> dict[str, Any]:
+    """Return a finding of the scan of this id as a report has it."""
     resource = finding.resource
     return {
         "fingerprint": finding.fingerprint,
@@ -173,6 +215,7 @@ def _finding(finding: Finding, scan: str) -> dict[str, Any]:
         "message": finding.message,
         "source": finding.source,
         "origin": None if finding.origin is None else finding.origin.value,
+        "baseline_state": None if finding.baseline_state is None else finding.baseline_state.value,
         "resource": {**_resource(resource), "tags": jsonable(resource.tags)},
         "counterpart": _counterpart(finding),
         "pointer": finding.pointer,
@@ -182,7 +225,7 @@ def _finding(finding: Finding, scan: str) -> dict[str, Any]:
             "operations": list(resource.operations),
             "observed_at": resource.observed_at,
         },
-        "related": [{**_resource(each), "location": _location(each.locate(""))} for each in finding.related],
+        "related": [_resource(each) for each in finding.related],
         "path": [_step(each) for each in finding.path],
         "exemption": None if finding.exemption is None else _exemption(finding.exemption),
     }
@@ -195,6 +238,7 @@ def _resource(resource: Resource) -> dict[str, Any]:
         "name": resource.name,
         "account_id": resource.account,
         "region": resource.region,
+        "location": _location(resource.locate("")),
     }
 
 

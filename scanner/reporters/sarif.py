@@ -203,7 +203,6 @@ class _Run:
         results, report = self.results, self.results.report
         category = self.category if part == 1 else f"{self.category}/{part}"
         taxonomies = taxonomies_of(results.rules)
-        before = getattr(getattr(report, "baseline", None), "scan_id", None)
         return om.Run(
             tool=tool(report.tool_version, results.rules, taxonomies),
             automation_details=om.RunAutomationDetails(
@@ -212,7 +211,7 @@ class _Run:
                 correlation_guid=guid("category", category),
                 description=om.Message(text=_DESCRIPTION[self.source]),
             ),
-            baseline_guid=_guid(before, self.source, part) if before else None,
+            baseline_guid=_guid(report.baseline.scan_id, self.source, part) if report.baseline else None,
             invocations=[invocation(report, self.source, len(results.rules) - 1, results.anchors)],
             taxonomies=taxonomies or None,
             original_uri_base_ids={

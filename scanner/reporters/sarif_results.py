@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import chain
 from typing import Any, Literal
 
 import sarif_om as om
 
-from scanner.finding import Exemption, Finding, Report, RuleSummary, Status
+from scanner.finding import UNJUDGED, BaselineState, Exemption, Finding, Former, Report, RuleSummary, Status
 from scanner.model import Location
 from scanner.reporters.identity import finding_id, guid, scan_id
 from scanner.reporters.sarif_anchor import Anchors, message
@@ -48,38 +49,42 @@ class Results:
         index = {rule.id: at for at, rule in enumerate(self.rules)}
         for finding in self._findings():
             yield self._result(finding, index[finding.rule_id])
+        for former in self._former():
+            yield self._result(former.finding, index[former.finding.rule_id], former)
         for gap in gaps_of(self.report, self.source, self.anchors):
             yield self._gap(gap, index[COVERAGE_GAP.id])
 
     def _findings(self) -> Iterator[Finding]:
         for finding in self.report.findings:
-            if finding.source == self.source and (self.profile == "full" or self._is_alert(finding)):
+            if finding.source == self.source and (self.profile == "full" or finding.is_open_failure):
                 yield finding
 
-    def _is_alert(self, finding: Finding) -> bool:
-        """Tell what code scanning is to show: what fails, and what failed before and could not be decided now."""
-        if _baseline_state(finding) == "absent":
-            return False
-        return self._is_carried(finding) or (finding.status is Status.FAIL and finding.exemption is None)
+    def _former(self) -> Iterator[Former]:
+        """Return failures of the baseline: in `full` those that are absent, else those that were not judged again.
 
-    def _is_carried(self, finding: Finding) -> bool:
-        """Tell what code scanning would else call fixed, for nobody can say that it is."""
-        if self.profile == "full" or finding.status is not Status.UNKNOWN:
-            return False
-        return finding.fingerprint in getattr(getattr(self.report, "baseline", None), "failures", ())
+        Code scanning takes what is not there for fixed, so the latter are carried forward.
+        """
+        rules = {rule.id for rule in self.rules}
+        there = {finding.fingerprint for finding in self.report.findings}
+        for former in self.report.baseline.former if self.report.baseline else ():
+            finding = former.finding
+            if finding.source != self.source or finding.rule_id not in rules:
+                continue
+            if self.profile == "full" and finding.fingerprint not in there:
+                yield former
+            elif self.profile == "github" and finding.is_open_failure and former.fate in UNJUDGED:
+                yield replace(former, finding=replace(finding, baseline_state=BaselineState.UNCHANGED))
 
-    def _result(self, finding: Finding, rule_index: int) -> om.Result:
-        carried = self._is_carried(finding)
-        failed = finding.status is Status.FAIL or carried
+    def _result(self, finding: Finding, rule_index: int, former: Former | None = None) -> om.Result:
+        failed = finding.status is Status.FAIL
         related = _Related(finding, self.anchors)
-        text = finding.message or finding.status.value
         return om.Result(
             rule_id=finding.rule_id,
             rule_index=rule_index,
-            kind="fail" if carried else _KIND[finding.status],
+            kind=_KIND[finding.status],
             level=LEVEL[finding.severity] if failed else "none",
             rank=RANK[finding.severity] if failed else -1.0,
-            message=message(f"It failed before, and is not decided now: {text}" if carried else text, related.links),
+            message=message(finding.message or finding.status.value, related.links),
             locations=[self.anchors.location_of(finding)],
             guid=finding_id(self._scan, finding),
             correlation_guid=guid("finding", finding.fingerprint),
@@ -87,8 +92,8 @@ class Results:
             related_locations=related.locations or None,
             code_flows=_code_flows(finding, self.anchors),
             suppressions=_suppressions(finding, self.anchors) if self.profile == "full" else None,
-            baseline_state=_baseline_state(finding),
-            properties=Plain(_properties(finding, self.anchors.how(finding), carried=carried)),
+            baseline_state=finding.baseline_state.value if finding.baseline_state else None,
+            properties=Plain(_properties(finding, self.anchors.how(finding)) | _fate(former)),
         )
 
     @cached_property
@@ -98,7 +103,8 @@ class Results:
     @cached_property
     def _at_one_line(self) -> set[tuple[object, ...]]:
         """Return what several results of one rule have in common that point at one line: they would become one."""
-        lines = Counter(line for finding in self._findings() if (line := self.anchors.line_of(finding)))
+        found = chain(self._findings(), (former.finding for former in self._former()))
+        lines = Counter(line for finding in found if (line := self.anchors.line_of(finding)))
         return {line for line, count in lines.items() if count > 1}
 
     def _fingerprints(self, finding: Finding) -> Mapping[str, str]:
@@ -131,11 +137,6 @@ def _fingerprints(fingerprint: str, *, own_line: bool) -> dict[str, str]:
     if own_line:
         prints["primaryLocationLineHash"] = f"{fingerprint[:16]}:1"
     return prints
-
-
-def _baseline_state(finding: Finding) -> str | None:
-    state: str | None = getattr(finding, "baseline_state", None)
-    return state
 
 
 class _Related:
@@ -195,7 +196,7 @@ def _is_in_source(exemption: Exemption, finding: Finding) -> bool:
     return bool(here and exemption.location and here.path == exemption.location.path)
 
 
-def _properties(finding: Finding, anchored: str, *, carried: bool) -> dict[str, Any]:
+def _properties(finding: Finding, anchored: str) -> dict[str, Any]:
     resource = finding.resource
     properties: dict[str, Any] = {
         "regionproof/account": resource.account,
@@ -204,7 +205,6 @@ def _properties(finding: Finding, anchored: str, *, carried: bool) -> dict[str, 
         "regionproof/status": finding.status.value,
         "regionproof/severity": finding.severity.value,
         "regionproof/origin": finding.origin.value if finding.origin else None,
-        "regionproof/carriedForward": True if carried else None,
         "regionproof/anchor": anchored,
         "regionproof/pointer": printable(finding.pointer) or None,
         "regionproof/operations": list(resource.operations) or None,
@@ -212,6 +212,13 @@ def _properties(finding: Finding, anchored: str, *, carried: bool) -> dict[str, 
         **_evidence(finding),
     }
     return {key: value for key, value in properties.items() if value is not None}
+
+
+def _fate(former: Former | None) -> dict[str, Any]:
+    if former is None:
+        return {}
+    fate = {"regionproof/fate": former.fate.value, "regionproof/fateReason": printable(former.reason)}
+    return fate | ({"regionproof/carriedForward": True} if former.fate in UNJUDGED else {})
 
 
 def _evidence(finding: Finding) -> dict[str, Any]:

@@ -10,7 +10,20 @@ from typing import TextIO
 
 from scanner import controls as catalogue
 from scanner import duration
-from scanner.finding import Exemption, ExemptionState, Finding, Origin, Report, RuleSummary, Severity, Status
+from scanner.finding import (
+    UNJUDGED,
+    Baseline,
+    BaselineState,
+    Exemption,
+    ExemptionState,
+    Fate,
+    Finding,
+    Origin,
+    Report,
+    RuleSummary,
+    Severity,
+    Status,
+)
 from scanner.model import Pair
 from scanner.recovery import DECLARED
 from scanner.reporters.causes import by_cause
@@ -27,6 +40,13 @@ _STYLE = {
 }
 _KINDS = {"iac": "infrastructure code", "against": "snapshot that the code is laid over"}
 _ORIGINS = {Origin.CHANGE: "new with the change", Origin.LIVE: "live", Origin.BOTH: "live and in code"}
+_FATES = {
+    Fate.FIXED: "fixed",
+    Fate.UNDECIDED: "undecided now",
+    Fate.GONE: "gone",
+    Fate.NOT_SCANNED: "not looked at",
+}
+_STATES = {BaselineState.NEW: "new since the baseline", BaselineState.UPDATED: "changed since the baseline"}
 _LONGEST_FIX = 280
 _MOST_REASONS, _MOST_GAPS, _MOST_PAIRS = 20, 40, 8
 _MOST_PLACES, _MOST_RULES, _MOST_NAMES = 4, 12, 3
@@ -52,7 +72,9 @@ def write(
         controls: Frameworks by whose controls the findings are counted, too.
     """
     page = Page(max(width, NARROWEST), color, unicode)
-    sections = [section(report, page) for section in (_header, _failures, _unknowns, _broken, _gaps, _exemptions)]
+    sections = [
+        section(report, page) for section in (_header, _failures, _former, _unknowns, _broken, _gaps, _exemptions)
+    ]
     sections += [_controls(report, framework, page) for framework in controls]
     for at, section in enumerate([*sections, _summary(report, page)]):
         lines = list(section)
@@ -71,6 +93,8 @@ def _header(report: Report, page: Page) -> Iterator[str]:
     if report.not_shown:
         about = f" that concern no line changed since {report.changed_since}" if report.changed_since else ""
         yield from page.wrapped(f"{_count(report.not_shown, 'verdict')}{about} not shown", label="Narrowed ")
+    if report.baseline:
+        yield from page.wrapped(_baseline(report, report.baseline), label="Baseline ")
     pairs = [_pair(pair, page) for pair in report.pairs[:_MOST_PAIRS]]
     if len(report.pairs) > _MOST_PAIRS:
         pairs.append(f"and {len(report.pairs) - _MOST_PAIRS} more")
@@ -85,6 +109,14 @@ def _header(report: Report, page: Page) -> Iterator[str]:
             what = f"which are {len(report.unseen)} primaries of pairs: no verdict is about them"
         text = f"Nothing was scanned of {places}, {what}."
         yield from (page.styled(line, "yellow") for line in page.wrapped(text, label=" " * 9))
+
+
+def _baseline(report: Report, baseline: Baseline) -> str:
+    states = Counter(f.baseline_state for f in report.findings if f.is_open_failure)
+    fates = Counter(each.fate for each in baseline.former)
+    counts = [f"{states[state]:,} {state.value}" for state in BaselineState if state is not BaselineState.ABSENT]
+    counts += [f"{fates[fate]:,} {_FATES[fate]}" for fate in Fate if fates[fate] or fate is Fate.FIXED]
+    return f"{baseline.path}, as of {baseline.as_of:%Y-%m-%d %H:%M} UTC; failures: {', '.join(counts)}"
 
 
 def _extent(report: Report, page: Page) -> str:
@@ -159,6 +191,21 @@ def _rows(rows: Iterable[tuple[str, str]], page: Page, indent: int = 4) -> Itera
     for name, message in cleaned:
         yield from page.wrapped(name, indent)
         yield from page.wrapped(message, indent + 2)
+
+
+def _former(report: Report, page: Page) -> Iterator[str]:
+    """Return the failures of the baseline of which nobody knows what became."""
+    former = report.baseline.former if report.baseline else ()
+    unsure = [each for each in former if each.fate in UNJUDGED]
+    if not unsure:
+        return
+    yield _title("Failures of the baseline", len(unsure), page, "could not be judged again, and may still be there")
+    for each in unsure[:_MOST_GAPS]:
+        finding = each.finding
+        yield from page.wrapped(f"{finding.rule_id}: {_name(finding)}, {_where(finding, page)}", 2)
+        yield from page.wrapped(f"{_FATES[each.fate]}: {each.reason}", 4)
+    if len(unsure) > _MOST_GAPS:
+        yield from page.wrapped(f"and {len(unsure) - _MOST_GAPS:,} more; the JSON report has them all", 2)
 
 
 def _unknowns(report: Report, page: Page) -> Iterator[str]:
@@ -328,6 +375,7 @@ def _what(finding: Finding) -> str:
             text = text.replace(f"'{account}/{region}'", f"'{region}'")
     notes = [str(finding.location)] if finding.location else []
     notes += [_ORIGINS[finding.origin]] if finding.origin else []
+    notes += [_STATES[finding.baseline_state]] if finding.baseline_state in _STATES else []
     return f"{text} ({'; '.join(notes)})" if notes else text
 
 
