@@ -38,7 +38,7 @@ def everything():
     tagged = reports.repository("t", tags={"a": "1", "b": Unknown("denied")})
     nowhere = reports.repository("n", locations={"/Policy": Location("infra/x.yaml", 9)})
     findings = [
-        replace(first, origin=Origin.CHANGE, baseline_state=BaselineState.NEW, related=related),
+        replace(first, origin=Origin.CHANGE, baseline_state=BaselineState.NEW, related=related, path=reports.PATH),
         reports.finding(reports.INFO_RULE, first.status, tagged, "Tags."),
         reports.finding(reports.INFO_RULE, first.status, nowhere, "A file says it, and not where.", pointer="/Tags"),
         *rest,

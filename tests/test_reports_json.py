@@ -115,6 +115,7 @@ def test_finding_says_what_was_judged_and_by_what_evidence():
         "name": "payments/api",
         "account_id": "111122223333",
         "region": "us-east-1",
+        "location": None,
         "tags": {},
     }
     assert found["evidence"] == {

@@ -74,6 +74,27 @@ def test_multitool(file):
 
 
 @pytest.mark.parametrize(("name", "profile"), CASES)
+def test_sarif_tools(file, name, profile):
+    assert validation.sarif_tools(file) == len(results(getattr(reports, name)(), profile=profile))
+
+
+@pytest.mark.parametrize(("name", "profile"), CASES)
+def test_defect_dojo_takes_all_of_it(file, name, profile):
+    log = json.loads(file.read_text(encoding="utf-8"))
+    found = validation.defect_dojo(log)
+    failures = [each for each in results(getattr(reports, name)(), profile=profile) if each["kind"] == "fail"]
+    assert len(found) == len(failures)
+    assert len({each["unique_id_from_tool"] for each in found}) == len(found)
+    assert {each["date"] for each in found} <= {"2026-11-20T06:00:00Z"}
+    assert [each["false_positive"] for each in found] == [bool(each.get("suppressions")) for each in failures]
+
+
+def test_defect_dojo_gives_our_severities():
+    found = validation.defect_dojo(json.loads(written(reports.sample())))
+    assert Counter(each["severity"] for each in found) == {"Critical": 2, "High": 1, "Medium": 2 + 3}
+
+
+@pytest.mark.parametrize(("name", "profile"), CASES)
 def test_same_report_gives_same_bytes_in_utf8(name, profile):
     first = written(getattr(reports, name)(), profile=profile)
     assert first.encode("utf-8") == written(getattr(reports, name)(), profile=profile).encode("utf-8")

@@ -114,12 +114,13 @@ class Anchors:
 
     def in_file(self, where: Location) -> om.PhysicalLocation:
         """Return a place in a file of the scanned tree; the end column is the one after the last character."""
-        end = (where.end_line or where.line, where.end_column or where.column + 1)
-        if end <= (where.line, where.column):
-            end = (where.line, where.column + 1)
+        line, column = max(where.line, 1), max(where.column, 1)
+        end = (where.end_line or line, where.end_column or column + 1)
+        if end <= (line, column):
+            end = (line, column + 1)
         return om.PhysicalLocation(
             artifact_location=om.ArtifactLocation(uri=self._uri(where.path), uri_base_id=SRCROOT),
-            region=om.Region(start_line=where.line, start_column=where.column, end_line=end[0], end_column=end[1]),
+            region=om.Region(start_line=line, start_column=column, end_line=end[0], end_column=end[1]),
         )
 
     def _of(self, type: str, one: Resource | Step, where: Location | None) -> om.PhysicalLocation:
