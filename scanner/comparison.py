@@ -41,8 +41,11 @@ class Difference:
 
     @property
     def finding(self) -> Finding:
-        """Return the finding as it is now, or as it was if there is none now."""
-        found = self.after or self.before
+        """Return the finding that differs: as it is if it is new or changed, else as it was."""
+        first, second = (
+            (self.after, self.before) if self.kind in (Kind.NEW, Kind.CHANGED) else (self.before, self.after)
+        )
+        found = first or second
         assert found is not None  # noqa: S101 - one of them always is there
         return found
 
@@ -109,14 +112,18 @@ def former(found: Iterable[Difference]) -> Iterator[Former]:
 
 
 def differences(old: Report, new: Report) -> Iterator[Difference]:
-    """Yield what differs, kind by kind, in the order of the reports."""
+    """Yield what differs, kind by kind: failures first, the worst before the others, as the reports order them."""
     before = known(old)
     now = _Now(new)
     judged = {_key(finding) for finding in before.values()}
     found = [one for after in new.findings for one in _of_new(after, before.get(after.fingerprint), judged, old)]
     found += [one for was in before.values() if was.fingerprint not in now.findings for one in _of_old(was, now)]
     order = {kind: at for at, kind in enumerate(Kind)}
-    yield from sorted(found, key=lambda one: order[one.kind])
+    yield from sorted(found, key=lambda one: (order[one.kind], _order(one.finding)))
+
+
+def _order(finding: Finding) -> tuple[bool, int]:
+    return finding.status is not Status.FAIL, finding.severity.rank
 
 
 def _covers(before: Finding, after: Finding) -> bool:
@@ -135,7 +142,7 @@ def _of_new(after: Finding, before: Finding | None, judged: set[_Key], old: Repo
         case Status.FAIL if after.is_open_failure and is_new:
             yield Difference(Kind.NEW, before, after, _why_new(after, before, old))
         case Status.UNKNOWN if before is None:
-            if _key(after) not in judged:  # else it is told of what was judged before
+            if _key(after) not in judged and not _is_gap(after):  # else it is told elsewhere
                 yield Difference(Kind.UNDECIDED, None, after, after.message)
         case Status.UNKNOWN if before is not None and before.status is not Status.UNKNOWN:
             yield Difference(Kind.UNDECIDED, before, after, after.message)
@@ -183,7 +190,7 @@ def _how(before: Finding, after: Finding) -> str:
 
 def _of_old(was: Finding, now: _Now) -> Iterator[Difference]:
     """Yield what became of a finding that the new report does not have; at most one difference."""
-    if was.status is Status.UNKNOWN and now.is_about_gap(was):
+    if _is_gap(was):
         return  # a gap that is closed is told of the coverage
     kind, after, reason = now.fate(was)
     if was.status is Status.FAIL or (was.status is Status.UNKNOWN and kind in (Kind.GONE, Kind.NOT_SCANNED)):
@@ -211,15 +218,8 @@ class _Now:
         for finding in report.findings:
             self.by_key.setdefault(_key(finding), []).append(finding)
             self.by_subject.setdefault(_subject(finding), []).append(finding)
-            if finding.status is Status.UNKNOWN and self.is_about_gap(finding):
+            if _is_gap(finding):
                 self.gaps.setdefault(finding.rule_id, []).append(finding)
-
-    def is_about_gap(self, finding: Finding) -> bool:
-        """Tell whether a finding stands for subjects that may exist unseen."""
-        resource = finding.resource
-        if resource.name is not None:
-            return False
-        return resource.id.startswith("aws://") or not (resource.id.startswith("arn:") or "#" in resource.id)
 
     def fate(self, was: Finding) -> tuple[Kind, Finding | None, str]:
         """Return what became of a finding that is not there, the finding that shows it, and how that is known."""
@@ -276,6 +276,14 @@ class _Now:
             if was.source == "live"
             else ("No file that was scanned declares it any more."),
         )
+
+
+def _is_gap(finding: Finding) -> bool:
+    """Tell whether a finding is about subjects that may exist unseen; that is told of the coverage, too."""
+    if finding.status is not Status.UNKNOWN or finding.resource.name is not None:
+        return False
+    id = finding.resource.id
+    return id.startswith("aws://") or not (id.startswith("arn:") or "#" in id)
 
 
 def _judged(findings: list[Finding]) -> tuple[Kind, Finding, str]:

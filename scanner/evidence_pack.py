@@ -114,16 +114,27 @@ def _digest_lists(folder: Path, model: Model) -> Iterator[dict[str, Any]]:
     for repository in (one for one in repositories if not one.locations):
         try:
             twins = model.twins(repository)
-        except InsufficientData as gap:
-            yield {**_row(repository, None), "reason": str(gap)}
+        except InsufficientData as unseen:
+            yield {**_row(repository, repository.place, None), "reason": str(unseen)}
             continue
         for twin in twins:
             yield _digest_list(folder, model, twin)
+    for place in sorted(model.scanned, key=str):
+        gap = model.hidden("AWS::ECR::Repository", place)
+        if gap is not None and _may_be_primary(model, place):
+            yield {**_row(None, place, None), "reason": f"Repositories may exist unseen: {gap}"}
+
+
+def _may_be_primary(model: Model, place: Place) -> bool:
+    try:
+        return bool(model.pairs_of(place))
+    except InsufficientData:
+        return True
 
 
 def _digest_list(folder: Path, model: Model, twin: Twin) -> dict[str, Any]:
     repository, place = twin.primary, twin.pair.standby
-    row = _row(repository, place)
+    row = _row(repository, repository.place, place)
     listing = model.images.listing(RepositoryKey.of(repository.place, str(repository.name)))
     if listing is None:
         return {**row, "reason": "The images of the repository were not listed."}
@@ -145,12 +156,12 @@ def _digest_list(folder: Path, model: Model, twin: Twin) -> dict[str, Any]:
     }
 
 
-def _row(repository: Resource, standby: Place | None) -> dict[str, Any]:
+def _row(repository: Resource | None, primary: Place, standby: Place | None) -> dict[str, Any]:
     return {
-        "repository": repository.name,
-        "id": repository.id,
-        "account_id": repository.account,
-        "region": repository.region,
+        "repository": repository.name if repository else None,
+        "id": repository.id if repository else None,
+        "account_id": primary.account,
+        "region": primary.region,
         "standby": None if standby is None else {"account_id": standby.account, "region": standby.region},
         "standby_repository": "not seen",
         "images": None,

@@ -28,7 +28,7 @@ _TITLES = {
     Kind.NOT_SCANNED: ("Not looked at", "nobody knows; not fixed"),
 }
 _STYLES = {Kind.NEW: "red", Kind.FIXED: "green", Kind.UNDECIDED: "yellow", Kind.NOT_SCANNED: "yellow"}
-_MARKUP = re.compile(r"([\\`*_{}\[\]()#+!|~-])")
+_MARKUP = re.compile(r"([\\`*_{}\[\]()#!|~])")
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ def table(
     color: bool = False,
     unicode: bool = True,
 ) -> None:
-    """Write what differs for a person: kind by kind, worst first."""
+    """Write what differs for a person: kind by kind, worst first, at most `_MOST_ROWS` of each."""
     page = Page(max(width, NARROWEST), color, unicode)
     for label, side in zip(("Before   ", "After    "), sides, strict=True):
         out.writelines(f"{line}\n" for line in page.wrapped(_about(side), label=label))
@@ -62,8 +62,10 @@ def table(
         out.write("\n")
         heading = page.wrapped(f"{name} ({len(ones):,}; {about})")
         out.writelines(f"{page.styled(line, _STYLES.get(kind, 'bold'))}\n" for line in heading)
-        for one in ones:
+        for one in ones[:_MOST_ROWS]:
             out.writelines(f"{line}\n" for line in _rows(one, page))
+        if len(ones) > _MOST_ROWS:
+            out.write(f"  and {len(ones) - _MOST_ROWS:,} more; --format json has them all\n")
     if changes := list(_coverage(found)):
         out.write(f"\n{page.styled('Coverage', 'bold')}\n")
         out.writelines(f"{line}\n" for text in changes for line in page.wrapped(text, 2))
@@ -76,8 +78,9 @@ def _rows(one: Difference, page: Page) -> Iterator[str]:
     yield from page.wrapped(f"{finding.rule_id}: {_where(finding)}", 2, f"{finding.severity.value.upper():<8}  ")
     if one.kind in (Kind.NEW, Kind.CHANGED):
         yield from page.wrapped(finding.message, 12)
-    elif one.before is not None and one.before.message:
-        yield from page.wrapped(f"was: {one.before.message}", 12)
+    elif one.before is not None:
+        was = one.before.status.value.replace("_", " ")
+        yield from page.wrapped(f"was {was}: {one.before.message}", 12)
     if one.reason != finding.message or one.kind not in (Kind.NEW, Kind.CHANGED):
         yield from page.wrapped(one.reason, 12)
 
