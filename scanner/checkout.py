@@ -5,26 +5,11 @@ from __future__ import annotations
 import re
 import subprocess
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from urllib.parse import quote, unquote, urlsplit
 
 from scanner.changes import SAFE
-
-
-@dataclass(frozen=True)
-class Checkout:
-    """A working tree of a git repository.
-
-    `base` is what leads from its root to where the paths of a report begin, with a `/` at its end, or empty.
-    `repository` is its https address without user, password or query, None if it has none; `revision` the commit
-    that is checked out, None before the first; `branch` None when none is.
-    """
-
-    base: str
-    repository: str | None = None
-    revision: str | None = None
-    branch: str | None = None
+from scanner.finding import Checkout
 
 
 def checkout(paths: Iterable[Path]) -> Checkout | None:

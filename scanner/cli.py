@@ -16,9 +16,8 @@ from scanner import __version__, cli_aws, cli_reports, cli_rules, console
 from scanner.errors import RegionproofError, UsageError
 
 if TYPE_CHECKING:
-    from scanner.checkout import Checkout
     from scanner.config import Config
-    from scanner.finding import Report
+    from scanner.finding import Checkout, Report
 
 OK, FINDINGS, USAGE, INCOMPLETE, CRASH, INTERRUPTED = 0, 1, 2, 3, 4, 130
 
@@ -151,13 +150,12 @@ def scan(
         "sarif": console.sarif(sarif_profile, sarif_category, sarif_anchor),
         "table": {"controls": console.frameworks(controls)},
     }
-    if any(each.format == "sarif" for each in destinations(formats, output)):
-        options["sarif"]["checkout"] = _checkout(paths)
     config = _selected(console.read_config(config_path), select, ignore)
     rules = console.chosen_rules(config, rule_paths, python=not no_python_rules)
     laid_over = _from_here(against) if against else None
     change = Change(laid_over, changed_since, new_only, _from_here(baseline) if baseline else None)
     report, model = examine([_from_here(path) for path in paths], rules, config, console.now(), change)
+    report = replace(report, checkout=_checkout(paths))
     console.write_report(report, formats, output, options)
     if pack is not None:
         cli_reports.write_pack(Path(pack), report, model, config, rules)

@@ -231,6 +231,21 @@ class Input:
     sha256: str
 
 
+@dataclass(frozen=True)
+class Checkout:
+    """A working tree of a git repository.
+
+    `base` is what leads from its root to where the paths of a report begin, with a `/` at its end, or empty.
+    `repository` is its https address without user, password or query, None if it has none; `revision` the commit
+    that is checked out, None before the first; `branch` None when none is.
+    """
+
+    base: str
+    repository: str | None = None
+    revision: str | None = None
+    branch: str | None = None
+
+
 class Fate(StrEnum):
     """What became of a failure that is none now.  Only `fixed` is good news.
 
@@ -279,7 +294,8 @@ class Report:
     speaks of, never the time somebody looked.  `coverage` covers every operation asked and every file read.
     `broken_rules` are those that failed, whatever they would have said.  `unseen` are primaries of declared pairs of
     which nothing was scanned, so that no verdict is about them.  `changed_since` is the revision to which `findings`
-    are narrowed, `not_shown` how many others there are.  `baseline` is what the findings were compared with.
+    are narrowed, `not_shown` how many others there are.  `baseline` is what the findings were compared with,
+    `checkout` the git repository that the code is in.
     """
 
     tool_version: str
@@ -297,6 +313,7 @@ class Report:
     changed_since: str | None = None
     not_shown: int = 0
     baseline: Baseline | None = None
+    checkout: Checkout | None = None
 
     @property
     def complete(self) -> bool:

@@ -23,6 +23,7 @@ from scanner.finding import (
     Baseline,
     BaselineState,
     BrokenRule,
+    Checkout,
     Counterpart,
     Coverage,
     Exemption,
@@ -409,6 +410,16 @@ class _Baseline(msgspec.Struct):
     as_of: _Moment
 
 
+class _Checkout(msgspec.Struct):
+    base: str
+    repository: str | None
+    revision: str | None
+    branch: str | None
+
+    def checkout(self) -> Checkout:
+        return Checkout(self.base, self.repository, self.revision, self.branch)
+
+
 class _Summary(msgspec.Struct):
     not_shown: _Count = 0
 
@@ -431,6 +442,7 @@ class _Document(msgspec.Struct):
     broken_rules: tuple[_Broken, ...] = ()
     unseen: tuple[_Place, ...] = ()
     baseline: _Baseline | None = None
+    checkout: _Checkout | None = None
     former_failures: tuple[_Former, ...] = ()
 
     def report(self) -> Report:
@@ -450,6 +462,7 @@ class _Document(msgspec.Struct):
             changed_since=self.changed_since,
             not_shown=self.summary.not_shown,
             baseline=self._compared(),
+            checkout=self.checkout.checkout() if self.checkout else None,
         )
 
     def _compared(self) -> Baseline | None:

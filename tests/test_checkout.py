@@ -3,12 +3,14 @@
 import io
 import json
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import reports
 
-from scanner.checkout import Checkout, checkout, https
+from scanner.checkout import checkout, https
+from scanner.finding import Checkout
 from scanner.reporters import REPORTERS
 
 REMOTES = """
@@ -85,14 +87,14 @@ def test_no_repository_and_no_git_are_no_errors(repository, monkeypatch, tmp_pat
     assert checkout([Path("infra")]) == Checkout("")
 
 
-def runs(**options):
+def runs(checkout):
     out = io.StringIO()
-    REPORTERS["sarif"].write(reports.sample(), out, **options)
+    REPORTERS["sarif"].write(replace(reports.sample(), checkout=checkout), out)
     return json.loads(out.getvalue())["runs"]
 
 
 def test_code_says_which_revision_of_what_and_paths_begin_at_its_root():
-    live, iac = runs(checkout=Checkout("ops/", "https://github.com/acme/estate", "0f" * 20, "main"))
+    live, iac = runs(Checkout("ops/", "https://github.com/acme/estate", "0f" * 20, "main"))
     assert "versionControlProvenance" not in live
     assert iac["versionControlProvenance"] == [
         {
@@ -110,4 +112,4 @@ def test_code_says_which_revision_of_what_and_paths_begin_at_its_root():
 
 
 def test_without_an_address_nothing_is_claimed():
-    assert "versionControlProvenance" not in runs(checkout=Checkout("", None, "0f" * 20, "main"))[1]
+    assert "versionControlProvenance" not in runs(Checkout("", None, "0f" * 20, "main"))[1]

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from scanner import console
 from scanner.cli import main
 from scanner.errors import RegionproofError, ReportError, UsageError
-from scanner.finding import Baseline, BaselineState, BrokenRule, Fate, Former, Origin
+from scanner.finding import Baseline, BaselineState, BrokenRule, Checkout, Fate, Former, Origin
 from scanner.model import Location, Place, Unknown
 from scanner.report_file import load, read
 from scanner.reporters import REPORTERS
@@ -46,6 +46,7 @@ def everything():
     former = tuple(Former(replace(f, baseline_state=BaselineState.ABSENT), Fate.GONE, "Gone.") for f in rest[:2])
     return replace(
         sample,
+        checkout=Checkout("ops/", "https://github.com/acme/estate", "0f" * 20, None),
         findings=tuple(findings),
         unseen=(Place(None, "eu-west-1"),),
         broken_rules=(BrokenRule(reports.POLICY_RULE.id, "ValueError: no", 1),),

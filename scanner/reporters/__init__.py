@@ -31,7 +31,7 @@ class Reporter:
         Args:
             report: What to write.  The same report gives the same text, always.
             out: Where to.  It must be able to take any character the format gives; UTF-8 can.
-            **options: `sarif` takes `profile` (`github` or `full`), `scope`, `category`, `inventory` and `checkout`;
+            **options: `sarif` takes `profile` (`github` or `full`), `scope`, `category` and `inventory`;
                 `table` takes `width` (columns), `color`, `unicode` and `controls` (ids of frameworks); `json` takes
                 none.
         """

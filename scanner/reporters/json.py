@@ -11,6 +11,7 @@ from scanner.finding import (
     Baseline,
     BaselineState,
     BrokenRule,
+    Checkout,
     Coverage,
     Exemption,
     Finding,
@@ -66,6 +67,7 @@ def document(report: Report) -> Iterator[tuple[str, Any]]:
     yield "as_of", timestamp(report.as_of)
     yield "config_sha256", report.config_sha256
     yield "inputs", [{"kind": i.kind, "path": i.path, "sha256": i.sha256} for i in report.inputs]
+    yield "checkout", _checkout(report.checkout)
     yield "changed_since", report.changed_since
     yield "pairs_derived", report.pairs_derived
     yield "pairs", map(_pair, report.pairs)
@@ -79,6 +81,17 @@ def document(report: Report) -> Iterator[tuple[str, Any]]:
     yield "exemptions", _exemptions(report)
     yield "former_failures", [_former(each, report.baseline) for each in _former_failures(report)]
     yield "findings", (finding_data(finding, scan) for finding in report.findings)
+
+
+def _checkout(checkout: Checkout | None) -> dict[str, Any] | None:
+    if checkout is None:
+        return None
+    return {
+        "base": checkout.base,
+        "repository": checkout.repository,
+        "revision": checkout.revision,
+        "branch": checkout.branch,
+    }
 
 
 def _baseline(baseline: Baseline | None) -> dict[str, Any] | None:

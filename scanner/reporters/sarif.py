@@ -17,8 +17,7 @@ from urllib.parse import quote
 
 import sarif_om as om
 
-from scanner.checkout import Checkout
-from scanner.finding import Report
+from scanner.finding import Checkout, Report
 from scanner.inventory import Inventory
 from scanner.reporters import sarif_anchor as anchor
 from scanner.reporters import sarif_encoder
@@ -41,7 +40,6 @@ def write(
     scope: str | None = None,
     category: str | None = None,
     inventory: Inventory | None = None,
-    checkout: Checkout | None = None,
 ) -> None:
     """Write a report as SARIF: a run for what accounts showed, a run for what files say, at least one.
 
@@ -55,9 +53,8 @@ def write(
             must not have the scope of the whole.  Else the accounts or paths are taken, where they are few.
         category: Takes the place of `regionproof/<live|iac>/<scope>`; `/live` or `/iac` is appended.
         inventory: The file that names live resources one a line, at which findings about them are anchored.
-        checkout: The git repository that the code is in: paths begin at its root.
     """
-    runs = _runs(report, profile, scope, category, inventory, checkout)
+    runs = _runs(report, profile, scope, category, inventory)
     sarif_encoder.write(out, (part for run in runs for part in run.parts()))
 
 
@@ -69,7 +66,7 @@ def write_files(
     A file with a further number that is there already is written without results, so that uploading all of them closes
     what an earlier, longer report said.  Takes the options of `write`; returns what there is to say about it.
     """
-    defaults = {"profile": "github", "scope": None, "category": None, "inventory": None, "checkout": None}
+    defaults = {"profile": "github", "scope": None, "category": None, "inventory": None}
     runs = list(_runs(report, **{**defaults, **options}))
     pending, number = runs, 0
     while pending or _numbered(path, number + 1).exists():
@@ -122,13 +119,12 @@ def _runs(
     scope: str | None,
     category: str | None,
     inventory: Inventory | None,
-    checkout: Checkout | None,
 ) -> Iterator[_Run]:
     rules = (*sorted(report.rules, key=lambda rule: rule.id), COVERAGE_GAP)
-    anchors = Anchors(checkout.base if checkout else "", inventory)
+    anchors = Anchors(report.checkout.base if report.checkout else "", inventory)
     for source in _sources(report):
         named = f"{category}/{source}" if category else f"regionproof/{source}/{_scope(report, source, scope)}"
-        yield _Run(Results(report, source, rules, profile, anchors), named, checkout)
+        yield _Run(Results(report, source, rules, profile, anchors), named)
 
 
 def _sources(report: Report) -> list[Source]:
@@ -167,7 +163,6 @@ class _Run:
 
     results: Results
     category: str
-    checkout: Checkout | None
     part: int = 0
     count: int = 0
     more: bool = True
@@ -217,7 +212,7 @@ class _Run:
             original_uri_base_ids={
                 name: om.ArtifactLocation(description=om.Message(text=text)) for name, text in _BASES.items()
             },
-            version_control_provenance=_provenance(self.checkout) if self.source == "iac" else None,
+            version_control_provenance=_provenance(report.checkout) if self.source == "iac" else None,
             column_kind="unicodeCodePoints",
             default_encoding="utf-8",
         )
