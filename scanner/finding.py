@@ -120,8 +120,8 @@ class Finding:
     `fingerprint` 32 hex digits that stay the same from scan to scan while the finding does.  `origin` is None unless
     a change was laid over what is live: `change` for what would not be without it; else `both` where code declares
     the resource, and `live` where it does not.  `baseline_state` is None unless there was a baseline.
-    `path` is the way of one container's image, from the workload to the standby; it is empty where the finding is not
-    about a container, or not all of the way was seen.
+    `path` is the way of one container's image, from the workload to the standby, as far as it was seen; it is empty
+    where the finding is not a failure about such an image.
     """
 
     rule_id: str

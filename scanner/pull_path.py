@@ -23,23 +23,22 @@ from scanner.workloads import (
     repository_there,
 )
 
-_CONTAINER = re.compile(r"/(?:ContainerImages|ContainerDefinitions)/(\d+)(?:/|$)|/Code/ImageUri$")
+_CONTAINER = re.compile(r"/(?:ContainerImages|ContainerDefinitions)/(\d+)(?:/Image(?:Digest)?)?|/Code/ImageUri")
 _REPOSITORY = "AWS::ECR::Repository"
 
 
 def with_paths(findings: Iterable[Finding], model: Model) -> Iterator[Finding]:
-    """Give each failure about a container and a standby its `path`; the others stay as they are."""
+    """Give each failure about the image of a container its `path`; the others stay as they are."""
     services: dict[str, Resource] | None = None
     for finding in findings:
-        at = _CONTAINER.match(finding.pointer)
-        concerned = finding.resource.type in (*WORKLOADS, TASK_DEFINITION) and finding.counterpart
-        if finding.status is not Status.FAIL or not at or not concerned:
+        at = _CONTAINER.fullmatch(finding.pointer)
+        if finding.status is not Status.FAIL or not at or finding.resource.type not in (*WORKLOADS, TASK_DEFINITION):
             yield finding
             continue
         if services is None:
             services = _services(model)
         path: tuple[Step, ...] = ()
-        with suppress(InsufficientData, IndexError):  # then what was seen is no path from end to end
+        with suppress(InsufficientData, IndexError):  # then which image it is was not seen
             path = tuple(_path(finding, int(at[1] or 0), model, services))
         yield replace(finding, path=path) if path else finding
 
@@ -67,11 +66,15 @@ def _path(finding: Finding, number: int, model: Model, services: dict[str, Resou
         image = digest_of(model, container.reference, container.digest)
         exists = find_image(model, source, image) is not None
     yield _repository("image", source, image, exists, model)
-    there = _there(finding, container, number, model)
+    with suppress(InsufficientData):
+        yield _replica(_there(finding, container, number, model), image, model)
+
+
+def _replica(there: RepositoryKey, image: str, model: Model) -> Step:
     exists = None
     with suppress(InsufficientData):
         exists = find_image(model, there, image) is not None if image.startswith("sha256:") else None
-    yield _repository("replica", there, image, exists, model)
+    return _repository("replica", there, image, exists, model)
 
 
 def _to_definition(finding: Finding, model: Model, services: dict[str, Resource]) -> Iterator[Step]:
@@ -98,11 +101,16 @@ def _there(finding: Finding, container: Container, number: int, model: Model) ->
 
 
 def _pair(finding: Finding, model: Model) -> Pair:
+    """Return the pair that a finding is about; one that compares with no standby is about the only one there is."""
     there = finding.counterpart
-    for pair in model.pairs_of(finding.resource.place):
-        if there and (pair.standby.account, pair.standby.region) == (there.account, there.region):
-            return pair
-    raise InsufficientData("the pair was not declared")
+    pairs = [
+        pair
+        for pair in model.pairs_of(finding.resource.place)
+        if there is None or pair.standby == (there.account, there.region)
+    ]
+    if len(pairs) != 1:
+        raise InsufficientData("which standby it is about is not known")
+    return pairs[0]
 
 
 def _step(kind: str, resource: Resource, pointer: str) -> Step:

@@ -11,6 +11,7 @@ from scanner.model import Location, Model, Pair, Place, Resource, Unknown, guard
 from scanner.pull_path import with_paths
 
 EAST, WEST = Place("111122223333", "us-east-1"), Place("111122223333", "us-west-2")
+FAR = Place("111122223333", "eu-west-1")
 ECR = "111122223333.dkr.ecr.us-east-1.amazonaws.com"
 DIGEST = f"sha256:{hashlib.sha256(b'x').hexdigest()}"
 HERE, THERE = (RepositoryKey.of(place, "shop/web") for place in (EAST, WEST))
@@ -34,11 +35,11 @@ def definition(**rest):
     )
 
 
-def path(subject, *others, images=None, pointer="/ContainerImages/0", status=Status.FAIL, there=WEST):
+def path(subject, *others, images=None, pointer="/ContainerImages/0", status=Status.FAIL, there=WEST, pairs=None):
     listings = {HERE: Listing((Image(DIGEST, ("1",)),)), THERE: Listing(())} if images is None else images
     model = Model(
         [subject, *others],
-        pairs=[Pair(EAST, WEST)],
+        pairs=pairs or [Pair(EAST, WEST)],
         images=ImageIndex(listings),
         scanned=[EAST, WEST],
         as_of=datetime(2026, 11, 1, tzinfo=UTC),
@@ -97,12 +98,20 @@ def test_a_tag_stands_where_the_digest_is_not_known():
         {"pointer": "/ContainerImages/7"},
         {"status": Status.UNKNOWN},
         {"status": Status.PASS},
-        {"there": None},
-        {"there": Place("111122223333", "eu-west-1")},
+        {"pointer": "/ContainerImages/0/Secrets/0"},
     ],
 )
-def test_what_is_not_about_one_container_and_a_standby_has_no_path(given):
+def test_what_is_not_about_one_image_has_no_path(given):
     assert path(service(), **given) == []
+
+
+def test_a_finding_that_compares_with_nothing_is_about_the_only_standby():
+    assert path(service(), there=None)[1:] == [IMAGE, REPLICA]
+    assert path(service(), there=None, pairs=[Pair(EAST, WEST), Pair(EAST, FAR)])[1:] == [IMAGE]
+
+
+def test_a_way_to_a_standby_that_nothing_declares_ends_at_the_image():
+    assert path(service(), there=FAR)[1:] == [IMAGE]
 
 
 @pytest.mark.parametrize("image", ["public.ecr.aws/nginx/nginx:1", "nginx", "::", None])
