@@ -13,6 +13,7 @@ from pathlib import PurePosixPath
 
 from scanner.finding import UNJUDGED, BaselineState, Coverage, Fate, Finding, Former, Report, Status
 from scanner.model import Location, Place, Resource
+from scanner.sweeping import rarely_swept
 
 _Subject = tuple[str, str, str, str | None, str | None, str]
 _Key = tuple[_Subject, Place | None]
@@ -111,15 +112,20 @@ def former(found: Iterable[Difference]) -> Iterator[Former]:
             yield Former(one.before, Fate(one.kind.value), one.reason)
 
 
-def differences(old: Report, new: Report) -> Iterator[Difference]:
-    """Yield what differs, kind by kind: failures first, the worst before the others, as the reports order them."""
+def differences(old: Report, new: Report) -> list[Difference]:
+    """Return what differs, kind by kind: failures first, the worst before the others, as the reports order them."""
+    with rarely_swept(100_000):
+        return _differences(old, new)
+
+
+def _differences(old: Report, new: Report) -> list[Difference]:
     before = known(old)
     now = _Now(new)
     judged = {_key(finding) for finding in before.values()}
     found = [one for after in new.findings for one in _of_new(after, before.get(after.fingerprint), judged, old)]
     found += [one for was in before.values() if was.fingerprint not in now.findings for one in _of_old(was, now)]
     order = {kind: at for at, kind in enumerate(Kind)}
-    yield from sorted(found, key=lambda one: (order[one.kind], _order(one.finding)))
+    return sorted(found, key=lambda one: (order[one.kind], _order(one.finding)))
 
 
 def _order(finding: Finding) -> tuple[bool, int]:

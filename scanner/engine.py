@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import gc
 import hashlib
 import pickle
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from typing import NoReturn
@@ -15,6 +13,7 @@ from scanner.config import Config
 from scanner.finding import BrokenRule, Counterpart, Exemption, ExemptionState, Finding, Severity, Status
 from scanner.model import Gap, InsufficientData, Model, Place, Properties, Resource, Twin
 from scanner.rule import Rule, Subject
+from scanner.sweeping import rarely_swept
 from scanner.verdict import Decision, Judge, Limits, Misbehaviour, sentence
 
 _ORDER = {Status.FAIL: 0, Status.UNKNOWN: 1, Status.PASS: 2, Status.NOT_APPLICABLE: 3}
@@ -98,23 +97,12 @@ def _judged(model: Model, rules: Sequence[Rule], config: Config, limits: Limits)
         for type in rule.resource:
             by_type.setdefault(type, []).append(rule)
     found: list[Finding] = []
-    with _rare_collections(), Judge(model, limits) as judge:
+    with rarely_swept(), Judge(model, limits) as judge:
         for type, about in by_type.items():
             for resource in model.of_type(type):
                 found += _about(resource, about, judge, model, config)
         found += (finding for rule in rules for finding in _unseen(rule, model))
         return found, judge.broken()
-
-
-@contextmanager
-def _rare_collections() -> Iterator[None]:
-    """Let the collector of cycles look less often: findings are many, they stay, and there are no cycles in them."""
-    before = gc.get_threshold()
-    gc.set_threshold(10_000, 20, 20)
-    try:
-        yield
-    finally:
-        gc.set_threshold(*before)
 
 
 def _about(resource: Resource, rules: Sequence[Rule], judge: Judge, model: Model, config: Config) -> Iterator[Finding]:

@@ -40,6 +40,7 @@ from scanner.finding import (
     Step,
 )
 from scanner.model import Location, Pair, Place, Properties, Resource, Unknown
+from scanner.sweeping import rarely_swept
 
 _HINT = "Scan again with --format json; `regionproof schema report` describes the file."
 _OURS = re.compile(rb'\s*\{\s*"\$schema"\s*:\s*"https://regionproof\.dev/schema/report-')
@@ -67,8 +68,9 @@ def read(path: str, data: bytes) -> ReportFile:
     """
     _must_be_ours(path, data)
     try:
-        document = msgspec.json.decode(data, type=_Document)
-        report = document.report()
+        with rarely_swept(100_000):
+            document = msgspec.json.decode(data, type=_Document)
+            report = document.report()
     except msgspec.ValidationError as error:
         raise ReportError(f"{path}: {_explained(data) or error}", _HINT) from None
     except (ValueError, OverflowError, RecursionError) as error:
