@@ -91,7 +91,7 @@ def diff(old: str, new: str, format: str, output: str | None, fail_on: str) -> i
 @console.config_option
 @click.option("-o", "--output", metavar="FILE", default="-", help="Where to write; default and -: standard output.")
 def inventory(paths: tuple[str, ...], config_path: str | None, output: str) -> int:
-    """List the live resources of snapshots, one a line, to be committed.
+    """List the live resources of snapshots in a file to commit.
 
     `scan --sarif-anchor FILE` shows findings at these lines: code scanning shows little that has no line of a file.
     """

@@ -107,8 +107,10 @@ def test_a_live_finding_is_at_its_line_and_its_hash_is_left_to_github():
     assert found[0]["properties"]["regionproof/anchor"] == "inventory"
     assert list(found[0]["partialFingerprints"]) == ["regionproofFinding/v1"]
     assert found[0]["relatedLocations"][1]["physicalLocation"]["region"]["startLine"] == 8
+    assert found[0]["message"]["text"].endswith("is not in 'us-west-2'. See [related resource](2).")
     present = next(each for each in found if each["ruleId"] == reports.PARITY_RULE.id)
     assert present["relatedLocations"][0]["physicalLocation"]["artifactLocation"]["uri"] == "ops/inventory.txt"
+    assert present["message"]["text"].endswith(". See [counterpart](1).")
     assert {each["properties"].get("regionproof/anchor") for each in found} == {"inventory", "synthetic", "iac", None}
 
 

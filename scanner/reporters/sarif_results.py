@@ -14,7 +14,7 @@ import sarif_om as om
 from scanner.finding import UNJUDGED, BaselineState, Exemption, Finding, Former, Report, RuleSummary, Status
 from scanner.model import Location
 from scanner.reporters.identity import finding_id, guid, scan_id
-from scanner.reporters.sarif_anchor import Anchors, message
+from scanner.reporters.sarif_anchor import SRCROOT, Anchors, message
 from scanner.reporters.sarif_coverage import Gap, gaps_of
 from scanner.reporters.sarif_encoder import Plain, compact
 from scanner.reporters.sarif_tool import COVERAGE_GAP, LEVEL, RANK
@@ -147,18 +147,20 @@ class _Related:
 
     def __init__(self, finding: Finding, anchors: Anchors) -> None:
         self.locations: list[om.Location] = []
-        named: list[str] = []
+        self._names: list[str] = []
         if finding.counterpart:
-            self.locations.append(anchors.counterpart(finding, finding.counterpart))
+            self._add("counterpart", anchors.counterpart(finding, finding.counterpart))
         for at, resource in enumerate(finding.related[:_MOST_RELATED], start=2):
-            self.locations.append(anchors.related(resource, at))
-            if resource.locate(""):
-                named.append(f"[related resource]({at})")
+            self._add("related resource", anchors.related(resource, at))
         calls: Sequence[Location] = getattr(finding.location, "through", ())
         for at, call in enumerate(calls[:_MOST_RELATED], start=2 + len(finding.related[:_MOST_RELATED])):
-            self.locations.append(anchors.call(call, at))
-            named.append(f"[call of the module]({at})")
-        self.links = f" See {', '.join(named)}." if named else ""
+            self._add("call of the module", anchors.call(call, at))
+        self.links = f" See {', '.join(self._names)}." if self._names else ""
+
+    def _add(self, name: str, location: om.Location) -> None:
+        self.locations.append(location)
+        if location.physical_location.artifact_location.uri_base_id == SRCROOT:
+            self._names.append(f"[{name}]({location.id})")
 
 
 def _code_flows(finding: Finding, anchors: Anchors) -> list[om.CodeFlow] | None:
