@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 from collections.abc import Iterable
@@ -22,7 +23,7 @@ def checkout(paths: Iterable[Path]) -> Checkout | None:
     if len(found) != 1:
         return None
     begin = found.pop()
-    root = next((each for each in (begin, *begin.parents) if (each / ".git").exists()), None)
+    root = _root(begin)
     if root is None:
         return None
     base = begin.relative_to(root).as_posix()
@@ -32,6 +33,16 @@ def checkout(paths: Iterable[Path]) -> Checkout | None:
         _git(root, "rev-parse", "--verify", "--quiet", "HEAD") or None,
         _git(root, "symbolic-ref", "--quiet", "--short", "HEAD") or None,
     )
+
+
+def from_root(path: Path) -> str:
+    """Return what leads to a file from the root of its repository; where there is none, from the working directory."""
+    file = path.resolve()
+    return Path(os.path.relpath(file, _root(file.parent) or Path.cwd())).as_posix()
+
+
+def _root(folder: Path) -> Path | None:
+    return next((each for each in (folder, *folder.parents) if (each / ".git").exists()), None)
 
 
 def _begin(path: Path) -> Path:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
+from scanner.checkout import from_root
 from scanner.errors import UsageError
 from scanner.model import Resource
 
@@ -26,7 +27,10 @@ _PASSING = ("AWS::ECS::Task", "Kubernetes::Pod")
 
 @dataclass(frozen=True)
 class Inventory:
-    """An inventory that was read: its path, and for each resource (type and id) the number and length of its line."""
+    """An inventory that was read: its path, and for each resource (type and id) the number and length of its line.
+
+    The path leads to it from the root of its repository; where there is none, from the working directory.
+    """
 
     path: str
     lines: Mapping[str, tuple[int, int]]
@@ -67,7 +71,7 @@ def read(path: Path) -> Inventory:
             if len(line.split(" ", 1)) != 2 or "::" not in line.split(" ", 1)[0]:
                 raise UsageError(f"{path}:{number}: is no inventory: a line is a type and an id", _HINT)
             found.setdefault(line, (number, len(line)))
-    return Inventory(path.as_posix(), found)
+    return Inventory(from_root(path), found)
 
 
 _HINT = "`regionproof inventory SNAPSHOT -o FILE` writes one."

@@ -11,6 +11,7 @@ import reports
 
 from scanner.checkout import checkout, https
 from scanner.finding import Checkout
+from scanner.inventory import read
 from scanner.reporters import REPORTERS
 
 REMOTES = """
@@ -79,6 +80,17 @@ def test_the_base_is_where_the_paths_of_a_report_begin(repository, monkeypatch):
     monkeypatch.chdir(repository / "infra")
     assert checkout([Path("live"), Path()]).base == "infra/"
     assert checkout([Path("../infra/live")]).base == "infra/live/"
+
+
+def test_an_inventory_is_told_from_the_root_wherever_the_scan_is(repository, monkeypatch, tmp_path):
+    (repository / "dr").mkdir()
+    (repository / "dr" / "inventory.txt").write_text("A::B c\n")
+    monkeypatch.chdir(repository / "infra")
+    assert read(Path("../dr/inventory.txt")).path == "dr/inventory.txt"
+    monkeypatch.chdir(tmp_path)
+    assert read(repository / "dr" / "inventory.txt").path == "dr/inventory.txt"
+    (tmp_path / "inventory.txt").write_text("A::B c\n")
+    assert read(tmp_path / "inventory.txt").path == "inventory.txt"
 
 
 def test_no_repository_and_no_git_are_no_errors(repository, monkeypatch, tmp_path):

@@ -3,7 +3,9 @@
 import gzip
 import io
 import json
+import os
 import random
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -103,6 +105,14 @@ def test_a_file_is_never_larger_than_what_is_taken(files, tmp_path, monkeypatch)
     assert sum(len(run["results"]) for log in logs for run in log["runs"]) == 2000
     for path in tmp_path.glob("r*.sarif"):
         assert len(gzip.compress(path.read_bytes(), 6)) < 1_000_000
+
+
+def test_a_device_has_no_second_one(files, tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    out = io.StringIO()
+    assert SARIF.write_files(many(9), tmp_path / "pipe", lambda _: nullcontext(out)) == []
+    assert len(json.loads(out.getvalue())["runs"]) == 3
+    assert [each.name for each in tmp_path.iterdir()] == ["pipe"]
 
 
 def test_files_of_an_earlier_longer_report_are_emptied(files):

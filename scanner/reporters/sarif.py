@@ -66,6 +66,10 @@ def write_files(
     A file with a further number that is there already is written without results, so that uploading all of them closes
     what an earlier, longer report said.  Takes the options of `write`; returns what there is to say about it.
     """
+    if path.exists() and not path.is_file():  # a device or a pipe has no second one beside it
+        with opened(path) as out:
+            write(report, out, **options)
+        return []
     defaults = {"profile": "github", "scope": None, "category": None, "inventory": None}
     runs = list(_runs(report, **{**defaults, **options}))
     pending, number = runs, 0

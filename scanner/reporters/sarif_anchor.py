@@ -136,7 +136,7 @@ class Anchors:
             return None
         line, length = listed
         return om.PhysicalLocation(
-            artifact_location=om.ArtifactLocation(uri=self._uri(self.inventory.path), uri_base_id=SRCROOT),
+            artifact_location=om.ArtifactLocation(uri=encoded(self.inventory.path), uri_base_id=SRCROOT),
             region=om.Region(start_line=line, start_column=1, end_line=line, end_column=length + 1),
         )
 
