@@ -93,8 +93,8 @@ def _explained(data: bytes) -> str:
     try:
         errors = Draft202012Validator(schema("report")).iter_errors(msgspec.json.decode(data))
         error = next(errors, None)
-    except RecursionError:
-        return "nested too deeply"
+    except (ValueError, RecursionError) as unreadable:
+        return f"the report is damaged or was cut short: {unreadable}"
     if error is None:
         return ""
     while error.context:

@@ -187,6 +187,11 @@ def test_a_damaged_report_is_refused_with_the_place(change, words):
 WHOLE = written(reports.sample()).encode()
 
 
+def test_a_report_may_be_wrong_in_two_ways():
+    with pytest.raises(ReportError, match="damaged or was cut short"):
+        read("cut.json", WHOLE[:-3].replace(b'"scan_id": "', b'"scan_id": 1, "x": "', 1))
+
+
 @given(st.integers(0, len(WHOLE) - 3))
 def test_a_report_that_was_cut_short_is_never_read(length):
     with pytest.raises(RegionproofError):
