@@ -66,8 +66,14 @@ def cli(debug: bool) -> None:
 
 
 for _command in (
-    *(cli_aws.collect, cli_aws.init, cli_aws.permissions, cli_rules.rules),
-    *(cli_reports.convert, cli_reports.diff, cli_reports.inventory, cli_reports.verify),
+    cli_aws.collect,
+    cli_aws.init,
+    cli_aws.permissions,
+    cli_reports.convert,
+    cli_reports.diff,
+    cli_reports.inventory,
+    cli_reports.verify,
+    cli_rules.rules,
 ):
     cli.add_command(_command)
 

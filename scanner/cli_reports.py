@@ -24,7 +24,7 @@ OK, FINDINGS = 0, 1
 
 @click.command()
 @click.argument("report", metavar="REPORT.json")
-@click.option("--format", "formats", multiple=True, metavar="F[=FILE][,..]", help="The formats of scan; table.")
+@click.option("--format", "formats", multiple=True, metavar="F[=FILE][,..]", help="As of scan; default: table.")
 @click.option("-o", "--output", metavar="PATH", help="A file for one format, a folder for several; - is stdout.")
 @click.option("--controls", multiple=True, metavar="F,..", help="Group the table by the controls of a framework, too.")
 @console.sarif_options

@@ -33,7 +33,7 @@ _ABOUT = """\
 What regionproof found in one scan, and what that rests on.
 
 report.*            the report; report.json holds everything, and any other format can be made of it
-digests.jsonl       each repository and standby: how many of its images are there
+digests.jsonl       each repository that an account showed, and standby: how many of its images are there
 digests/            the images of each, one a line: digest, tags, when pushed, and whether the standby has it
 coverage.json       every operation and file that was asked for, and how it was answered
 gaps.json           those of them that were denied, throttled or not read: what is unknown for that reason
@@ -111,7 +111,7 @@ def _write(folder: Path, pack: Pack) -> Manifest:
 def _digest_lists(folder: Path, model: Model) -> Iterator[dict[str, Any]]:
     """Write the list of each repository and standby; yield what the lists say together."""
     repositories = sorted(model.of_type("AWS::ECR::Repository"), key=lambda one: one.id)
-    for repository in (one for one in repositories if not one.locations):
+    for repository in (one for one in repositories if _is_live(one, model)):
         try:
             twins = model.twins(repository)
         except InsufficientData as unseen:
@@ -123,6 +123,15 @@ def _digest_lists(folder: Path, model: Model) -> Iterator[dict[str, Any]]:
         gap = model.hidden("AWS::ECR::Repository", place)
         if gap is not None and _may_be_primary(model, place):
             yield {**_row(None, place, None), "reason": f"Repositories may exist unseen: {gap}"}
+
+
+def _is_live(repository: Resource, model: Model) -> bool:
+    """Tell whether an account showed the repository; with a plan, the code that will change it may stand for it."""
+    if not repository.locations:
+        return True
+    if not model.planned or repository.account is None or repository.region is None or repository.name is None:
+        return False
+    return model.images.listing(RepositoryKey.of(repository.place, repository.name)) is not None
 
 
 def _may_be_primary(model: Model, place: Place) -> bool:

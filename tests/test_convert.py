@@ -34,8 +34,8 @@ def everything():
     """Return a report in which every field of every type holds something."""
     sample = reports.sample()
     first, *rest = sample.findings
-    related = (reports.templated("billing/a b", "infra/x.yaml", 3),)
     tagged = reports.repository("t", tags={"a": "1", "b": Unknown("denied")})
+    related = (reports.templated("billing/a b", "infra/x.yaml", 3), reports.repository("u", tags={"c": "2"}))
     nowhere = reports.repository("n", locations={"/Policy": Location("infra/x.yaml", 9)})
     findings = [
         replace(first, origin=Origin.CHANGE, baseline_state=BaselineState.NEW, related=related, path=reports.PATH),
@@ -111,6 +111,8 @@ def test_reports_of_older_versions_are_read(version):
             del finding[key]
         for resource in (finding["resource"], *finding["related"]):
             del resource["location"]
+        for resource in finding["related"]:
+            del resource["tags"]
     for row in document["coverage"] if version == "1.0.0" else ():
         for key in ("reused", "reused_from", "left_out", "left_out_reason"):
             del row[key]
@@ -184,6 +186,11 @@ def test_a_damaged_report_is_refused_with_the_place(change, words):
 
 
 WHOLE = written(reports.sample()).encode()
+
+
+def test_a_report_may_be_wrong_in_two_ways():
+    with pytest.raises(ReportError, match="damaged or was cut short"):
+        read("cut.json", WHOLE[:-3].replace(b'"scan_id": "', b'"scan_id": 1, "x": "', 1))
 
 
 @given(st.integers(0, len(WHOLE) - 3))

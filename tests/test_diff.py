@@ -71,6 +71,8 @@ def elsewhere(region="eu-north-1"):
 EXEMPTED = Exemption(RULE.id, "*", "Later", "me", reports.WAIVED.expires)
 CODE = report(one(subject=coded()), coverage=(file("infra/a.yaml"),), inputs=(Input("iac", "infra", "0" * 64),))
 NOWHERE_CODE = replace(CODE, coverage=(), inputs=(Input("iac", "other", "0" * 64),), findings=())
+PARTLY = repository("api", locations={"/Policy": Location("infra/a.yaml", 9)})
+REGION = Subject("AWS::Account::Region", f"aws://{ACCOUNT}/us-east-1", "us-east-1", *EAST, Properties())
 TIER = Subject("Regionproof::Recovery::Tier", "tier-0", "tier-0", None, None, Properties())
 
 CASES = {
@@ -117,6 +119,12 @@ CASES = {
         Kind.CHANGED,
         "exempted until 2027-03-01",
     ),
+    "it is undecided for another reason": (
+        report(one(UNKNOWN, message="Denied.")),
+        report(one(UNKNOWN, message="Throttled.")),
+        Kind.CHANGED,
+        "it said: Denied.",
+    ),
     "what was undecided passes": (report(one(UNKNOWN)), report(one(PASS)), Kind.CHANGED, "unknown -> pass"),
     "what was undecided elsewhere passes": (
         report(one(UNKNOWN, pointer="/A")),
@@ -159,6 +167,42 @@ CASES = {
         Kind.GONE,
         "The resource is not there any more.",
     ),
+    "a Region is gone": (
+        report(one(UNKNOWN, REGION)),
+        report(),
+        Kind.GONE,
+        "The resource is not there any more.",
+    ),
+    "a failure of what has no name is gone": (
+        report(one(subject=replace(REGION, name=None))),
+        report(),
+        Kind.GONE,
+        "The resource is not there any more.",
+    ),
+    "another that has no name passes": (
+        report(one(subject=replace(API, name=None))),
+        report(one(PASS, replace(repository("other"), name=None))),
+        Kind.GONE,
+        "The resource is not there any more.",
+    ),
+    "it was undecided, has no name, and is gone": (
+        report(one(UNKNOWN, replace(API, name=None))),
+        report(),
+        Kind.GONE,
+        "The resource is not there any more.",
+    ),
+    "what is in no Region is gone": (
+        report(one(subject=replace(API, region=None))),
+        report(),
+        Kind.GONE,
+        "The resource is not there any more.",
+    ),
+    "the account of what is in no Region was not scanned": (
+        report(one(subject=replace(API, region=None, account=reports.OTHER))),
+        report(),
+        Kind.NOT_SCANNED,
+        "The account and Region were not scanned.",
+    ),
     "the rule is not about it any more": (
         report(one()),
         report(one(NA, message="Out of scope.", counterpart=None)),
@@ -192,6 +236,12 @@ CASES = {
         "The account and Region were not scanned.",
     ),
     "its file was not scanned": (CODE, NOWHERE_CODE, Kind.NOT_SCANNED, "'infra/a.yaml' was not scanned."),
+    "its file was not scanned, which only another property names": (
+        replace(CODE, findings=(one(subject=PARTLY, pointer="/Tags"),)),
+        NOWHERE_CODE,
+        Kind.NOT_SCANNED,
+        "'infra/a.yaml' was not scanned.",
+    ),
     "no configuration": (
         report(one(subject=TIER)),
         report(config_sha256=None),
@@ -221,6 +271,7 @@ def test_kinds(name):
 
 SILENT = {
     "nothing changed": (report(one()), report(one())),
+    "still undecided": (report(one(UNKNOWN)), report(one(UNKNOWN))),
     "a pass says something else": (report(one(PASS)), report(one(PASS, message="Still."))),
     "a subject that passes is gone": (report(one(PASS)), report()),
     "a new subject passes": (report(), report(one(PASS))),
@@ -257,6 +308,33 @@ def test_a_region_that_was_switched_off_was_looked_at():
     off = Coverage(NORTH.account, NORTH.region, "account", "account:ListRegions", "not enabled", 0, message="DISABLED")
     before = report(one(subject=repository("api", NORTH)), coverage=(replace(ROWS[0], region=NORTH.region),))
     assert compare(before, report(coverage=(off,))).differences[0].kind is Kind.GONE
+
+
+def test_former_failures_are_those_that_fail_no_more():
+    fates = {
+        name: [each.fate.value for each in former(compare(old, new).differences)]
+        for name, (old, new, *_) in CASES.items()
+    }
+    for name, (old, _, kind, _) in CASES.items():
+        failed = any(finding.status is FAIL for finding in old.findings)
+        assert fates[name] == ([kind.value] if failed and kind not in (Kind.NEW, Kind.CHANGED) else []), name
+
+
+def test_failures_come_first_and_the_worst_of_them():
+    subjects = [repository(name) for name in "abc"]
+    low = replace(one(subject=subjects[1]), severity=Severity.LOW)
+    old = report(one(PASS, subjects[0]), low, one(subject=subjects[2]))
+    new = report(*(one(UNKNOWN, subject) for subject in subjects))
+    assert [each.finding.resource.name for each in compare(old, new).differences] == ["c", "b", "a"]
+
+
+def test_a_new_failure_is_told_as_it_is():
+    assert compare(report(one(PASS)), report(one())).differences[0].finding == one()
+
+
+def test_equal_reports_have_nothing_to_note():
+    found = compare(reports.sample(), reports.sample())
+    assert (found.differences, found.notes, found.worse, found.better) == ((), (), (), ())
 
 
 def test_coverage_and_circumstances_are_compared():

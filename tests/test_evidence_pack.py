@@ -18,7 +18,7 @@ from scanner.config import Config
 from scanner.errors import OutputError, UsageError
 from scanner.finding import Input
 from scanner.images import Image, ImageIndex, Listing, RepositoryKey
-from scanner.model import Gap, Model, Pair, Place, Resource, guard
+from scanner.model import Gap, Location, Model, Pair, Place, Resource, guard
 from scanner.reporters import REPORTERS
 
 AT = datetime(2026, 11, 20, 5, tzinfo=UTC)
@@ -39,7 +39,7 @@ def region(place):
 PAIRS = (Pair(EAST, WEST),)
 
 
-def pack(repositories, listings, *, gaps=(), pairs=PAIRS, scanned=(EAST, WEST)):
+def pack(repositories, listings, *, gaps=(), pairs=PAIRS, scanned=(EAST, WEST), planned=False):
     model = Model(
         [*map(region, scanned), *repositories],
         gaps=gaps,
@@ -47,6 +47,7 @@ def pack(repositories, listings, *, gaps=(), pairs=PAIRS, scanned=(EAST, WEST)):
         images=ImageIndex({RepositoryKey.of(place, name): listing for (place, name), listing in listings.items()}),
         scanned=scanned,
         as_of=reports.AS_OF,
+        planned=planned,
     )
     return evidence_pack.Pack(reports.nothing(), model, Config(), ())
 
@@ -106,6 +107,15 @@ def test_what_was_not_seen_is_unknown(tmp_path, given, counts, words):
     [row] = written(tmp_path / "pack", given)
     assert row["in_standby"] == counts
     assert (row["reason"] is None) if words is None else (words in row["reason"])
+
+
+@pytest.mark.parametrize(("planned", "rows"), [(True, 1), (False, 0)])
+def test_code_stands_for_a_live_repository_only_in_a_plan(tmp_path, planned, rows):
+    code = reports.repository("api", locations={"": Location("a.yaml", 1)})
+    given = pack([code], HERE | {(WEST, "api"): Listing((image(1),))}, planned=planned)
+    assert len(written(tmp_path / "pack", given)) == rows
+    vague = replace(code, id="a.yaml#Api", account=None)
+    assert len(written(tmp_path / "vague", pack([vague], HERE, planned=planned))) == 0
 
 
 def test_a_repository_that_is_no_primary_is_left_out(tmp_path):

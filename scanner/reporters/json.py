@@ -229,7 +229,7 @@ def finding_data(finding: Finding, scan: str) -> dict[str, Any]:
         "source": finding.source,
         "origin": None if finding.origin is None else finding.origin.value,
         "baseline_state": None if finding.baseline_state is None else finding.baseline_state.value,
-        "resource": {**_resource(resource), "tags": jsonable(resource.tags)},
+        "resource": _resource(resource),
         "counterpart": _counterpart(finding),
         "pointer": finding.pointer,
         "location": _location(finding.location),
@@ -252,6 +252,7 @@ def _resource(resource: Resource) -> dict[str, Any]:
         "account_id": resource.account,
         "region": resource.region,
         "location": _location(resource.locate("")),
+        "tags": jsonable(resource.tags),
     }
 
 
