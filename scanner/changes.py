@@ -16,7 +16,7 @@ from scanner.errors import UsageError
 from scanner.resource import Location
 
 _HUNK = re.compile(rb"^@@ -\d+(?:,\d+)? \+(\d+)(?:,(\d+))? @@")
-_SAFE = ("-c", "core.fsmonitor=false", "-c", "core.quotePath=false", "--no-optional-locks")
+SAFE = ("-c", "core.fsmonitor=false", "-c", "core.quotePath=false", "--no-optional-locks")
 """So that reading a repository runs no program that its configuration names."""
 _WHOLE = (1, 2**31)
 
@@ -30,7 +30,7 @@ class Changes:
 
     def touches(self, location: Location) -> bool:
         """Tell whether a line of a location, or of a module call on the way to it, was changed."""
-        if any(self.touches(call) for call in getattr(location, "through", ())):
+        if any(self.touches(call) for call in location.through):
             return True
         first, last = location.line, max(location.end_line or location.line, location.line)
         ranges = self.lines.get(location.path, ())
@@ -109,7 +109,7 @@ def _text(name: bytes) -> str:
 
 def _git(folder: Path, *arguments: str, check: bool = True) -> bytes:
     try:
-        done = subprocess.run(["git", *_SAFE, "-C", str(folder), *arguments], capture_output=True, check=False)  # noqa: S603, S607
+        done = subprocess.run(["git", *SAFE, "-C", str(folder), *arguments], capture_output=True, check=False)  # noqa: S603, S607
     except OSError as error:
         raise UsageError(f"--changed-since: git cannot be run: {error.strerror}", "Install git.") from error
     if check and done.returncode:

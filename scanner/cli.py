@@ -8,7 +8,7 @@ import traceback
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 
@@ -17,7 +17,7 @@ from scanner.errors import RegionproofError, UsageError
 
 if TYPE_CHECKING:
     from scanner.config import Config
-    from scanner.finding import Report
+    from scanner.finding import Checkout, Report
 
 OK, FINDINGS, USAGE, INCOMPLETE, CRASH, INTERRUPTED = 0, 1, 2, 3, 4, 130
 
@@ -71,6 +71,7 @@ for _command in (
     cli_aws.permissions,
     cli_reports.convert,
     cli_reports.diff,
+    cli_reports.inventory,
     cli_reports.verify,
     cli_rules.rules,
 ):
@@ -121,7 +122,7 @@ def demo(output: str) -> int:
 @click.option("--controls", multiple=True, metavar="F,..", help="Group the table by the controls of a framework, too.")
 @click.option("--group-by", type=click.Choice(["rule", "workload"]), default="rule", help="Order of the table.")
 @click.option("--markdown-for", type=click.Choice(["step", "comment"]), default="step", help="How long it may be.")
-@click.option("--sarif-profile", type=click.Choice(["github", "full"]), default="github", show_default=True)
+@console.sarif_options
 @click.option("--evidence", "pack", metavar="DIR", help="Write what an auditor asks for into this new folder, too.")
 def scan(
     paths: tuple[str, ...],
@@ -142,6 +143,8 @@ def scan(
     group_by: str,
     markdown_for: str,
     sarif_profile: str,
+    sarif_category: str | None,
+    sarif_anchor: str | None,
     pack: str | None,
 ) -> int:
     """Judge snapshots and infrastructure code, mixed freely.  Never touches the network."""
@@ -155,17 +158,17 @@ def scan(
     destinations(formats, output)  # complain before the work is done
     if pack is not None:
         cli_reports.must_be_new(Path(pack))
-    named = console.frameworks(controls)
+    options = {
+        "markdown": {"markdown_for": markdown_for},
+        "sarif": console.sarif(sarif_profile, sarif_category, sarif_anchor),
+        "table": {"controls": console.frameworks(controls), "group_by": group_by},
+    }
     config = _selected(console.read_config(config_path), select, ignore)
     rules = console.chosen_rules(config, rule_paths, python=not no_python_rules)
     laid_over = _from_here(against) if against else None
     change = Change(laid_over, changed_since, new_only, _from_here(baseline) if baseline else None)
     report, model = examine([_from_here(path) for path in paths], rules, config, console.now(), change)
-    options: dict[str, dict[str, Any]] = {
-        "markdown": {"markdown_for": markdown_for},
-        "sarif": {"profile": sarif_profile},
-        "table": {"controls": named, "group_by": group_by},
-    }
+    report = replace(report, checkout=_checkout(paths))
     console.write_report(report, formats, output, options)
     if pack is not None:
         cli_reports.write_pack(Path(pack), report, model, config, rules)
@@ -209,6 +212,15 @@ def serve(snapshot: str, port: int, faults: str | None) -> int:
 def _selected(config: Config, select: Sequence[str], ignore: Sequence[str]) -> Config:
     ignored = config.ignore + console.split(ignore)
     return replace(config, select=console.split(select) or config.select, ignore=ignored)
+
+
+def _checkout(paths: Sequence[str]) -> Checkout | None:
+    """Return the git repository of the code among paths; where there is none, of the working directory."""
+    from scanner.checkout import checkout
+    from scanner.scan import is_snapshot
+
+    code = [path for path in map(_from_here, paths) if not is_snapshot(path)]
+    return checkout(code or [Path()])
 
 
 def _from_here(path: str) -> Path:

@@ -1,4 +1,4 @@
-"""The commands about reports that are written already: in another format, compared, sealed."""
+"""The commands about reports that are written already (in another format, compared, sealed), and the inventory."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from scanner import console
-from scanner.errors import UsageError
+from scanner.errors import RegionproofError, UsageError
 
 if TYPE_CHECKING:
     from scanner.config import Config
@@ -27,9 +27,15 @@ OK, FINDINGS = 0, 1
 @click.option("--format", "formats", multiple=True, metavar="F[=FILE][,..]", help="As of scan; default: table.")
 @click.option("-o", "--output", metavar="PATH", help="A file for one format, a folder for several; - is stdout.")
 @click.option("--controls", multiple=True, metavar="F,..", help="Group the table by the controls of a framework, too.")
-@click.option("--sarif-profile", type=click.Choice(["github", "full"]), default="github", show_default=True)
+@console.sarif_options
 def convert(
-    report: str, formats: tuple[str, ...], output: str | None, controls: tuple[str, ...], sarif_profile: str
+    report: str,
+    formats: tuple[str, ...],
+    output: str | None,
+    controls: tuple[str, ...],
+    sarif_profile: str,
+    sarif_category: str | None,
+    sarif_anchor: str | None,
 ) -> int:
     """Write a JSON report in other formats, as the scan would have.
 
@@ -38,8 +44,10 @@ def convert(
     from scanner.output import destinations
 
     destinations(formats, output)  # complain before the work is done
-    named = console.frameworks(controls)
-    options: dict[str, dict[str, Any]] = {"sarif": {"profile": sarif_profile}, "table": {"controls": named}}
+    options: dict[str, dict[str, Any]] = {
+        "sarif": console.sarif(sarif_profile, sarif_category, sarif_anchor),
+        "table": {"controls": console.frameworks(controls)},
+    }
     console.write_report(_read(report).report, formats, output, options)
     return OK
 
@@ -76,6 +84,33 @@ def diff(old: str, new: str, format: str, output: str | None, fail_on: str) -> i
     _write_differences(found, (before, after), format, output)
     new_failures = (one.finding for one in found.differences if one.kind is Kind.NEW)
     return FINDINGS if any(console.reaches(each.severity, fail_on) for each in new_failures) else OK
+
+
+@click.command()
+@click.argument("paths", nargs=-1, required=True, metavar="PATH...")
+@console.config_option
+@click.option("-o", "--output", metavar="FILE", default="-", help="Where to write; default and -: standard output.")
+def inventory(paths: tuple[str, ...], config_path: str | None, output: str) -> int:
+    """List the live resources of snapshots in a file to commit.
+
+    `scan --sarif-anchor FILE` shows findings at these lines: code scanning shows little that has no line of a file.
+    """
+    from scanner.inventory import write
+    from scanner.output import replacing
+    from scanner.scan import resources
+
+    found = resources([Path(path) for path in paths], console.read_config(config_path))
+    if all(each.locations for each in found):
+        raise RegionproofError(
+            f"{', '.join(paths)}: nothing live to list", "Give a snapshot; `regionproof collect` makes one."
+        )
+    if output == "-":
+        write(found, sys.stdout)
+        return OK
+    with replacing(Path(output)) as out:
+        lines = write(found, out)
+    click.echo(f"{lines:,} resources in {output}; commit it, and give it to scan --sarif-anchor.", err=True)
+    return OK
 
 
 @click.command()

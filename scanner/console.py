@@ -33,6 +33,33 @@ def rules_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return folders(code(command))
 
 
+def sarif_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options of the SARIF report."""
+    profile = click.option(
+        "--sarif-profile", type=click.Choice(["github", "full"]), default="github", show_default=True
+    )
+    category = click.option(
+        "--sarif-category", metavar="TEXT", help="What an upload replaces; default: by what was scanned."
+    )
+    inventory = click.option(
+        "--sarif-anchor", metavar="FILE", help="The inventory at whose lines live findings are shown."
+    )
+    return profile(category(inventory(command)))
+
+
+def sarif(profile: str, category: str | None, inventory: str | None) -> dict[str, Any]:
+    """Return the options of the SARIF report; raise `UsageError` for a category or an inventory that is none."""
+    from scanner.inventory import read
+
+    if category is not None and not (category.isprintable() and category.strip("/ ")):
+        raise UsageError("--sarif-category: no name", "Give one that no other scan of the repository has.")
+    return {
+        "profile": profile,
+        "category": category.strip("/ ") if category else None,
+        "inventory": read(Path(inventory)) if inventory else None,
+    }
+
+
 def read_config(path: str | None) -> Config:
     """Return the configuration of a file, or of the one in the working directory, or an empty one.
 
@@ -170,15 +197,15 @@ def write_report(
     from scanner.reporters import REPORTERS
 
     for destination in destinations(formats, output):
-        write = REPORTERS[destination.format].write
+        reporter = REPORTERS[destination.format]
         given = dict((options or {}).get(destination.format, {}))
         if destination.path is not None:
-            with replacing(destination.path) as out:
-                write(report, out, **given)
+            for remark in reporter.write_files(report, destination.path, replacing, **given):
+                click.echo(printable(remark), err=True)
             continue
         if destination.format == "table":
             given |= {"width": width(), "color": color(), "unicode": unicode()}
-        write(report, sys.stdout, **given)
+        reporter.write(report, sys.stdout, **given)
         sys.stdout.flush()
 
 

@@ -20,7 +20,7 @@ from scanner.finding import Finding, Report, Status
 class Framework:
     """A catalogue of controls: its name, who publishes it, where to read it, and the titles of those rules name.
 
-    `source` says what ids and titles were compared with.
+    `source` says what ids and titles were compared with; `version` is empty where the title says all.
     """
 
     id: str
@@ -30,6 +30,7 @@ class Framework:
     description: str
     source: str
     controls: Mapping[str, str]
+    version: str = ""
 
 
 @dataclass(frozen=True)

@@ -93,6 +93,26 @@ class ExemptionState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Step:
+    """One step of the way from a workload to the copy of its image in the standby.
+
+    `kind` is workload, definition, image or replica; `type` to `region` name the resource, which for the last two is
+    a repository.  `image` is the digest that is pulled from it, or the tag where the digest was not seen; `exists`
+    tells whether it holds the image, None when that was not seen.  `location` is where a file declares the resource.
+    """
+
+    kind: str
+    type: str
+    id: str
+    name: str | None
+    account: str | None
+    region: str | None
+    location: Location | None = None
+    image: str = ""
+    exists: bool | None = True
+
+
+@dataclass(frozen=True, slots=True)
 class Finding:
     """The verdict of one rule on one subject (and, in an `across` rule, one standby).
 
@@ -100,6 +120,8 @@ class Finding:
     `fingerprint` 32 hex digits that stay the same from scan to scan while the finding does.  `origin` is None unless
     a change was laid over what is live: `change` for what would not be without it; else `both` where code declares
     the resource, and `live` where it does not.  `baseline_state` is None unless there was a baseline.
+    `path` is the way of one container's image, from the workload to the standby, as far as it was seen; it is empty
+    where the finding is not a failure about such an image.
     """
 
     rule_id: str
@@ -115,6 +137,7 @@ class Finding:
     fingerprint: str = ""
     origin: Origin | None = None
     baseline_state: BaselineState | None = None
+    path: tuple[Step, ...] = ()
 
     @property
     def is_open_failure(self) -> bool:
@@ -208,6 +231,21 @@ class Input:
     sha256: str
 
 
+@dataclass(frozen=True)
+class Checkout:
+    """A working tree of a git repository.
+
+    `base` is what leads from its root to where the paths of a report begin, with a `/` at its end, or empty.
+    `repository` is its https address without user, password or query, None if it has none; `revision` the commit
+    that is checked out, None before the first; `branch` None when none is.
+    """
+
+    base: str
+    repository: str | None = None
+    revision: str | None = None
+    branch: str | None = None
+
+
 class Fate(StrEnum):
     """What became of a failure that is none now.  Only `fixed` is good news.
 
@@ -271,8 +309,8 @@ class Report:
     speaks of, never the time somebody looked.  `coverage` covers every operation asked and every file read.
     `broken_rules` are those that failed, whatever they would have said.  `unseen` are primaries of declared pairs of
     which nothing was scanned, so that no verdict is about them.  `changed_since` is the revision to which `findings`
-    are narrowed, `not_shown` how many others there are.  `baseline` is what the findings were compared with.
-     `tiers` are in the order in which they are declared.
+    are narrowed, `not_shown` how many others there are.  `baseline` is what the findings were compared with,
+    `checkout` the git repository that the code is in.  `tiers` are in the order in which they are declared.
     """
 
     tool_version: str
@@ -291,6 +329,7 @@ class Report:
     not_shown: int = 0
     baseline: Baseline | None = None
     tiers: tuple[Tier, ...] = ()
+    checkout: Checkout | None = None
 
     @property
     def complete(self) -> bool:

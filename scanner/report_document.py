@@ -16,6 +16,7 @@ from scanner.finding import (
     Baseline,
     BaselineState,
     BrokenRule,
+    Checkout,
     Counterpart,
     Coverage,
     Exemption,
@@ -29,6 +30,7 @@ from scanner.finding import (
     RuleSummary,
     Severity,
     Status,
+    Step,
     Tier,
 )
 from scanner.model import Location, Pair, Place, Properties, Resource, Unknown
@@ -237,6 +239,23 @@ class _Counterpart(msgspec.Struct):
         return Counterpart(self.account_id, self.region, self.id, self.exists, self.dr_class)
 
 
+class _Step(msgspec.Struct):
+    kind: Literal["workload", "definition", "image", "replica"]
+    type: str
+    id: str
+    name: str | None
+    account_id: str | None
+    region: str | None
+    location: _Location | None
+    image: str | None
+    exists: bool | None
+
+    def step(self) -> Step:
+        where = self.location.location() if self.location else None
+        place = (self.account_id, self.region)
+        return Step(self.kind, self.type, self.id, self.name, *place, where, self.image or "", self.exists)
+
+
 class _Finding(msgspec.Struct):
     fingerprint: str
     id: str
@@ -254,6 +273,7 @@ class _Finding(msgspec.Struct):
     exemption: _Exemption | None
     origin: Origin | None = None
     baseline_state: BaselineState | None = None
+    path: tuple[_Step, ...] = ()
 
     def finding(self) -> Finding:
         evidence = dict(self.evidence)
@@ -277,6 +297,7 @@ class _Finding(msgspec.Struct):
             self.fingerprint,
             self.origin,
             self.baseline_state,
+            tuple(each.step() for each in self.path),
         )
 
 
@@ -294,6 +315,16 @@ class _Baseline(msgspec.Struct):
     sha256: _Sha256
     scan_id: str
     as_of: _Moment
+
+
+class _Checkout(msgspec.Struct):
+    base: str
+    repository: str | None
+    revision: str | None
+    branch: str | None
+
+    def checkout(self) -> Checkout:
+        return Checkout(self.base, self.repository, self.revision, self.branch)
 
 
 class _Summary(msgspec.Struct):
@@ -321,6 +352,7 @@ class Document(msgspec.Struct):
     unseen: tuple[_Place, ...] = ()
     tiers: tuple[_Tier, ...] = ()
     baseline: _Baseline | None = None
+    checkout: _Checkout | None = None
     former_failures: tuple[_Former, ...] = ()
 
     def report(self) -> Report:
@@ -342,6 +374,7 @@ class Document(msgspec.Struct):
             not_shown=self.summary.not_shown,
             baseline=self._compared(),
             tiers=tuple(tier.tier() for tier in self.tiers),
+            checkout=self.checkout.checkout() if self.checkout else None,
         )
 
     def _compared(self) -> Baseline | None:

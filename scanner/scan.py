@@ -17,6 +17,7 @@ from scanner.finding import Baseline, BaselineState, Coverage, Exemption, Findin
 from scanner.images import ImageIndex, Listing, RepositoryKey
 from scanner.model import Gap, InsufficientData, Model, Place, Resource
 from scanner.overlay import overlay
+from scanner.pull_path import with_paths
 from scanner.recovery import objective, tier_of
 from scanner.references import WORKLOADS
 from scanner.rule import Rule
@@ -114,7 +115,7 @@ def examine(
     )
     if earlier is not None:
         report = replace(report, baseline=_what_became(earlier, report))
-    shown = tuple(finding for finding in findings if _is_shown(finding, change, differing))
+    shown = tuple(with_paths((each for each in findings if _is_shown(each, change, differing)), model))
     return replace(report, findings=shown, not_shown=len(findings) - len(shown)), model
 
 
@@ -145,6 +146,11 @@ def _what_became(earlier: ReportFile, report: Report) -> Baseline:
         for one in former(differences(earlier.report, report))
     )
     return Baseline(earlier.path, earlier.sha256, earlier.scan_id, earlier.report.as_of, tuple(found))
+
+
+def resources(paths: Sequence[Path], config: Config) -> list[Resource]:
+    """Return the resources of snapshots and of infrastructure code; raise as `scan` does."""
+    return _read(paths, config).resources
 
 
 def _read(paths: Sequence[Path], config: Config) -> _Estate:

@@ -18,6 +18,7 @@ from scanner.finding import (
     RuleSummary,
     Severity,
     Status,
+    Step,
 )
 from scanner.model import Location, Pair, Place, Resource, guard
 
@@ -102,6 +103,21 @@ PRESENT = Counterpart(
 )
 
 
+PATH = (
+    Step(
+        "workload",
+        "AWS::ECS::Service",
+        service("payments/api").id,
+        "payments/api",
+        *EAST,
+        Location("infra/ecs.yaml", 4),
+    ),
+    Step(
+        "definition", "AWS::ECS::TaskDefinition", f"arn:aws:ecs:us-east-1:{ACCOUNT}:task-definition/api:7", "api", *EAST
+    ),
+    Step("image", "AWS::ECR::Repository", repository("payments/api").id, "payments/api", *EAST, None, DIGEST, True),
+    Step("replica", "AWS::ECR::Repository", PRESENT.id, "payments/api", *WEST, None, DIGEST, False),
+)
 ABROAD = repository("ledger", Place(OTHER, "eu-west-1"))
 UNSEEN = Counterpart(OTHER, "eu-central-1", None, None)
 
@@ -112,7 +128,7 @@ def _findings() -> list[Finding]:
     differs = "'ImageTagMutability' is 'IMMUTABLE' here and 'MUTABLE' in the standby"
     same = "The policies admit the same accounts."
     return [
-        _digest_failure("payments/api", missing, missing=1, digests=[DIGEST]),
+        replace(_digest_failure("payments/api", missing, missing=1, digests=[DIGEST]), path=PATH),
         _digest_failure("payments/worker", stale, missing=2),
         finding(POLICY_RULE, Status.FAIL, ABROAD, "The standby repository has no policy.", counterpart=UNSEEN),
         _parity_failure(repository("payments/api"), differs, counterpart=PRESENT),
@@ -243,7 +259,11 @@ def attacked(text: str, long: str = "x" * 1_000_000) -> Report:
         for said in (text, long)
     ]
     findings.append(replace(findings[0], exemption=exemption))
-    distinct = (replace(each, fingerprint=f"{at:032x}") for at, each in enumerate(findings))
+    step = Step("image", HOSTILE, HOSTILE, HOSTILE, HOSTILE, HOSTILE, Location(f"/..\\../{HOSTILE}", 0), HOSTILE, None)
+    findings.append(
+        replace(findings[0], path=(step, replace(step, kind="workload", id=long, name=long, location=None)))
+    )
+    distinct = (replace(each, fingerprint=f"{at:016x}" * 2) for at, each in enumerate(findings))
     return replace(
         nothing(),
         inputs=(Input("snapshot", text, "0" * 64),),

@@ -281,6 +281,43 @@ def test_a_snapshot_that_cannot_be_trusted_is_refused(run, here, demo, problem):
     assert len(err.splitlines()) == 2
 
 
+def test_live_findings_are_shown_at_the_lines_of_an_inventory(run, here, demo):
+    config = ("--config", demo / "regionproof.yaml")
+    code, out, err = run("inventory", demo / "snapshot", demo / "infra", *config)
+    assert (code, err) == (0, "")
+    assert run("inventory", demo / "snapshot", *config, "-o", "dr/inventory.txt")[0] == 0
+    assert (here / "dr" / "inventory.txt").read_text() == out
+    lines = out.splitlines()
+    assert lines[1:] == sorted(lines[1:])
+    select = ("--select", "repository-exists-in-standby", "--format", "sarif", "--sarif-category", "/a/b/")
+    code, out, _ = run("scan", demo / "snapshot", *config, *select, "--sarif-anchor", "dr/inventory.txt")
+    assert code == 1
+    report = json.loads(out)["runs"][0]
+    assert report["automationDetails"]["id"].startswith("a/b/live/")
+    failures = [each for each in report["results"] if each["ruleId"] != "coverage-gap"]
+    assert failures
+    for each in failures:
+        (where,) = each["locations"]
+        line = lines[where["physicalLocation"]["region"]["startLine"] - 1]
+        assert line == f"AWS::ECR::Repository {where['logicalLocations'][0]['fullyQualifiedName']}"
+        assert where["physicalLocation"]["artifactLocation"]["uri"] == "dr/inventory.txt"
+
+
+@pytest.mark.parametrize(
+    ("options", "problem"),
+    [
+        (["--sarif-category", " / "], "--sarif-category: no name"),
+        (["--sarif-category", "a\x1b[2J"], "--sarif-category: no name"),
+        (["--sarif-anchor", "none.txt"], "none.txt: cannot be read"),
+        (["--sarif-anchor", "east.yaml"], "east.yaml:1: is no inventory"),
+    ],
+)
+def test_options_of_sarif_that_say_nothing_are_refused_before_the_work(run, options, problem):
+    code, out, err = run("scan", ".", "--format", "sarif", *options)
+    assert (code, out) == (2, "")
+    assert problem in err
+
+
 def test_interrupt_leaves_a_snapshot_that_resumes(here, demo, endpoint):
     """Ctrl-C in the middle of a collection: exit 130, and --resume finishes to the same snapshot."""
     environment = {**os.environ, "AWS_ACCESS_KEY_ID": "any", "AWS_SECRET_ACCESS_KEY": "any"}

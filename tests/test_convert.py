@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from scanner import console
 from scanner.cli import main
 from scanner.errors import RegionproofError, ReportError, UsageError
-from scanner.finding import Baseline, BaselineState, BrokenRule, Fate, Former, Origin, Tier
+from scanner.finding import Baseline, BaselineState, BrokenRule, Checkout, Fate, Former, Origin, Tier
 from scanner.model import Location, Place, Unknown
 from scanner.report_file import load, read
 from scanner.reporters import REPORTERS
@@ -40,7 +40,7 @@ def everything():
     related = (reports.templated("billing/a b", "infra/x.yaml", 3), reports.repository("u", tags={"c": "2"}))
     nowhere = reports.repository("n", locations={"/Policy": called})
     findings = [
-        replace(first, origin=Origin.CHANGE, baseline_state=BaselineState.NEW, related=related),
+        replace(first, origin=Origin.CHANGE, baseline_state=BaselineState.NEW, related=related, path=reports.PATH),
         reports.finding(reports.INFO_RULE, first.status, tagged, "Tags."),
         reports.finding(reports.INFO_RULE, first.status, nowhere, "A file says it, and not where.", pointer="/Tags"),
         *rest,
@@ -48,6 +48,7 @@ def everything():
     former = tuple(Former(replace(f, baseline_state=BaselineState.ABSENT), Fate.GONE, "Gone.") for f in rest[:2])
     return replace(
         sample,
+        checkout=Checkout("ops/", "https://github.com/acme/estate", "0f" * 20, None),
         findings=tuple(findings),
         unseen=(Place(None, "eu-west-1"),),
         broken_rules=(BrokenRule(reports.POLICY_RULE.id, "ValueError: no", 1),),

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from importlib import import_module
+from pathlib import Path
 from typing import Any, TextIO
 
 from scanner.finding import Report
+
+Opener = Callable[[Path], AbstractContextManager[TextIO]]
 
 
 @dataclass(frozen=True)
@@ -26,11 +31,27 @@ class Reporter:
         Args:
             report: What to write.  The same report gives the same text, always.
             out: Where to.  It must be able to take any character the format gives; UTF-8 can.
-            **options: `sarif` takes `profile` (`github` or `full`), `scope` and `category`; `table` takes `width`
-                (columns), `color`, `unicode`, `group_by` (`rule` or `workload`) and `controls` (ids of frameworks);
-                `markdown` takes `markdown_for` (`step` or `comment`); the others take none.
+            **options: `sarif` takes `profile` (`github` or `full`), `scope`, `category` and `inventory`; `table` takes
+                `width` (columns), `color`, `unicode`, `group_by` (`rule` or `workload`) and `controls` (ids of
+                frameworks); `markdown` takes `markdown_for` (`step` or `comment`); the others take none.
         """
-        import_module(f"{__name__}.{self.module}").write(report, out, **options)
+        self._module().write(report, out, **options)
+
+    def write_files(self, report: Report, path: Path, opened: Opener, **options: Any) -> list[str]:
+        """Write a report to a file, or to several where readers of the format take no larger ones.
+
+        `opened` opens a file to write to.  Returns what there is to say about it.
+        """
+        module = self._module()
+        if hasattr(module, "write_files"):
+            remarks: list[str] = module.write_files(report, path, opened, **options)
+            return remarks
+        with opened(path) as out:
+            module.write(report, out, **options)
+        return []
+
+    def _module(self) -> Any:
+        return import_module(f"{__name__}.{self.module}")
 
 
 REPORTERS: dict[str, Reporter] = {

@@ -6,7 +6,7 @@ from pathlib import PurePosixPath
 from typing import Any, TextIO
 
 from scanner.finding import Finding, Report, Severity
-from scanner.reporters.sarif_anchor import coverage_path, resource_path
+from scanner.reporters.sarif_anchor import coverage_path, synthetic_path
 from scanner.reporters.text import cut, dumps, printable, sentence
 from scanner.reporters.verdicts import is_gap, is_open, verdicts
 
@@ -52,7 +52,7 @@ def _synthetic(finding: Finding) -> str:
     resource = finding.resource
     if is_gap(finding):
         return coverage_path(resource.account or "", resource.region or "", resource.name or "")
-    return resource_path(resource)
+    return synthetic_path(resource.id, resource.type, resource.account, resource.region)
 
 
 def _path(path: str) -> str:

@@ -11,6 +11,7 @@ from scanner.finding import (
     Baseline,
     BaselineState,
     BrokenRule,
+    Checkout,
     Coverage,
     Exemption,
     Finding,
@@ -19,6 +20,7 @@ from scanner.finding import (
     RuleSummary,
     Severity,
     Status,
+    Step,
     Tier,
 )
 from scanner.model import Location, Pair, Place, Resource
@@ -66,6 +68,7 @@ def document(report: Report) -> Iterator[tuple[str, Any]]:
     yield "as_of", timestamp(report.as_of)
     yield "config_sha256", report.config_sha256
     yield "inputs", [{"kind": i.kind, "path": i.path, "sha256": i.sha256} for i in report.inputs]
+    yield "checkout", _checkout(report.checkout)
     yield "changed_since", report.changed_since
     yield "pairs_derived", report.pairs_derived
     yield "pairs", map(_pair, report.pairs)
@@ -80,6 +83,17 @@ def document(report: Report) -> Iterator[tuple[str, Any]]:
     yield "exemptions", _exemptions(report)
     yield "former_failures", [_former(each, report.baseline) for each in _former_failures(report)]
     yield "findings", (finding_data(finding, scan) for finding in report.findings)
+
+
+def _checkout(checkout: Checkout | None) -> dict[str, Any] | None:
+    if checkout is None:
+        return None
+    return {
+        "base": checkout.base,
+        "repository": checkout.repository,
+        "revision": checkout.revision,
+        "branch": checkout.branch,
+    }
 
 
 def _baseline(baseline: Baseline | None) -> dict[str, Any] | None:
@@ -238,6 +252,7 @@ def finding_data(finding: Finding, scan: str) -> dict[str, Any]:
             "observed_at": resource.observed_at,
         },
         "related": [_resource(each) for each in finding.related],
+        "path": [_step(each) for each in finding.path],
         "exemption": None if finding.exemption is None else _exemption(finding.exemption),
     }
 
@@ -251,6 +266,20 @@ def _resource(resource: Resource) -> dict[str, Any]:
         "region": resource.region,
         "location": _location(resource.locate("")),
         "tags": jsonable(resource.tags),
+    }
+
+
+def _step(step: Step) -> dict[str, Any]:
+    return {
+        "kind": step.kind,
+        "id": step.id,
+        "type": step.type,
+        "name": step.name,
+        "account_id": step.account,
+        "region": step.region,
+        "location": _location(step.location),
+        "image": step.image or None,
+        "exists": step.exists,
     }
 
 

@@ -6,33 +6,30 @@ Region and service that did not answer in full.  `full` holds every verdict, wit
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, Literal, TextIO
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+from typing import Any, TextIO
 from urllib.parse import quote
 
 import sarif_om as om
 
-from scanner.finding import UNJUDGED, BaselineState, Exemption, Finding, Former, Report, RuleSummary, Status
+from scanner.finding import Checkout, Report
+from scanner.inventory import Inventory
 from scanner.reporters import sarif_anchor as anchor
 from scanner.reporters import sarif_encoder
-from scanner.reporters.identity import finding_id, guid, scan_id
-from scanner.reporters.sarif_coverage import Gap, gaps_of, invocation
-from scanner.reporters.sarif_tool import COVERAGE_GAP, LEVEL, RANK, taxonomies_of, tool
-from scanner.reporters.text import dumps, jsonable, printable, sentence, timestamp
+from scanner.reporters.identity import guid, scan_id
+from scanner.reporters.sarif_anchor import Anchors
+from scanner.reporters.sarif_coverage import invocation
+from scanner.reporters.sarif_results import Profile, Results, Source
+from scanner.reporters.sarif_tool import COVERAGE_GAP, taxonomies_of, tool
+from scanner.reporters.text import timestamp
 
-Profile = Literal["github", "full"]
-Source = Literal["live", "iac"]
-
-_KIND = {
-    Status.PASS: "pass",
-    Status.FAIL: "fail",
-    Status.NOT_APPLICABLE: "notApplicable",
-    Status.UNKNOWN: "open",
-}
-_LONGEST_REASON = 1000
-_MOST_RELATED = 20
-_MOST_EVIDENCE = 4096
+MOST_RESULTS, SHOWN_RESULTS, MOST_BYTES = 25_000, 5_000, 10_000_000
+"""What GitHub takes: results of a run, those of them that it keeps, and bytes of a file once it is compressed."""
 
 
 def write(
@@ -40,22 +37,98 @@ def write(
     out: TextIO,
     *,
     profile: Profile = "github",
-    scope: str = "default",
+    scope: str | None = None,
     category: str | None = None,
+    inventory: Inventory | None = None,
 ) -> None:
     """Write a report as SARIF: a run for what accounts showed, a run for what files say, at least one.
+
+    More results than a run may have go on in further runs, each with a category of its own.
 
     Args:
         report: What to write.
         out: Where to.
         profile: `github` or `full`, see above.
         scope: What was asked to be scanned.  An upload replaces the earlier one of the same scope, so a scan of a part
-            must not have the scope of the whole.
+            must not have the scope of the whole.  Else the accounts or paths are taken, where they are few.
         category: Takes the place of `regionproof/<live|iac>/<scope>`; `/live` or `/iac` is appended.
+        inventory: The file that names live resources one a line, at which findings about them are anchored.
     """
+    runs = _runs(report, profile, scope, category, inventory)
+    sarif_encoder.write(out, (part for run in runs for part in run.parts()))
+
+
+def write_files(
+    report: Report, path: Path, opened: Callable[[Path], AbstractContextManager[TextIO]], **options: Any
+) -> list[str]:
+    """Write a report as one file, or as several where one would be refused: `name.sarif`, `name.2.sarif` and so on.
+
+    A file with a further number that is there already is written without results, so that uploading all of them closes
+    what an earlier, longer report said.  Takes the options of `write`; returns what there is to say about it.
+    """
+    if path.exists() and not path.is_file():  # a device or a pipe has no second one beside it
+        with opened(path) as out:
+            write(report, out, **options)
+        return []
+    defaults = {"profile": "github", "scope": None, "category": None, "inventory": None}
+    runs = list(_runs(report, **{**defaults, **options}))
+    pending, number = runs, 0
+    while pending or _numbered(path, number + 1).exists():
+        number += 1
+        with opened(_numbered(path, number)) as out:
+            gauge = _Gauge(out)
+            parts = _share(pending, gauge) if pending else ((run.head(number), ()) for run in runs)
+            sarif_encoder.write(gauge, parts)
+        pending = [run for run in pending if run.more]
+    return list(_remarks(path, runs, number, options.get("profile", "github")))
+
+
+def _share(pending: list[_Run], gauge: _Gauge) -> Iterator[tuple[om.Run, Iterator[om.Result]]]:
+    """Yield the runs that one file has room for."""
+    for run in pending:
+        run.part += 1
+        yield run.head(run.part), run.some(gauge)
+        if run.more:
+            return
+
+
+def _remarks(path: Path, runs: list[_Run], files: int, profile: str) -> Iterator[str]:
+    if files > 1:
+        following = f"{_numbered(path, 2).name}{' and so on' if files > 2 else ''}"
+        yield f"{path}: goes on in {following}; upload all {files} files"
+    for run in runs:
+        if profile == "github" and run.count > SHOWN_RESULTS:
+            yield f"{path}: {run.count:,} results ({run.source}); code scanning keeps {SHOWN_RESULTS:,} of an upload"
+
+
+def _numbered(path: Path, number: int) -> Path:
+    return path if number == 1 else path.with_name(f"{path.stem}.{number}{path.suffix}")
+
+
+class _Gauge:
+    """A text stream that knows how large what went through it is when it is compressed, or a bit less than that."""
+
+    def __init__(self, out: TextIO) -> None:
+        self._out, self._deflate = out, zlib.compressobj(1)
+        self.size = 0
+
+    def write(self, text: str) -> int:
+        self.size += len(self._deflate.compress(text.encode("utf-8")))
+        return self._out.write(text)
+
+
+def _runs(
+    report: Report,
+    profile: Profile,
+    scope: str | None,
+    category: str | None,
+    inventory: Inventory | None,
+) -> Iterator[_Run]:
     rules = (*sorted(report.rules, key=lambda rule: rule.id), COVERAGE_GAP)
-    runs = [_Run(report, source, rules, profile) for source in _sources(report)]
-    sarif_encoder.write(out, ((run.head(_category(run.source, scope, category)), run.results()) for run in runs))
+    anchors = Anchors(report.checkout.base if report.checkout else "", inventory)
+    for source in _sources(report):
+        named = f"{category}/{source}" if category else f"regionproof/{source}/{_scope(report, source, scope)}"
+        yield _Run(Results(report, source, rules, profile, anchors), named)
 
 
 def _sources(report: Report) -> list[Source]:
@@ -71,67 +144,99 @@ def _sources(report: Report) -> list[Source]:
     return [*sources, "iac"] if iac else sources
 
 
-def _category(source: Source, scope: str, category: str | None) -> str:
-    return f"{category}/{source}" if category else f"regionproof/{source}/{quote(scope, safe='', errors='replace')}"
+_FEW = 3
 
 
-@dataclass(frozen=True)
+def _scope(report: Report, source: Source, scope: str | None) -> str:
+    """Return what was asked: a few accounts or paths by name, `default` for all that is more than that."""
+    if scope is None:
+        asked = {row.account for row in report.coverage if row.service != "file" and row.account}
+        if source == "iac":
+            asked = {
+                Path(i.path).name if Path(i.path).is_absolute() else i.path for i in report.inputs if i.kind == "iac"
+            }
+        scope = "+".join(sorted(asked - {"."}))
+        if not scope or len(asked) > _FEW or len(scope) > 100:
+            scope = "default"
+    return quote(scope, safe="+", errors="replace")
+
+
+@dataclass
 class _Run:
-    """One run to be: everything of one source in a report."""
+    """One run to be; `part` of it are begun, `count` results are written, `more` are to come."""
 
-    report: Report
-    source: Source
-    rules: Sequence[RuleSummary]
-    profile: Profile
+    results: Results
+    category: str
+    part: int = 0
+    count: int = 0
+    more: bool = True
+    _left: Iterator[om.Result] | None = None
+    _next: list[om.Result] = field(default_factory=list)
 
-    def head(self, category: str) -> om.Run:
-        """Return the run without its results."""
-        taxonomies = taxonomies_of(self.rules)
+    @property
+    def source(self) -> Source:
+        """Return whether it is about what is live or about code."""
+        return self.results.source
+
+    def parts(self) -> Iterator[tuple[om.Run, Iterator[om.Result]]]:
+        """Yield as many runs as it takes, each without its results, and them."""
+        while self.more:
+            self.part += 1
+            yield self.head(self.part), self.some(None)
+
+    def some(self, gauge: _Gauge | None) -> Iterator[om.Result]:
+        """Yield the results that come next, as many as a run may have and the gauge allows."""
+        if self._left is None:
+            self._left = iter(self.results)
+            self._next = list(islice(self._left, 1))
+        written = 0
+        while self._next and written < MOST_RESULTS and (gauge is None or gauge.size < MOST_BYTES * 0.95):
+            written += 1
+            self.count += 1
+            yield self._next.pop()
+            self._next = list(islice(self._left, 1))
+        self.more = bool(self._next)
+
+    def head(self, part: int) -> om.Run:
+        """Return a part of the run without its results."""
+        results, report = self.results, self.results.report
+        category = self.category if part == 1 else f"{self.category}/{part}"
+        taxonomies = taxonomies_of(results.rules)
         return om.Run(
-            tool=tool(self.report.tool_version, self.rules, taxonomies),
+            tool=tool(report.tool_version, results.rules, taxonomies),
             automation_details=om.RunAutomationDetails(
-                id=f"{category}/{timestamp(self.report.as_of)}",
-                guid=guid(scan_id(self.report), self.source),
+                id=f"{category}/{timestamp(report.as_of)}",
+                guid=_guid(scan_id(report), self.source, part),
                 correlation_guid=guid("category", category),
                 description=om.Message(text=_DESCRIPTION[self.source]),
             ),
-            invocations=[invocation(self.report, self.source, len(self.rules) - 1)],
+            baseline_guid=_guid(report.baseline.scan_id, self.source, part) if report.baseline else None,
+            invocations=[invocation(report, self.source, len(results.rules) - 1, results.anchors)],
             taxonomies=taxonomies or None,
-            baseline_guid=guid(self.report.baseline.scan_id, self.source) if self.report.baseline else None,
             original_uri_base_ids={
                 name: om.ArtifactLocation(description=om.Message(text=text)) for name, text in _BASES.items()
             },
+            version_control_provenance=_provenance(report.checkout) if self.source == "iac" else None,
             column_kind="unicodeCodePoints",
             default_encoding="utf-8",
         )
 
-    def results(self) -> Iterator[om.Result]:
-        """Return the results, worst first as in the report, then the gaps in coverage."""
-        scan = scan_id(self.report)
-        index = {rule.id: at for at, rule in enumerate(self.rules)}
-        for finding in self.report.findings:
-            if finding.source == self.source and (self.profile == "full" or finding.is_open_failure):
-                yield _result(finding, index[finding.rule_id], scan, self.profile)
-        for former in self._former():
-            yield _result(former.finding, index[former.finding.rule_id], scan, self.profile, carried=former)
-        for gap in gaps_of(self.report, self.source):
-            yield _gap_result(gap, index[COVERAGE_GAP.id], scan, self.profile)
 
-    def _former(self) -> Iterator[Former]:
-        """Return failures of the baseline: in `full` those that are absent, else those that were not judged again.
+def _guid(scan: str, source: Source, part: int) -> str:
+    return guid(scan, source) if part == 1 else guid(scan, source, str(part))
 
-        Code scanning takes what is not there for fixed, so the latter are carried forward.
-        """
-        rules = {rule.id for rule in self.rules}
-        there = {finding.fingerprint for finding in self.report.findings}
-        for former in self.report.baseline.former if self.report.baseline else ():
-            finding = former.finding
-            if finding.source != self.source or finding.rule_id not in rules:
-                continue
-            if self.profile == "full" and finding.fingerprint not in there:
-                yield former
-            elif self.profile == "github" and finding.is_open_failure and former.fate in UNJUDGED:
-                yield replace(former, finding=replace(finding, baseline_state=BaselineState.UNCHANGED))
+
+def _provenance(checkout: Checkout | None) -> list[om.VersionControlDetails] | None:
+    if checkout is None or checkout.repository is None:
+        return None
+    return [
+        om.VersionControlDetails(
+            repository_uri=checkout.repository,
+            revision_id=checkout.revision,
+            branch=checkout.branch,
+            mapped_to=om.ArtifactLocation(uri_base_id=anchor.SRCROOT),
+        )
+    ]
 
 
 _DESCRIPTION = {
@@ -140,106 +245,5 @@ _DESCRIPTION = {
 }
 _BASES = {
     anchor.LIVE: "Not a file: a path made of account, Region, service and resource.",
-    anchor.SRCROOT: "The directory in which the scan began.",
+    anchor.SRCROOT: "The root of the repository; where there is none, the directory in which the scan began.",
 }
-
-
-def _result(finding: Finding, rule_index: int, scan: str, profile: Profile, carried: Former | None = None) -> om.Result:
-    failed = finding.status is Status.FAIL
-    return om.Result(
-        rule_id=finding.rule_id,
-        rule_index=rule_index,
-        kind=_KIND[finding.status],
-        level=LEVEL[finding.severity] if failed else "none",
-        rank=RANK[finding.severity] if failed else -1.0,
-        message=anchor.message(finding.message or finding.status.value),
-        locations=[anchor.location_of(finding)],
-        guid=finding_id(scan, finding),
-        correlation_guid=guid("finding", finding.fingerprint),
-        partial_fingerprints=_fingerprints(finding.fingerprint, synthetic=finding.location is None),
-        related_locations=list(_related(finding)) or None,
-        suppressions=_suppressions(finding.exemption) if profile == "full" else None,
-        baseline_state=finding.baseline_state.value if finding.baseline_state else None,
-        properties=_properties(finding) | (_carried(carried) if carried else {}),
-    )
-
-
-def _fingerprints(fingerprint: str, *, synthetic: bool) -> dict[str, str]:
-    prints = {"regionproofFinding/v1": fingerprint}
-    if synthetic:  # GitHub computes it for real files, and complains about a different one
-        prints["primaryLocationLineHash"] = f"{fingerprint[:16]}:1"
-    return prints
-
-
-def _related(finding: Finding) -> Iterator[om.Location]:
-    if finding.counterpart:
-        yield anchor.counterpart_location(finding, finding.counterpart)
-    for id, resource in enumerate(finding.related[:_MOST_RELATED], start=2):
-        yield anchor.related(resource, id)
-
-
-def _suppressions(exemption: Exemption | None) -> list[om.Suppression]:
-    """Return one suppression or none; SARIF wants the list in all results of a run or in none of them."""
-    if exemption is None:
-        return []
-    where = exemption.location
-    return [
-        om.Suppression(
-            kind="external",
-            state="accepted",
-            guid=guid("exemption", exemption.rule, exemption.resource, exemption.expires.isoformat()),
-            justification=sentence(exemption.reason, _LONGEST_REASON),
-            location=om.Location(physical_location=anchor.in_file(where)) if where else None,
-            properties={
-                "regionproof/owner": printable(exemption.owner),
-                "regionproof/expires": exemption.expires.isoformat(),
-            },
-        )
-    ]
-
-
-def _properties(finding: Finding) -> dict[str, Any]:
-    resource = finding.resource
-    properties: dict[str, Any] = {
-        "regionproof/account": resource.account,
-        "regionproof/region": resource.region,
-        "regionproof/resourceType": resource.type,
-        "regionproof/status": finding.status.value,
-        "regionproof/severity": finding.severity.value,
-        "regionproof/origin": finding.origin.value if finding.origin else None,
-        "regionproof/anchor": "iac" if finding.location else "synthetic",
-        "regionproof/pointer": printable(finding.pointer) or None,
-        "regionproof/operations": list(resource.operations) or None,
-        "regionproof/observedAt": resource.observed_at,
-        **_evidence(finding),
-    }
-    return {key: value for key, value in properties.items() if value is not None}
-
-
-def _carried(former: Former) -> dict[str, Any]:
-    fate = {"regionproof/fate": former.fate.value, "regionproof/fateReason": printable(former.reason)}
-    return fate | ({"regionproof/carriedForward": True} if former.fate in UNJUDGED else {})
-
-
-def _evidence(finding: Finding) -> dict[str, Any]:
-    evidence = jsonable(finding.evidence)
-    if len(dumps(evidence)) > _MOST_EVIDENCE:
-        return {"regionproof/evidenceOmitted": "The evidence is long; the JSON report has it."}
-    return {"regionproof/evidence": evidence} if evidence else {}
-
-
-def _gap_result(gap: Gap, rule_index: int, scan: str, profile: Profile) -> om.Result:
-    return om.Result(
-        rule_id=COVERAGE_GAP.id,
-        rule_index=rule_index,
-        kind="fail",
-        level=LEVEL[COVERAGE_GAP.severity],
-        rank=RANK[COVERAGE_GAP.severity],
-        message=anchor.message(gap.message),
-        locations=[gap.location],
-        guid=guid("finding", scan, gap.fingerprint),
-        correlation_guid=guid("finding", gap.fingerprint),
-        partial_fingerprints=_fingerprints(gap.fingerprint, synthetic=not gap.is_file),
-        suppressions=[] if profile == "full" else None,
-        properties=gap.properties,
-    )

@@ -20,12 +20,16 @@ from scanner.reporters.text import cut, printable
 _MOST_NAMED = 5
 
 
+_PLAIN_ANCHORS = anchor.Anchors()
+
+
 @dataclass(frozen=True)
 class Gap:
     """What one service in one account and Region did not answer, or one file."""
 
     rows: tuple[Coverage, ...]
     asked: int
+    anchors: anchor.Anchors
 
     @property
     def is_file(self) -> bool:
@@ -44,7 +48,7 @@ class Gap:
         row = self.rows[0]
         if self.is_file:
             name = row.operation
-            physical = anchor.in_file(Location(row.operation, 1))
+            physical = self.anchors.in_file(Location(row.operation, 1))
         else:
             name = f"{row.account}/{row.region}/{row.service}"
             physical = anchor.in_account(anchor.coverage_path(row.account, row.region, row.service))
@@ -75,16 +79,16 @@ class Gap:
         return {key: value for key, value in properties.items() if value}
 
 
-def gaps_of(report: Report, source: str) -> Iterator[Gap]:
+def gaps_of(report: Report, source: str, anchors: anchor.Anchors = _PLAIN_ANCHORS) -> Iterator[Gap]:
     """Return the gaps of a source: one for each account, Region and service, or for each file."""
     for (_, _, service, _), group in groupby(_rows(report, source), key=_unit):
         rows = tuple(group)
         missing = tuple(row for row in rows if row.missed)
         if missing:
-            yield Gap(missing, 1 if service == "file" else sum(row.asked for row in rows))
+            yield Gap(missing, 1 if service == "file" else sum(row.asked for row in rows), anchors)
 
 
-def invocation(report: Report, source: str, coverage_rule_index: int) -> om.Invocation:
+def invocation(report: Report, source: str, coverage_rule_index: int, anchors: anchor.Anchors) -> om.Invocation:
     """Return what happened in the scan.  It was successful: gaps are said one by one, and only a crash is a failure."""
     return om.Invocation(
         execution_successful=True,
@@ -95,7 +99,7 @@ def invocation(report: Report, source: str, coverage_rule_index: int) -> om.Invo
             *_region_notifications(report, source),
             *_rule_notifications(report),
         ],
-        tool_configuration_notifications=list(_exemption_notifications(report)),
+        tool_configuration_notifications=list(_exemption_notifications(report, anchors)),
     )
 
 
@@ -174,7 +178,7 @@ def _rule_notifications(report: Report) -> Iterator[om.Notification]:
         )
 
 
-def _exemption_notifications(report: Report) -> Iterator[om.Notification]:
+def _exemption_notifications(report: Report, anchors: anchor.Anchors) -> Iterator[om.Notification]:
     for exemption, state in sorted(report.exemptions, key=lambda row: (row[0].rule, row[0].resource, row[0].expires)):
         if state is ExemptionState.ACTIVE:
             continue
@@ -189,7 +193,7 @@ def _exemption_notifications(report: Report) -> Iterator[om.Notification]:
             level="warning" if expired else "note",
             message=anchor.message(text),
             time_utc=report.as_of,
-            locations=[om.Location(physical_location=anchor.in_file(where))] if where else None,
+            locations=[om.Location(physical_location=anchors.in_file(where))] if where else None,
         )
 
 

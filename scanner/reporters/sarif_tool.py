@@ -105,6 +105,7 @@ def _taxonomy(framework: str, ids: Sequence[str]) -> om.ToolComponent:
     name = known.title if known else printable(framework)
     return om.ToolComponent(
         name=name,
+        version=(known and known.version) or None,
         guid=guid("taxonomy", framework),
         organization=known.organization if known else None,
         information_uri=known.link if known else None,
@@ -170,7 +171,7 @@ def _rule_properties(rule: RuleSummary) -> dict[str, Any]:
 
 
 def _tags(rule: RuleSummary) -> list[str]:
-    tags = ["disaster-recovery", *(["security"] if rule.severity in _SECURITY_SEVERITY else [])]
+    tags = ["disaster-recovery", "availability", *(["security"] if rule.severity in _SECURITY_SEVERITY else [])]
     tags += [type.lower().split("::")[1] for type in rule.resource if type.count("::") == 2]
     tags += [f"{framework}/{id}".lower() for framework, ids in sorted(rule.controls.items()) for id in ids]
     return list(dict.fromkeys(map(printable, tags)))[:_TAGS]

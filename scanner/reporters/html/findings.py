@@ -162,7 +162,7 @@ def _where(finding: Finding) -> tuple[str, ...]:
 
 def _row(finding: Finding) -> Row:
     account, region = place_of(finding)
-    baseline = getattr(finding, "baseline_state", None)
+    baseline = finding.baseline_state
     notes = [f"{baseline} since the baseline" if baseline == "new" else str(baseline)] if baseline else []
     notes += [_ORIGINS[finding.origin]] if finding.origin else []
     message = cut(short_digests(finding.message[: 4 * _LONGEST_MESSAGE]), _LONGEST_MESSAGE)
