@@ -31,10 +31,13 @@ NEITHER = {
     "security-signing-parity": "no pair is active-active or pushes to both",
     "standby-ci-deploys-to-standby": "its repository has no CI files",
     "standby-terraform-state-survives": "its code is CloudFormation",
+    "workload-user-data-not-pinned-to-primary": "its code makes no instances",
 }
 """Rules that find nothing to judge in the estate, and why."""
 NEVER_FAILS = {
     "ecs-launch-rate-fits-rto": "it takes services of thousands of tasks",
+    "registry-declared-once": "a registry whose code disagrees with itself could be shown no other way",
+    "registry-replication-rules-effective": "rules that copy nothing would leave nothing else to show",
     "registry-quota-headroom": "it takes tens of thousands of repositories or images",
     "workload-secrets-readable-in-standby": "the role that reads secrets may read them in every Region",
     "registry-standby-region-enabled": "a Region that is not enabled answers nothing that could be shown",
