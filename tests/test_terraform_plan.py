@@ -387,6 +387,25 @@ def test_the_arn_of_one_resource_tells_the_place_of_others_of_its_provider(tmp_p
     assert places == {"web": known, "old": known, "other": (None, None)}
 
 
+@pytest.mark.parametrize(
+    ("default", "alias", "place"),
+    [
+        ({}, {"region": {"references": ["local.dr"]}}, (ACCOUNT, None)),
+        ({}, {"region": {"constant_value": "us-west-2"}}, (ACCOUNT, "us-west-2")),
+        ({}, {"assume_role": [{"role_arn": {"references": ["local.role"]}}]}, (None, None)),
+        ({"profile": {"constant_value": "main"}}, {"region": {"constant_value": "us-west-2"}}, (None, "us-west-2")),
+        ({"allowed_account_ids": {"constant_value": ["444455556666"]}}, {}, ("444455556666", None)),
+    ],
+)
+def test_what_the_configuration_says_is_not_meant_for_an_alias(default, alias, place, tmp_path):
+    provider = {"aws": {"name": "aws", "expressions": default}, "aws.dr": {"name": "aws", "expressions": alias}}
+    replica = {"address": "aws_ecr_repository.dr", "values": {"name": "replica"}, "key": "aws.dr"}
+    parsed = read(make(WEB, replica, provider=provider), tmp_path, [(ACCOUNT, "us-east-1")])
+    made = {each.name: each for each in parsed.resources if each.type == "AWS::ECR::Repository"}
+    assert (made["replica"].account, made["replica"].region) == place
+    assert made["web"].region == "us-east-1"
+
+
 def test_the_configuration_fills_in_what_the_plan_does_not_say(tmp_path):
     places = [("444455556666", "us-west-2"), (ACCOUNT, "us-west-2")]
     parsed = read(make(WEB), tmp_path, places)
