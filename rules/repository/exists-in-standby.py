@@ -32,7 +32,7 @@ traps:
   - >-
     A repository of another name does not count, however alike: a pull asks for the same name.
   - Where no rule copies them, a pull through cache of the standby makes its repositories when they are first pulled from, so they need not be there.
-  - Code says nothing of images; a repository that only code declares is no failure where a replication rule covers its name, for the first push makes the replica.
+  - Code says nothing of images; a repository that only code declares is no failure where a replication rule covers its name, for the first push after the rule makes the replica.
   - Archived images are not replicated, so a repository that holds nothing else has no replica.
 controls:
   nist-800-53: [CP-6]
@@ -81,6 +81,9 @@ examples:
             PullThroughCacheRules: {Unknown: "ecr:DescribePullThroughCacheRules was denied"}
       Images: *cached
   unknown:
+    - Resources:  # nothing was listed, as in code: the first push makes the replica
+        web: {Type: AWS::ECR::Repository, Properties: {RepositoryName: shop/web}}
+        here: {Type: AWS::ECR::Registry, Properties: {ReplicationConfiguration: {Rules: [{Destinations: [{RegistryId: "111122223333", Region: us-west-2}]}]}}}
     - Resources:  # nothing was listed, as in code, and whether replication will bring it is known in part
         web: {Type: AWS::ECR::Repository, Properties: {RepositoryName: shop/web}}
         here: {Type: AWS::ECR::Registry, Properties: {ReplicationConfiguration: {Rules: {Unknown: "data.http.rules is not known"}}}}
@@ -113,9 +116,6 @@ examples:
         web: {Type: AWS::ECR::Repository, Properties: {RepositoryName: shop/web}}
       Images: [{Repository: shop/web, Digest: first, Tags: ["1"], PushedAt: "2026-10-31T23:50:00Z"}]
   not_applicable:
-    - Resources:  # nothing was listed, as in code: the first push makes the replica
-        web: {Type: AWS::ECR::Repository, Properties: {RepositoryName: shop/web}}
-        here: {Type: AWS::ECR::Registry, Properties: {ReplicationConfiguration: {Rules: [{Destinations: [{RegistryId: "111122223333", Region: us-west-2}]}]}}}
     - primary: {RepositoryName: assets-us-east-1}  # named after its Region: another rule looks for assets-us-west-2
       standby: null
     - Resources:  # the standby's cache makes it again with the first pull
@@ -138,8 +138,6 @@ from scanner.replication import counterpart_name, replicates_once_pushed
 from scanner.rule import NotApplicable, Undecided, Violation
 from scanner.workloads import cached_instead
 
-TO_COME = "Replication covers the name, and creates the repository in the standby with the first image that is pushed."
-
 
 def check(twin, model, parameters):
     if twin.standby is not None:
@@ -152,7 +150,7 @@ def check(twin, model, parameters):
     primary = RepositoryKey.of(twin.primary.place, name)
     if twin.primary.locations and primary not in model.images:
         # a file does not say what is in a repository; it is declared to hold something
-        yield NotApplicable(TO_COME) if replicates_once_pushed(twin, model) else absent
+        yield to_come(name, standby, model) if replicates_once_pushed(twin, model) else absent
         return
     images = [image for image in model.images.images(primary) if image.status == "ACTIVE"]
     if not images:
@@ -166,3 +164,13 @@ def check(twin, model, parameters):
         )
     else:
         yield absent
+
+
+def to_come(name, standby, model):
+    """Return what holds for a repository of the code that a replication rule covers: it is new, or nobody looked."""
+    if model.planned:
+        return NotApplicable(f"The repository is new; replication creates it in '{standby}' with its first image.")
+    return Undecided(
+        f"Replication creates repository '{name}' in '{standby}' with the first image that is pushed; whether older images "
+        "should be there is not in the code, so collect a snapshot to know."
+    )
