@@ -89,6 +89,12 @@ def test_a_path_of_iac_may_begin_with_the_folder_itself(written, path, reached):
     assert {each for each in ("main.tf", "infra/main.tf") if config.deployments(each)} == reached
 
 
+def test_an_entry_of_iac_may_say_the_account_alone(written):
+    """Providers of Terraform mostly name their Region, and seldom their account."""
+    config = read(written("version: 1\niac:\n  - {path: infra, account: '111122223333'}\n"))
+    assert config.places("infra/main.tf") == [("111122223333", None)]
+
+
 def test_how_root_modules_are_deployed(written):
     text = (
         "version: 1\naccounts: ['111122223333']\niac:\n  - {path: infra, var_files: [env/dr.tfvars], workspace: dr}\n"

@@ -338,6 +338,20 @@ def test_variables_that_name_each_other_end(tmp_path):
     assert "unknown" in plain(found(document, tmp_path)[f"plan.json#{address}"].properties)["Cluster"]
 
 
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-be"])
+def test_a_plan_may_be_what_a_shell_of_windows_has_redirected(encoding, tmp_path):
+    mark = "\ufeff" if encoding == "utf-16-be" else ""
+    (tmp_path / "plan.json").write_bytes((mark + json.dumps(make(WEB), indent=1)).encode(encoding))
+    (web,) = (one for one in parse(tmp_path, lambda _: []).resources if one.type == "AWS::ECR::Repository")
+    assert (web.name, web.locations[""].line > 1) == ("web", True)
+
+
+def test_a_plan_of_windows_that_was_cut_off_is_a_gap(tmp_path):
+    (tmp_path / "plan.json").write_bytes(json.dumps(make(WEB)).encode("utf-16")[:-1])
+    (gap,) = parse(tmp_path, lambda _: []).gaps
+    assert gap.path == "plan.json"
+
+
 # Where resources are.
 
 ARN = f"arn:aws:ecr:eu-west-1:{ACCOUNT}:repository/web"
