@@ -110,10 +110,14 @@ class Config:
         return [
             replace(mapping, account=mapping.account or only)
             for mapping in self.iac
-            if any(
-                fnmatchcase(f"/{path}", f"*/{pattern}") for pattern in (mapping.path, f"{mapping.path.rstrip('/')}/*")
-            )
+            if any(fnmatchcase(f"/{path}", pattern) for pattern in _patterns(mapping.path))
         ]
+
+
+def _patterns(path: str) -> tuple[str, str]:
+    """Return the globs of a path of `iac`: of itself, and of what is below it; `.` is all that is scanned."""
+    named = path.removeprefix("./").strip("/")
+    return ("*", "*") if named in ("", ".") else (f"*/{named}", f"*/{named}/*")
 
 
 def matches(repository: str, patterns: Sequence[str]) -> bool:

@@ -234,11 +234,14 @@ class Model:
             self._must_have_looked(type, account, region, id)
         return found
 
-    def find(self, type: str, name: str, place: Place, *, code: bool = False) -> Resource | None:
+    def find(self, type: str, name: str | None, place: Place, *, code: bool = False) -> Resource | None:
         """Return the resource of that name in that place, None if it is known not to exist; else raise.
 
-        Where an account was asked, its answer counts and not what files declare, unless `code` is set.
+        Where an account was asked, its answer counts and not what files declare, unless `code` is set.  A name of None
+        is one that is not known.
         """
+        if name is None:
+            raise InsufficientData(f"its name is not known, so its counterpart in {place} cannot be told")
         found = self._seen.get((type, name, place))
         if found is None and (code or place not in self._live):
             found = self._declared.get((type, name, place))

@@ -99,6 +99,22 @@ def replicates(rules: Iterable[Mapping[str, Any]], repository: str, destination:
     return any(sends_to(rule, destination) and covers(rule, repository) for rule in rules)
 
 
+def replicates_once_pushed(twin: Twin, model: Model) -> bool:
+    """Tell whether a rule brings a repository, of which only code tells, to the standby with its first image.
+
+    Rules that no scanned file declares are taken for none.  Raises `InsufficientData` for rules that are declared and
+    not known in full, and for those of an account that did not show them.
+    """
+    primary = twin.primary
+    registry = model.find("AWS::ECR::Registry", "registry", primary.place)
+    try:
+        return registry is not None and replicates(rules_of(registry), primary.name or "", twin.pair.standby)
+    except InsufficientData as gap:
+        if str(gap).endswith("ReplicationConfiguration is not declared in the scanned files"):
+            return False
+        raise
+
+
 def reached(rules: Iterable[Mapping[str, Any]], repository: str) -> list[Place]:
     """Return the registries to which the rules copy a repository, in order and once each."""
     found = (place for rule in rules if covers(rule, repository) for place in destinations_of(rule))

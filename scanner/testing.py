@@ -143,7 +143,7 @@ class _Watched(Model):
         self.read.add(type)
         return super().get(type, id)
 
-    def find(self, type: str, name: str, place: Place, *, code: bool = False) -> Resource | None:
+    def find(self, type: str, name: str | None, place: Place, *, code: bool = False) -> Resource | None:
         self.read.add(type)
         return super().find(type, name, place, code=code)
 

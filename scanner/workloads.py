@@ -215,6 +215,11 @@ def needed_digests(
     return needed, unresolved
 
 
+def undeclared_at_most(user: Resource, model: Model) -> bool:
+    """Tell whether what `user` names and nobody found may exist all the same: only files were asked, and not all."""
+    return bool(user.locations) and not model.planned
+
+
 class Cache(NamedTuple):
     """The rule by which a pull-through cache fills a repository: its prefix, `ROOT` for all others, and from where."""
 

@@ -73,6 +73,28 @@ def test_places_of_templates(written):
     assert config.places("elsewhere.yaml") == []
 
 
+@pytest.mark.parametrize(
+    ("path", "reached"),
+    [
+        (".", {"main.tf", "infra/main.tf"}),
+        ("./", {"main.tf", "infra/main.tf"}),
+        ("./main.tf", {"main.tf", "infra/main.tf"}),
+        ("./infra/", {"infra/main.tf"}),
+        (".infra", set()),
+        ("../infra", set()),
+    ],
+)
+def test_a_path_of_iac_may_begin_with_the_folder_itself(written, path, reached):
+    config = read(written(f"version: 1\niac:\n  - {{path: {path}, region: us-east-1}}\n"))
+    assert {each for each in ("main.tf", "infra/main.tf") if config.deployments(each)} == reached
+
+
+def test_an_entry_of_iac_may_say_the_account_alone(written):
+    """Providers of Terraform mostly name their Region, and seldom their account."""
+    config = read(written("version: 1\niac:\n  - {path: infra, account: '111122223333'}\n"))
+    assert config.places("infra/main.tf") == [("111122223333", None)]
+
+
 def test_how_root_modules_are_deployed(written):
     text = (
         "version: 1\naccounts: ['111122223333']\niac:\n  - {path: infra, var_files: [env/dr.tfvars], workspace: dr}\n"

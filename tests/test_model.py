@@ -247,6 +247,10 @@ class TestLookUp:
         assert model().find(REPOSITORY, "shop", WEST) is None
         assert model().get(REPOSITORY, resource(place=WEST).id) is None
 
+    def test_what_has_no_known_name_cannot_be_looked_for(self):
+        with pytest.raises(InsufficientData, match="name is not known"):
+            model().find(REPOSITORY, None, WEST)
+
     @pytest.mark.parametrize("where", [WEST, Place(ACCOUNT, None), Place(None, "us-west-2"), None])
     @pytest.mark.parametrize("type", [REPOSITORY, None])
     def test_a_gap_may_hide_it(self, type, where):

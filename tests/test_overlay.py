@@ -323,6 +323,13 @@ def test_a_new_repository_is_judged_in_the_live_context(pull_request):
     assert [one["kind"] for one in report["inputs"]] == ["iac", "against"]
 
 
+def test_a_new_repository_that_the_live_rules_replicate_is_no_failure(pull_request):
+    report = pull_request(LAB.replace("lab/tool", "shop/returns"), "--new-only")[2]
+    new = by_rule(report["findings"])["repository-exists-in-standby", "shop/returns"]
+    assert (new["status"], new["origin"]) == ("not_applicable", "change")
+    assert "new" in new["message"]
+
+
 def test_what_is_so_anyway_is_shown_as_such_and_is_not_new(pull_request):
     _, findings, report = pull_request(LAB)
     assert {one["origin"] for one in findings} == {"change", "live"}

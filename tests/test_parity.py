@@ -53,12 +53,13 @@ LIVE_ONLY = {  # about what runs, what is in a repository and what EKS supports,
     "workload-image-pinned-by-digest",
 }
 CODE_ONLY = {"registry-declared-once", "standby-iac-present"}
-UNDECLARED = {  # about parts of a registry, quotas, or roles, that one door shows and the other does not
+UNDECLARED = {  # about parts of a registry, quotas, roles, or older images, that one door shows and the other does not
     "registry-creation-template-has-role",
     "registry-creation-templates-cover-replicas",
     "registry-no-cache-of-primary-registry",
     "registry-pull-through-cache-parity",
     "registry-quota-headroom",
+    "repository-exists-in-standby",
     "repository-standby-not-archived-by-pull-time",
     "workload-puller-role-not-region-pinned",
 }

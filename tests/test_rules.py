@@ -305,6 +305,17 @@ def test_a_key_that_an_account_does_not_show_is_missing():
     assert (finding.status, "does not exist" in finding.message) == (Status.FAIL, True)
 
 
+def test_a_repository_that_neither_the_code_nor_the_live_estate_under_it_has_keeps_no_tag():
+    (rule,) = (rule for rule in RULES if rule.id == "ecs-idle-service-pinned-by-digest")
+    example = next(one for status, one in testing.examples(rule) if status is Status.UNKNOWN)
+    whole = testing.model(rule, example)
+    resources = [resource for type in types() for resource in whole.of_type(type)]
+    given = {name: getattr(whole, name) for name in ("pairs", "images", "scanned", "as_of")}
+    laid_over = Model(resources, planned=True, **given)
+    (finding,) = (one for one in evaluate(laid_over, [rule], Config()) if one.status is Status.FAIL)
+    assert "no such repository exists" in finding.message
+
+
 def test_whether_a_live_repository_is_a_cache_has_to_be_seen():
     """Of one that code declares it need not be: a cache makes its own."""
     (rule,) = (rule for rule in RULES if rule.id == "repository-tag-mutability-parity")

@@ -338,6 +338,20 @@ def test_variables_that_name_each_other_end(tmp_path):
     assert "unknown" in plain(found(document, tmp_path)[f"plan.json#{address}"].properties)["Cluster"]
 
 
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-be"])
+def test_a_plan_may_be_what_a_shell_of_windows_has_redirected(encoding, tmp_path):
+    mark = "\ufeff" if encoding == "utf-16-be" else ""
+    (tmp_path / "plan.json").write_bytes((mark + json.dumps(make(WEB), indent=1)).encode(encoding))
+    (web,) = (one for one in parse(tmp_path, lambda _: []).resources if one.type == "AWS::ECR::Repository")
+    assert (web.name, web.locations[""].line > 1) == ("web", True)
+
+
+def test_a_plan_of_windows_that_was_cut_off_is_a_gap(tmp_path):
+    (tmp_path / "plan.json").write_bytes(json.dumps(make(WEB)).encode("utf-16")[:-1])
+    (gap,) = parse(tmp_path, lambda _: []).gaps
+    assert gap.path == "plan.json"
+
+
 # Where resources are.
 
 ARN = f"arn:aws:ecr:eu-west-1:{ACCOUNT}:repository/web"
@@ -385,6 +399,25 @@ def test_the_arn_of_one_resource_tells_the_place_of_others_of_its_provider(tmp_p
     places = {each.name: (each.account, each.region) for each in made if each.type == "AWS::ECR::Repository"}
     known = (ACCOUNT, "eu-west-1")
     assert places == {"web": known, "old": known, "other": (None, None)}
+
+
+@pytest.mark.parametrize(
+    ("default", "alias", "place"),
+    [
+        ({}, {"region": {"references": ["local.dr"]}}, (ACCOUNT, None)),
+        ({}, {"region": {"constant_value": "us-west-2"}}, (ACCOUNT, "us-west-2")),
+        ({}, {"assume_role": [{"role_arn": {"references": ["local.role"]}}]}, (None, None)),
+        ({"profile": {"constant_value": "main"}}, {"region": {"constant_value": "us-west-2"}}, (None, "us-west-2")),
+        ({"allowed_account_ids": {"constant_value": ["444455556666"]}}, {}, ("444455556666", None)),
+    ],
+)
+def test_what_the_configuration_says_is_not_meant_for_an_alias(default, alias, place, tmp_path):
+    provider = {"aws": {"name": "aws", "expressions": default}, "aws.dr": {"name": "aws", "expressions": alias}}
+    replica = {"address": "aws_ecr_repository.dr", "values": {"name": "replica"}, "key": "aws.dr"}
+    parsed = read(make(WEB, replica, provider=provider), tmp_path, [(ACCOUNT, "us-east-1")])
+    made = {each.name: each for each in parsed.resources if each.type == "AWS::ECR::Repository"}
+    assert (made["replica"].account, made["replica"].region) == place
+    assert made["web"].region == "us-east-1"
 
 
 def test_the_configuration_fills_in_what_the_plan_does_not_say(tmp_path):

@@ -84,7 +84,7 @@ def test_a_format_takes_what_the_next_does_not_see(tmp_path):
         ("../../outside.tf", None),
         ("../../infra/env/x.json", None),
         ("/etc/hostname", None),
-        ("link.tf", None),
+        ("link.json", None),
         ("linked/hostname", None),
         ("missing.tf", None),
         ("../modules/ecr", None),
@@ -95,7 +95,7 @@ def test_what_another_file_names_is_found_inside_and_nowhere_else(tmp_path, name
     (tmp_path / "outside.tf").write_text("")
     root = tmp_path / "infra"
     (root / "env").mkdir(parents=True)
-    (root / "env" / "link.tf").symlink_to(tmp_path / "outside.tf")
+    (root / "env" / "link.json").symlink_to(tmp_path / "outside.tf")
     (root / "env" / "linked").symlink_to("/etc")
     of = tree(root, files)
     file = of.beside(of.get("env/main.tf"), name)
@@ -115,6 +115,18 @@ def test_loops_of_links_and_pipes_are_not_read(tmp_path):
     (tmp_path / "loop").symlink_to(tmp_path)
     os.mkfifo(tmp_path / "pipe.tf")
     assert names(tree(tmp_path, {"a.tf": ""})) == ["a.tf"]
+
+
+def test_a_link_in_the_place_of_terraform_code_is_no_silence(tmp_path):
+    (tmp_path / "infra").mkdir()
+    (tmp_path / "outside.tf").write_text("")
+    for name in ("provider.tf", "prod.auto.tfvars", "notes.md", "old.tf"):
+        (tmp_path / "infra" / name).symlink_to("../outside.tf")
+    (tmp_path / "infra" / ".gitignore").write_text("old.tf\n")
+    closed = []
+    Tree(tmp_path / "infra", lambda error, path: closed.append((path, error.strerror)))
+    why = "a symbolic link, which is not followed"
+    assert closed == [("prod.auto.tfvars", why), ("provider.tf", why)]
 
 
 @pytest.mark.parametrize("name", FORMATS)

@@ -150,7 +150,6 @@ examples:
         task: *tagged
         repository: &mutable {Type: AWS::ECR::Repository, Region: us-west-2, Properties: {RepositoryName: shop/api}}
       Images: *same
-    - Resources: {primary: *primary, standby: *waiting, task: *tagged}  # there is no such repository
     - Resources:  # as an account shows it: a revision without a digest
         primary: *primary
         standby:
@@ -197,6 +196,7 @@ examples:
           Region: us-west-2
           Properties: {Family: api, ContainerDefinitions: [{Name: proxy, Image: "public.ecr.aws/nginx/nginx:1.27"}]}
   unknown:
+    - Resources: {primary: *primary, standby: *waiting, task: *tagged}  # code elsewhere may declare the repository
     - Resources: {primary: *primary, standby: *waiting, task: *tagged}  # whether the tag may move was not seen
       Gaps: [{Reason: AccessDeniedException, Type: "AWS::ECR::Repository", Operation: "ecr:DescribeRepositories", Region: us-west-2}]
     - Resources: {primary: *primary, standby: *waiting, task: *tagged, repository: *immutable}  # no list of images
@@ -226,7 +226,7 @@ from fnmatch import fnmatchcase
 from scanner.images import RepositoryKey
 from scanner.model import InsufficientData, Place
 from scanner.rule import Evidence, NotApplicable, Undecided, Violation
-from scanner.workloads import digest_of, live_only, reference_of
+from scanner.workloads import digest_of, live_only, reference_of, undeclared_at_most
 
 
 def check(twin, model, parameters):
@@ -263,7 +263,7 @@ def judge(image, standby, pair, model, rows):
     if pinned:
         return
     try:
-        why = may_change(reference, pair, model)
+        why = may_change(reference, standby, pair, model)
     except InsufficientData as gap:
         reason = str(gap).rstrip(".")
         yield Undecided(
@@ -278,12 +278,14 @@ def judge(image, standby, pair, model, rows):
         )
 
 
-def may_change(reference, pair, model):
+def may_change(reference, standby, pair, model):
     """Return why a tag may mean another image on the day of the failover, None if it cannot."""
     if reference.key is None:
         return "its registry is not yours, and may move the tag"
     repository = model.find("AWS::ECR::Repository", reference.repository, reference.place)
     if repository is None:
+        if undeclared_at_most(standby, model):
+            raise InsufficientData(f"repository '{reference.key}' is not declared in the scanned files")
         return "no such repository exists"
     if movable(repository, reference.tag):
         return "the tags of its repository may be moved"

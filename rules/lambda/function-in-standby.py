@@ -24,7 +24,7 @@ traps:
   - The latest version may be ahead of what the aliases name, so if its image alone is missing it is undecided.
   - A tag may mean another image in each Region, so the digests are compared that Lambda resolved.
   - A function that is an archive has no image.
-  - A file does not say which digest Lambda will resolve, so of files only existence and the Region of the image are judged.
+  - A file does not say which digest Lambda will resolve, so of files existence and the Region of the image are judged, and what they write; other digests fail, other names or tags are undecided.
 controls:
   aws-well-architected: [REL13-BP02]
 examples:
@@ -55,8 +55,10 @@ examples:
           - {ContainerName: resize, Image: "111122223333.dkr.ecr.us-west-2.amazonaws.com/shop/resize:3", ImageDigest: "sha256:3333333333333333333333333333333333333333333333333333333333333333"}
     - primary: {PackageType: Image, Code: {ImageUri: "111122223333.dkr.ecr.us-east-1.amazonaws.com/shop/resize:4"}}  # templates
       standby: {PackageType: Image, Code: {ImageUri: "111122223333.dkr.ecr.us-west-2.amazonaws.com/shop/resize:4"}}
-    - primary: {PackageType: Image, Code: {ImageUri: "111122223333.dkr.ecr.us-east-1.amazonaws.com/shop/resize:4"}}
-      standby: *same  # a template beside what an account shows
+    - primary: {PackageType: Image, Code: {ImageUri: "111122223333.dkr.ecr.us-east-1.amazonaws.com/shop/resize@sha256:3333333333333333333333333333333333333333333333333333333333333333"}}  # under another name, and the same bytes
+      standby: {PackageType: Image, Code: {ImageUri: "111122223333.dkr.ecr.us-west-2.amazonaws.com/dr/resize@sha256:3333333333333333333333333333333333333333333333333333333333333333"}}
+    - primary: {PackageType: Image, Code: {ImageUri: "111122223333.dkr.ecr.us-east-1.amazonaws.com/assets-us-east-1:4"}}  # each Region has a repository that is named after it
+      standby: {PackageType: Image, Code: {ImageUri: "111122223333.dkr.ecr.us-west-2.amazonaws.com/assets-us-west-2:4"}}
   fail:
     - primary: *latest
       standby: null
@@ -83,7 +85,19 @@ examples:
       standby: {PackageType: Image, Code: {ImageUri: "111122223333.dkr.ecr.us-east-1.amazonaws.com/shop/resize:4"}}
     - primary: *latest  # an archive under its name
       standby: {PackageType: Zip}
+    - primary: {PackageType: Image, Code: {ImageUri: "111122223333.dkr.ecr.us-east-1.amazonaws.com/shop/resize@sha256:3333333333333333333333333333333333333333333333333333333333333333"}}
+      standby: {PackageType: Image, Code: {ImageUri: "111122223333.dkr.ecr.us-west-2.amazonaws.com/shop/resize@sha256:2222222222222222222222222222222222222222222222222222222222222222"}}
   unknown:
+    - primary: {PackageType: Image, Code: {ImageUri: "111122223333.dkr.ecr.us-east-1.amazonaws.com/shop/resize:4"}}
+      standby: *same  # a template beside what an account shows
+    - primary: {PackageType: Image, Code: {ImageUri: "111122223333.dkr.ecr.us-east-1.amazonaws.com/shop/resize:4"}}
+      standby: {PackageType: Image, Code: {ImageUri: "111122223333.dkr.ecr.us-west-2.amazonaws.com/shop/resize:3"}}
+    - primary: {PackageType: Image, Code: {ImageUri: "111122223333.dkr.ecr.us-east-1.amazonaws.com/shop/resize:4"}}
+      standby: {PackageType: Image, Code: {ImageUri: "111122223333.dkr.ecr.us-west-2.amazonaws.com/shop/other:4"}}
+    - primary: {PackageType: Image, Code: {ImageUri: "111122223333.dkr.ecr.us-east-1.amazonaws.com/shop/resize@sha256:3333333333333333333333333333333333333333333333333333333333333333"}}
+      standby: {PackageType: Image, Code: {ImageUri: "111122223333.dkr.ecr.us-west-2.amazonaws.com/shop/resize:3"}}
+    - primary: {PackageType: Image, Code: {ImageUri: "111122223333.dkr.ecr.us-east-1.amazonaws.com/shop/resize:3"}}
+      standby: {PackageType: Image, Code: {ImageUri: "111122223333.dkr.ecr.us-west-2.amazonaws.com/shop/resize@sha256:3333333333333333333333333333333333333333333333333333333333333333"}}
     - primary: *aliased  # of the latest version only the primary has the image, and no alias names it
       standby: *same
     - primary: *latest
@@ -104,6 +118,7 @@ examples:
       Pairs: [{primary: us-east-1, standby: us-west-2, dr_class: backup-restore}]
 """
 
+from scanner.replication import counterpart_name
 from scanner.rule import Evidence, NotApplicable, Undecided, Violation
 from scanner.workloads import live_only, reference_of
 
@@ -127,7 +142,8 @@ def check(twin, model, parameters):
     needed, ready = digests(here), digests(there)
     yield Evidence(primary=sorted(needed or ()), standby=sorted(ready or ()))
     if needed is None or ready is None:
-        return  # a file, which says no more
+        yield from as_written(twin, image, where)
+        return
     missing = sorted(needed - ready)
     if missing and may_be_ahead(here, missing):
         yield Undecided(
@@ -140,6 +156,27 @@ def check(twin, model, parameters):
             f"'{missing[0]}' was expected there.",
             "/ContainerImages",
             (there,),
+        )
+
+
+def as_written(twin, image, where):
+    """Compare the images that files name, for one side does not show what Lambda resolved."""
+    here, there = twin.primary, twin.standby
+    mine = reference_of(here["Code"] and here["Code"]["ImageUri"])
+    if mine.digest and image.digest:
+        if mine.digest != image.digest:
+            yield Violation(
+                f"Function '{here.name}' in {where} is made of other bytes, '{image}'; '{mine.digest}' was expected.",
+                "/Code/ImageUri",
+                (there,),
+            )
+        return
+    name = counterpart_name(mine.repository, here.place, twin.pair.standby) or mine.repository
+    if (name, mine.tag) != (image.repository, image.tag):
+        yield Undecided(
+            f"Function '{here.name}' in {where} is made of '{image}'; whether that is the same image as '{mine}' is not in "
+            "the code.",
+            "/Code/ImageUri",
         )
 
 

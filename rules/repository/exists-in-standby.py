@@ -32,6 +32,7 @@ traps:
   - >-
     A repository of another name does not count, however alike: a pull asks for the same name.
   - Where no rule copies them, a pull through cache of the standby makes its repositories when they are first pulled from, so they need not be there.
+  - Code says nothing of images; a repository that only code declares is no failure where a replication rule covers its name, for the first push after the rule makes the replica.
   - Archived images are not replicated, so a repository that holds nothing else has no replica.
 controls:
   nist-800-53: [CP-6]
@@ -41,6 +42,13 @@ examples:
     - primary: {RepositoryName: shop/web}
       standby: {RepositoryName: shop/web}
   fail:
+    - Resources:  # a rule that covers other names does not bring it
+        web: {Type: AWS::ECR::Repository, Properties: {RepositoryName: shop/web}}
+        here:
+          Type: AWS::ECR::Registry
+          Properties:
+            ReplicationConfiguration:
+              Rules: [{Destinations: [{RegistryId: "111122223333", Region: us-west-2}], RepositoryFilters: [{Filter: lab/, FilterType: PREFIX_MATCH}]}]
     - primary: {RepositoryName: shop/web}
       standby: null
     - primary: {RepositoryName: shop/web}
@@ -73,6 +81,12 @@ examples:
             PullThroughCacheRules: {Unknown: "ecr:DescribePullThroughCacheRules was denied"}
       Images: *cached
   unknown:
+    - Resources:  # nothing was listed, as in code: the first push makes the replica
+        web: {Type: AWS::ECR::Repository, Properties: {RepositoryName: shop/web}}
+        here: {Type: AWS::ECR::Registry, Properties: {ReplicationConfiguration: {Rules: [{Destinations: [{RegistryId: "111122223333", Region: us-west-2}]}]}}}
+    - Resources:  # nothing was listed, as in code, and whether replication will bring it is known in part
+        web: {Type: AWS::ECR::Repository, Properties: {RepositoryName: shop/web}}
+        here: {Type: AWS::ECR::Registry, Properties: {ReplicationConfiguration: {Rules: {Unknown: "data.http.rules is not known"}}}}
     - Resources:  # both Regions cache it, and whether replication should have brought it was not seen
         nginx: *nginx
         here:
@@ -120,7 +134,7 @@ examples:
 """
 
 from scanner.images import RepositoryKey
-from scanner.replication import counterpart_name
+from scanner.replication import counterpart_name, replicates_once_pushed
 from scanner.rule import NotApplicable, Undecided, Violation
 from scanner.workloads import cached_instead
 
@@ -135,7 +149,8 @@ def check(twin, model, parameters):
     absent = Violation(f"Repository '{name}' does not exist in '{standby}'; one of the same name was expected.")
     primary = RepositoryKey.of(twin.primary.place, name)
     if twin.primary.locations and primary not in model.images:
-        yield absent  # a file does not say what is in a repository; it is declared to hold something
+        # a file does not say what is in a repository; it is declared to hold something
+        yield to_come(name, standby, model) if replicates_once_pushed(twin, model) else absent
         return
     images = [image for image in model.images.images(primary) if image.status == "ACTIVE"]
     if not images:
@@ -149,3 +164,13 @@ def check(twin, model, parameters):
         )
     else:
         yield absent
+
+
+def to_come(name, standby, model):
+    """Return what holds for a repository of the code that a replication rule covers: it is new, or nobody looked."""
+    if model.planned:
+        return NotApplicable(f"The repository is new; replication creates it in '{standby}' with its first image.")
+    return Undecided(
+        f"Replication creates repository '{name}' in '{standby}' with the first image that is pushed; whether older images "
+        "should be there is not in the code, so collect a snapshot to know."
+    )

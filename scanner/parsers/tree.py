@@ -6,6 +6,7 @@ import os
 import stat
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from errno import ELOOP
 from pathlib import Path
 
 from pathspec import GitIgnoreSpec
@@ -18,6 +19,8 @@ MAX_BYTES = 10_000_000
 _SKIPPED = {"__pycache__", "node_modules"}
 _IGNORE = ".gitignore"
 _WORKFLOWS = ".github"
+_MADE_OF_ALL = (".tf", ".tf.json", ".tfvars", ".tfvars.json")
+"""A module of Terraform is all of these in its folder: one that is not read is a gap, and never passed over."""
 
 
 @dataclass(frozen=True)
@@ -47,11 +50,12 @@ class Tree:
     """The files under a path, in order; a format takes those it reads, and the next sees the rest.
 
     Hidden folders (but that of GitHub's workflows), symbolic links, what package managers install and what
-    `.gitignore` names are left out of a folder; a path that is given by itself is always read.
+    `.gitignore` names are left out of a folder; a path that is given by itself is always read.  A link in the place of
+    a file of Terraform counts as a file that cannot be read.
     """
 
     def __init__(self, path: Path, unreadable: Callable[[OSError, str], None], named: Path | None = None) -> None:
-        """Look under `path`; raise `UsageError` if there is nothing, call `unreadable` for a folder that is closed.
+        """Look under `path`; raise `UsageError` if there is nothing, call `unreadable` for what is closed.
 
         `named` is the path that reports name in place of `path`.
         """
@@ -155,8 +159,12 @@ class Tree:
             )
             for name in sorted(files):
                 at = here / name
-                if _is_plain_file(at) and not ignored.file(at):
+                if ignored.file(at):
+                    continue
+                if _is_plain_file(at):
                     yield self._file(at)
+                elif name.endswith(_MADE_OF_ALL) and at.is_symlink():
+                    self._unreadable(OSError(ELOOP, "a symbolic link, which is not followed"), self._shown(at))
 
     def _file(self, at: Path) -> File:
         return File(at, self._shown(at))

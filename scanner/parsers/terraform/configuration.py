@@ -51,6 +51,11 @@ class Configuration:
             found = obj(next(iter(items(found)), None) if isinstance(found, list) else found).get(part)
         return self._constant(found, module if isinstance(module, str) else "", 0)
 
+    def provider_arguments(self, key: str) -> frozenset[str] | None:
+        """Return the arguments and blocks that a provider is configured with, None if the plan does not show it."""
+        described = self._providers.get(key)
+        return frozenset(obj(obj(described).get("expressions"))) if isinstance(described, dict) else None
+
     def refers(self, module: str, resource: str, index: str, path: Sequence[str | int]) -> tuple[str, str] | None:
         """Return (address, attribute) of what one value of a resource refers to.
 

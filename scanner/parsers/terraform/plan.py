@@ -23,7 +23,9 @@ MAX_BYTES = 100_000_000
 """A larger plan is not read; those of large roots have some ten MB."""
 
 _SUFFIXES = (".json", ".tfstate", ".tfplan")
-_MARK = b'"terraform_version"'
+_MARKS = tuple('"terraform_version"'.encode(encoding) for encoding in ("utf-8", "utf-16-le", "utf-16-be"))
+_UTF_16 = (b"\xff\xfe", b"\xfe\xff")
+"""How a file begins into which Windows PowerShell has redirected what `terraform show -json` prints."""
 _KEPT = {
     "format_version",
     "terraform_version",
@@ -69,8 +71,8 @@ def _is_marked(file: File) -> bool:
     before = b""
     with file.at.open("rb") as stream:
         while chunk := stream.read(_CHUNK):
-            before = before[-len(_MARK) :] + chunk
-            if _MARK in before:
+            before = before[-len(_MARKS[-1]) :] + chunk
+            if any(mark in before for mark in _MARKS):
                 return True
     return False
 
@@ -80,6 +82,8 @@ def _document(data: bytes, file: File) -> tuple[Mapping[str, Any], Mapping[str, 
 
     None if it is neither; raises `ValueError` if it is broken.
     """
+    if data.startswith(_UTF_16):
+        data = data.decode("utf-16").encode()
     if data[:_CHUNK].lstrip(b"\xef\xbb\xbf \t\r\n")[:1] != b"{":
         return None
     named = file.name.endswith(".tfstate") or b'"format_version"' in data

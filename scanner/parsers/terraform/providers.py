@@ -17,7 +17,7 @@ CLOUD_CONTROL = "awscc"
 
 _OF_ROLE = re.compile(r"arn:aws[a-z-]*:iam::([0-9]{12}):role/.+")
 _DECLARE = "declare it under 'iac:' in regionproof.yaml"
-_CREDENTIALS = (
+CREDENTIALS = (
     "access_key",
     "assume_role",
     "assume_role_with_web_identity",
@@ -26,6 +26,7 @@ _CREDENTIALS = (
     "shared_credentials_file",
     "token",
 )
+"""Arguments by which a configuration of `aws` gets another account than the rest, or may get it."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ def configured(name: str, values: Mapping[str, Any], default: Provider | None, f
     configuration if neither has credentials of its own.  What the fallback says of the Region is not meant for an alias
     that says it itself, in ways that nobody could follow.
     """
-    own = any(isinstance(given := values.get(key), Unknown) or bool(given) for key in _CREDENTIALS)
+    own = any(isinstance(given := values.get(key), Unknown) or bool(given) for key in CREDENTIALS)
     return Provider(_account(name, values, default, fallback, own=own), _region(name, values, default, fallback), own)
 
 

@@ -11,6 +11,7 @@ from scanner.model import Location, Unknown
 from scanner.parsers.terraform.configuration import Configuration, items, obj
 from scanner.parsers.terraform.declared import Attribute, Declared
 from scanner.parsers.terraform.maps import attribute_map
+from scanner.parsers.terraform.providers import CREDENTIALS
 from scanner.regions import is_name
 
 _ARN = re.compile(r"arn:[a-z-]+:[a-z0-9-]*:(?P<region>[a-z0-9-]*):(?P<account>\d{12})?:.*", re.S)
@@ -242,8 +243,28 @@ class Places:
 
     def _account(self, provider: str) -> str | None:
         if provider not in self._accounts:
-            self._accounts[provider] = self._declared_account(provider) or self._only(provider, 0)
+            found = self._declared_account(provider) or self._only(provider, 0)
+            default = self._default_of(provider)
+            self._accounts[provider] = found or (self._account(default) if default else None)
         return self._accounts[provider]
+
+    def _default_of(self, provider: str) -> str:
+        """Return the configuration whose account an alias is for, empty for what has credentials of its own, or none.
+
+        As in code: that is known only where neither has any.
+        """
+        alias = _alias(provider)
+        if not alias:
+            return ""
+        default = provider.removesuffix(f".{alias}")
+        written = [self._configuration.provider_arguments(each) for each in (provider, default)]
+        return "" if any(each is None or not each.isdisjoint(CREDENTIALS) for each in written) else default
+
+    def fallback(self, one: Recorded, place: tuple[str | None, str | None]) -> tuple[str | None, str | None]:
+        """Return what of a place that the code does not say holds for a resource: for an alias, its account at most."""
+        if not _alias(one.provider):
+            return place
+        return (place[0] if self._default_of(one.provider) else None), None
 
     def _declared_account(self, provider: str) -> str | None:
         role = self._configuration.provider_value(provider, "assume_role", "role_arn")
@@ -262,6 +283,11 @@ class Places:
         """Return the account or the Region that all ARNs of a provider have."""
         found = {each[part] for each in self._seen.get(provider, ()) if each[part]}
         return found.pop() if provider and len(found) == 1 else None
+
+
+def _alias(provider: str) -> str:
+    """Return the alias in `aws.dr` and `module.x:aws.dr` of a plan, `provider["..."].dr` of a state, or ""."""
+    return provider.rpartition("]")[2].rpartition(":")[2].partition(".")[2]
 
 
 def _of_arn(values: Mapping[str, Any]) -> tuple[str, str] | None:
@@ -284,7 +310,8 @@ def declared(
     for one in recorded:
         account, region = places.place(one)
         if one.type.startswith("aws_"):
-            account, region = account or place[0], region or place[1]
+            at_most = places.fallback(one, place)
+            account, region = account or at_most[0], region or at_most[1]
         at = written.get(one.address) or written.get(one.resource) or Location(path, 1)
         made.append(Declared(one.address, one.type, False, one.values, account, region, path, {"": at}))
     return made
