@@ -8,8 +8,8 @@ from typing import TextIO
 
 from scanner.finding import Finding, Report, RuleSummary, Severity, Status
 from scanner.reporters.causes import by_cause
+from scanner.reporters.gaps import Gap, gaps_of
 from scanner.reporters.markdown_text import code, fenced, html, prose
-from scanner.reporters.sarif_coverage import Gap, gaps_of
 from scanner.reporters.text import written_at
 from scanner.reporters.verdicts import is_open, rules_of
 
