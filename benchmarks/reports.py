@@ -5,7 +5,8 @@
 The report is invented: 500 accounts with two Regions, 70 rules, of the findings 8 % fail and 2 % are unknown, and a
 gap in every twentieth account.  Every format is written in a process of its own, to a file or as many as it
 takes, as `scan -o` does, and measured from the report in memory to the last closed file; what is held beyond the report
-is the most that the process held meanwhile, less what it held before.  JSON Lines are written twice, the second time of a tenth: the memory is to be the same.
+is the most that the process held meanwhile, less what it held before.  JSON Lines are
+written twice, the second time of a tenth: the memory is to be the same.
 Where the machine is busy, CPU says more than seconds.  Linux only: memory is read from /proc.
 """
 
