@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 import reports
 
-from scanner.finding import Coverage, Severity, Status
+from scanner.finding import BaselineState, Coverage, Severity, Status
 from scanner.reporters import REPORTERS
 from scanner.reporters.markdown import LIMITS
 from scanner.reporters.markdown_text import code, fenced, html, prose
@@ -40,6 +40,15 @@ def test_failures_of_the_baseline_that_nobody_could_judge_again_are_listed():
     assert "- Compared with monday.json, as of 2026-11-20 06:00 UTC; failures: 0 new, 0 unchanged, 0 updated" in text
     assert "| `image-running-digest-in-standby` `shop/lost` | undecided now: A call was denied. |" in text
     assert "shop/mended" not in text
+
+
+def test_a_narrowed_report_does_not_count_what_it_leaves_out_as_none():
+    text = written(replace(reports.clean(), baseline=reports.baseline(), not_shown=87))
+    assert "UTC; failures: 0 new, 1 fixed, 1 undecided now." in text
+    updated = reports.finding(reports.DIGEST_RULE, Status.FAIL, reports.service("shop/web"), "No.")
+    updated = replace(updated, baseline_state=BaselineState.UPDATED)
+    text = written(replace(reports.clean(), baseline=reports.baseline(), findings=(updated,), not_shown=87))
+    assert "UTC; failures: 1 updated, 1 fixed, 1 undecided now." in text
 
 
 def test_it_begins_with_the_verdict():

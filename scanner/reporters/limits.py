@@ -38,10 +38,18 @@ def narrowed(report: Report) -> str:
 
 
 def compared(report: Report, baseline: Baseline) -> str:
-    """Return what the baseline is, how its failures stand to those of now, and what became of the others."""
+    """Return what the baseline is, how its failures stand to those of now, and what became of the others.
+
+    Where verdicts are left out, a state that none of those shown is in has no count: it need not be none.
+    """
     states = Counter(f.baseline_state for f in report.findings if f.is_open_failure)
     fates = Counter(each.fate for each in baseline.former)
-    counts = [f"{states[state]:,} {state.value}" for state in BaselineState if state is not BaselineState.ABSENT]
+    told = [
+        state
+        for state in BaselineState
+        if states[state] or (not report.not_shown and state is not BaselineState.ABSENT)
+    ]
+    counts = [f"{states[state]:,} {state.value}" for state in told or [BaselineState.NEW]]
     counts += [f"{fates[fate]:,} {FATES[fate]}" for fate in Fate if fates[fate] or fate is Fate.FIXED]
     return f"{baseline.path}, as of {baseline.as_of:%Y-%m-%d %H:%M} UTC; failures: {', '.join(counts)}"
 
