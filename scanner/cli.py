@@ -148,6 +148,15 @@ def scan(
     from scanner.output import destinations
     from scanner.scan import Change, examine
 
+    console.must_be_named(
+        {
+            "--against": against,
+            "--baseline": baseline,
+            "--changed-since": changed_since,
+            "--sarif-anchor": sarif_anchor,
+            "--evidence": pack,
+        }
+    )
     if new_only and against is None and baseline is None:
         hint = "Give the live estate, --against SNAPSHOT, or an earlier report, --baseline REPORT."
         raise UsageError("--new-only: new compared with what?", hint)

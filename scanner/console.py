@@ -75,6 +75,13 @@ def _sarif(profile: str, category: str | None, inventory: str | None) -> dict[st
     }
 
 
+def must_be_named(options: Mapping[str, str | None]) -> None:
+    """Raise `UsageError` for an option that is given and empty: in a script, the variable was not set."""
+    for option, value in options.items():
+        if value == "":
+            raise UsageError(f"{option}: no name", "Name something, or leave the option out.")
+
+
 def read_config(path: str | None) -> Config:
     """Return the configuration of a file, or of the one in the working directory, or an empty one.
 
