@@ -119,10 +119,7 @@ def demo(output: str) -> int:
 @click.option("--select", multiple=True, metavar="RULES", help="Only these rules: ids, groups or globs.")
 @click.option("--ignore", multiple=True, metavar="RULES", help="Not these rules.")
 @console.rules_options
-@click.option("--controls", multiple=True, metavar="F,..", help="Group the table by the controls of a framework, too.")
-@click.option("--group-by", type=click.Choice(["rule", "workload"]), default="rule", help="Order of the table.")
-@click.option("--markdown-for", type=click.Choice(["step", "comment"]), default="step", help="How long it may be.")
-@console.sarif_options
+@console.format_options
 @click.option("--evidence", "pack", metavar="DIR", help="Write what an auditor asks for into this new folder, too.")
 def scan(
     paths: tuple[str, ...],
@@ -151,6 +148,15 @@ def scan(
     from scanner.output import destinations
     from scanner.scan import Change, examine
 
+    console.must_be_named(
+        {
+            "--against": against,
+            "--baseline": baseline,
+            "--changed-since": changed_since,
+            "--sarif-anchor": sarif_anchor,
+            "--evidence": pack,
+        }
+    )
     if new_only and against is None and baseline is None:
         hint = "Give the live estate, --against SNAPSHOT, or an earlier report, --baseline REPORT."
         raise UsageError("--new-only: new compared with what?", hint)
@@ -158,11 +164,7 @@ def scan(
     destinations(formats, output)  # complain before the work is done
     if pack is not None:
         cli_reports.must_be_new(Path(pack))
-    options = {
-        "markdown": {"markdown_for": markdown_for},
-        "sarif": console.sarif(sarif_profile, sarif_category, sarif_anchor),
-        "table": {"controls": console.frameworks(controls), "group_by": group_by},
-    }
+    options = console.of_formats(controls, group_by, markdown_for, sarif_profile, sarif_category, sarif_anchor)
     config = _selected(console.read_config(config_path), select, ignore)
     rules = console.chosen_rules(config, rule_paths, python=not no_python_rules)
     laid_over = _from_here(against) if against else None
@@ -180,7 +182,7 @@ def scan(
 def schema(name: str) -> int:
     """Print a JSON Schema.
 
-    NAME is report, report-line, diff, config, evidence, rule, fixture, snapshot or faults.
+    NAME is report, report-line, diff, config, evidence, rule, fixture, snapshot, faults or terraform-map.
     """
     from scanner.assets import asset
 

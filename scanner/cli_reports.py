@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -26,13 +26,14 @@ OK, FINDINGS = 0, 1
 @click.argument("report", metavar="REPORT.json")
 @click.option("--format", "formats", multiple=True, metavar="F[=FILE][,..]", help="As of scan; default: table.")
 @click.option("-o", "--output", metavar="PATH", help="A file for one format, a folder for several; - is stdout.")
-@click.option("--controls", multiple=True, metavar="F,..", help="Group the table by the controls of a framework, too.")
-@console.sarif_options
+@console.format_options
 def convert(
     report: str,
     formats: tuple[str, ...],
     output: str | None,
     controls: tuple[str, ...],
+    group_by: str,
+    markdown_for: str,
     sarif_profile: str,
     sarif_category: str | None,
     sarif_anchor: str | None,
@@ -44,10 +45,7 @@ def convert(
     from scanner.output import destinations
 
     destinations(formats, output)  # complain before the work is done
-    options: dict[str, dict[str, Any]] = {
-        "sarif": console.sarif(sarif_profile, sarif_category, sarif_anchor),
-        "table": {"controls": console.frameworks(controls)},
-    }
+    options = console.of_formats(controls, group_by, markdown_for, sarif_profile, sarif_category, sarif_anchor)
     console.write_report(_read(report).report, formats, output, options)
     return OK
 
@@ -129,7 +127,8 @@ def verify(folder: str) -> int:
     for problem in found.problems:
         click.echo(console.printable(problem))
     if found.problems:
-        click.echo(f"{console.printable(folder)}: not as it was sealed: {len(found.problems):,} differences")
+        count = f"{len(found.problems):,} difference{'' if len(found.problems) == 1 else 's'}"
+        click.echo(f"{console.printable(folder)}: not as it was sealed: {count}")
         return FINDINGS
     click.echo(f"{console.printable(folder)}: {found.files:,} files, all as they were sealed")
     click.echo(f"seal {console.printable(found.seal)}")

@@ -33,22 +33,37 @@ def rules_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return folders(code(command))
 
 
-def sarif_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the options of the SARIF report."""
-    profile = click.option(
-        "--sarif-profile", type=click.Choice(["github", "full"]), default="github", show_default=True
+def format_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options of the table, of Markdown and of SARIF; `of_formats` reads them."""
+    grouped, length = click.Choice(["rule", "workload"]), click.Choice(["step", "comment"])
+    framework = "Group the table by the controls of a framework, too."
+    category = "What an upload replaces; default: by what was scanned."
+    anchor = "The inventory at whose lines live findings are shown."
+    options = (
+        click.option("--controls", multiple=True, metavar="F,..", help=framework),
+        click.option("--group-by", type=grouped, default="rule", help="Order of the table."),
+        click.option("--markdown-for", type=length, default="step", help="How long it may be."),
+        click.option("--sarif-profile", type=click.Choice(["github", "full"]), default="github", show_default=True),
+        click.option("--sarif-category", metavar="TEXT", help=category),
+        click.option("--sarif-anchor", metavar="FILE", help=anchor),
     )
-    category = click.option(
-        "--sarif-category", metavar="TEXT", help="What an upload replaces; default: by what was scanned."
-    )
-    inventory = click.option(
-        "--sarif-anchor", metavar="FILE", help="The inventory at whose lines live findings are shown."
-    )
-    return profile(category(inventory(command)))
+    for option in reversed(options):
+        command = option(command)
+    return command
 
 
-def sarif(profile: str, category: str | None, inventory: str | None) -> dict[str, Any]:
-    """Return the options of the SARIF report; raise `UsageError` for a category or an inventory that is none."""
+def of_formats(
+    controls: Sequence[str], group_by: str, markdown_for: str, profile: str, category: str | None, inventory: str | None
+) -> dict[str, dict[str, Any]]:
+    """Return the options of each format; raise `UsageError` for a framework, category or inventory that is none."""
+    return {
+        "markdown": {"markdown_for": markdown_for},
+        "sarif": _sarif(profile, category, inventory),
+        "table": {"controls": frameworks(controls), "group_by": group_by},
+    }
+
+
+def _sarif(profile: str, category: str | None, inventory: str | None) -> dict[str, Any]:
     from scanner.inventory import read
 
     if category is not None and not (category.isprintable() and category.strip("/ ")):
@@ -58,6 +73,13 @@ def sarif(profile: str, category: str | None, inventory: str | None) -> dict[str
         "category": category.strip("/ ") if category else None,
         "inventory": read(Path(inventory)) if inventory else None,
     }
+
+
+def must_be_named(options: Mapping[str, str | None]) -> None:
+    """Raise `UsageError` for an option that is given and empty: in a script, the variable was not set."""
+    for option, value in options.items():
+        if value == "":
+            raise UsageError(f"{option}: no name", "Name something, or leave the option out.")
 
 
 def read_config(path: str | None) -> Config:

@@ -26,13 +26,18 @@ def destinations(formats: Sequence[str], output: str | None) -> list[Destination
     """Read `--format F[=FILE][,...]` and `-o PATH`.
 
     `-o` names a file for one format and a directory for several; `-` is standard output.  Raises `UsageError` for an
-    unknown format and for two documents on standard output.
+    unknown format, for an empty name, and for two documents at one place.
     """
+    if output == "":
+        raise UsageError("--output: no name", "Give a file or a folder; - is standard output.")
     given = [spec for group in formats for spec in group.split(",") if spec] or ["table"]
     plain = [spec for spec in given if "=" not in spec]
     found = [_destination(spec, output, several=len(plain) > 1) for spec in given]
     if sum(destination.path is None for destination in found) > 1:
         raise UsageError("two reports cannot share standard output", "Give files: --format json=a.json,sarif=b.sarif.")
+    paths = [destination.path.absolute() for destination in found if destination.path is not None]
+    if twice := [path for at, path in enumerate(paths) if path in paths[:at]]:
+        raise UsageError(f"two reports cannot share {twice[0].name}", "Give each a file of its own.")
     return found
 
 

@@ -7,12 +7,15 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 from scanner.finding import (
+    Baseline,
     BrokenRule,
     Counterpart,
     Coverage,
     Exemption,
     ExemptionState,
+    Fate,
     Finding,
+    Former,
     Input,
     Report,
     RuleSummary,
@@ -215,6 +218,13 @@ def clean() -> Report:
 def nothing() -> Report:
     """Return a report of nothing at all."""
     return Report("0.1.0", AS_OF, (), (), True, (), (), ())
+
+
+def baseline() -> Baseline:
+    """Return a baseline of which one failure was mended and another could not be judged again."""
+    lost, mended = (finding(DIGEST_RULE, Status.FAIL, service(f"shop/{name}"), "No.") for name in ("lost", "mended"))
+    former = (Former(lost, Fate.UNDECIDED, "A call was denied."), Former(mended, Fate.FIXED, "It is there."))
+    return Baseline("monday.json", "0" * 64, "scan", AS_OF, former)
 
 
 def hostile() -> Report:

@@ -254,6 +254,14 @@ def test_convert_writes_what_was_asked_for(run):
     assert run("convert", "report.json")[1] == written(reports.sample(), "table", width=100)
 
 
+def test_convert_takes_the_options_of_each_format(run):
+    table = written(reports.sample(), "table", width=100, group_by="workload", controls=("soc-2",))
+    assert run("convert", "report.json", "--group-by", "workload", "--controls", "soc-2")[1] == table
+    assert table != written(reports.sample(), "table", width=100, controls=("soc-2",))
+    markdown = written(reports.sample(), "markdown", markdown_for="comment")
+    assert run("convert", "report.json", "--format", "markdown", "--markdown-for", "comment")[1] == markdown
+
+
 def test_convert_reads_standard_input(run, monkeypatch):
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(WHOLE)))
     assert run("convert", "-", "--format", "json")[:2] == (0, WHOLE.decode())

@@ -313,6 +313,8 @@ def test_whatever_was_done_to_a_pack_is_told(run, sealed, tmp_path, name):
     code, out, _ = run("verify", "pack")
     assert code == 1
     assert words in out
+    problems = len(out.splitlines()) - 1
+    assert out.endswith(f"not as it was sealed: {problems} difference{'' if problems == 1 else 's'}\n")
 
 
 NO_PACK = {

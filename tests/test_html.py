@@ -236,13 +236,41 @@ def test_what_limits_the_report_stands_below_the_headline():
     )
     text = Page(written(limited)).text
     for sentence in (
-        "7 verdicts that concern no line changed since main not shown.",
+        "7 verdicts that concern no line changed since main not shown: this is a part of the verdicts",
         "The pairs are derived from the registries' replication rules.",
-        "111122223333/us-west-2 and 1 more, the primary of a pair: no verdict is about it.",
+        "111122223333/us-west-2 and 1 more, which are 9 primaries of pairs: no verdict is about them.",
         "Not enabled: ap-east-1 in 111122223333 (DISABLED).",
     ):
         assert sentence in text
     assert "There are no pairs, so nothing was compared with a standby." in Page(written(reports.nothing())).text
+
+
+def test_a_narrowed_report_does_not_take_what_it_leaves_out_for_unseen_or_as_needed():
+    narrowed = with_findings(tiers=(Tier("gold"),), not_shown=7)
+    narrowed = replace(narrowed, pairs=reports.sample().pairs)
+    text = Page(written(narrowed)).text
+    assert "No verdict that is shown is about a workload of this tier." in text
+    assert "No verdict that is shown compares the two." in text
+    assert "what is as needed by them may be broken by others" in text
+    whole = Page(written(replace(narrowed, not_shown=0))).text
+    assert "No workload of this tier was seen." in whole
+    assert "Nothing was compared." in whole
+    assert "by others" not in whole
+
+
+def test_failures_of_the_baseline_that_nobody_could_judge_again_are_shown():
+    text = Page(written(with_findings(PASS, baseline=reports.baseline()))).text
+    assert "Compared with monday.json, as of 2026-11-20 06:00 UTC; failures: 0 new, 0 unchanged, 0 updated" in text
+    assert "Failures of the baseline that could not be judged again, and may still be there" in text
+    assert f"{reports.DIGEST_RULE.id}: shop/lost undecided now: A call was denied." in text
+    assert "shop/mended" not in text
+    assert "may still be there" not in Page(written(with_findings(PASS))).text
+
+
+@pytest.mark.parametrize(("number", "said"), [(1, "1</b> does not recover"), (2, "2</b> do not recover")])
+def test_a_tier_counts_its_workloads_in_words(number, said):
+    found = [fail(name=f"shop/{n}") for n in range(number)]
+    assert said in written(with_findings(*found))
 
 
 @pytest.mark.parametrize(
@@ -478,7 +506,7 @@ def test_workloads_stand_in_their_tiers_in_the_order_declared():
         (with_findings(PASS, fail(name="shop/api")), "1 of 2 workloads would not recover in the standby"),
         (with_findings(fail()), "1 of 1 workload would not recover in the standby"),
         (with_findings(fail(), fail(name="a/b")), "2 of 2 workloads would not recover in the standby"),
-        (with_findings(UNKNOWN), "Of 1 of 1 workload recovery cannot be told"),
+        (with_findings(UNKNOWN), "Whether 1 of 1 workload would recover cannot be told"),
         (with_findings(PASS), "1 workload would recover in the standby"),
         (with_findings(PASS, fail(Severity.LOW)), "1 workload would recover in the standby, 1 of them degraded"),
         (

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 import reports
 
-from scanner.finding import Coverage, Severity, Status
+from scanner.finding import BaselineState, Coverage, Severity, Status
 from scanner.reporters import REPORTERS
 from scanner.reporters.markdown import LIMITS
 from scanner.reporters.markdown_text import code, fenced, html, prose
@@ -23,6 +23,32 @@ def written(report, **options):
 def many(count, message="No."):
     found = [reports.finding(reports.DIGEST_RULE, Status.FAIL, reports.service(f"{n}"), message) for n in range(count)]
     return replace(reports.clean(), findings=tuple(found))
+
+
+def test_what_limits_the_report_stands_above_the_numbers():
+    head = written(replace(reports.clean(), not_shown=7, changed_since="main", unseen=(reports.WEST,))).partition("|")[
+        0
+    ]
+    assert "- 7 verdicts that concern no line changed since main not shown: this is a part" in head
+    assert "- Nothing was scanned of 111122223333/us-west-2, the primary of a pair: no verdict is about it." in head
+    assert "- There are no pairs, so nothing was compared" in written(reports.nothing()).partition("|")[0]
+    assert "\n- " not in written(replace(reports.clean(), pairs_derived=False))
+
+
+def test_failures_of_the_baseline_that_nobody_could_judge_again_are_listed():
+    text = written(replace(reports.clean(), baseline=reports.baseline()))
+    assert "- Compared with monday.json, as of 2026-11-20 06:00 UTC; failures: 0 new, 0 unchanged, 0 updated" in text
+    assert "| `image-running-digest-in-standby` `shop/lost` | undecided now: A call was denied. |" in text
+    assert "shop/mended" not in text
+
+
+def test_a_narrowed_report_does_not_count_what_it_leaves_out_as_none():
+    text = written(replace(reports.clean(), baseline=reports.baseline(), not_shown=87))
+    assert "UTC; failures: 0 new, 1 fixed, 1 undecided now." in text
+    updated = reports.finding(reports.DIGEST_RULE, Status.FAIL, reports.service("shop/web"), "No.")
+    updated = replace(updated, baseline_state=BaselineState.UPDATED)
+    text = written(replace(reports.clean(), baseline=reports.baseline(), findings=(updated,), not_shown=87))
+    assert "UTC; failures: 1 updated, 1 fixed, 1 undecided now." in text
 
 
 def test_it_begins_with_the_verdict():

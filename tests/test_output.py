@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import reports
 
-from scanner.errors import OutputError
+from scanner.errors import OutputError, UsageError
 from scanner.output import destinations, replacing
 from scanner.reporters import REPORTERS
 
@@ -142,6 +142,20 @@ def test_a_pipe_is_written_to_and_stays_a_pipe(tmp_path):
     reader.join(timeout=10)
     assert read == ["through"]
     assert stat.S_ISFIFO(pipe.stat().st_mode)
+
+
+@pytest.mark.parametrize(
+    ("formats", "output", "message"),
+    [
+        (["json=a.json,csv=./a.json"], None, "two reports cannot share a.json"),
+        (["json=out/regionproof.csv", "csv,table"], "out", "two reports cannot share regionproof.csv"),
+        (["json,json"], "out", "two reports cannot share regionproof.json"),
+        (["json"], "", "--output: no name"),
+    ],
+)
+def test_a_report_takes_the_place_of_no_other_of_the_same_scan(formats, output, message):
+    with pytest.raises(UsageError, match=message):
+        destinations(formats, output)
 
 
 @pytest.mark.parametrize(

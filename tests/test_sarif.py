@@ -17,7 +17,8 @@ import validation
 from scanner.finding import BrokenRule, Coverage, ExemptionState, Finding, Report, Severity, Status
 from scanner.model import Location
 from scanner.reporters import REPORTERS
-from scanner.reporters.sarif_anchor import Anchors, encoded, synthetic_path
+from scanner.reporters.paths import encoded, synthetic_path
+from scanner.reporters.sarif_anchor import Anchors
 from scanner.reporters.sarif_encoder import encode, write
 from scanner.reporters.sarif_tool import pascal_case, semantic
 

@@ -6,6 +6,8 @@ import sys
 
 import pytest
 
+from scanner.reporters import REPORTERS
+
 HEAVY = {"boto3", "botocore", "duckdb", "jsonschema", "sarif_om", "jinja2", "http.server", "dateutil", "urllib3"}
 PROBE = """
 import json, sys
@@ -34,6 +36,14 @@ def test_scan_of_a_template_loads_nothing_heavy(tmp_path):
     template = tmp_path / "web.yaml"
     template.write_text("Resources: {web: {Type: AWS::ECR::Repository, Properties: {RepositoryName: web}}}\n")
     code, modules = loaded("scan", str(template), "--format", "json", cwd=tmp_path)
+    assert code == 0
+    assert modules == {"yaml", "jmespath"}
+
+
+@pytest.mark.parametrize("format", sorted(set(REPORTERS) - {"sarif", "html", "table"}))
+def test_a_format_loads_no_library_of_another(format, tmp_path):
+    (tmp_path / "web.yaml").write_text("Resources: {web: {Type: AWS::ECR::Repository}}\n")
+    code, modules = loaded("scan", "web.yaml", "--format", format, "-o", "report", cwd=tmp_path)
     assert code == 0
     assert modules == {"yaml", "jmespath"}
 

@@ -9,7 +9,7 @@ from typing import Any, TextIO
 from scanner import controls as catalogue
 from scanner.finding import Exemption, Finding, Report, RuleSummary, Severity, Status
 from scanner.model import Resource, guard
-from scanner.reporters.sarif_anchor import partition_of
+from scanner.reporters.paths import partition_of
 from scanner.reporters.text import cut, dumps, jsonable, printable, sentence, timestamp, written_at
 from scanner.reporters.verdicts import is_wanting, rules_of, shown_severity, verdicts
 

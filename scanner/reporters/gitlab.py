@@ -6,7 +6,7 @@ from pathlib import PurePosixPath
 from typing import Any, TextIO
 
 from scanner.finding import Finding, Report, Severity
-from scanner.reporters.sarif_anchor import coverage_path, synthetic_path
+from scanner.reporters.paths import coverage_path, synthetic_path
 from scanner.reporters.text import cut, dumps, printable, sentence
 from scanner.reporters.verdicts import is_gap, is_open, verdicts
 

@@ -9,8 +9,7 @@ from xml.etree.ElementTree import Element, SubElement, tostring
 from xml.sax.saxutils import quoteattr
 
 from scanner.finding import Coverage, Finding, Report, RuleSummary, Status
-from scanner.reporters.sarif_coverage import gaps_of
-from scanner.reporters.sarif_tool import COVERAGE_GAP
+from scanner.reporters.gaps import COVERAGE_GAP, gaps_of
 from scanner.reporters.text import cut, inert, printable, printable_lines, timestamp
 from scanner.reporters.verdicts import rules_of
 

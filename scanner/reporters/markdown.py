@@ -8,8 +8,9 @@ from typing import TextIO
 
 from scanner.finding import Finding, Report, RuleSummary, Severity, Status
 from scanner.reporters.causes import by_cause
+from scanner.reporters.gaps import Gap, gaps_of
+from scanner.reporters.limits import FATES, limits, unjudged
 from scanner.reporters.markdown_text import code, fenced, html, prose
-from scanner.reporters.sarif_coverage import Gap, gaps_of
 from scanner.reporters.text import written_at
 from scanner.reporters.verdicts import is_open, rules_of
 
@@ -37,7 +38,7 @@ def write(report: Report, out: TextIO, *, markdown_for: str = "step") -> None:
     """
     rules = rules_of(report)
     room = LIMITS[markdown_for] - _RESERVE
-    for block in (_heading(report), _rules(report, rules), _undecided(report), _gaps(report)):
+    for block in (_heading(report), _rules(report, rules), _undecided(report), _former(report), _gaps(report)):
         text = "\n".join(block)
         if text:
             size = len(text.encode("utf-8")) + 2
@@ -75,6 +76,9 @@ def _heading(report: Report) -> Iterator[str]:
     version = prose(report.tool_version, _NAME)
     yield f"As of {report.as_of:%Y-%m-%d %H:%M} UTC, version {version}. {_completeness(report)}"
     yield ""
+    told = [prose(sentence, _SENTENCE) for sentence in limits(report)]
+    if told:
+        yield from (*(f"- {sentence}" for sentence in told), "")
     yield "| verdict | findings |"
     yield "|---|---:|"
     for severity in Severity:
@@ -127,6 +131,23 @@ def _undecided(report: Report) -> Iterator[str]:
         yield f"| {len(findings):,} | {prose(text, _SENTENCE)} |"
     if len(causes) > _MOST_CAUSES:
         yield f"| {sum(len(f) for _, f in causes[_MOST_CAUSES:]):,} | {len(causes) - _MOST_CAUSES:,} more reasons |"
+
+
+def _former(report: Report) -> Iterator[str]:
+    """Return the failures of the baseline of which nobody knows what became."""
+    unsure = unjudged(report)
+    if not unsure:
+        return
+    yield "### Failures of the baseline that could not be judged again"
+    yield ""
+    yield "| what | because |"
+    yield "|---|---|"
+    for each in unsure[:_MOST_GAPS]:
+        resource = each.finding.resource
+        what = f"{code(each.finding.rule_id, _NAME)} {code(resource.name or resource.id, _NAME)}"
+        yield f"| {what} | {FATES[each.fate]}: {prose(each.reason, _SENTENCE)} |"
+    if len(unsure) > _MOST_GAPS:
+        yield f"| | {_count(len(unsure) - _MOST_GAPS, 'more failure')} that may still be there |"
 
 
 def _gaps(report: Report) -> Iterator[str]:

@@ -9,6 +9,7 @@ from scanner.reporters.text import cut, inert, printable
 
 _RISKY = re.compile(r"[\\`*_\[\]<>&|~$@#^{}!=]|.:.|^[-+:]|www\.", re.IGNORECASE)
 _IS_CODE = re.compile(r"`[A-Za-z0-9_.:/-]+`[.,;:]?")
+_IS_TIME = re.compile(r"[0-9]{2}:[0-9]{2}")
 _PUNCTUATION = re.compile(r"[!-/:-@\[-`{-~]")
 _NEEDS_ENTITIES = re.compile(r"[`|\\]")
 
@@ -26,9 +27,11 @@ def code(text: str, limit: int) -> str:
 def prose(text: str, limit: int) -> str:
     """Return a sentence, what could be markup in it as code; it must not begin a line."""
     words = _line(text, limit).split(" ")
-    return " ".join(
-        word if _IS_CODE.fullmatch(word) or not _RISKY.search(word) else code(word, limit) for word in words
-    )
+    return " ".join(word if _is_plain(word) else code(word, limit) for word in words)
+
+
+def _is_plain(word: str) -> bool:
+    return bool(_IS_CODE.fullmatch(word) or _IS_TIME.fullmatch(word)) or not _RISKY.search(word)
 
 
 def html(text: str, limit: int) -> str:

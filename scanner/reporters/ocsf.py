@@ -11,7 +11,7 @@ from scanner import controls as catalogue
 from scanner.finding import Exemption, Finding, Report, RuleSummary, Severity, Status
 from scanner.model import Location, Resource
 from scanner.reporters.identity import finding_id, scan_id
-from scanner.reporters.sarif_anchor import partition_of
+from scanner.reporters.paths import partition_of
 from scanner.reporters.text import cut, dumps, jsonable, printable, printable_lines, sentence, timestamp
 from scanner.reporters.verdicts import is_wanting, rules_of, shown_severity, verdicts
 

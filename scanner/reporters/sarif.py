@@ -21,11 +21,12 @@ from scanner.finding import Checkout, Report
 from scanner.inventory import Inventory
 from scanner.reporters import sarif_anchor as anchor
 from scanner.reporters import sarif_encoder
+from scanner.reporters.gaps import COVERAGE_GAP
 from scanner.reporters.identity import guid, scan_id
 from scanner.reporters.sarif_anchor import Anchors
 from scanner.reporters.sarif_coverage import invocation
 from scanner.reporters.sarif_results import Profile, Results, Source
-from scanner.reporters.sarif_tool import COVERAGE_GAP, taxonomies_of, tool
+from scanner.reporters.sarif_tool import taxonomies_of, tool
 from scanner.reporters.text import timestamp
 
 MOST_RESULTS, SHOWN_RESULTS, MOST_BYTES = 25_000, 5_000, 10_000_000

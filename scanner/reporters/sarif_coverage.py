@@ -2,90 +2,30 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass
-from itertools import groupby
-from typing import Any
 
 import sarif_om as om
 
 from scanner.finding import Coverage, ExemptionState, Report
 from scanner.model import Location
 from scanner.reporters import sarif_anchor as anchor
+from scanner.reporters.gaps import COVERAGE_GAP, Gap, errors_of, rows_of, short
 from scanner.reporters.identity import guid
-from scanner.reporters.sarif_tool import COVERAGE_GAP, NOTIFICATIONS
-from scanner.reporters.text import cut, printable
-
-_MOST_NAMED = 5
-
-
-_PLAIN_ANCHORS = anchor.Anchors()
+from scanner.reporters.paths import coverage_path
+from scanner.reporters.sarif_tool import NOTIFICATIONS
+from scanner.reporters.text import printable
 
 
-@dataclass(frozen=True)
-class Gap:
-    """What one service in one account and Region did not answer, or one file."""
-
-    rows: tuple[Coverage, ...]
-    asked: int
-    anchors: anchor.Anchors
-
-    @property
-    def is_file(self) -> bool:
-        """Tell whether this is a file."""
-        return self.rows[0].service == "file"
-
-    @property
-    def fingerprint(self) -> str:
-        """Return 32 hex digits that identify this gap from scan to scan."""
-        name = "\0".join((COVERAGE_GAP.id, *_unit(self.rows[0])))
-        return hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:32]
-
-    @property
-    def location(self) -> om.Location:
-        """Return the file, or a synthetic path."""
-        row = self.rows[0]
-        if self.is_file:
-            name = row.operation
-            physical = self.anchors.in_file(Location(row.operation, 1))
-        else:
-            name = f"{row.account}/{row.region}/{row.service}"
-            physical = anchor.in_account(anchor.coverage_path(row.account, row.region, row.service))
-        return om.Location(physical_location=physical, logical_locations=[anchor.logical(name, None)])
-
-    @property
-    def message(self) -> str:
-        """Return what was not answered, and why."""
-        row = self.rows[0]
-        if self.is_file:
-            return f"'{_short(row.operation)}' was not read in full: {_short(row.message) or _errors(row)}"
-        named = "; ".join(f"'{each.operation}' ({_errors(each)})" for each in self.rows[:_MOST_NAMED])
-        more = f"; and {len(self.rows) - _MOST_NAMED} more" if len(self.rows) > _MOST_NAMED else ""
-        where = f"'{row.service}' in account '{row.account}', Region '{row.region}'"
-        verb = "was" if len(self.rows) == 1 else "were"
-        return f"{len(self.rows)} of {self.asked} operations of {where} {verb} not answered in full: {named}{more}"
-
-    @property
-    def properties(self) -> dict[str, Any]:
-        """Return the gap as data."""
-        row = self.rows[0]
-        properties = {
-            "regionproof/account": row.account,
-            "regionproof/region": row.region,
-            "regionproof/service": row.service,
-            "regionproof/operations": [printable(each.operation) for each in self.rows],
-        }
-        return {key: value for key, value in properties.items() if value}
-
-
-def gaps_of(report: Report, source: str, anchors: anchor.Anchors = _PLAIN_ANCHORS) -> Iterator[Gap]:
-    """Return the gaps of a source: one for each account, Region and service, or for each file."""
-    for (_, _, service, _), group in groupby(_rows(report, source), key=_unit):
-        rows = tuple(group)
-        missing = tuple(row for row in rows if row.missed)
-        if missing:
-            yield Gap(missing, 1 if service == "file" else sum(row.asked for row in rows), anchors)
+def location_of(gap: Gap, anchors: anchor.Anchors) -> om.Location:
+    """Return the file that was not read, or a synthetic path."""
+    row = gap.rows[0]
+    if gap.is_file:
+        name = row.operation
+        physical = anchors.in_file(Location(row.operation, 1))
+    else:
+        name = f"{row.account}/{row.region}/{row.service}"
+        physical = anchor.in_account(coverage_path(row.account, row.region, row.service))
+    return om.Location(physical_location=physical, logical_locations=[anchor.logical(name, None)])
 
 
 def invocation(report: Report, source: str, coverage_rule_index: int, anchors: anchor.Anchors) -> om.Invocation:
@@ -95,7 +35,7 @@ def invocation(report: Report, source: str, coverage_rule_index: int, anchors: a
         start_time_utc=report.as_of,
         end_time_utc=report.as_of,
         tool_execution_notifications=[
-            *(_gap_notification(row, report, coverage_rule_index) for row in _rows(report, source) if row.missed),
+            *(_gap_notification(row, report, coverage_rule_index) for row in rows_of(report, source) if row.missed),
             *_region_notifications(report, source),
             *_rule_notifications(report),
         ],
@@ -115,17 +55,9 @@ def descriptor_of(row: Coverage) -> str:
     return "call-failed"
 
 
-def _rows(report: Report, source: str) -> list[Coverage]:
-    return sorted(row for row in report.coverage if (row.service == "file") == (source == "iac"))
-
-
-def _unit(row: Coverage) -> tuple[str, str, str, str]:
-    return (row.account, row.region, row.service, row.operation if row.service == "file" else "")
-
-
 def _gap_notification(row: Coverage, report: Report, coverage_rule_index: int) -> om.Notification:
     where = "" if row.service == "file" else f" in account '{row.account}', Region '{row.region}'"
-    text = f"'{_short(row.operation)}'{where}: {_errors(row)}{f'; {row.message}' if row.message else ''}"
+    text = f"'{short(row.operation)}'{where}: {errors_of(row)}{f'; {row.message}' if row.message else ''}"
     properties = {
         "regionproof/account": row.account,
         "regionproof/region": row.region,
@@ -148,15 +80,15 @@ def _gap_notification(row: Coverage, report: Report, coverage_rule_index: int) -
 def _region_notifications(report: Report, source: str) -> Iterator[om.Notification]:
     """Yield one notification for each Region: an organization has thousands of accounts."""
     accounts: dict[str, list[str]] = {}
-    for row in _rows(report, source):
+    for row in rows_of(report, source):
         if not row.asked:
             accounts.setdefault(row.region, []).append(row.account)
     for region, names in sorted(accounts.items()):
-        which = f"account '{_short(names[0])}'" if len(names) == 1 else f"{len(names)} accounts"
+        which = f"account '{short(names[0])}'" if len(names) == 1 else f"{len(names)} accounts"
         yield om.Notification(
             descriptor=_reference("region-not-enabled"),
             level="note",
-            message=anchor.message(f"Region '{_short(region)}' is not enabled in {which}."),
+            message=anchor.message(f"Region '{short(region)}' is not enabled in {which}."),
             time_utc=report.as_of,
             properties={"regionproof/region": printable(region)},
         )
@@ -173,7 +105,7 @@ def _rule_notifications(report: Report) -> Iterator[om.Notification]:
                 id=rule.rule_id, guid=guid("rule", rule.rule_id), index=index[rule.rule_id]
             ),
             level="warning",  # an error would mean that the whole run failed (SARIF 3.20.21)
-            message=anchor.message(f"Rule '{rule.rule_id}' failed for {subjects}: {_short(rule.reason)}"),
+            message=anchor.message(f"Rule '{rule.rule_id}' failed for {subjects}: {short(rule.reason)}"),
             time_utc=report.as_of,
         )
 
@@ -186,7 +118,7 @@ def _exemption_notifications(report: Report, anchors: anchor.Anchors) -> Iterato
         ran = any(rule.id == exemption.rule for rule in report.rules)
         unused = "matches no failing finding" if ran else "is about a rule that did not run"
         what = f"expired on '{exemption.expires.isoformat()}'" if expired else unused
-        text = f"The exemption of '{_short(exemption.rule)}' for '{_short(exemption.resource)}' {what}."
+        text = f"The exemption of '{short(exemption.rule)}' for '{short(exemption.resource)}' {what}."
         where = exemption.location
         yield om.Notification(
             descriptor=_reference("exemption-expired" if expired else "exemption-unused"),
@@ -200,12 +132,3 @@ def _exemption_notifications(report: Report, anchors: anchor.Anchors) -> Iterato
 def _reference(descriptor: str) -> om.ReportingDescriptorReference:
     at = list(NOTIFICATIONS).index(descriptor)
     return om.ReportingDescriptorReference(id=descriptor, guid=guid("notification", descriptor), index=at)
-
-
-def _errors(row: Coverage) -> str:
-    named = (f"'{_short(code)}'{f' {count} times' if count > 1 else ''}" for code, count in sorted(row.errors))
-    return ", ".join(named) or row.status
-
-
-def _short(text: str) -> str:
-    return cut(printable(text[:1024]), 512)

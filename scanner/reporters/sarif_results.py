@@ -12,11 +12,12 @@ from typing import Any, Literal
 import sarif_om as om
 
 from scanner.finding import UNJUDGED, BaselineState, Exemption, Finding, Former, Report, RuleSummary, Status
+from scanner.reporters.gaps import COVERAGE_GAP, Gap, gaps_of
 from scanner.reporters.identity import finding_id, guid, scan_id
 from scanner.reporters.sarif_anchor import SRCROOT, Anchors, message
-from scanner.reporters.sarif_coverage import Gap, gaps_of
+from scanner.reporters.sarif_coverage import location_of
 from scanner.reporters.sarif_encoder import Plain, compact
-from scanner.reporters.sarif_tool import COVERAGE_GAP, LEVEL, RANK
+from scanner.reporters.sarif_tool import LEVEL, RANK
 from scanner.reporters.text import jsonable, printable, sentence
 
 Profile = Literal["github", "full"]
@@ -50,7 +51,7 @@ class Results:
             yield self._result(finding, index[finding.rule_id])
         for former in self._former():
             yield self._result(former.finding, index[former.finding.rule_id], former)
-        for gap in gaps_of(self.report, self.source, self.anchors):
+        for gap in gaps_of(self.report, self.source):
             yield self._gap(gap, index[COVERAGE_GAP.id])
 
     def _findings(self) -> Iterator[Finding]:
@@ -122,7 +123,7 @@ class Results:
             level=LEVEL[COVERAGE_GAP.severity],
             rank=RANK[COVERAGE_GAP.severity],
             message=message(gap.message),
-            locations=[gap.location],
+            locations=[location_of(gap, self.anchors)],
             guid=guid("finding", self._scan, gap.fingerprint),
             correlation_guid=guid("finding", gap.fingerprint),
             partial_fingerprints=_fingerprints(gap.fingerprint, own_line=not gap.is_file),

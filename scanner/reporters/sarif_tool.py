@@ -37,18 +37,6 @@ NOTIFICATIONS = {
     "rule-failed": "the rule raised an error, took too long or changed what it read, so what it judges is not known",
     "region-not-enabled": "the account has not opted in to the Region, so nothing was asked there and nothing can run",
 }
-COVERAGE_GAP = RuleSummary(
-    id="coverage-gap",
-    title="Everything the scan asked for was answered",
-    severity=Severity.MEDIUM,
-    resource=(),
-    rationale="What was not seen can neither pass nor fail.  A scan with gaps must not look like a clean one.",
-    remediation="Grant the scanner the calls that were denied, repeat those that were throttled, and repair the files"
-    " that could not be read.  `regionproof permissions` prints the IAM policy that the scan needs.",
-    references=(),
-    controls={},
-    parameters={},
-)
 
 _SECURITY_SEVERITY = {
     Severity.CRITICAL: "9.5",

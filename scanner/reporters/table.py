@@ -10,12 +10,8 @@ from typing import TextIO
 from scanner import controls as catalogue
 from scanner import duration
 from scanner.finding import (
-    UNJUDGED,
-    Baseline,
-    BaselineState,
     Exemption,
     ExemptionState,
-    Fate,
     Finding,
     Report,
     RuleSummary,
@@ -26,6 +22,7 @@ from scanner.model import Pair
 from scanner.reporters.causes import by_cause
 from scanner.reporters.coverage import left_out, not_enabled, reused_answers
 from scanner.reporters.layout import NARROWEST, Page
+from scanner.reporters.limits import FATES, compared, narrowed, not_scanned, unjudged
 from scanner.reporters.table_parts import (
     STYLES,
     arrow,
@@ -42,12 +39,6 @@ from scanner.reporters.table_workloads import failures_by_workload
 from scanner.reporters.text import inert
 
 _KINDS = {"iac": "infrastructure code", "against": "snapshot that the code is laid over"}
-_FATES = {
-    Fate.FIXED: "fixed",
-    Fate.UNDECIDED: "undecided now",
-    Fate.GONE: "gone",
-    Fate.NOT_SCANNED: "not looked at",
-}
 _MOST_REASONS, _MOST_GAPS, _MOST_PAIRS = 20, 40, 8
 _MOST_PLACES, _MOST_RULES, _MOST_NAMES = 4, 12, 3
 
@@ -94,10 +85,9 @@ def _header(report: Report, page: Page) -> Iterator[str]:
         yield from page.wrapped(f"{each.path} ({kind})", label="Scanned  ")
     yield from page.wrapped(_extent(report, page), label="Extent   ")
     if report.not_shown:
-        about = f" that concern no line changed since {report.changed_since}" if report.changed_since else ""
-        yield from page.wrapped(f"{counted(report.not_shown, 'verdict')}{about} not shown", label="Narrowed ")
+        yield from page.wrapped(narrowed(report), label="Narrowed ")
     if report.baseline:
-        yield from page.wrapped(_baseline(report, report.baseline), label="Baseline ")
+        yield from page.wrapped(compared(report, report.baseline), label="Baseline ")
     pairs = [_pair(pair, page) for pair in report.pairs[:_MOST_PAIRS]]
     if len(report.pairs) > _MOST_PAIRS:
         pairs.append(f"and {len(report.pairs) - _MOST_PAIRS} more")
@@ -106,20 +96,7 @@ def _header(report: Report, page: Page) -> Iterator[str]:
     for at, line in enumerate(pairs or ["none, so nothing was compared with a standby"]):
         yield from page.wrapped(line, label=" " * 9 if at else "Pairs    ")
     if report.unseen:
-        places = ", ".join(str(place) for place in report.unseen[:_MOST_PAIRS])
-        what = "the primary of a pair: no verdict is about it"
-        if len(report.unseen) > 1:
-            what = f"which are {len(report.unseen)} primaries of pairs: no verdict is about them"
-        text = f"Nothing was scanned of {places}, {what}."
-        yield from (page.styled(line, "yellow") for line in page.wrapped(text, label=" " * 9))
-
-
-def _baseline(report: Report, baseline: Baseline) -> str:
-    states = Counter(f.baseline_state for f in report.findings if f.is_open_failure)
-    fates = Counter(each.fate for each in baseline.former)
-    counts = [f"{states[state]:,} {state.value}" for state in BaselineState if state is not BaselineState.ABSENT]
-    counts += [f"{fates[fate]:,} {_FATES[fate]}" for fate in Fate if fates[fate] or fate is Fate.FIXED]
-    return f"{baseline.path}, as of {baseline.as_of:%Y-%m-%d %H:%M} UTC; failures: {', '.join(counts)}"
+        yield from (page.styled(line, "yellow") for line in page.wrapped(not_scanned(report), label=" " * 9))
 
 
 def _extent(report: Report, page: Page) -> str:
@@ -188,15 +165,14 @@ def _rule_failures(id: str, rule: RuleSummary | None, findings: Sequence[Finding
 
 def _former(report: Report, page: Page) -> Iterator[str]:
     """Return the failures of the baseline of which nobody knows what became."""
-    former = report.baseline.former if report.baseline else ()
-    unsure = [each for each in former if each.fate in UNJUDGED]
+    unsure = unjudged(report)
     if not unsure:
         return
     yield heading("Failures of the baseline", len(unsure), page, "could not be judged again, and may still be there")
     for each in unsure[:_MOST_GAPS]:
         finding = each.finding
         yield from page.wrapped(f"{finding.rule_id}: {name_of(finding)}, {place_of(finding, page)}", 2)
-        yield from page.wrapped(f"{_FATES[each.fate]}: {each.reason}", 4)
+        yield from page.wrapped(f"{FATES[each.fate]}: {each.reason}", 4)
     if len(unsure) > _MOST_GAPS:
         yield from page.wrapped(f"and {len(unsure) - _MOST_GAPS:,} more; the JSON report has them all", 2)
 

@@ -6,8 +6,7 @@ from collections.abc import Iterator
 
 from scanner.finding import Finding, Report, RuleSummary, Severity, Status
 from scanner.model import Location, Resource, guard
-from scanner.reporters.sarif_coverage import Gap, gaps_of
-from scanner.reporters.sarif_tool import COVERAGE_GAP
+from scanner.reporters.gaps import COVERAGE_GAP, Gap, gaps_of
 
 
 def verdicts(report: Report) -> Iterator[Finding]:

@@ -8,7 +8,18 @@ from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 from scanner import controls as catalogue
-from scanner.finding import Coverage, Exemption, ExemptionState, Finding, Report, RuleSummary, Severity, Status, Tier
+from scanner.finding import (
+    Coverage,
+    Exemption,
+    ExemptionState,
+    Finding,
+    Former,
+    Report,
+    RuleSummary,
+    Severity,
+    Status,
+    Tier,
+)
 from scanner.reporters.by_workload import Recovery, WorkloadVerdict, by_tier
 from scanner.reporters.coverage import left_out, not_enabled, reused_answers
 from scanner.reporters.html import topology
@@ -16,8 +27,21 @@ from scanner.reporters.html.brief import brief
 from scanner.reporters.html.findings import findings
 from scanner.reporters.html.heatmap import heat_map
 from scanner.reporters.html.prose import link, markdown
-from scanner.reporters.html.words import EXEMPTED, RECOVERY, SEVERITY, STATUS, Sign, count, name, objectives, type_word
+from scanner.reporters.html.words import (
+    EXEMPTED,
+    RECOVERY,
+    SEVERITY,
+    STATUS,
+    Sign,
+    count,
+    name,
+    objectives,
+    place_of,
+    plural,
+    type_word,
+)
 from scanner.reporters.identity import scan_id
+from scanner.reporters.limits import FATES, limits, unjudged
 from scanner.reporters.text import cut, dumps, jsonable, timestamp
 
 _MOST_CARDS, _MOST_CARDS_OF_A_TIER = 120, 48
@@ -80,6 +104,8 @@ def page(report: Report) -> dict[str, Any]:
         "anchors": anchors,
         "gaps": list(_gaps(report)),
         "gaps_hidden": max(sum(row.missed for row in report.coverage) - _MOST_GAPS, 0),
+        "former": [_former(each) for each in unjudged(report)[:_MOST_GAPS]],
+        "former_hidden": max(len(unjudged(report)) - _MOST_GAPS, 0),
         "exemptions": list(_exemptions(report))[:_MOST_EXEMPTIONS],
         "frameworks": [_framework(report, id) for id in catalogue.of_report(report)],
         "rules": _rules(report, anchors),
@@ -107,7 +133,9 @@ def _verdict(report: Report, verdicts: list[WorkloadVerdict]) -> tuple[Sign, str
     if not verdicts:
         return RECOVERY[Recovery.UNKNOWN], "No workload was seen, so there is no verdict on recovery"
     if tally[Recovery.UNKNOWN]:
-        return RECOVERY[Recovery.UNKNOWN], f"Of {tally[Recovery.UNKNOWN]:,} of {every} recovery cannot be told"
+        return RECOVERY[
+            Recovery.UNKNOWN
+        ], f"Whether {tally[Recovery.UNKNOWN]:,} of {every} would recover cannot be told"
     if not report.complete or report.unseen:
         return RECOVERY[Recovery.UNKNOWN], f"Nothing speaks against {every}, but not everything was seen"
     if degraded := tally[Recovery.DEGRADED]:
@@ -149,17 +177,7 @@ def _numbers(report: Report) -> dict[str, Any]:
 
 def _extent(report: Report) -> Iterator[str]:
     """Yield what limits the report, in sentences."""
-    if report.not_shown:
-        about = f" that concern no line changed since {report.changed_since}" if report.changed_since else ""
-        yield f"{count(report.not_shown, 'verdict')}{about} not shown."
-    if not report.pairs:
-        yield "There are no pairs, so nothing was compared with a standby."
-    elif report.pairs_derived:
-        yield "The pairs are derived from the registries' replication rules."
-    if report.unseen:
-        places = ", ".join(str(place) for place in report.unseen[:8])
-        more = f" and {len(report.unseen) - 8} more" if len(report.unseen) > 8 else ""
-        yield f"Nothing was scanned of {places}{more}, the primary of a pair: no verdict is about it."
+    yield from limits(report)
     live = [row for row in report.coverage if row.service != "file" and row.asked]
     for sentence in (reused_answers(live), *left_out(live), not_enabled(report.coverage)):
         if sentence:
@@ -177,7 +195,9 @@ def _blocks(tiers: Iterable[tuple[Tier | None, list[WorkloadVerdict]]]) -> list[
 
 def _block(tier: Tier | None, verdicts: list[WorkloadVerdict], room: int) -> Block:
     tally = Counter(verdict.recovery for verdict in verdicts)
-    counts = [(RECOVERY[recovery], tally[recovery]) for recovery in Recovery if tally[recovery]]
+    counts = [
+        (plural(RECOVERY[recovery], tally[recovery]), tally[recovery]) for recovery in Recovery if tally[recovery]
+    ]
     wanting = [verdict for verdict in verdicts if verdict.recovery is not Recovery.RECOVERS]
     fine = [cut(verdict.name, 80) for verdict in verdicts if verdict.recovery is Recovery.RECOVERS]
     hidden = max(len(wanting) - room, 0) + max(len(fine) - _MOST_CARDS_OF_A_TIER, 0)
@@ -211,6 +231,12 @@ def _gaps(report: Report) -> Iterator[tuple[str, str, str, str]]:
     for row in sorted(row for row in report.coverage if row.missed)[:_MOST_GAPS]:
         account, region = (row.account, row.region) if row.service != "file" else ("", "file")
         yield cut(account, 60), cut(region, 60), cut(row.operation, 300), _why(row)
+
+
+def _former(former: Former) -> tuple[str, str, str, str, str]:
+    account, region = place_of(former.finding)
+    what = f"{cut(former.finding.rule_id, 120)}: {name(former.finding.resource)}"
+    return account, region, what, FATES[former.fate], cut(former.reason, 300)
 
 
 def _why(row: Coverage) -> str:

@@ -28,6 +28,7 @@ RECOVERY: Mapping[Recovery, Sign] = {
     Recovery.DEGRADED: Sign("warn", "!", "degraded"),
     Recovery.RECOVERS: Sign("ok", "✓", "recovers"),
 }
+_PLURALS = {"does not recover": "do not recover", "recovers": "recover"}
 SEVERITY: Mapping[Severity, Sign] = {
     Severity.CRITICAL: Sign("bad", "◆", "critical"),
     Severity.HIGH: Sign("bad", "▲", "high"),
@@ -64,6 +65,11 @@ def type_word(type: str) -> str:
 def count(number: int, noun: str) -> str:
     """Return a number with its noun, in the plural where that is meant."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def plural(sign: Sign, number: int) -> Sign:
+    """Return the sign of a verdict on so many workloads."""
+    return sign if number == 1 else sign._replace(word=_PLURALS.get(sign.word, sign.word))
 
 
 def name(resource: Resource) -> str:
