@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from scanner.gaps import Gap, GapIndex
 from scanner.guarded import Items, Properties, Unknown
 from scanner.model import Resource, guard
 from scanner.vocabulary import complete, definition
@@ -33,13 +34,18 @@ _Key = tuple[str, str]
 
 
 def overlay(
-    live: Sequence[Resource], code: Sequence[Resource], before: Sequence[Resource] | None = None
+    live: Sequence[Resource],
+    code: Sequence[Resource],
+    before: Sequence[Resource] | None = None,
+    gaps: Iterable[Gap] = (),
 ) -> list[Resource]:
     """Return the estate after the change.
 
     `before` is what the code declared before it: what it no longer declares is taken away.  None means that nobody
-    knows what that was, and nothing is taken away.
+    knows what that was, and nothing is taken away.  `gaps` are those of the code: part of a registry that they may
+    still declare is unknown, and a resource that they may is looked for in vain, since they stand in the model.
     """
+    hidden = GapIndex(gaps)
     matcher = _Matcher(live)
     code = [one for one in code if _says_something(one) or matcher.match(one) is None]
     ids = matcher.ids(code)
@@ -48,7 +54,9 @@ def overlay(
         if names is None:
             after.pop(key, None)
         elif key in after:
-            after[key] = _with(after[key], dict.fromkeys(names))
+            gap = hidden.hiding(REGISTRY, after[key].account, after[key].region)
+            lost = Unknown(f"the code may declare it unseen: {gap}") if gap else None
+            after[key] = _with(after[key], dict.fromkeys(names, lost))
     for one in code:
         renamed = _renamed(one, ids)
         was = after.get((renamed.type, renamed.id))
@@ -168,10 +176,16 @@ def _joined(was: Any, declared: Any, key: str) -> Any:
     if not isinstance(was, Items) or not isinstance(declared, Items):
         return declared
     given = list(declared.raw())
-    names = [dict(each.raw()).get(key) if isinstance(each, Properties) else Unknown("") for each in given]
+    names = [_member(each, key) for each in given]
     if any(type(name) is Unknown for name in names):
         return Unknown(f"which {key} the code declares is not known, so neither is which of the live ones stay")
-    return [*given, *(each for each in was.raw() if dict(each.raw()).get(key) not in names)]
+    kept = [each for each in was.raw() if type(name := _member(each, key)) is Unknown or name not in names]
+    return [*given, *kept]
+
+
+def _member(item: Any, key: str) -> Any:
+    """Return a property of an item of a list, `Unknown` where the item itself was not seen."""
+    return dict(item.raw()).get(key) if isinstance(item, Properties) else Unknown("an item of the list was not seen")
 
 
 def _same(one: Resource, was: Resource) -> bool:
@@ -287,8 +301,9 @@ def _runs(one: Resource) -> Any:
     properties = dict(one.properties.raw())
     if one.type.startswith("Kubernetes::"):
         images = properties.get("ContainerImages")
-        listed = images.raw() if isinstance(images, Items) else ()
-        return [_comparable(dict(each.raw()).get("Image")) if isinstance(each, Properties) else None for each in listed]
+        if not isinstance(images, Items):
+            return _comparable(images)
+        return [_comparable(_member(each, "Image")) for each in images.raw()]
     return _comparable(properties.get(_IMAGES_FROM.get(one.type, "")))
 
 

@@ -192,7 +192,7 @@ def _laid_over(
     live = _read([against], config)
     was = [_before(path, since, config) for path in paths] if since else []
     declared = [one for parsed in was for one in parsed.resources] if since else None
-    after = replace(live, resources=overlay(live.resources, code.resources, declared), planned=True)
+    after = replace(live, resources=overlay(live.resources, code.resources, declared, code.gaps), planned=True)
     after.gaps = [*live.gaps, *code.gaps]
     after.scanned = live.scanned | code.scanned
     after.coverage = [*live.coverage, *code.coverage]

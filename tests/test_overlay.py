@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from scanner.cli import main
 from scanner.documents import load
-from scanner.model import Location, Resource, Unknown, guard, plain
+from scanner.model import Gap, Location, Resource, Unknown, guard, plain
 from scanner.overlay import overlay
 from scanner.parsers.cloudformation import resources
 from scanner.vocabulary import TAGS
@@ -147,6 +147,33 @@ def test_code_that_says_nothing_of_a_registry_leaves_it():
 def test_a_replication_rule_that_is_no_longer_declared_goes(before, now, left):
     was = registry(ReplicationConfiguration=LIVE_RULES)
     assert shown(after([was], declared(now), declared(before))[was.type, was.id], "ReplicationConfiguration") == (left,)
+
+
+@pytest.mark.parametrize(
+    ("account", "region", "known"), [(None, None, False), (*HERE, False), (HERE[0], "us-west-2", True)]
+)
+def test_what_a_broken_file_may_still_declare_is_not_taken_for_gone(account, region, known):
+    was = registry(ReplicationConfiguration=LIVE_RULES)
+    broken = Gap("ParseError", "replication.yaml:3: broken", None, account, region, path="replication.yaml")
+    made = {(one.type, one.id): one for one in overlay([was], declared(WEB), declared(RULES), [broken])}
+    (rules,) = shown(made[was.type, was.id], "ReplicationConfiguration")
+    assert rules is None if known else "replication.yaml:3" in rules["unknown"]
+
+
+def test_items_of_a_list_that_were_not_seen_stay_so():
+    was = registry(PullThroughCacheRules=[Unknown("denied"), {"EcrRepositoryPrefix": "hub"}])
+    (made,) = shown(after([was], declared(CACHE))[was.type, was.id], "PullThroughCacheRules")
+    assert {"unknown": "denied"} in made
+    assert len(made) == 2
+
+
+def test_images_that_code_leaves_open_are_not_those_that_run():
+    from dataclasses import replace
+
+    was = live("Kubernetes::Deployment", "shop/default/web", {"Name": "web", "ContainerImages": []}, "arn:x")
+    open = guard({"Name": "web", "ContainerImages": Unknown("a chart leaves it open")})
+    code = replace(was, properties=open, locations={"": Location("web.yaml", 1)})
+    assert shown(after([was], [code])[was.type, was.id], "ContainerImages") == ({"unknown": "a chart leaves it open"},)
 
 
 def test_a_repository_that_is_no_longer_declared_goes_if_it_was_before():
@@ -355,6 +382,14 @@ def test_a_replication_rule_that_is_deleted_is_judged_against_the_workloads_that
     assert found["registry-replication-to-standby", "registry"]["status"] == "fail"
     assert ("repository-exists-in-standby", "lab/tool") not in found  # it was declared before
     assert report["changed_since"] == "HEAD"
+
+
+def test_a_replication_rule_in_a_file_that_the_change_breaks_is_not_known_to_be_gone(pull_request):
+    first = LAB + NARROW.partition("Resources:\n")[2]
+    _, findings, report = pull_request(first + "  - broken: [", "--changed-since", "HEAD", "--new-only", before=first)
+    assert by_rule(findings)["registry-replication-to-standby", "registry"]["status"] == "unknown"
+    assert not [one for one in findings if one["status"] == "fail"]
+    assert report["summary"]["complete"] is False
 
 
 def test_only_what_concerns_changed_lines_is_shown(pull_request):
