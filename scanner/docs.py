@@ -91,7 +91,8 @@ def _judged(rule: Rule) -> str:
     types = " and ".join(f"`{type}`" for type in rule.resource)
     across = ", against its counterpart in each standby" if rule.across else ""
     optional = " It is optional: it runs only when it is selected." if rule.optional else ""
-    return f"Severity **{rule.severity}**. Judges each {types}{across}.{optional}"
+    link = f" `regionproof drill` asks it about the link `{rule.link}`." if rule.link else ""
+    return f"Severity **{rule.severity}**. Judges each {types}{across}.{optional}{link}"
 
 
 def _logic(header: Mapping[str, Any]) -> Iterator[str]:

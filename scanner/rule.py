@@ -74,6 +74,7 @@ class Rule:
     """A loaded rule.  `header` is the header as written; `parameters` its defaults, durations as timedelta.
 
     `needs` are the types it reads, those of its subjects among them; `AWS::ECR::Image` stands for the image index.
+    `link` is the link of `scanner.chain` that a failure breaks, None if it breaks none.
     An `optional` rule is off unless it is selected.  A `foreign` one is code that did not come with this package.
     `written` is the file it was read from.
     """
@@ -89,6 +90,7 @@ class Rule:
     parameters: Mapping[str, Any]
     check: Check
     when: Expression | None = None
+    link: str | None = None
     optional: bool = False
     foreign: bool = False
     written: Header | None = None
@@ -192,6 +194,7 @@ def _load(file: RuleFile, *, trusted: bool) -> Rule:
         parameters=guard({name: _typed(spec, spec["default"]) for name, spec in value.get("parameters", {}).items()}),
         check=code.check_of(file, read, lazy=trusted) if file.is_python else _expression_check(read),
         when=_expression(value["when"], read, "when") if "when" in value else None,
+        link=value.get("link"),
         optional=value.get("optional", False),
         foreign=file.is_python and not trusted,
         written=read,

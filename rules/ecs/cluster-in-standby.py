@@ -1,6 +1,7 @@
 r"""
 title: Each ECS cluster is in the standby, and active
 severity: critical
+link: cluster
 resource: AWS::ECS::Cluster
 across: standby
 rationale: |

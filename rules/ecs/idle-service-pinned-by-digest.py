@@ -1,6 +1,7 @@
 r"""
 title: ECS services that wait in the standby name their images by digest
 severity: high
+link: established
 resource: AWS::ECS::Service
 needs: [AWS::ECS::TaskDefinition, AWS::ECR::Repository, AWS::ECR::Image]
 across: standby

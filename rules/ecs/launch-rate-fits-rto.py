@@ -1,6 +1,7 @@
 r"""
 title: Fargate can start the tasks of a failover within the declared RTO
 severity: medium
+link: launch
 resource: AWS::ECS::Service
 across: standby
 rationale: |

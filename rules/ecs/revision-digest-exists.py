@@ -1,6 +1,7 @@
 r"""
 title: Images of ECS services can still be pulled from their registry
 severity: high
+link: established
 resource: AWS::ECS::Service
 needs: [AWS::ECR::Repository, AWS::ECR::Image]
 rationale: |

@@ -1,6 +1,7 @@
 r"""
 title: Images of tasks that schedules, events and jobs start are in the standby
 severity: medium
+link: digest
 resource:
   - AWS::Batch::JobDefinition
   - AWS::Events::Rule

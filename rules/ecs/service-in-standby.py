@@ -1,6 +1,7 @@
 r"""
 title: Each ECS service is in the standby, ready to run the same release
 severity: critical
+link: definition
 resource: AWS::ECS::Service
 needs: [AWS::ECS::TaskDefinition, AWS::ECR::Image]
 across: standby

@@ -1,6 +1,7 @@
 r"""
 title: Each EKS add-on is in the standby's cluster, near the primary's version
 severity: medium
+link: addons
 resource: AWS::EKS::Addon
 needs: [AWS::EKS::Cluster]
 across: standby

@@ -1,6 +1,7 @@
 r"""
 title: AWS's own images for EKS come from the registry of the standby's Region
 severity: medium
+link: addons
 resource:
   - Kubernetes::Deployment
   - Kubernetes::StatefulSet

@@ -1,6 +1,7 @@
 """
 title: Each EKS cluster is in the standby, at a supported version near the primary's
 severity: high
+link: cluster
 resource: AWS::EKS::Cluster
 needs: [AWS::EKS::ClusterVersion]
 across: standby

@@ -1,6 +1,7 @@
 r"""
 title: What pods of the standby fetch from Secrets Manager and Parameter Store is there
 severity: high
+link: secrets
 resource: Kubernetes::ExternalSecret
 needs:
   - AWS::EKS::Cluster

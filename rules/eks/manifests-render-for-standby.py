@@ -1,6 +1,7 @@
 r"""
 title: Each EKS workload is in the standby's cluster or manifests, at the same release
 severity: high
+link: definition
 resource: [Kubernetes::Deployment, Kubernetes::StatefulSet, Kubernetes::DaemonSet, Kubernetes::CronJob]
 needs: [AWS::EKS::Cluster, AWS::ECR::Image]
 across: standby

@@ -1,6 +1,7 @@
 r"""
 title: The standby's nodes can run the images that the primary's cluster runs
 severity: high
+link: architecture
 resource: AWS::EKS::Cluster
 needs:
   - AWS::ECR::Image

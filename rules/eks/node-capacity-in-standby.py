@@ -1,6 +1,7 @@
 r"""
 title: Each EKS cluster has something to run its pods in the standby
 severity: high
+link: capacity
 resource: AWS::EKS::Cluster
 needs: [AWS::EKS::Nodegroup, AWS::EKS::FargateProfile]
 across: standby

@@ -1,6 +1,7 @@
 r"""
 title: Each service account with a Pod Identity has one in the standby's cluster
 severity: medium
+link: identity
 resource: AWS::EKS::PodIdentityAssociation
 needs: [AWS::EKS::Cluster]
 across: standby

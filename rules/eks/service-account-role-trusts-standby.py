@@ -1,6 +1,7 @@
 r"""
 title: The role of a service account trusts the standby's cluster
 severity: medium
+link: identity
 resource: Kubernetes::ServiceAccount
 needs: [AWS::EKS::Cluster, AWS::EKS::PodIdentityAssociation, AWS::IAM::Role]
 across: standby

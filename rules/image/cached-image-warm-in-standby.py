@@ -1,6 +1,7 @@
 r"""
 title: What the standby would pull through a cache is in that cache already
 severity: high
+link: external
 resource:
   - AWS::ECS::Service
   - AWS::ECS::Task

@@ -1,6 +1,7 @@
 r"""
 title: Every platform of an image index that runs is in the standby
 severity: high
+link: platform
 optional: true
 resource:
   - AWS::ECS::Service

@@ -1,6 +1,7 @@
 r"""
 title: The signatures that images are verified by are in the standby too
 severity: high
+link: signature
 resource:
   - AWS::ECS::Service
   - AWS::ECS::Task

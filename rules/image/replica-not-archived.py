@@ -1,6 +1,7 @@
 r"""
 title: No image that runs in the primary is archived in the standby
 severity: critical
+link: status
 resource:
   - AWS::ECS::Service
   - AWS::ECS::Task

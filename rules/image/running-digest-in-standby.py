@@ -1,6 +1,7 @@
 r"""
 title: Every image that runs in the primary is in the standby, by digest
 severity: critical
+link: digest
 resource:
   - AWS::ECS::Service
   - AWS::ECS::Task

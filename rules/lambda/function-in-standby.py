@@ -1,6 +1,7 @@
 r"""
 title: Every function that is a container image is in the standby, on the same bytes
 severity: high
+link: definition
 resource: AWS::Lambda::Function
 across: standby
 when: pair.dr_class != 'backup-restore'

@@ -1,6 +1,7 @@
 r"""
 title: Lambda may pull a function's image from the standby's registry
 severity: high
+link: policy
 resource: AWS::Lambda::Function
 needs: [AWS::ECR::Repository, AWS::ECR::Image]
 across: standby

@@ -1,6 +1,7 @@
 """
 title: The standby Region is enabled in both accounts and of one partition
 severity: critical
+link: region
 resource: AWS::Account::Region
 across: standby
 rationale: |

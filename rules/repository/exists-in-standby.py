@@ -1,6 +1,7 @@
 """
 title: The repository exists in the standby
 severity: critical
+link: repository
 resource: AWS::ECR::Repository
 needs: [AWS::ECR::Image]
 across: standby

@@ -1,6 +1,7 @@
 """
 title: Whoever may pull from the primary's repository may pull from the standby's
 severity: high
+link: policy
 resource: AWS::ECR::Repository
 across: standby
 rationale: |

@@ -1,6 +1,7 @@
 """
 title: The standby's lifecycle policy keeps the images that are needed
 severity: high
+link: lifecycle
 resource: AWS::ECR::Repository
 needs:
   - AWS::ECS::Service

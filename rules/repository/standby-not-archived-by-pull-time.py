@@ -1,6 +1,7 @@
 """
 title: The standby's lifecycle policy does not archive what nobody pulls
 severity: critical
+link: lifecycle
 resource: AWS::ECR::Repository
 needs: [AWS::ECR::Image]
 across: standby

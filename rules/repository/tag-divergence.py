@@ -1,6 +1,7 @@
 """
 title: A tag means the same image in the standby as in the primary
 severity: high
+link: tag
 resource: AWS::ECR::Repository
 needs:
   - AWS::ECS::Service

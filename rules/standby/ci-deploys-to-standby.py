@@ -1,6 +1,7 @@
 """
 title: CI that deploys to the primary deploys to the standby too
 severity: high
+link: delivery
 resource: [GitHub::Actions::Workflow, GitLab::CI::Pipeline]
 rationale: |
   What is deployed to one Region alone exists in one Region alone: with each release the standby falls further behind,

@@ -1,6 +1,7 @@
 """
 title: Infrastructure code creates what runs workloads in the standby
 severity: critical
+link: delivery
 resource: [AWS::ECS::Cluster, AWS::ECS::Service, AWS::EKS::Cluster]
 across: standby
 needs: [AWS::CloudFormation::StackSet]

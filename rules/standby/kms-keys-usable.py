@@ -1,6 +1,7 @@
 """
 title: Keys that encrypt the standby's images and secrets can be used there
 severity: high
+link: key
 resource: [AWS::ECR::Repository, AWS::SecretsManager::Secret]
 needs: [AWS::KMS::Key, AWS::KMS::Alias]
 rationale: |

@@ -1,6 +1,7 @@
 """
 title: Pipelines can deploy to the standby without the primary
 severity: high
+link: delivery
 resource: AWS::CodePipeline::Pipeline
 across: standby
 needs: [GitHub::Actions::Workflow, GitLab::CI::Pipeline]

@@ -1,6 +1,7 @@
 """
 title: Workloads of the standby can reach the registry over the network
 severity: critical
+link: network
 resource: [AWS::ECS::Service, AWS::EKS::Nodegroup, AWS::EKS::FargateProfile]
 needs: [AWS::EC2::Subnet, AWS::EC2::RouteTable, AWS::EC2::VPCEndpoint, AWS::EC2::NatGateway, AWS::ECS::TaskDefinition]
 rationale: |

@@ -1,6 +1,7 @@
 """
 title: Quotas of the standby admit what runs in the primary
 severity: high
+link: quota
 resource: AWS::ServiceQuotas::Quota
 across: standby
 when: pair.dr_class != 'backup-restore'

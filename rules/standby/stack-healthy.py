@@ -1,6 +1,7 @@
 """
 title: Stacks of the standby are complete and have not drifted
 severity: medium
+link: delivery
 resource: [AWS::CloudFormation::Stack, AWS::CloudFormation::StackSet]
 rationale: |
   A warm standby is as good as its last deployment. A stack whose update failed, or that somebody changed by hand, is not

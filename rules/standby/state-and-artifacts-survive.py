@@ -1,6 +1,7 @@
 """
 title: Artifacts that deployments need are not in the primary alone
 severity: high
+link: delivery
 resource: [AWS::CodePipeline::Pipeline, AWS::CodeBuild::Project]
 across: standby
 needs: [AWS::S3::Bucket]

@@ -1,6 +1,7 @@
 """
 title: Terraform's state outlives the loss of the primary
 severity: high
+link: delivery
 resource: Terraform::Backend
 needs: [AWS::S3::Bucket]
 rationale: |

@@ -1,6 +1,7 @@
 r"""
 title: The standby's processors can run the images that the primary runs
 severity: high
+link: architecture
 resource: [AWS::ECS::TaskDefinition, AWS::Lambda::Function]
 needs: [AWS::ECR::Repository, AWS::ECR::Image]
 across: standby

@@ -1,6 +1,7 @@
 """
 title: What runs in the standby pulls nothing from the primary's Region
 severity: critical
+link: reference
 resource:
   - AWS::ECS::TaskDefinition
   - AWS::Lambda::Function

@@ -1,6 +1,7 @@
 r"""
 title: No image comes from a registry outside of the estate
 severity: high
+link: external
 resource:
   - AWS::ECS::TaskDefinition
   - Kubernetes::CronJob

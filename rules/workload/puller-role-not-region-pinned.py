@@ -1,6 +1,7 @@
 r"""
 title: The role that pulls images may pull them in the standby
 severity: high
+link: identity
 resource: [AWS::ECS::TaskDefinition, AWS::EKS::Nodegroup, AWS::EKS::FargateProfile]
 needs:
   - AWS::IAM::Role

@@ -1,6 +1,7 @@
 """
 title: Every Region that runs workloads is in a pair
 severity: high
+link: pair
 resource: AWS::Account::Region
 needs: [AWS::ECS::Service, AWS::ECS::Task, AWS::EKS::Cluster, AWS::Lambda::Function]
 rationale: |

@@ -1,6 +1,7 @@
 r"""
 title: The secrets and parameters that containers need are in the standby
 severity: high
+link: secrets
 resource: AWS::ECS::TaskDefinition
 needs: [AWS::SecretsManager::Secret, AWS::SSM::Parameter, AWS::S3::Bucket]
 rationale: |

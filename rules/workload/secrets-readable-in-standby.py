@@ -1,6 +1,7 @@
 r"""
 title: The role that starts a task may read its secrets in the standby
 severity: high
+link: secrets
 resource: AWS::ECS::TaskDefinition
 needs: [AWS::IAM::Role, AWS::SecretsManager::Secret, AWS::SSM::Parameter, AWS::KMS::Key, AWS::KMS::Alias]
 rationale: |

@@ -1,0 +1,16 @@
+"""The chain of a drill, and the rules that judge its links."""
+
+from scanner.assets import schema
+from scanner.chain import CHAIN
+from scanner.rule import load_rules
+
+IDS = [link.id for link in CHAIN]
+
+
+def test_the_header_of_a_rule_knows_every_link():
+    assert schema("rule")["properties"]["link"]["enum"] == IDS
+    assert len(set(IDS)) == len(IDS)
+
+
+def test_a_rule_judges_a_link_that_there_is():
+    assert {rule.link for rule in load_rules()} - {None} <= set(IDS)
