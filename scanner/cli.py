@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import click
 
-from scanner import __version__, cli_aws, cli_reports, cli_rules, console
+from scanner import __version__, cli_aws, cli_drill, cli_reports, cli_rules, console
 from scanner.errors import RegionproofError, UsageError
 
 if TYPE_CHECKING:
@@ -69,6 +69,7 @@ for _command in (
     cli_aws.collect,
     cli_aws.init,
     cli_aws.permissions,
+    cli_drill.drill,
     cli_reports.convert,
     cli_reports.diff,
     cli_reports.inventory,

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from fnmatch import fnmatchcase
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import Any
 
@@ -254,14 +255,36 @@ _TIER_KEYS = {
     "rto": "Rto",
     "owner": "Owner",
     "dr_class": "DrClass",
+    "depends_on": "DependsOn",
 }
 
 
 def _tiers(declared: Mapping[str, Any], document: Document, path: str) -> Iterator[Resource]:
     """Yield `scope.workloads` as resources, which rules judge like any other."""
+    _must_depend_on_what_there_is(declared, document, path)
     for name, entry in declared.items():
         whole = pointer("scope", "workloads", name)
         written = {"": whole, **{f"/{_TIER_KEYS[key]}": f"{whole}/{key}" for key in entry}}
         locations = {to: place for to, at_ in written.items() if (place := document.locations.get(at_))}
         properties = complete(TIER, {"Name": name, **{_TIER_KEYS[key]: value for key, value in entry.items()}})
         yield Resource(TIER, f"{path}#{name}", name, None, None, guard(properties), locations=locations)
+
+
+def _must_depend_on_what_there_is(declared: Mapping[str, Any], document: Document, path: str) -> None:
+    """Raise `ConfigError` for a tier that depends on one that is not declared, or, however indirectly, on itself."""
+    needs = {name: entry.get("depends_on", []) for name, entry in declared.items()}
+    for name, wanted in needs.items():
+        for number, other in enumerate(wanted):
+            if other not in declared:
+                where = at(document, path, ["scope", "workloads", name, "depends_on", number])
+                known = ", ".join(sorted(declared))
+                raise ConfigError(f"{where}: tier '{name}' depends on '{other}', which is none", f"Tiers are: {known}.")
+    try:
+        TopologicalSorter(needs).prepare()
+    except CycleError as error:
+        circle = error.args[1]
+        where = at(document, path, ["scope", "workloads", circle[0], "depends_on"])
+        raise ConfigError(
+            f"{where}: tiers depend on each other in a circle: {' -> '.join(reversed(circle))}",
+            "Say of one of them that it starts without the others.",
+        ) from None

@@ -16,6 +16,7 @@ from scanner.errors import UsageError
 
 if TYPE_CHECKING:
     from scanner.config import Config
+    from scanner.drill import DrillReport
     from scanner.finding import Report, Severity
     from scanner.rule import Rule
 
@@ -228,6 +229,22 @@ def write_report(
         if destination.format == "table":
             given |= {"width": width(), "color": color(), "unicode": unicode()}
         reporter.write(report, sys.stdout, **given)
+        sys.stdout.flush()
+
+
+def write_drill(report: DrillReport, formats: Sequence[str], output: str | None) -> None:
+    """Write a drill as `--format` and `-o` ask for."""
+    from scanner.output import destinations, replacing
+    from scanner.reporters.drill import WRITERS
+
+    for destination in destinations(formats, output, WRITERS):
+        write = WRITERS[destination.format].write
+        if destination.path is not None:
+            with replacing(destination.path) as out:
+                write(report, out)
+            continue
+        given = {"width": width(), "color": color(), "unicode": unicode()} if destination.format == "table" else {}
+        write(report, sys.stdout, **given)
         sys.stdout.flush()
 
 

@@ -184,6 +184,25 @@ class Model:
         self._index()
         self._complete = True
 
+    def amended(
+        self,
+        resources: Iterable[Resource] = (),
+        *,
+        pairs: Sequence[Pair] | None = None,
+        images: ImageIndex | None = None,
+    ) -> Model:
+        """Return the model as it would be with these resources too, and with other pairs or images where given."""
+        return Model(
+            [*(one for ones in self._by_type.values() for one in ones.values()), *resources],
+            gaps=self.gaps,
+            pairs=(None if self.pairs_derived else self.pairs) if pairs is None else pairs,
+            images=self._images if images is None else images,
+            scanned=self.scanned,
+            asked=self._live,
+            as_of=self.as_of,
+            planned=self.planned,
+        )
+
     @property
     def images(self) -> ImageIndex:
         """Return the images of the repositories that were listed."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 import contextlib
 import os
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TextIO
+from typing import Protocol, TextIO
 
 from scanner.errors import OutputError, UsageError
 from scanner.reporters import REPORTERS
@@ -22,9 +22,20 @@ class Destination:
     path: Path | None
 
 
-def destinations(formats: Sequence[str], output: str | None) -> list[Destination]:
+class Format(Protocol):
+    """What has to be known of a format: the end of the names of its files, with the dot."""
+
+    @property
+    def suffix(self) -> str:
+        """Return it."""
+
+
+def destinations(
+    formats: Sequence[str], output: str | None, known: Mapping[str, Format] = REPORTERS
+) -> list[Destination]:
     """Read `--format F[=FILE][,...]` and `-o PATH`.
 
+    `known` are the formats there are.
     `-o` names a file for one format and a directory for several; `-` is standard output.  Raises `UsageError` for an
     unknown format, for an empty name, and for two documents at one place.
     """
@@ -32,7 +43,7 @@ def destinations(formats: Sequence[str], output: str | None) -> list[Destination
         raise UsageError("--output: no name", "Give a file or a folder; - is standard output.")
     given = [spec for group in formats for spec in group.split(",") if spec] or ["table"]
     plain = [spec for spec in given if "=" not in spec]
-    found = [_destination(spec, output, several=len(plain) > 1) for spec in given]
+    found = [_destination(spec, output, known, several=len(plain) > 1) for spec in given]
     if sum(destination.path is None for destination in found) > 1:
         raise UsageError("two reports cannot share standard output", "Give files: --format json=a.json,sarif=b.sarif.")
     paths = [destination.path.absolute() for destination in found if destination.path is not None]
@@ -41,16 +52,16 @@ def destinations(formats: Sequence[str], output: str | None) -> list[Destination
     return found
 
 
-def _destination(spec: str, output: str | None, *, several: bool) -> Destination:
+def _destination(spec: str, output: str | None, known: Mapping[str, Format], *, several: bool) -> Destination:
     format, _, file = spec.partition("=")
-    if format not in REPORTERS:
-        raise UsageError(f"unknown format '{format}'", f"Formats: {', '.join(sorted(REPORTERS))}.")
+    if format not in known:
+        raise UsageError(f"unknown format '{format}'", f"Formats: {', '.join(sorted(known))}.")
     if file or output is None:
         return Destination(format, Path(file) if file not in ("", "-") else None)
     if output == "-":
         return Destination(format, None)
     is_folder = several or Path(output).is_dir() or output.endswith("/")
-    return Destination(format, Path(output) / f"regionproof{REPORTERS[format].suffix}" if is_folder else Path(output))
+    return Destination(format, Path(output) / f"regionproof{known[format].suffix}" if is_folder else Path(output))
 
 
 @contextlib.contextmanager

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -66,11 +66,17 @@ def scan(
 
 
 def examine(
-    paths: Sequence[Path], rules: Sequence[Rule], config: Config, now: datetime, change: Change | None = None
+    paths: Sequence[Path],
+    rules: Sequence[Rule],
+    config: Config,
+    now: datetime,
+    change: Change | None = None,
+    amend: Callable[[Model], Model] = lambda model: model,
 ) -> tuple[Report, Model]:
     """Scan snapshots, templates and folders of templates, mixed freely; return the report and what it is about.
 
     `now` is the time of a scan that reads no snapshot; else the report speaks of the oldest snapshot's time.
+    `amend` makes another model of what was found, which is judged instead.
     Raises `UsageError` for a path that is not there, `SnapshotError` for a snapshot that is damaged,
     `ReportError` for a baseline that is, and `RegionproofError` if the paths hold nothing that can be scanned.
     """
@@ -88,7 +94,7 @@ def examine(
     if change.against is not None:
         before, estate = _laid_over(change.against, paths, estate, config, change.since)
     _add_evidence(estate, config)
-    assessed = assess(_model(estate, config, now), rules, config)
+    assessed = assess(amend(_model(estate, config, now)), rules, config)
     model, findings = assessed.model, assessed.findings
     if before is not None:
         _add_evidence(before, config)

@@ -1,7 +1,6 @@
 r"""
 title: ECS services of a warm standby run tasks
 severity: high
-link: capacity
 resource: AWS::ECS::Service
 across: standby
 rationale: |

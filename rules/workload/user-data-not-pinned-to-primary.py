@@ -1,7 +1,6 @@
 """
 title: What boots in the standby names no registry of the primary's Region
 severity: high
-link: reference
 resource: [AWS::AutoScaling::LaunchConfiguration, AWS::EC2::Instance, AWS::EC2::LaunchTemplate]
 rationale: |
   Nodes pull images too, before any orchestrator does: agents, pause images and whole applications, by commands in the

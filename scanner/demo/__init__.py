@@ -65,7 +65,7 @@ def run(directory: Path) -> Inputs:
             clock,
             roles=found.roles,
             known=lambda target: [*found.plan.calls_of(target), *inside.get(target.place, ())],
-            needed=frozenset().union(*(rule.needs for rule in load_rules() if not rule.optional)),
+            needed=frozenset().union(*(rule.needs for rule in load_rules() if rule.link or not rule.optional)),
         )
     _copy(files("scanner.demo") / "files", directory)
     return Inputs((directory / "snapshot", directory / "infra"), directory / "regionproof.yaml", told.at)

@@ -1,0 +1,130 @@
+"""What somebody has to do before a workload that is ready in the standby runs there, and how long that takes."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator
+from contextlib import suppress
+from datetime import timedelta
+
+from scanner.drill.judge import Verdicts
+from scanner.drill.subjects import Subjects
+from scanner.model import InsufficientData, Model, Resource
+from scanner.outcome import Action
+from scanner.references import KUBERNETES
+from scanner.workloads import live_only, replicas
+
+_SERVICE, _NODES = "AWS::ECS::Service", "AWS::EKS::Nodegroup"
+_LAUNCH = "launch"
+
+
+def actions(subjects: Subjects, verdicts: Verdicts) -> Iterator[Action]:
+    """Yield the steps in their order; raise `InsufficientData` where whether one is needed was not seen."""
+    workload, standby = subjects.workload, subjects.standby
+    if subjects.pair.dr_class == "backup-restore" and standby is None:
+        yield Action(
+            f"Create '{workload.name or workload.id}' in '{subjects.pair.standby}' from its infrastructure code.",
+            basis="How long the code takes is measured by a drill only.",
+        )
+    if standby is not None:
+        if workload.type in KUBERNETES:
+            yield from _of_nodes(subjects)
+            yield from _of_replicas(workload, standby)
+        elif workload.type == _SERVICE:
+            yield from _of_service(subjects, standby, verdicts)
+    if workload.type == _SERVICE and workload["LoadBalancers"]:
+        yield Action("Send its traffic to the standby.", basis="The runbook of its tier says how.")
+
+
+def _of_service(subjects: Subjects, standby: Resource, verdicts: Verdicts) -> Iterator[Action]:
+    service = subjects.workload
+    if service["SchedulingStrategy"] == "DAEMON":
+        return
+    running = live_only(standby, "RunningCount")
+    short = service["DesiredCount"] - (standby["DesiredCount"] if running is None else running)
+    if short <= 0:
+        return
+    cluster, _, name = str(standby.name).partition("/")
+    command = _command(
+        "aws ecs update-service",
+        region=str(standby.region),
+        cluster=cluster,
+        service=name,
+        desired_count=str(service["DesiredCount"]),
+    )
+    estimate, basis = _launch_time(subjects, verdicts)
+    yield Action(f"Scale '{standby.name}' up by {short} to {service['DesiredCount']} tasks.", command, estimate, basis)
+
+
+def _launch_time(subjects: Subjects, verdicts: Verdicts) -> tuple[timedelta | None, str]:
+    """Return how long ECS takes to start the tasks, as the rule about launch rates reckons it."""
+    for rule in verdicts.rules[_LAUNCH]:
+        for finding in verdicts.about(rule, subjects.workload):
+            there = finding.counterpart
+            if there and (there.account, there.region) == subjects.pair.standby:
+                minutes = finding.evidence.get("minutes_at_most")
+                if isinstance(minutes, int):
+                    return timedelta(minutes=minutes), f"The slowest launch rate of Fargate, by {rule.id}."
+    return None, "How fast its instances start is not known."
+
+
+def _of_nodes(subjects: Subjects) -> Iterator[Action]:
+    for group in subjects.of_type(_NODES):
+        scaling = group["ScalingConfig"] or {}
+        if scaling.get("DesiredSize") == 0 and scaling.get("MaxSize"):
+            command = _command(
+                "aws eks update-nodegroup-config",
+                region=str(group.region),
+                cluster_name=group["ClusterName"],
+                nodegroup_name=group["NodegroupName"],
+                scaling_config="minSize=1,desiredSize=1",
+            )
+            basis = "How fast instances start is not known."
+            yield Action(f"Start nodes of '{group.name}', which has none.", command, None, basis)
+
+
+def _of_replicas(workload: Resource, standby: Resource) -> Iterator[Action]:
+    if workload.type not in ("Kubernetes::Deployment", "Kubernetes::StatefulSet"):
+        return
+    wanted, have = workload["Replicas"], standby["Replicas"]
+    if wanted is None or have is None or have >= wanted:
+        return
+    kind = workload.type.rpartition("::")[2].lower()
+    command = (
+        f"kubectl --context {shlex.quote(str(standby['Cluster']))} --namespace {shlex.quote(standby['Namespace'])} "
+        f"scale {kind}/{shlex.quote(standby['Name'])} --replicas={wanted}"
+    )
+    basis = "How fast pods start is not known."
+    yield Action(f"Scale '{standby.name}' from {have} to {wanted} replicas.", command, None, basis)
+
+
+def _command(what: str, **options: str) -> str:
+    """Return a line for a shell: names come from accounts, and are quoted."""
+    given = [f"--{name.replace('_', '-')} {shlex.quote(value)}" for name, value in options.items()]
+    return " ".join([what, *given])
+
+
+def needed_actions(subjects: Subjects, verdicts: Verdicts) -> tuple[tuple[Action, ...], str]:
+    """Return the actions, and why there may be others, empty if there are none."""
+    found: list[Action] = []
+    reason = ""
+    try:
+        found.extend(actions(subjects, verdicts))  # keeps what came before one that was not seen
+    except InsufficientData as gap:
+        reason = str(gap)
+    return tuple(found), reason
+
+
+def image_age(subjects: Subjects, model: Model) -> timedelta | None:
+    """Return the age of the oldest image that is missing in the standby; see `Recovery.image_age`."""
+    workload = subjects.workload
+    ages = [timedelta()]
+    with suppress(InsufficientData):
+        for replica in replicas(workload, subjects.pair, model):
+            if not replica.external and replica.image is None:
+                pushed = replica.original and replica.original.pushed_at
+                if not pushed:
+                    return None
+                ages.append(model.as_of - pushed)
+        return max(ages)
+    return None

@@ -1,0 +1,252 @@
+"""Lose something, and see what becomes of each workload that goes with it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+
+from scanner.drill.actions import image_age, needed_actions
+from scanner.drill.judge import Verdicts, links
+from scanner.drill.subjects import STARTERS, Subjects, references_of
+from scanner.finding import Finding
+from scanner.loss import Loss
+from scanner.model import InsufficientData, Model, Pair, Resource
+from scanner.outcome import Action, LinkState, Outcome, Recovery, State
+from scanner.recovery import objective, tier_of
+from scanner.references import FUNCTION, WORKLOADS
+from scanner.rule import Rule
+from scanner.starters import is_disabled, started
+
+PAIR, NEEDS = "pair", "needs"
+"""Links that are judged here: whether a standby is declared, and whether what the workload depends on recovers."""
+
+
+@dataclass(frozen=True)
+class Shared:
+    """Something that several workloads need and that is broken: the blast radius of one repair."""
+
+    link: str
+    rule_id: str
+    subject: Resource
+    reason: str
+    workloads: tuple[Recovery, ...]
+
+
+@dataclass(frozen=True)
+class Drill:
+    """What a loss does: a verdict for each workload that goes with it, worst first.
+
+    `waiting` are workloads of a standby that are lost with it and are to be recovered nowhere, `others` is how many
+    workloads the loss does not touch.
+    """
+
+    loss: Loss | None
+    recoveries: tuple[Recovery, ...]
+    waiting: tuple[Resource, ...] = ()
+    others: int = 0
+
+    @property
+    def shared(self) -> tuple[Shared, ...]:
+        """Return what is broken for more than one workload, that for the most first."""
+        return tuple(_shared(self.recoveries))
+
+
+def simulate(model: Model, findings: Iterable[Finding], rules: Sequence[Rule], loss: Loss | None = None) -> Drill:
+    """Take each workload that goes with a loss through its chain; None loses each primary, one after the other.
+
+    `findings` are those of `rules` about `model`.  Links that none of the rules judges are left out of the chains.
+    """
+    verdicts = Verdicts(findings, rules)
+    found = [one for type in (*WORKLOADS, *STARTERS) for one in model.of_type(type) if _is_workload(one)]
+    stand_ins = _stand_ins(found, model)
+    recoveries: dict[tuple[object, ...], Recovery] = {}
+    waiting, others = [], 0
+    for workload in found:
+        if loss is not None and not _is_hit(workload, loss, model):
+            others += 1
+            continue
+        pairs, doubt = _pairs(workload, model)
+        if not pairs and not doubt and workload.id in stand_ins:
+            waiting.append(workload)
+            continue
+        for one in _recoveries(workload, pairs, doubt, model, verdicts, loss):
+            key = (one.workload.type, one.name, *one.workload.place, one.standby)
+            known = recoveries.get(key)
+            if known is None or _gravity(one) < _gravity(known):  # the tasks of a family are one workload
+                recoveries[key] = one
+    judged = _with_needs(list(recoveries.values()))
+    return Drill(loss, tuple(sorted(judged, key=_gravity)), tuple(waiting), others)
+
+
+def _is_workload(resource: Resource) -> bool:
+    """Tell whether something runs containers: functions may be archives, and rules start other things than tasks."""
+    try:
+        if resource.type == FUNCTION:
+            return bool(resource["PackageType"] == "Image")
+        if resource.type == "AWS::Batch::JobDefinition" or resource.type not in STARTERS:
+            return True
+        return bool(started(resource)) and not is_disabled(resource)
+    except InsufficientData:
+        return True
+
+
+def _stand_ins(workloads: Iterable[Resource], model: Model) -> frozenset[str]:
+    """Return the ids of what stands for a workload in a standby."""
+    found = set()
+    for workload in workloads:
+        with suppress(InsufficientData):
+            for twin in model.twins(workload):
+                with suppress(InsufficientData):
+                    if twin.standby is not None:
+                        found.add(twin.standby.id)
+    return frozenset(found)
+
+
+def _is_hit(workload: Resource, loss: Loss, model: Model) -> bool:
+    """Tell whether a workload is lost, or what it pulls from; where nobody knows what it pulls, its place decides."""
+    if loss.takes(workload.type, workload.id, workload.name, workload.account, workload.region):
+        return True
+    if loss.kind == "cluster":
+        return False
+    with suppress(InsufficientData):
+        for reference in references_of(workload, model):
+            if reference.key is not None and loss.takes_repository(*reference.key):
+                return True
+    return False
+
+
+def _pairs(workload: Resource, model: Model) -> tuple[Sequence[Pair], str]:
+    try:
+        return model.pairs_of(workload.place), ""
+    except InsufficientData as gap:
+        return (), str(gap)
+
+
+def _recoveries(
+    workload: Resource, pairs: Sequence[Pair], doubt: str, model: Model, verdicts: Verdicts, loss: Loss | None
+) -> Iterator[Recovery]:
+    if not pairs:
+        state, reason = State.UNKNOWN, f"Which standby it has is not known: {doubt.rstrip('.')}."
+        if not doubt:
+            state = State.BROKEN
+            reason = f"No pair has '{workload.place}' as its primary, so nothing takes over what runs there."
+        yield _recovery(workload, None, (LinkState(PAIR, state, reason, "workload-region-has-standby"),), (), "", model)
+    for pair in pairs:
+        subjects = Subjects(workload, pair, model)
+        chain = tuple(links(subjects, verdicts, loss))
+        actions, unseen = needed_actions(subjects, verdicts)
+        age = image_age(subjects, model)
+        yield replace(_recovery(workload, pair, chain, actions, unseen, model), image_age=age)
+
+
+def _recovery(
+    workload: Resource,
+    pair: Pair | None,
+    chain: tuple[LinkState, ...],
+    actions: tuple[Action, ...],
+    unseen: str,
+    model: Model,
+) -> Recovery:
+    outcome, reason = _outcome(chain, actions, unseen)
+    known = Recovery(
+        workload,
+        pair.standby if pair else None,
+        pair.dr_class if pair else None,
+        outcome,
+        reason,
+        chain,
+        actions,
+        rto=pair.rto if pair else None,
+        rpo=pair.rpo if pair else None,
+    )
+    with suppress(InsufficientData):
+        if tier := tier_of(model, workload):
+            rto, rpo = objective(tier, "Rto"), objective(tier, "Rpo")
+            return replace(
+                known,
+                tier=tier.name,
+                owner=tier["Owner"],
+                needs=tuple(tier["DependsOn"] or ()),
+                rto=rto if rto is not None else known.rto,
+                rpo=rpo if rpo is not None else known.rpo,
+            )
+    return known
+
+
+def _outcome(chain: Sequence[LinkState], actions: Sequence[Action], unseen: str) -> tuple[Outcome, str]:
+    """Return the verdict and why: a link that is broken decides before one that is unknown, in the chain's order."""
+    broken = next((link for link in chain if link.state is State.BROKEN), None)
+    if broken is not None:
+        return Outcome.FAILS, broken.reason
+    unknown = next((link for link in chain if link.state is State.UNKNOWN), None)
+    if unknown is not None:
+        return Outcome.UNKNOWN, unknown.reason
+    if not any(link.state is State.HOLDS for link in chain):
+        return Outcome.UNKNOWN, "No rule that was asked applies to it."
+    if unseen:
+        return Outcome.UNKNOWN, f"What has to be done was not all seen: {unseen.rstrip('.')}."
+    if actions:
+        return Outcome.AFTER, " ".join(action.title for action in actions)
+    return Outcome.RECOVERS, "Every link that it needs holds."
+
+
+def _with_needs(recoveries: Sequence[Recovery]) -> Iterator[Recovery]:
+    """Yield each recovery as it is once what its tier depends on is counted; tiers never depend in a circle."""
+    by_tier: dict[str | None, list[Recovery]] = {}
+    for one in recoveries:
+        by_tier.setdefault(one.tier, []).append(one)
+    worst: dict[str, Recovery | None] = {}
+
+    def worst_of(tier: str) -> Recovery | None:
+        if tier not in worst:
+            worst[tier] = None  # what a damaged configuration turns in circles ends here
+            found = [_after_needs(one, worst_of) for one in by_tier.get(tier, ())]
+            worst[tier] = min(found, key=_gravity, default=None)
+        return worst[tier]
+
+    for one in recoveries:
+        yield _after_needs(one, worst_of)
+
+
+_LASTING = {Outcome.FAILS: State.BROKEN, Outcome.UNKNOWN: State.UNKNOWN}
+
+
+def _after_needs(one: Recovery, worst_of: Callable[[str], Recovery | None]) -> Recovery:
+    if not one.needs:
+        return one
+    state, reason = State.HOLDS, ""
+    for tier in one.needs:
+        other = worst_of(tier)
+        found = _LASTING.get(other.outcome, State.HOLDS) if other else State.HOLDS
+        if other is not None and _SEVERE.index(found) < _SEVERE.index(state):
+            verb = "does not recover" if found is State.BROKEN else "may not recover"
+            state, reason = found, f"It depends on tier '{tier}', of which '{other.name}' {verb}."
+    chain = (*one.links, LinkState(NEEDS, state, reason))
+    if one.outcome in _LASTING:
+        return replace(one, links=chain)
+    outcome = next((outcome for outcome, lasting in _LASTING.items() if lasting is state), one.outcome)
+    return replace(one, links=chain, outcome=outcome, reason=reason or one.reason)
+
+
+_SEVERE = (State.BROKEN, State.UNKNOWN, State.HOLDS)
+_OUTCOMES = list(Outcome)
+
+
+def _gravity(one: Recovery) -> tuple[object, ...]:
+    standby = tuple(map(str, one.standby or ()))
+    place = (str(one.workload.account), str(one.workload.region))
+    return _OUTCOMES.index(one.outcome), one.name, one.workload.type, place, standby, one.workload.id
+
+
+def _shared(recoveries: Iterable[Recovery]) -> Iterator[Shared]:
+    found: dict[tuple[str, str, str], tuple[Resource, str, list[Recovery]]] = {}
+    for one in recoveries:
+        for link in one.links:
+            subject = link.subject
+            if link.state is State.BROKEN and subject is not None and subject.id != one.workload.id:
+                key = (link.link, link.rule_id, subject.id)
+                found.setdefault(key, (subject, link.reason, []))[2].append(one)
+    for (id, rule, _), (subject, reason, hit) in sorted(found.items(), key=lambda item: (-len(item[1][2]), item[0])):
+        if len(hit) > 1:
+            yield Shared(id, rule, subject, reason, tuple(hit))
