@@ -43,9 +43,9 @@ def drill(
     rule_paths: tuple[str, ...],
     no_python_rules: bool,
 ) -> int:
-    """Lose a Region on paper: which workloads start in the standby, and which link breaks first.
+    """Lose a Region on paper, and see what starts in the standby.
 
-    Never touches the network.  Exit codes: 0 all recover, 1 some do not, 3 of some nobody can tell (if asked).
+    Of each workload it says which link of its chain breaks first.  Never touches the network.  Exit codes: 0 all recover, 1 some do not, 3 of some nobody can tell (if asked).
     """
     from scanner.drill.what_if import Assumption
     from scanner.exercise import WhatIf, exercise

@@ -1,6 +1,5 @@
 """The drill: a loss, and what becomes of each workload that goes with it."""
 
-
 import pytest
 
 from scanner.cli import main

@@ -8,7 +8,15 @@ from typing import Any
 from scanner.demo.registry import Registries
 from scanner.demo.words import Recorder, sha256, uuid
 
-_API = {"Pod": "v1", "Job": "batch/v1", "CronJob": "batch/v1", "ServiceAccount": "v1"}
+_ESO = "external-secrets.io/v1"
+_API = {
+    "Pod": "v1",
+    "Job": "batch/v1",
+    "CronJob": "batch/v1",
+    "ServiceAccount": "v1",
+    "SecretStore": _ESO,
+    "ExternalSecret": _ESO,
+}
 """The API versions that are not apps/v1."""
 
 
@@ -25,6 +33,11 @@ def clusters(
             for item in objects.of(kind, full_name, workload)
         ]
         items += [objects.account(full_name, role) for full_name, role in cluster.get("accounts", {}).items()]
+        items += [
+            item
+            for full_name, key in cluster.get("external_secrets", {}).items()
+            for item in objects.external_secret(full_name, key)
+        ]
         yield recorder.arn("eks", f"cluster/{name}"), {"apiVersion": "v1", "kind": "List", "items": items}
 
 
@@ -66,6 +79,15 @@ class _Objects:
         if role:
             made["metadata"]["annotations"] = {"eks.amazonaws.com/role-arn": self._recorder.role(role)}
         return made
+
+    def external_secret(self, full_name: str, key: str) -> Iterator[dict[str, Any]]:
+        """Return what fetches a secret of Secrets Manager, and the store of its namespace that it does so through."""
+        namespace, _, name = full_name.partition("/")
+        aws = {"service": "SecretsManager", "region": self._recorder.place.region}
+        yield self._object("SecretStore", namespace, "secrets-manager", {"provider": {"aws": aws}})
+        data = [{"secretKey": "url", "remoteRef": {"key": key}}]
+        store = {"kind": "SecretStore", "name": "secrets-manager"}
+        yield self._object("ExternalSecret", namespace, name, {"secretStoreRef": store, "data": data})
 
     def _object(
         self,

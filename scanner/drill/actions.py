@@ -69,7 +69,7 @@ def _launch_time(subjects: Subjects, verdicts: Verdicts) -> tuple[timedelta | No
 
 
 def _of_nodes(subjects: Subjects) -> Iterator[Action]:
-    for group in subjects.of_type(_NODES):
+    for group in sorted(subjects.of_type(_NODES), key=lambda one: one.id):
         scaling = group["ScalingConfig"] or {}
         if scaling.get("DesiredSize") == 0 and scaling.get("MaxSize"):
             command = _command(

@@ -65,9 +65,16 @@ def _link(id: str, rules: Sequence[Rule], subjects: Subjects, verdicts: Verdicts
     found = [state for rule in rules for state in _states(id, rule, subjects, verdicts)]
     if not found:
         return LinkState(id, State.NOT_NEEDED)
-    worst = min(found, key=lambda one: (_WORST.index(one.state), one.accepted_until is not None, not one.reason))
+    worst = min(found, key=_rank)
     alike = {state.rule_id for state in found if state.state is worst.state is not State.HOLDS}
     return replace(worst, also=tuple(sorted(alike - {worst.rule_id})))
+
+
+def _rank(one: LinkState) -> tuple[object, ...]:
+    """Return what orders states: the worst first, what somebody accepted last, and always in one order."""
+    subject = one.subject.id if one.subject else ""
+    first = (_WORST.index(one.state), one.accepted_until is not None, not one.reason)
+    return (*first, one.rule_id, subject, one.fingerprint, one.reason)
 
 
 def _states(id: str, rule: Rule, subjects: Subjects, verdicts: Verdicts) -> Iterator[LinkState]:

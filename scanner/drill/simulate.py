@@ -58,7 +58,7 @@ def simulate(model: Model, findings: Iterable[Finding], rules: Sequence[Rule], l
     `findings` are those of `rules` about `model`.  Links that none of the rules judges are left out of the chains.
     """
     verdicts = Verdicts(findings, rules)
-    found = [one for type in (*WORKLOADS, *STARTERS) for one in model.of_type(type) if _is_workload(one)]
+    found = [one for type in (*WORKLOADS, *STARTERS) for one in _workloads(type, model)]
     stand_ins = _stand_ins(found, model)
     recoveries: dict[tuple[object, ...], Recovery] = {}
     waiting, others = [], 0
@@ -77,6 +77,13 @@ def simulate(model: Model, findings: Iterable[Finding], rules: Sequence[Rule], l
                 recoveries[key] = one
     judged = _with_needs(list(recoveries.values()))
     return Drill(loss, tuple(sorted(judged, key=_gravity)), tuple(waiting), others)
+
+
+def _workloads(type: str, model: Model) -> Iterator[Resource]:
+    """Yield what runs, and what files declare that does not run yet."""
+    found = [one for one in model.of_type(type) if _is_workload(one)]
+    live = {(one.name, one.place) for one in found if not one.locations}
+    yield from (one for one in found if model.planned or not one.locations or (one.name, one.place) not in live)
 
 
 def _is_workload(resource: Resource) -> bool:
