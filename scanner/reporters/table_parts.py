@@ -42,7 +42,7 @@ def name_rows(rows: Iterable[tuple[str, str]], page: Page, indent: int = 4) -> I
         return
     for name, message in cleaned:
         yield from page.wrapped(name, indent)
-        yield from page.wrapped(message, indent + 2)
+        yield from page.wrapped(message, indent + 2) if message else ()
 
 
 def place_of(finding: Finding, page: Page) -> str:

@@ -32,7 +32,7 @@ _TITLES = {
     Outcome.RECOVERS: "Recovers",
 }
 _KINDS = {"iac": "infrastructure code", "against": "snapshot that the code is laid over"}
-_MOST_SHARED, _MOST_GROUPS, _MOST_ROWS, _MOST_STEPS, _MOST_NAMES = 8, 30, 10, 30, 60
+_MOST_SHARED, _MOST_GROUPS, _MOST_ROWS, _MOST_STEPS, _MOST_NAMES = 8, 24, 10, 12, 60
 
 
 def write(report: DrillReport, out: TextIO, *, width: int = 80, color: bool = False, unicode: bool = True) -> None:
@@ -70,7 +70,8 @@ def _sections(report: DrillReport, page: Page) -> Iterator[Iterator[str]]:
 def _header(report: DrillReport, page: Page) -> Iterator[str]:
     drill = report.drill
     as_of = f"{report.as_of:%Y-%m-%d %H:%M} UTC"
-    yield page.styled(f"regionproof {report.tool_version}, drill on paper, as of {as_of}", "bold")
+    first = page.wrapped(f"regionproof {report.tool_version}, drill on paper, as of {as_of}")
+    yield from (page.styled(line, "bold") for line in first)
     yield from _end(report, page)
     for at, each in enumerate(report.inputs):
         kind = _KINDS.get(each.kind, each.kind)
