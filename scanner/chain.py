@@ -47,3 +47,13 @@ CHAIN = (
     Link("delivery", "Code, state and pipelines work without the primary"),
 )
 """Every link, in order.  `drill` names the first that is broken."""
+
+NEEDS = Link("needs", "The tiers that it depends on recover")
+"""What comes after the chain: no rule judges it, the drill does."""
+
+_TITLES = {link.id: link.title for link in (*CHAIN, NEEDS)}
+
+
+def title(id: str) -> str:
+    """Return the title of a link; of one that is not known, which another version may have had, its id."""
+    return _TITLES.get(id, id)

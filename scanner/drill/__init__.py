@@ -5,6 +5,7 @@ needs, and their verdicts become the states of its links.  Nothing is judged twi
 """
 
 from scanner.drill.report import DrillReport
-from scanner.drill.simulate import Drill, Shared, simulate
+from scanner.drill.shared import Shared
+from scanner.drill.simulate import Drill, simulate
 
 __all__ = ["Drill", "DrillReport", "Shared", "simulate"]

@@ -6,8 +6,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
+from scanner.chain import NEEDS
 from scanner.drill.actions import image_age, needed_actions
 from scanner.drill.judge import Verdicts, links
+from scanner.drill.shared import Shared, shared
 from scanner.drill.subjects import STARTERS, Subjects, references_of
 from scanner.finding import Finding
 from scanner.loss import Loss
@@ -18,19 +20,8 @@ from scanner.references import FUNCTION, WORKLOADS
 from scanner.rule import Rule
 from scanner.starters import is_disabled, started
 
-PAIR, NEEDS = "pair", "needs"
-"""Links that are judged here: whether a standby is declared, and whether what the workload depends on recovers."""
-
-
-@dataclass(frozen=True)
-class Shared:
-    """Something that several workloads need and that is broken: the blast radius of one repair."""
-
-    link: str
-    rule_id: str
-    subject: Resource
-    reason: str
-    workloads: tuple[Recovery, ...]
+PAIR = "pair"
+"""The link that is judged here where no pair has the workload's place as its primary."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +40,7 @@ class Drill:
     @property
     def shared(self) -> tuple[Shared, ...]:
         """Return what is broken for more than one workload, that for the most first."""
-        return tuple(_shared(self.recoveries))
+        return shared(self.recoveries)
 
 
 def simulate(model: Model, findings: Iterable[Finding], rules: Sequence[Rule], loss: Loss | None = None) -> Drill:
@@ -229,7 +220,7 @@ def _after_needs(one: Recovery, worst_of: Callable[[str], Recovery | None]) -> R
         if other is not None and _SEVERE.index(found) < _SEVERE.index(state):
             verb = "does not recover" if found is State.BROKEN else "may not recover"
             state, reason = found, f"It depends on tier '{tier}', of which '{other.name}' {verb}."
-    chain = (*one.links, LinkState(NEEDS, state, reason))
+    chain = (*one.links, LinkState(NEEDS.id, state, reason))
     if one.outcome in _LASTING:
         return replace(one, links=chain)
     outcome = next((outcome for outcome, lasting in _LASTING.items() if lasting is state), one.outcome)
@@ -244,16 +235,3 @@ def _gravity(one: Recovery) -> tuple[object, ...]:
     standby = tuple(map(str, one.standby or ()))
     place = (str(one.workload.account), str(one.workload.region))
     return _OUTCOMES.index(one.outcome), one.name, one.workload.type, place, standby, one.workload.id
-
-
-def _shared(recoveries: Iterable[Recovery]) -> Iterator[Shared]:
-    found: dict[tuple[str, str, str], tuple[Resource, str, list[Recovery]]] = {}
-    for one in recoveries:
-        for link in one.links:
-            subject = link.subject
-            if link.state is State.BROKEN and subject is not None and subject.id != one.workload.id:
-                key = (link.link, link.rule_id, subject.id)
-                found.setdefault(key, (subject, link.reason, []))[2].append(one)
-    for (id, rule, _), (subject, reason, hit) in sorted(found.items(), key=lambda item: (-len(item[1][2]), item[0])):
-        if len(hit) > 1:
-            yield Shared(id, rule, subject, reason, tuple(hit))

@@ -33,8 +33,13 @@ SCHEMA_VERSION = "1.3.0"
 
 def write(report: Report, out: TextIO) -> None:
     """Write a report as JSON."""
+    write_document(document(report), out)
+
+
+def write_document(parts: Iterable[tuple[str, Any]], out: TextIO) -> None:
+    """Write the parts of an object; the items of a part that is long stand on lines of their own."""
     separator = "{\n"
-    for key, value in document(report):
+    for key, value in parts:
         out.write(f"{separator}{dumps(key)}: ")
         _write_value(value, out)
         separator = ",\n"
@@ -73,10 +78,10 @@ def document(report: Report) -> Iterator[tuple[str, Any]]:
     yield "pairs_derived", report.pairs_derived
     yield "pairs", map(_pair, report.pairs)
     yield "tiers", [_tier(tier) for tier in report.tiers]
-    yield "unseen", [_place(place) for place in report.unseen]
+    yield "unseen", [place_data(place) for place in report.unseen]
     yield "baseline", _baseline(report.baseline)
     yield "summary", _summary(report)
-    yield "rules", {rule.id: _rule(rule) for rule in sorted(report.rules, key=lambda rule: rule.id)}
+    yield "rules", {rule.id: rule_data(rule) for rule in sorted(report.rules, key=lambda rule: rule.id)}
     yield "controls", {framework: _framework(report, framework) for framework in controls.of_report(report)}
     yield "broken_rules", (_broken(rule) for rule in sorted(report.broken_rules))
     yield "coverage", map(coverage_data, sorted(report.coverage))
@@ -134,8 +139,8 @@ def _summary(report: Report) -> dict[str, Any]:
 
 def _pair(pair: Pair) -> dict[str, Any]:
     return {
-        "primary": _place(pair.primary),
-        "standby": _place(pair.standby),
+        "primary": place_data(pair.primary),
+        "standby": place_data(pair.standby),
         "dr_class": pair.dr_class,
         "image_distribution": pair.image_distribution,
         "rpo_seconds": None if pair.rpo is None else int(pair.rpo.total_seconds()),
@@ -154,11 +159,13 @@ def _tier(tier: Tier) -> dict[str, Any]:
     }
 
 
-def _place(place: Place) -> dict[str, Any]:
+def place_data(place: Place) -> dict[str, Any]:
+    """Return an account and Region as a report has them."""
     return {"account_id": place.account, "region": place.region}
 
 
-def _rule(rule: RuleSummary) -> dict[str, Any]:
+def rule_data(rule: RuleSummary) -> dict[str, Any]:
+    """Return a rule as a report has it, under its id."""
     return {
         "title": rule.title,
         "severity": rule.severity.value,
@@ -225,7 +232,7 @@ def _exemption(exemption: Exemption) -> dict[str, Any]:
         "reason": exemption.reason,
         "owner": exemption.owner,
         "expires": exemption.expires.isoformat(),
-        "location": _location(exemption.location),
+        "location": location_data(exemption.location),
     }
 
 
@@ -245,7 +252,7 @@ def finding_data(finding: Finding, scan: str) -> dict[str, Any]:
         "resource": _resource(resource),
         "counterpart": _counterpart(finding),
         "pointer": finding.pointer,
-        "location": _location(finding.location),
+        "location": location_data(finding.location),
         "evidence": {
             **jsonable(finding.evidence),
             "operations": list(resource.operations),
@@ -264,7 +271,7 @@ def _resource(resource: Resource) -> dict[str, Any]:
         "name": resource.name,
         "account_id": resource.account,
         "region": resource.region,
-        "location": _location(resource.locate("")),
+        "location": location_data(resource.locate("")),
         "tags": jsonable(resource.tags),
     }
 
@@ -277,7 +284,7 @@ def _step(step: Step) -> dict[str, Any]:
         "name": step.name,
         "account_id": step.account,
         "region": step.region,
-        "location": _location(step.location),
+        "location": location_data(step.location),
         "image": step.image or None,
         "exists": step.exists,
     }
@@ -296,7 +303,8 @@ def _counterpart(finding: Finding) -> dict[str, Any] | None:
     }
 
 
-def _location(location: Location | None) -> dict[str, Any] | None:
+def location_data(location: Location | None) -> dict[str, Any] | None:
+    """Return where something is written as a report has it."""
     if location is None:
         return None
     return {
@@ -305,5 +313,5 @@ def _location(location: Location | None) -> dict[str, Any] | None:
         "start_column": location.column,
         "end_line": location.end_line,
         "end_column": location.end_column,
-        "through": [_location(call) for call in location.through],
+        "through": [location_data(call) for call in location.through],
     }

@@ -24,9 +24,11 @@ from scanner.reporters.coverage import left_out, not_enabled, reused_answers
 from scanner.reporters.layout import NARROWEST, Page
 from scanner.reporters.limits import FATES, compared, narrowed, not_scanned, unjudged
 from scanner.reporters.table_parts import (
+    MOST_GAPS,
     STYLES,
     arrow,
     counted,
+    coverage_gaps,
     first_sentence,
     heading,
     name_of,
@@ -39,7 +41,7 @@ from scanner.reporters.table_workloads import failures_by_workload
 from scanner.reporters.text import inert
 
 _KINDS = {"iac": "infrastructure code", "against": "snapshot that the code is laid over"}
-_MOST_REASONS, _MOST_GAPS, _MOST_PAIRS = 20, 40, 8
+_MOST_REASONS, _MOST_PAIRS = 20, 8
 _MOST_PLACES, _MOST_RULES, _MOST_NAMES = 4, 12, 3
 
 
@@ -169,12 +171,12 @@ def _former(report: Report, page: Page) -> Iterator[str]:
     if not unsure:
         return
     yield heading("Failures of the baseline", len(unsure), page, "could not be judged again, and may still be there")
-    for each in unsure[:_MOST_GAPS]:
+    for each in unsure[:MOST_GAPS]:
         finding = each.finding
         yield from page.wrapped(f"{finding.rule_id}: {name_of(finding)}, {place_of(finding, page)}", 2)
         yield from page.wrapped(f"{FATES[each.fate]}: {each.reason}", 4)
-    if len(unsure) > _MOST_GAPS:
-        yield from page.wrapped(f"and {len(unsure) - _MOST_GAPS:,} more; the JSON report has them all", 2)
+    if len(unsure) > MOST_GAPS:
+        yield from page.wrapped(f"and {len(unsure) - MOST_GAPS:,} more; the JSON report has them all", 2)
 
 
 def _unknowns(report: Report, page: Page) -> Iterator[str]:
@@ -220,25 +222,7 @@ def _broken(report: Report, page: Page) -> Iterator[str]:
 
 
 def _gaps(report: Report, page: Page) -> Iterator[str]:
-    rows = sorted(row for row in report.coverage if row.missed)
-    if not rows:
-        return
-    yield heading("Coverage gaps", len(rows), page, "not answered in full")
-    for where, group in groupby(rows[:_MOST_GAPS], key=lambda row: f"{row.account or '*'}/{row.region or '*'}"):
-        each = list(group)
-        if each[0].service == "file":
-            yield "  files"
-            yield from name_rows([(row.operation, row.message or _errors(row.errors)) for row in each], page)
-            continue
-        yield from page.wrapped(where, 2)
-        lines = [
-            (row.operation, f"{code} ({count:,} of {counted(row.calls, 'call')})")
-            for row in each
-            for code, count in sorted(row.errors) or [(row.message or row.status, row.calls)]
-        ]
-        yield from name_rows(lines, page)
-    if len(rows) > _MOST_GAPS:
-        yield from page.wrapped(f"and {len(rows) - _MOST_GAPS} more; the JSON report has them all", 2)
+    return coverage_gaps([row for row in report.coverage if row.missed], page)
 
 
 def _exemptions(report: Report, page: Page) -> Iterator[str]:
@@ -316,10 +300,6 @@ def _completeness(report: Report) -> str:
             verb = "was" if short == 1 else "were"
             missing.append(f"{short} of {counted(len(rows), noun)} {verb} not {done} in full")
     return f"incomplete: {'; '.join(missing)}" if missing else "complete"
-
-
-def _errors(errors: Sequence[tuple[str, int]]) -> str:
-    return ", ".join(f"{code} ({counted(count, 'time')})" for code, count in sorted(errors)) or "not read"
 
 
 def _some(names: Sequence[str]) -> str:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
 
-from scanner.finding import BaselineState, Finding, Origin, Severity
+from scanner.finding import BaselineState, Coverage, Finding, Origin, Severity
 from scanner.recovery import DECLARED
 from scanner.reporters.layout import NARROWEST, Page, wrap
 from scanner.reporters.text import cut, written_at
@@ -20,6 +21,8 @@ STYLES = {
 _ORIGINS = {Origin.CHANGE: "new with the change", Origin.LIVE: "live", Origin.BOTH: "live and in code"}
 _STATES = {BaselineState.NEW: "new since the baseline", BaselineState.UPDATED: "changed since the baseline"}
 _LONGEST_FIX = 280
+MOST_GAPS = 40
+"""How many gaps are told one by one."""
 
 
 def heading(name: str, count: int, page: Page, about: str = "") -> str:
@@ -39,7 +42,7 @@ def name_rows(rows: Iterable[tuple[str, str]], page: Page, indent: int = 4) -> I
         return
     for name, message in cleaned:
         yield from page.wrapped(name, indent)
-        yield from page.wrapped(message, indent + 2)
+        yield from page.wrapped(message, indent + 2) if message else ()
 
 
 def place_of(finding: Finding, page: Page) -> str:
@@ -72,6 +75,33 @@ def said_of(finding: Finding) -> str:
     notes += [_ORIGINS[finding.origin]] if finding.origin else []
     notes += [_STATES[finding.baseline_state]] if finding.baseline_state in _STATES else []
     return f"{text} ({'; '.join(notes)})" if notes else text
+
+
+def coverage_gaps(rows: Sequence[Coverage], page: Page) -> Iterator[str]:
+    """Return what was asked and not answered in full, by where; nothing if there is none."""
+    if not rows:
+        return
+    yield heading("Coverage gaps", len(rows), page, "not answered in full")
+    shown = sorted(rows)[:MOST_GAPS]
+    for where, group in groupby(shown, key=lambda row: f"{row.account or '*'}/{row.region or '*'}"):
+        each = list(group)
+        if each[0].service == "file":
+            yield "  files"
+            yield from name_rows([(row.operation, row.message or _errors(row.errors)) for row in each], page)
+            continue
+        yield from page.wrapped(where, 2)
+        lines = [
+            (row.operation, f"{code} ({count:,} of {counted(row.calls, 'call')})")
+            for row in each
+            for code, count in sorted(row.errors) or [(row.message or row.status, row.calls)]
+        ]
+        yield from name_rows(lines, page)
+    if len(rows) > MOST_GAPS:
+        yield from page.wrapped(f"and {len(rows) - MOST_GAPS} more; the JSON report has them all", 2)
+
+
+def _errors(errors: Sequence[tuple[str, int]]) -> str:
+    return ", ".join(f"{code} ({counted(count, 'time')})" for code, count in sorted(errors)) or "not read"
 
 
 def first_sentence(text: str) -> str:

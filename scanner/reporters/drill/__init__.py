@@ -21,4 +21,7 @@ class Writer:
         import_module(f"{__name__}.{self.module}").write(report, out, **options)
 
 
-WRITERS: dict[str, Writer] = {"table": Writer("table", ".drill.txt")}
+WRITERS: dict[str, Writer] = {
+    "table": Writer("table", ".drill.txt"),
+    "json": Writer("json", ".drill.json"),
+}

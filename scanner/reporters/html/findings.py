@@ -13,7 +13,8 @@ from markupsafe import escape
 from scanner.finding import Finding, Origin, Report, RuleSummary, Severity, Status
 from scanner.reporters.causes import by_cause
 from scanner.reporters.html.brief import short_digests
-from scanner.reporters.html.words import EXEMPTED, SEVERITY, STATUS, Sign, count, name, place_of, type_word
+from scanner.reporters.html.words import EXEMPTED, SEVERITY, STATUS, Sign, count, name, place_of
+from scanner.reporters.kinds import type_word
 from scanner.reporters.text import cut, dumps, jsonable, printable
 
 MOST = 2000

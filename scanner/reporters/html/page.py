@@ -38,9 +38,9 @@ from scanner.reporters.html.words import (
     objectives,
     place_of,
     plural,
-    type_word,
 )
 from scanner.reporters.identity import scan_id
+from scanner.reporters.kinds import type_word
 from scanner.reporters.limits import FATES, limits, unjudged
 from scanner.reporters.text import cut, dumps, jsonable, timestamp
 

@@ -1,0 +1,145 @@
+"""The drill as JSON, as `schemas/drill.json` promises it.  One workload a line, so that two drills can be compared."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from datetime import timedelta
+from typing import Any, TextIO
+
+from scanner.chain import CHAIN
+from scanner.drill import DrillReport, Shared
+from scanner.loss import Loss
+from scanner.model import Resource
+from scanner.outcome import Action, LinkState, Outcome, Recovery
+from scanner.reporters.json import coverage_data, location_data, place_data, rule_data, write_document
+from scanner.reporters.objectives import Objective, against_rpo, against_rto
+from scanner.reporters.text import timestamp
+
+SCHEMA = "https://regionproof.dev/schema/drill-1.json"
+SCHEMA_VERSION = "1.0.0"
+
+
+def write(report: DrillReport, out: TextIO) -> None:
+    """Write a drill as JSON."""
+    write_document(_document(report), out)
+
+
+def _document(report: DrillReport) -> Iterator[tuple[str, Any]]:
+    drill = report.drill
+    yield "$schema", SCHEMA
+    yield "schema_version", SCHEMA_VERSION
+    yield "tool", {"name": "regionproof", "version": report.tool_version}
+    yield "as_of", timestamp(report.as_of)
+    yield "config_sha256", report.config_sha256
+    yield "inputs", [{"kind": one.kind, "path": one.path, "sha256": one.sha256} for one in report.inputs]
+    yield "loss", _loss(drill.loss)
+    yield "assumptions", list(report.assumptions)
+    yield "summary", _summary(report)
+    yield "chain", [{"id": link.id, "title": link.title, "judged": link.id not in report.not_judged} for link in CHAIN]
+    yield "rules", {id: rule_data(rule) for id, rule in sorted(report.rules.items())}
+    yield "missed", map(coverage_data, sorted(report.missed))
+    yield "waiting", map(_resource, sorted(drill.waiting, key=lambda one: (one.id, one.type)))
+    yield "shared", map(_shared, drill.shared)
+    yield "recoveries", map(_recovery, drill.recoveries)
+
+
+def _loss(loss: Loss | None) -> dict[str, Any] | None:
+    if loss is None:
+        return None
+    return {
+        "text": str(loss),
+        "kind": loss.kind,
+        "account_id": loss.account,
+        "region": loss.region,
+        "service": loss.service,
+        "name": loss.name,
+    }
+
+
+def _summary(report: DrillReport) -> dict[str, Any]:
+    recoveries = report.drill.recoveries
+    outcomes = Counter(one.outcome for one in recoveries)
+    return {
+        "by_outcome": {outcome.value: outcomes[outcome] for outcome in Outcome},
+        "rto": _tally(map(against_rto, recoveries)),
+        "rpo": _tally(map(against_rpo, recoveries)),
+        "workloads": len({(one.workload.type, one.workload.id) for one in recoveries}),
+        "waiting": len(report.drill.waiting),
+        "untouched": report.drill.others,
+        "complete": not report.missed and not report.not_judged,
+    }
+
+
+def _tally(found: Iterable[Objective]) -> dict[str, int]:
+    counts = Counter(found)
+    return {objective.value: counts[objective] for objective in Objective}
+
+
+def _shared(shared: Shared) -> dict[str, Any]:
+    return {
+        "link": shared.link,
+        "rule_id": shared.rule_id or None,
+        "subject": _resource(shared.subject),
+        "reason": shared.reason,
+        "workloads": list(dict.fromkeys(one.workload.id for one in shared.workloads)),
+    }
+
+
+def _recovery(one: Recovery) -> dict[str, Any]:
+    return {
+        "workload": {**_resource(one.workload), "location": location_data(one.workload.locate(""))},
+        "standby": place_data(one.standby) if one.standby else None,
+        "dr_class": one.dr_class,
+        "outcome": one.outcome.value,
+        "reason": one.reason,
+        "first_broken": one.broken.link if one.broken else None,
+        "tier": one.tier,
+        "owner": one.owner,
+        "needs": list(one.needs),
+        "rto_seconds": _seconds(one.rto),
+        "rto": against_rto(one).value,
+        "estimate_seconds": _seconds(one.estimate),
+        "estimate_is_whole": one.is_estimate_whole,
+        "rpo_seconds": _seconds(one.rpo),
+        "rpo": against_rpo(one).value,
+        "image_age_seconds": _seconds(one.image_age),
+        "actions": [_action(action) for action in one.actions],
+        "links": [_link(link) for link in one.links],
+    }
+
+
+def _action(action: Action) -> dict[str, Any]:
+    return {
+        "title": action.title,
+        "command": action.command or None,
+        "estimate_seconds": _seconds(action.estimate),
+        "basis": action.basis or None,
+    }
+
+
+def _link(link: LinkState) -> dict[str, Any]:
+    return {
+        "link": link.link,
+        "state": link.state.value,
+        "reason": link.reason or None,
+        "rule_id": link.rule_id or None,
+        "fingerprint": link.fingerprint or None,
+        "subject": _resource(link.subject) if link.subject else None,
+        "accepted_until": link.accepted_until,
+        "also": list(link.also),
+    }
+
+
+def _resource(resource: Resource) -> dict[str, Any]:
+    return {
+        "id": resource.id,
+        "type": resource.type,
+        "name": resource.name,
+        "account_id": resource.account,
+        "region": resource.region,
+    }
+
+
+def _seconds(duration: timedelta | None) -> int | None:
+    return None if duration is None else int(duration.total_seconds())
