@@ -45,7 +45,8 @@ def drill(
 ) -> int:
     """Lose a Region on paper, and see what starts in the standby.
 
-    Of each workload it says which link of its chain breaks first.  Never touches the network.  Exit codes: 0 all recover, 1 some do not, 3 of some nobody can tell (if asked).
+    Of each workload it says which link of its chain breaks first.  Never touches the network.
+    Exit codes: 0 all recover, 1 some do not, 3 of some nobody can tell (if asked).
     """
     from scanner.drill.what_if import Assumption
     from scanner.exercise import WhatIf, exercise

@@ -53,7 +53,7 @@ def exercise(
         raise UsageError("--with: lays code over one snapshot", "Give one snapshot, and the code with --with.")
     change = Change(against=paths[0]) if what_if.code else None
     report, model = examine(what_if.code or paths, rules, config, now, change, amend)
-    drill = simulate(model, report.findings, rules, loss)
+    drill = simulate(model, report.findings, rules, loss, fail_back=what_if.fail_back)
     if not drill.recoveries and not drill.waiting:
         raise UsageError(f"--lose {loss}: no workload that was seen goes with it", _hint(model, loss))
     judged = {rule.link for rule in rules}

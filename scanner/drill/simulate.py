@@ -13,7 +13,7 @@ from scanner.drill.shared import Shared, shared
 from scanner.drill.subjects import STARTERS, Subjects, references_of
 from scanner.finding import Finding
 from scanner.loss import Loss
-from scanner.model import InsufficientData, Model, Pair, Resource
+from scanner.model import InsufficientData, Model, Pair, Resource, Twin
 from scanner.outcome import Action, LinkState, Outcome, Recovery, State
 from scanner.recovery import objective, tier_of
 from scanner.references import FUNCTION, WORKLOADS
@@ -43,10 +43,18 @@ class Drill:
         return shared(self.recoveries)
 
 
-def simulate(model: Model, findings: Iterable[Finding], rules: Sequence[Rule], loss: Loss | None = None) -> Drill:
+def simulate(
+    model: Model,
+    findings: Iterable[Finding],
+    rules: Sequence[Rule],
+    loss: Loss | None = None,
+    *,
+    fail_back: bool = False,
+) -> Drill:
     """Take each workload that goes with a loss through its chain; None loses each primary, one after the other.
 
     `findings` are those of `rules` about `model`.  Links that none of the rules judges are left out of the chains.
+    With `fail_back` the pairs of the model are turned round, and what stands in for a workload goes back to that.
     """
     verdicts = Verdicts(findings, rules)
     found = [one for type in (*WORKLOADS, *STARTERS) for one in _workloads(type, model)]
@@ -58,6 +66,8 @@ def simulate(model: Model, findings: Iterable[Finding], rules: Sequence[Rule], l
             others += 1
             continue
         pairs, doubt = _pairs(workload, model)
+        if fail_back:
+            pairs = _back(workload, pairs, model)
         if not pairs and not doubt and workload.id in stand_ins:
             waiting.append(workload)
             continue
@@ -119,6 +129,17 @@ def _pairs(workload: Resource, model: Model) -> tuple[Sequence[Pair], str]:
         return model.pairs_of(workload.place), ""
     except InsufficientData as gap:
         return (), str(gap)
+
+
+def _back(workload: Resource, pairs: Sequence[Pair], model: Model) -> Sequence[Pair]:
+    """Return the pairs whose other side may have the workload; all of them where none has it for certain."""
+
+    def may_have(pair: Pair) -> bool:
+        with suppress(InsufficientData):
+            return Twin(model, workload, pair).standby is not None
+        return True
+
+    return [pair for pair in pairs if may_have(pair)] or pairs
 
 
 def _recoveries(
