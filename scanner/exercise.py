@@ -14,6 +14,7 @@ from scanner.drill.what_if import Assumption, assuming, failing_back
 from scanner.errors import UsageError
 from scanner.loss import Loss
 from scanner.model import Model
+from scanner.recovery import unmatched
 from scanner.rule import Rule
 from scanner.scan import Change, examine
 
@@ -65,6 +66,7 @@ def exercise(
         {rule.id: rule for rule in report.rules},
         tuple(what_if),
         tuple(link.id for link in CHAIN if link.id not in judged),
+        tuple(unmatched(model)),
         tuple(row for row in report.coverage if row.missed),
         report.config_sha256,
     )

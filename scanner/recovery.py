@@ -15,7 +15,7 @@ from typing import Any
 
 from scanner import duration
 from scanner.model import InsufficientData, Model, Pair, Place, Resource
-from scanner.workloads import regions_that_fail_over_to
+from scanner.workloads import WORKLOADS, regions_that_fail_over_to
 
 DECLARED = ("GitHub::", "GitLab::", "Regionproof::", "Terraform::")
 """How the types begin of what no account and no template shows; it has no account and no Region."""
@@ -61,6 +61,20 @@ def tier_of(model: Model, workload: Resource) -> Resource | None:
         names = " and ".join(f"'{tier['Name']}'" for tier in best)
         raise InsufficientData(f"the tiers {names} name '{workload.name}' equally well; name it in one of them")
     return best[0]
+
+
+def unmatched(model: Model) -> Iterator[tuple[str, str]]:
+    """Yield the name of a tier and each of its globs that names nothing that was seen."""
+    workloads = (
+        (type, one.name) for type in (*_CLUSTERS, *WORKLOADS) for one in model.of_type(type) if one.name is not None
+    )
+    names = {(_property(type), name) for type, full in workloads for name in _names(type, full)[0]}
+    for tier in model.of_type(TIER):
+        for property in ("Clusters", "Services", "Functions"):
+            known = [name for kind, name in names if kind == property]
+            for glob in tier[property] or ():
+                if not any(fnmatchcase(name, glob) for name in known):
+                    yield str(tier.name), glob
 
 
 def _rank(tier: Resource, type: str, name: str) -> tuple[bool, bool, int] | None:

@@ -3,6 +3,7 @@
 import json
 import shutil
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,10 @@ from scanner.collectors.session import Sessions
 from scanner.config import Config, IacMapping, pair
 from scanner.demo import NOBODY
 from scanner.demo.estate import tell
+from scanner.exercise import WhatIf, exercise
 from scanner.finding import Status
+from scanner.loss import Loss
+from scanner.outcome import State
 from scanner.rule import load_rules
 from scanner.scan import scan
 from scanner.serve import serve
@@ -67,18 +71,24 @@ DECLARED = {type for service in ("ecr", "ecs", "eks") for type in COLLECTORS[ser
 DECLARED |= {
     type for type in types() if type.startswith(("AWS::Account::", "GitHub::", "GitLab::", "Regionproof::"))
 } | {"AWS::ECR::Image"}
+AT = datetime(2026, 11, 1, tzinfo=UTC)  # of a scan without a snapshot
 NOT_DECLARED = {rule.id for rule in load_rules() if not rule.needs <= DECLARED}
 """About services of which the files of the system say nothing."""
 
 
 @pytest.fixture(scope="module")
-def live(tmp_path_factory):
+def snapshot(tmp_path_factory):
     described = tell(yaml.safe_load((SYSTEM / "estate.yaml").read_text()))
     snapshot = tmp_path_factory.mktemp("live") / "snapshot"
     with serve(described) as endpoint:
         sessions = Sessions(endpoint_url=endpoint.url, credentials=NOBODY, limits=Limits(paced=False))
         collect_targets(described.targets, SnapshotWriter(snapshot), sessions, lambda: described.at)
-    return scan([snapshot], load_rules(), CONFIG, described.at)
+    return snapshot
+
+
+@pytest.fixture(scope="module")
+def live(snapshot):
+    return scan([snapshot], load_rules(), CONFIG, AT)
 
 
 @pytest.fixture(scope="module", params=CODE.values(), ids=CODE)
@@ -143,6 +153,24 @@ def test_what_a_file_cannot_say_is_no_verdict(doors):
     _, code = doors
     decided = [f for f in code.findings if f.rule_id in LIVE_ONLY and f.status in (Status.PASS, Status.FAIL)]
     assert decided == []
+
+
+@pytest.mark.parametrize("code", CODE.values(), ids=CODE)
+def test_a_drill_is_the_same_through_every_door(snapshot, code):
+    leave_out = LIVE_ONLY | CODE_ONLY | UNDECLARED | NOT_DECLARED
+    rules = [rule for rule in load_rules() if rule.link and rule.id not in leave_out]
+
+    def chains(path):
+        report = exercise([path], rules, CONFIG, AT, Loss.parse("us-east-1"), WhatIf())
+        return {
+            (one.workload.type, one.name): {link.link: link.state for link in one.links}
+            for one in report.drill.recoveries
+        }
+
+    there, here = chains(snapshot), chains(code)
+    assert len(there) > 2
+    assert State.BROKEN in {state for chain in there.values() for state in chain.values()}
+    assert here == there
 
 
 def assembly(folder):

@@ -16,7 +16,8 @@ class DrillReport:
 
     `as_of` is the time the data speaks of.  `assumptions` are sentences about what is taken for granted and is not so.
     `rules` are those that were asked, by id; `not_judged` are links of the chain that none of them judges, because the
-    configuration leaves the rules out.  `missed` are the questions that were asked and not answered in full.
+    configuration leaves the rules out.  `unmatched` are tiers and globs of theirs that name nothing that was seen.
+    `missed` are the questions that were asked and not answered in full.
     """
 
     tool_version: str
@@ -26,5 +27,6 @@ class DrillReport:
     rules: Mapping[str, RuleSummary]
     assumptions: tuple[str, ...] = ()
     not_judged: tuple[str, ...] = ()
+    unmatched: tuple[tuple[str, str], ...] = ()
     missed: tuple[Coverage, ...] = ()
     config_sha256: str | None = None
