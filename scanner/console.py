@@ -221,6 +221,8 @@ def write_report(
     for destination in destinations(formats, output):
         reporter = REPORTERS[destination.format]
         given = dict((options or {}).get(destination.format, {}))
+        for remark in reporter.remarks(report, **given):
+            click.echo(printable(f"{destination.format}: {remark}"), err=True)
         if destination.path is not None:
             for remark in reporter.write_files(report, destination.path, replacing, **given):
                 click.echo(printable(remark), err=True)

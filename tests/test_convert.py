@@ -262,6 +262,15 @@ def test_convert_takes_the_options_of_each_format(run):
     assert run("convert", "report.json", "--format", "markdown", "--markdown-for", "comment")[1] == markdown
 
 
+@pytest.mark.parametrize("output", ["-", "out.sarif"])
+def test_convert_warns_of_a_part_as_sarif(run, output):
+    Path("part.json").write_text(written(replace(reports.sample(), not_shown=1)))
+    code, _, said = run("convert", "part.json", "--format", "sarif", "-o", output)
+    assert code == 0
+    assert said.startswith("sarif: 1 verdict not shown. An upload closes ")
+    assert run("convert", "part.json", "--format", "sarif,json", "-o", "x/", "--sarif-category", "mine")[2] == ""
+
+
 def test_convert_reads_standard_input(run, monkeypatch):
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(WHOLE)))
     assert run("convert", "-", "--format", "json")[:2] == (0, WHOLE.decode())

@@ -33,8 +33,10 @@ def limits(report: Report) -> Iterator[str]:
 
 def narrowed(report: Report) -> str:
     """Return how many verdicts a report leaves out, and why if it knows."""
-    about = f" that concern no line changed since {report.changed_since}" if report.changed_since else ""
-    return f"{report.not_shown:,} verdict{'' if report.not_shown == 1 else 's'}{about} not shown"
+    one = report.not_shown == 1
+    since = f" that concern{'s' if one else ''} no line changed since {report.changed_since}"
+    about = since if report.changed_since else ""
+    return f"{report.not_shown:,} verdict{'' if one else 's'}{about} not shown"
 
 
 def compared(report: Report, baseline: Baseline) -> str:

@@ -11,6 +11,7 @@ from scanner.model import Location
 from scanner.reporters import sarif_anchor as anchor
 from scanner.reporters.gaps import COVERAGE_GAP, Gap, errors_of, rows_of, short
 from scanner.reporters.identity import guid
+from scanner.reporters.limits import narrowed
 from scanner.reporters.paths import coverage_path
 from scanner.reporters.sarif_tool import NOTIFICATIONS
 from scanner.reporters.text import printable
@@ -39,7 +40,10 @@ def invocation(report: Report, source: str, coverage_rule_index: int, anchors: a
             *_region_notifications(report, source),
             *_rule_notifications(report),
         ],
-        tool_configuration_notifications=list(_exemption_notifications(report, anchors)),
+        tool_configuration_notifications=[
+            *_narrowing_notifications(report),
+            *_exemption_notifications(report, anchors),
+        ],
     )
 
 
@@ -107,6 +111,18 @@ def _rule_notifications(report: Report) -> Iterator[om.Notification]:
             level="warning",  # an error would mean that the whole run failed (SARIF 3.20.21)
             message=anchor.message(f"Rule '{rule.rule_id}' failed for {subjects}: {short(rule.reason)}"),
             time_utc=report.as_of,
+        )
+
+
+def _narrowing_notifications(report: Report) -> Iterator[om.Notification]:
+    """Yield that verdicts are left out, if they are: an upload in the place of a whole scan closes their alerts."""
+    if report.not_shown:
+        yield om.Notification(
+            descriptor=_reference("report-narrowed"),
+            level="warning",
+            message=anchor.message(f"{narrowed(report)}. {NOTIFICATIONS['report-narrowed'].capitalize()}."),
+            time_utc=report.as_of,
+            properties={"regionproof/notShown": report.not_shown},
         )
 
 
