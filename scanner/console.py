@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
-from scanner.errors import UsageError
+from scanner.errors import OutputError, UsageError
 
 if TYPE_CHECKING:
     from scanner.config import Config
@@ -214,11 +215,12 @@ def write_report(
     output: str | None,
     options: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> None:
-    """Write a report as `--format` and `-o` ask for; `options` are those of each format."""
+    """Write a report as `--format` and `-o` ask for, and say where; `options` are those of each format."""
     from scanner.output import destinations, replacing
     from scanner.reporters import REPORTERS
 
-    for destination in destinations(formats, output):
+    asked = destinations(formats, output)
+    for destination in asked:
         reporter = REPORTERS[destination.format]
         given = dict((options or {}).get(destination.format, {}))
         for remark in reporter.remarks(report, **given):
@@ -227,10 +229,41 @@ def write_report(
             for remark in reporter.write_files(report, destination.path, replacing, **given):
                 click.echo(printable(remark), err=True)
             continue
-        if destination.format == "table":
-            given |= {"width": width(), "color": color(), "unicode": unicode()}
-        reporter.write(report, sys.stdout, **given)
+        with standard_output() as out:
+            if destination.format == "table":
+                given |= {"width": width(), "color": color(), "unicode": unicode()}
+            reporter.write(report, out, **given)
+    tell_written([destination.path for destination in asked if destination.path is not None])
+
+
+def tell_written(paths: Sequence[Path]) -> None:
+    """Say on stderr which files were written, if any were."""
+    if paths:
+        click.echo(printable(f"Written to {', '.join(map(str, paths))}."), err=True)
+
+
+@contextlib.contextmanager
+def standard_output() -> Iterator[TextIO]:
+    """Give standard output to write a result to; raise `OutputError` where it takes no more.
+
+    Somebody who reads the beginning of it and goes away, as `head` does, has what they wanted: the rest is lost, and
+    the command goes on to its exit code.
+    """
+    if sys.stdout is None:
+        raise OutputError("standard output is closed", "Name a file: -o FILE.")
+    try:
+        yield sys.stdout
         sys.stdout.flush()
+    except BrokenPipeError:
+        discard_output()
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise OutputError(f"standard output: cannot be written: {reason}", "What was written is not whole.") from error
+
+
+def discard_output() -> None:
+    """Let go of standard output, which nobody reads any more, so that closing it does not fail again."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def now() -> datetime:
