@@ -17,9 +17,9 @@ import reports
 from scanner.finding import NOT_ENABLED, Coverage, Finding, Origin, Report, Severity, Status, Tier
 from scanner.model import Pair, Place
 from scanner.reporters import REPORTERS
+from scanner.reporters.brief import brief
 from scanner.reporters.by_workload import Recovery, by_tier, by_workload
 from scanner.reporters.html import findings as table
-from scanner.reporters.html.brief import brief
 from scanner.reporters.html.heatmap import MOST_ACCOUNTS, heat_map
 from scanner.reporters.html.prose import link, markdown
 from scanner.reporters.html.topology import pictures

@@ -17,12 +17,14 @@ FATES = {
 _MOST_PLACES = 8
 
 
-def limits(report: Report) -> Iterator[str]:
-    """Yield what a reader has to know before the numbers, one sentence each."""
+def limits(report: Report, *, about_pairs: bool = True) -> Iterator[str]:
+    """Yield what a reader has to know before the numbers, one sentence each; those about pairs on request."""
     if report.not_shown:
         yield f"{narrowed(report)}: this is a part of the verdicts and says nothing about the rest."
     if report.baseline:
         yield f"Compared with {compared(report, report.baseline)}."
+    if not about_pairs:
+        return
     if not report.pairs:
         yield "There are no pairs, so nothing was compared with a standby."
     elif report.pairs_derived:
