@@ -69,10 +69,15 @@ def _sarif(profile: str, category: str | None, inventory: str | None) -> dict[st
 
     if category is not None and not (category.isprintable() and category.strip("/ ")):
         raise UsageError("--sarif-category: no name", "Give one that no other scan of the repository has.")
+    listed = read(Path(inventory)) if inventory else None
+    if listed and listed.path.startswith("../"):
+        raise UsageError(
+            f"--sarif-anchor: {inventory} is in no repository", "Commit it: findings are shown at its lines."
+        )
     return {
         "profile": profile,
         "category": category.strip("/ ") if category else None,
-        "inventory": read(Path(inventory)) if inventory else None,
+        "inventory": listed,
     }
 
 
@@ -86,7 +91,7 @@ def must_be_named(options: Mapping[str, str | None]) -> None:
 def read_config(path: str | None) -> Config:
     """Return the configuration of a file, or of the one in the working directory, or an empty one.
 
-    Raises `ConfigError`.
+    It is named from here, for reports name it and are read elsewhere.  Raises `ConfigError`.
     """
     from scanner.config import NAMES, Config, read
 
@@ -94,7 +99,16 @@ def read_config(path: str | None) -> Config:
         path = next((name for name in NAMES if Path(name).is_file()), None)
     if path is None:
         return Config()
-    return read(Path(path))
+    return read(_from_here(path))
+
+
+def _from_here(path: str) -> Path:
+    """Return what leads to a file from the working directory; the path as it is where links make that another file."""
+    found = Path(os.path.relpath(path))
+    with contextlib.suppress(OSError):
+        if found.samefile(path):
+            return found
+    return Path(path)
 
 
 def load_rules(folders: Sequence[str], *, python: bool = True) -> list[Rule]:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from itertools import islice
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, TextIO
 from urllib.parse import quote
 
@@ -164,13 +164,18 @@ def _scope(report: Report, source: Source, scope: str | None) -> str:
     if scope is None:
         asked = {row.account for row in report.coverage if row.service != "file" and row.account}
         if source == "iac":
-            asked = {
-                Path(i.path).name if Path(i.path).is_absolute() else i.path for i in report.inputs if i.kind == "iac"
-            }
-        scope = "+".join(sorted(asked - {"."}))
+            asked = {_named(i.path) for i in report.inputs if i.kind == "iac"}
+        scope = "+".join(sorted(asked - {""}))
         if not scope or len(asked) > _FEW or len(scope) > 100:
             scope = "default"
     return quote(scope, safe="+", errors="replace")
+
+
+def _named(path: str) -> str:
+    """Return what a path is called in a category: nothing of where on this machine it is."""
+    if Path(path).is_absolute():
+        return Path(path).name
+    return "/".join(part for part in PurePosixPath(path.replace("\\", "/")).parts if part != "..")
 
 
 @dataclass

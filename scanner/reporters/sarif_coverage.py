@@ -135,13 +135,13 @@ def _exemption_notifications(report: Report, anchors: anchor.Anchors) -> Iterato
         unused = "matches no failing finding" if ran else "is about a rule that did not run"
         what = f"expired on '{exemption.expires.isoformat()}'" if expired else unused
         text = f"The exemption of '{short(exemption.rule)}' for '{short(exemption.resource)}' {what}."
-        where = exemption.location
+        where = anchors.in_tree(exemption.location)
         yield om.Notification(
             descriptor=_reference("exemption-expired" if expired else "exemption-unused"),
             level="warning" if expired else "note",
             message=anchor.message(text),
             time_utc=report.as_of,
-            locations=[om.Location(physical_location=anchors.in_file(where))] if where else None,
+            locations=[om.Location(physical_location=where)] if where else None,
         )
 
 
