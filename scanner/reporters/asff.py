@@ -152,7 +152,7 @@ def _compliance(finding: Finding, rule: RuleSummary) -> dict[str, Any]:
 def _remediation(rule: RuleSummary) -> dict[str, Any]:
     if not rule.remediation.strip():
         return {}
-    paragraph = rule.remediation.strip().partition("\n\n")[0]
+    paragraph = rule.remediation.strip().partition("\n\n")[0].removesuffix(":")  # what follows are commands
     link = next((each for each in rule.references if each.startswith("https://")), None)
     url = {"Url": _text(link, _FIELD)} if link else {}
     return {"Remediation": {"Recommendation": {"Text": sentence(paragraph, _RECOMMENDATION), **url}}}
