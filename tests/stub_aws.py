@@ -233,8 +233,12 @@ HEALTHY = {
             }
         ]
     },
+    "events:ListRules": {"Rules": []},
+    "lambda:ListFunctions": {"Functions": []},
+    "scheduler:ListSchedules": {"Schedules": []},
+    "states:ListStateMachines": {"stateMachines": []},
 }
-"""Right answers for every operation that is asked, holding secrets where people keep them."""
+"""Right answers, holding secrets where people keep them.  What is not among them is unknown: nobody asks that again."""
 
 Answer = dict | tuple | None
 Script = Callable[[str, dict], Answer]
@@ -273,6 +277,8 @@ class Stub:
             keys = "<AccessKeyId>ASIAIOSFODNN7EXAMPLE</AccessKeyId><SecretAccessKey>s</SecretAccessKey>"
             token = "<SessionToken>t</SessionToken><Expiration>2099-01-01T00:00:00Z</Expiration>"
             return 200, _xml("AssumeRole", f"<Credentials>{keys}{token}</Credentials>")
+        if operation not in HEALTHY and answer is None:
+            return error(400, "UnknownOperationException", operation)
         return 200, json.dumps(HEALTHY[operation] if answer is None else answer)
 
     def count(self, operation: str) -> int:
@@ -303,10 +309,17 @@ _PATHS = [
     ),
     (r"/cluster-versions", "DescribeClusterVersions"),
 ]
+_OTHERS = {
+    "/listRegions": "account:ListRegions",
+    "/2015-03-31/functions": "lambda:ListFunctions",
+    "/schedules": "scheduler:ListSchedules",
+}
 _TARGETS = {
     "AmazonEC2ContainerRegistry_V20150921": "ecr",
     "AmazonEC2ContainerServiceV20141113": "ecs",
+    "AWSEvents": "events",
     "AWSOrganizationsV20161128": "organizations",
+    "AWSStepFunctions": "states",
 }
 
 
@@ -314,15 +327,17 @@ def _operation(headers, path: str, body: bytes) -> tuple[str, dict]:
     target = headers.get("X-Amz-Target")
     if target:
         prefix, _, operation = target.partition(".")
-        return f"{_TARGETS[prefix]}:{operation}", json.loads(body)
+        return f"{_TARGETS.get(prefix, prefix)}:{operation}", json.loads(body)
     split = urlsplit(path)
     for pattern, operation in _PATHS:
         if match := re.fullmatch(pattern, split.path):
             query = {key: values[0] for key, values in parse_qs(split.query).items()}
             return f"eks:{operation}", {**query, **match.groupdict()}
-    if split.path == "/listRegions":
-        return "account:ListRegions", json.loads(body)
+    if split.path in _OTHERS:
+        return _OTHERS[split.path], json.loads(body or "{}")
     form = {key: values[0] for key, values in parse_qs(body.decode()).items()}
+    if "Action" not in form:
+        return split.path, form
     if form["Action"] == "DescribeRegions":
         return "ec2:DescribeRegions", form
     return f"sts:{form['Action']}", form
