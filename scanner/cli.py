@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import traceback
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
@@ -19,7 +18,19 @@ if TYPE_CHECKING:
     from scanner.config import Config
     from scanner.finding import Checkout, Report
 
-OK, FINDINGS, USAGE, INCOMPLETE, CRASH, INTERRUPTED = 0, 1, 2, 3, 4, 130
+OK, FINDINGS, USAGE, INCOMPLETE, CRASH, INTERRUPTED, UNREAD = 0, 1, 2, 3, 4, 130, 141
+"""The exit codes of the contract; the last two are those of SIGINT and SIGPIPE, as a shell gives them."""
+
+
+class _Commands(click.Group):
+    """The commands.  click ends with 1 if nobody reads what one says, and here that means findings."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            console.discard_output()
+            return UNREAD
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
@@ -39,11 +50,11 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     except RegionproofError as error:
         console.complain(str(error), error.hint)
         sys.exit(error.exit_code)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # so that closing does not fail again
-        sys.exit(OK)
     except OSError as error:
-        console.complain(str(error), "Free some space, or check the permissions, and run it again.")
+        console.complain(
+            f"{error.filename}: {error.strerror}" if error.filename else error.strerror or str(error),
+            "Free some space, or check the permissions, and run it again.",
+        )
         sys.exit(CRASH)
     except Exception as error:  # noqa: BLE001 - a crash has its own exit code and must read as one
         if "--debug" in arguments:
@@ -54,7 +65,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         sys.exit(CRASH)
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, message="regionproof %(version)s")
 @click.option("--debug", is_flag=True, help="Show where a crash happened.")
 def cli(debug: bool) -> None:
@@ -90,15 +101,15 @@ def demo(output: str) -> int:
     from scanner.reporters import REPORTERS
     from scanner.scan import scan as scan_paths
 
+    console.must_be_named({"--output": output})
     folder = Path(output)
     inputs = run(folder)
     click.echo(f"Collected an invented estate from a loopback endpoint into {folder / 'snapshot'}.", err=True)
     config = console.read_config(str(inputs.config))
     report = scan_paths(inputs.paths, console.chosen_rules(config, (), python=True), config, inputs.as_of)
-    console.write_report(report, tuple(REPORTERS), str(folder) + "/")
     console.write_report(report, ("table",), None)
-    names = ", ".join(f"regionproof{reporter.suffix}" for reporter in REPORTERS.values())
-    click.echo(f"\nWritten to {folder}: {names}.", err=True)
+    click.echo(err=True)
+    console.write_report(report, tuple(REPORTERS), str(folder) + "/")
     scanned = " ".join(map(str, inputs.paths))
     click.echo(f"Next: regionproof scan {scanned} --config {inputs.config}", err=True)
     return OK

@@ -70,6 +70,7 @@ def diff(old: str, new: str, format: str, output: str | None, fail_on: str) -> i
     """
     from scanner.comparison import Kind, compare
 
+    console.must_be_named({"--output": output})
     if old == new == "-":
         raise UsageError("two reports cannot share standard input", "Give a file for one of them.")
     before, after = _read(old), _read(new)
@@ -97,13 +98,15 @@ def inventory(paths: tuple[str, ...], config_path: str | None, output: str) -> i
     from scanner.output import replacing
     from scanner.scan import resources
 
+    console.must_be_named({"--output": output})
     found = resources([Path(path) for path in paths], console.read_config(config_path))
     if all(each.locations for each in found):
         raise RegionproofError(
             f"{', '.join(paths)}: nothing live to list", "Give a snapshot; `regionproof collect` makes one."
         )
     if output == "-":
-        write(found, sys.stdout)
+        with console.standard_output() as out:
+            write(found, out)
         return OK
     with replacing(Path(output)) as out:
         lines = write(found, out)
@@ -167,7 +170,8 @@ def _write_differences(found: object, files: tuple[ReportFile, ReportFile], form
     if output not in (None, "-"):
         with replacing(Path(str(output))) as out:
             write(found, sides, out)
+        console.tell_written([Path(str(output))])
         return
-    options = {"width": console.width(), "color": console.color(), "unicode": console.unicode()}
-    write(found, sides, sys.stdout, **(options if format == "table" else {}))
-    sys.stdout.flush()
+    with console.standard_output() as out:
+        options = {"width": console.width(), "color": console.color(), "unicode": console.unicode()}
+        write(found, sides, out, **(options if format == "table" else {}))

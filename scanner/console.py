@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
-from scanner.errors import UsageError
+from scanner.errors import OutputError, UsageError
 
 if TYPE_CHECKING:
     from scanner.config import Config
@@ -69,10 +70,15 @@ def _sarif(profile: str, category: str | None, inventory: str | None) -> dict[st
 
     if category is not None and not (category.isprintable() and category.strip("/ ")):
         raise UsageError("--sarif-category: no name", "Give one that no other scan of the repository has.")
+    listed = read(Path(inventory)) if inventory else None
+    if listed and listed.path.startswith("../"):
+        raise UsageError(
+            f"--sarif-anchor: {inventory} is in no repository", "Commit it: findings are shown at its lines."
+        )
     return {
         "profile": profile,
         "category": category.strip("/ ") if category else None,
-        "inventory": read(Path(inventory)) if inventory else None,
+        "inventory": listed,
     }
 
 
@@ -86,7 +92,7 @@ def must_be_named(options: Mapping[str, str | None]) -> None:
 def read_config(path: str | None) -> Config:
     """Return the configuration of a file, or of the one in the working directory, or an empty one.
 
-    Raises `ConfigError`.
+    It is named from here, for reports name it and are read elsewhere.  Raises `ConfigError`.
     """
     from scanner.config import NAMES, Config, read
 
@@ -94,7 +100,16 @@ def read_config(path: str | None) -> Config:
         path = next((name for name in NAMES if Path(name).is_file()), None)
     if path is None:
         return Config()
-    return read(Path(path))
+    return read(_from_here(path))
+
+
+def _from_here(path: str) -> Path:
+    """Return what leads to a file from the working directory; the path as it is where links make that another file."""
+    found = Path(os.path.relpath(path))
+    with contextlib.suppress(OSError):
+        if found.samefile(path):
+            return found
+    return Path(path)
 
 
 def load_rules(folders: Sequence[str], *, python: bool = True) -> list[Rule]:
@@ -215,21 +230,55 @@ def write_report(
     output: str | None,
     options: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> None:
-    """Write a report as `--format` and `-o` ask for; `options` are those of each format."""
+    """Write a report as `--format` and `-o` ask for, and say where; `options` are those of each format."""
     from scanner.output import destinations, replacing
     from scanner.reporters import REPORTERS
 
-    for destination in destinations(formats, output):
+    asked = destinations(formats, output)
+    for destination in asked:
         reporter = REPORTERS[destination.format]
         given = dict((options or {}).get(destination.format, {}))
+        for remark in reporter.remarks(report, **given):
+            click.echo(printable(f"{destination.format}: {remark}"), err=True)
         if destination.path is not None:
             for remark in reporter.write_files(report, destination.path, replacing, **given):
                 click.echo(printable(remark), err=True)
             continue
-        if destination.format == "table":
-            given |= {"width": width(), "color": color(), "unicode": unicode()}
-        reporter.write(report, sys.stdout, **given)
+        with standard_output() as out:
+            if destination.format == "table":
+                given |= {"width": width(), "color": color(), "unicode": unicode()}
+            reporter.write(report, out, **given)
+    tell_written([destination.path for destination in asked if destination.path is not None])
+
+
+def tell_written(paths: Sequence[Path]) -> None:
+    """Say on stderr which files were written, if any were."""
+    if paths:
+        click.echo(printable(f"Written to {', '.join(map(str, paths))}."), err=True)
+
+
+@contextlib.contextmanager
+def standard_output() -> Iterator[TextIO]:
+    """Give standard output to write a result to; raise `OutputError` where it takes no more.
+
+    Somebody who reads the beginning of it and goes away, as `head` does, has what they wanted: the rest is lost, and
+    the command goes on to its exit code.
+    """
+    if sys.stdout is None:
+        raise OutputError("standard output is closed", "Name a file: -o FILE.")
+    try:
+        yield sys.stdout
         sys.stdout.flush()
+    except BrokenPipeError:
+        discard_output()
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise OutputError(f"standard output: cannot be written: {reason}", "What was written is not whole.") from error
+
+
+def discard_output() -> None:
+    """Let go of standard output, which nobody reads any more, so that closing it does not fail again."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def write_drill(report: DrillReport, formats: Sequence[str], output: str | None) -> None:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import hashlib
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from itertools import product
 
 from scanner.finding import (
     Baseline,
+    BaselineState,
     BrokenRule,
     Counterpart,
     Coverage,
@@ -227,6 +229,26 @@ def baseline() -> Baseline:
     return Baseline("monday.json", "0" * 64, "scan", AS_OF, former)
 
 
+FATES = {Fate.FIXED: "mended", Fate.GONE: "sold", Fate.UNDECIDED: "hidden", Fate.NOT_SCANNED: "elsewhere"}
+
+
+def compared() -> Report:
+    """Return a part of a report that was compared with a baseline: each state, each fate, and one that passes now."""
+    states = {"payments/api": BaselineState.UPDATED, "payments/worker": BaselineState.UNCHANGED}
+    passing = next(each for each in _findings() if each.status is Status.PASS)
+    found = tuple(
+        replace(each, baseline_state=states.get(each.resource.name or "", BaselineState.NEW)) for each in _findings()
+    )
+    gone = {fate: finding(DIGEST_RULE, Status.FAIL, service(f"shop/{name}"), "No.") for fate, name in FATES.items()}
+    former = [
+        Former(replace(each, baseline_state=BaselineState.ABSENT), fate, f"It is {FATES[fate]}.")
+        for fate, each in gone.items()
+    ]
+    former.append(Former(replace(passing, status=Status.FAIL), Fate.FIXED, "It passes."))
+    kept = Baseline("monday.json", "0" * 64, "scan", AS_OF, tuple(former))
+    return replace(sample(), findings=found, baseline=kept, not_shown=1_200, changed_since="main")
+
+
 def hostile() -> Report:
     """Return a report in which every text that comes from outside is an attack, and some are very long."""
     return attacked(HOSTILE)
@@ -274,8 +296,15 @@ def attacked(text: str, long: str = "x" * 1_000_000) -> Report:
         replace(findings[0], path=(step, replace(step, kind="workload", id=long, name=long, location=None)))
     )
     distinct = (replace(each, fingerprint=f"{at:016x}" * 2) for at, each in enumerate(findings))
+    lost = [
+        Former(replace(findings[at], fingerprint=f"{at:032x}"[::-1]), fate, said)
+        for at, (fate, said) in enumerate(product(Fate, (text, long)))
+    ]
     return replace(
         nothing(),
+        changed_since=text,
+        not_shown=3,
+        baseline=Baseline(text, "0" * 64, text, AS_OF, tuple(lost)),
         inputs=(Input("snapshot", text, "0" * 64),),
         rules=(bad,),
         findings=tuple(distinct),

@@ -234,7 +234,14 @@ HEALTHY = {
         ]
     },
 }
-"""Right answers for every operation that is asked, holding secrets where people keep them."""
+"""Right answers, holding secrets where people keep them."""
+EMPTY = {
+    "events:ListRules": {"Rules": []},
+    "lambda:ListFunctions": {"Functions": []},
+    "scheduler:ListSchedules": {"Schedules": []},
+    "states:ListStateMachines": {"stateMachines": []},
+}
+"""Right answers, too, where there is nothing.  All other operations are unknown: nobody asks for those again."""
 
 Answer = dict | tuple | None
 Script = Callable[[str, dict], Answer]
@@ -273,7 +280,10 @@ class Stub:
             keys = "<AccessKeyId>ASIAIOSFODNN7EXAMPLE</AccessKeyId><SecretAccessKey>s</SecretAccessKey>"
             token = "<SessionToken>t</SessionToken><Expiration>2099-01-01T00:00:00Z</Expiration>"
             return 200, _xml("AssumeRole", f"<Credentials>{keys}{token}</Credentials>")
-        return 200, json.dumps(HEALTHY[operation] if answer is None else answer)
+        answer = {**HEALTHY, **EMPTY}.get(operation) if answer is None else answer
+        if answer is None:
+            return error(400, "UnknownOperationException", operation)
+        return 200, json.dumps(answer)
 
     def count(self, operation: str) -> int:
         return sum(1 for name, _ in self.asked if name == operation)
@@ -303,10 +313,17 @@ _PATHS = [
     ),
     (r"/cluster-versions", "DescribeClusterVersions"),
 ]
+_OTHERS = {
+    "/listRegions": "account:ListRegions",
+    "/2015-03-31/functions": "lambda:ListFunctions",
+    "/schedules": "scheduler:ListSchedules",
+}
 _TARGETS = {
     "AmazonEC2ContainerRegistry_V20150921": "ecr",
     "AmazonEC2ContainerServiceV20141113": "ecs",
+    "AWSEvents": "events",
     "AWSOrganizationsV20161128": "organizations",
+    "AWSStepFunctions": "states",
 }
 
 
@@ -314,15 +331,17 @@ def _operation(headers, path: str, body: bytes) -> tuple[str, dict]:
     target = headers.get("X-Amz-Target")
     if target:
         prefix, _, operation = target.partition(".")
-        return f"{_TARGETS[prefix]}:{operation}", json.loads(body)
+        return f"{_TARGETS.get(prefix, prefix)}:{operation}", json.loads(body)
     split = urlsplit(path)
     for pattern, operation in _PATHS:
         if match := re.fullmatch(pattern, split.path):
             query = {key: values[0] for key, values in parse_qs(split.query).items()}
             return f"eks:{operation}", {**query, **match.groupdict()}
-    if split.path == "/listRegions":
-        return "account:ListRegions", json.loads(body)
+    if split.path in _OTHERS:
+        return _OTHERS[split.path], json.loads(body or "{}")
     form = {key: values[0] for key, values in parse_qs(body.decode()).items()}
+    if "Action" not in form:
+        return split.path, form
     if form["Action"] == "DescribeRegions":
         return "ec2:DescribeRegions", form
     return f"sts:{form['Action']}", form

@@ -83,7 +83,8 @@ def test_a_finding_fails_the_action_and_is_annotated(runner):
     assert found["exit-code"] == "1"
     report = json.loads(Path(found["json-file"]).read_text())
     assert any(one["rule_id"] == "repository-exists-in-standby" for one in report["findings"])
-    assert json.loads(Path(found["sarif-file"]).read_text())["version"] == "2.1.0"
+    (run,) = json.loads(Path(found["sarif-file"]).read_text())["runs"]
+    assert run["automationDetails"]["id"].startswith("regionproof/iac/")
     assert "repository" in summary
     assert re.search(r"^::error file=web\.yaml,line=1,.*::.*web", done.stdout, re.MULTILINE)
 
@@ -105,6 +106,12 @@ def test_the_exit_code_is_that_of_the_scan(runner, given, code):
     found, _, done = runner({"web.yaml": BROKEN}, **given)
     assert found["exit-code"] == code, done.stderr
     assert not (runner.repository / "ran").exists()
+
+
+def test_the_category_is_in_the_file_whose_word_counts(runner):
+    found, _, _ = runner({"web.yaml": BROKEN}, CATEGORY="nightly")
+    (run,) = json.loads(Path(found["sarif-file"]).read_text())["runs"]
+    assert run["automationDetails"]["id"].startswith("nightly/iac/")
 
 
 def test_in_a_pull_request_its_own_lines_count(runner):

@@ -103,7 +103,7 @@ def test_nothing_found_is_nothing_said():
     assert gitlab(reports.clean()) == []
 
 
-@pytest.mark.parametrize("name", ["sample", "hostile"])
+@pytest.mark.parametrize("name", ["sample", "compared", "hostile"])
 def test_gitlab_issues_are_as_its_documentation_says(name):
     found = gitlab(getattr(reports, name)())
     assert found
@@ -150,3 +150,31 @@ def test_gitlab_paths_are_relative(path, expected):
     found = failures(Severity.LOW, 1, locations={"": Location(path, 1)})
     (issue,) = gitlab(replace(reports.clean(), findings=tuple(found)))
     assert issue["location"]["path"] == expected
+
+
+def test_github_says_first_what_the_report_leaves_out_and_what_it_was_compared_with():
+    first, second, *rest = github(reports.compared())
+    assert first.startswith(
+        "::notice title=regionproof::1,200 verdicts that concern no line changed since main not shown: this is a part"
+    )
+    assert second.startswith("::notice title=regionproof::Compared with monday.json, as of 2026-11-20 06:00 UTC; ")
+    assert "1 undecided now, 1 gone, 1 not looked at." in second
+    assert [line.split()[0] for line in rest] == [line.split()[0] for line in github(reports.sample())]
+
+
+def test_github_shows_no_more_notices_for_what_it_says_first():
+    report = replace(
+        reports.clean(), findings=tuple(failures(Severity.LOW, 30)), baseline=reports.baseline(), not_shown=3
+    )
+    assert [line for line in github(report) if line.startswith("::notice")][-1].endswith(
+        "::23 more, which the other reports show."
+    )
+    assert len(github(report)) == 10
+
+
+def test_gitlab_keeps_what_nobody_could_judge_again():
+    found = {issue["fingerprint"]: issue["description"] for issue in gitlab(reports.compared())}
+    former = reports.compared().baseline.former
+    kept = [each for each in former if each.finding.fingerprint in found]
+    assert [each.fate.value for each in kept] == ["undecided", "not_scanned"]
+    assert found[kept[0].finding.fingerprint] == "shop/hidden: Not judged again (It is hidden.) It was: No."

@@ -16,7 +16,7 @@ from scanner.model import Place
 from scanner.reporters import REPORTERS
 from scanner.reporters.asff import _PARTITIONS, _TYPES
 
-SAMPLES = ["sample", "clean", "hostile"]
+SAMPLES = ["sample", "compared", "clean", "hostile"]
 
 
 @pytest.fixture(scope="module")
@@ -198,3 +198,23 @@ def test_ids_stay_from_scan_to_scan_and_are_apart():
 
 def test_nothing_placed_is_nothing_to_import():
     assert written(reports.nothing()) == ""
+
+
+def test_what_is_mended_or_gone_is_archived_and_what_was_not_judged_is_not():
+    found = {each["Resources"][0]["Id"].rpartition("/")[2]: each for each in imported(reports.compared())}
+    state = {name: (found[name]["RecordState"], found[name]["Compliance"]["Status"]) for name in reports.FATES.values()}
+    assert state == {
+        "mended": ("ARCHIVED", "PASSED"),
+        "sold": ("ARCHIVED", "NOT_AVAILABLE"),
+        "hidden": ("ACTIVE", "WARNING"),
+        "elsewhere": ("ACTIVE", "WARNING"),
+    }
+    assert found["hidden"]["Description"] == "It was a failure of the baseline. It is hidden."
+    assert found["worker"]["ProductFields"]["regionproof/BaselineState"] == "unchanged"
+    archived = [each for each in imported(reports.compared()) if each["RecordState"] == "ARCHIVED"]
+    assert len(archived) == 2
+
+
+def test_each_finding_of_a_part_says_so():
+    for finding in imported(reports.compared()):
+        assert finding["ProductFields"]["regionproof/NotShown"].startswith("1,200 verdicts that concern no line")

@@ -9,7 +9,10 @@ from pathlib import Path
 import pytest
 import reports
 
+from scanner import console
 from scanner.checkout import checkout, https
+from scanner.cli import main
+from scanner.errors import UsageError
 from scanner.finding import Checkout
 from scanner.inventory import read
 from scanner.reporters import REPORTERS
@@ -91,6 +94,57 @@ def test_an_inventory_is_told_from_the_root_wherever_the_scan_is(repository, mon
     assert read(repository / "dr" / "inventory.txt").path == "dr/inventory.txt"
     (tmp_path / "inventory.txt").write_text("A::B c\n")
     assert read(tmp_path / "inventory.txt").path == "inventory.txt"
+
+
+def test_an_inventory_that_is_in_no_repository_is_a_mistake(repository, monkeypatch, tmp_path):
+    (tmp_path / "inventory.txt").write_text("A::B c\n")
+    monkeypatch.chdir(repository)
+    with pytest.raises(UsageError, match="is in no repository"):
+        console.of_formats((), "rule", "step", "github", None, "../inventory.txt")
+
+
+CONFIG = """
+version: 1
+accounts: ["111122223333"]
+pairs: [{primary: us-east-1, standby: us-west-2}]
+iac: [{path: web.yaml, region: us-east-1}, {path: west.yaml, region: us-west-2}]
+exemptions:
+  - {rule: repository-exists-in-standby, resource: "*", reason: r, owner: o, expires: 2099-01-01}
+  - {rule: repository-exists-in-standby, resource: gone, reason: r, owner: o, expires: 2099-01-01}
+"""
+
+
+@pytest.mark.parametrize(
+    ("config", "uri"),
+    [
+        ("ci.yml", "infra/ci.yml"),
+        ("{root}/infra/ci.yml", "infra/ci.yml"),
+        ("../infra/ci.yml", "infra/ci.yml"),
+        ("../ci.yml", "ci.yml"),
+        ("{root}/ci.yml", "ci.yml"),
+        ("../../ci.yml", None),
+        ("{outside}/ci.yml", None),
+    ],
+)
+def test_a_configuration_is_a_file_of_the_repository_or_none(config, uri, repository, monkeypatch, tmp_path):
+    for folder in (tmp_path, repository, repository / "infra"):
+        (folder / "ci.yml").write_text(CONFIG)
+    web = "Resources: {web: {Type: AWS::ECR::Repository, Properties: {RepositoryName: web}}}\n"
+    (repository / "infra" / "web.yaml").write_text(web)
+    west = "AWSTemplateFormatVersion: '2010-09-09'\nResources: {}\n"
+    (repository / "infra" / "west.yaml").write_text(west)
+    monkeypatch.chdir(repository / "infra")
+    config = config.format(root=repository, outside=tmp_path)
+    arguments = ["scan", "web.yaml", "west.yaml", "--config", config, "--select", "repository-exists-in-standby"]
+    with pytest.raises(SystemExit):
+        main([*arguments, "--format", "sarif=o.sarif,json=o.json", "--sarif-profile", "full"])
+    text = Path("o.sarif").read_text()
+    (run,) = json.loads(text)["runs"]
+    (notice,) = run["invocations"][0]["toolConfigurationNotifications"]
+    ((suppression,),) = [each["suppressions"] for each in run["results"] if each["suppressions"]]
+    for location in (notice.get("locations", [None])[0], suppression.get("location")):
+        assert (location and location["physicalLocation"]["artifactLocation"]["uri"]) == uri
+    assert str(tmp_path) not in text + Path("o.json").read_text()
 
 
 def test_no_repository_and_no_git_are_no_errors(repository, monkeypatch, tmp_path):

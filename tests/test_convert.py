@@ -248,7 +248,8 @@ def run(capsys, tmp_path, monkeypatch):
 
 
 def test_convert_writes_what_was_asked_for(run):
-    assert run("convert", "report.json", "--format", "sarif=out.sarif,json", "-o", "out.json")[0] == 0
+    done = run("convert", "report.json", "--format", "sarif=out.sarif,json", "-o", "out.json")
+    assert done == (0, "", "Written to out.sarif, out.json.\n")
     assert Path("out.json").read_bytes() == WHOLE
     assert Path("out.sarif").read_text() == written(reports.sample(), "sarif")
     assert run("convert", "report.json")[1] == written(reports.sample(), "table", width=100)
@@ -260,6 +261,17 @@ def test_convert_takes_the_options_of_each_format(run):
     assert table != written(reports.sample(), "table", width=100, controls=("soc-2",))
     markdown = written(reports.sample(), "markdown", markdown_for="comment")
     assert run("convert", "report.json", "--format", "markdown", "--markdown-for", "comment")[1] == markdown
+
+
+@pytest.mark.parametrize("output", ["-", "out.sarif"])
+def test_convert_warns_of_a_part_as_sarif(run, output):
+    Path("part.json").write_text(written(replace(reports.sample(), not_shown=1)))
+    code, _, said = run("convert", "part.json", "--format", "sarif", "-o", output)
+    assert code == 0
+    assert said.startswith("sarif: 1 verdict not shown. An upload closes ")
+    assert run("convert", "part.json", "--format", "sarif,json", "-o", "x/", "--sarif-category", "mine")[2] == (
+        "Written to x/regionproof.sarif, x/regionproof.json.\n"
+    )
 
 
 def test_convert_reads_standard_input(run, monkeypatch):

@@ -74,3 +74,25 @@ def test_no_cell_is_a_formula_or_longer_than_a_cell_may_be(text, expected):
 
 def test_an_empty_report_still_has_its_header():
     assert written(reports.nothing()).count("\r\n") == 1
+
+
+def test_the_baseline_is_a_column_and_what_became_of_its_failures_a_row():
+    found = rows(reports.compared())
+    state = {row["resource_name"]: (row["status"], row["baseline_state"]) for row in found}
+    assert state["payments/worker"] == ("fail", "unchanged")
+    assert [row["status"] for row in found if row["baseline_state"] == "absent"] == [
+        "fixed",
+        "gone",
+        "undecided",
+        "not_scanned",
+    ]
+    (mended,) = (row for row in found if row["resource_name"] == "shop/mended")
+    assert mended["message"] == "It was a failure of the baseline. It is mended."
+    assert state["ok/0"][0] != "fixed"  # its verdict of now says that it passes
+
+
+def test_a_part_says_so():
+    (row,) = (row for row in rows(reports.compared()) if row["rule_id"] == "report-narrowed")
+    assert row["status"] == "unknown"
+    assert row["message"].startswith("1,200 verdicts that concern no line changed since main not shown")
+    assert not any(row["rule_id"] == "report-narrowed" for row in rows(reports.sample()))

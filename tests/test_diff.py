@@ -406,6 +406,17 @@ def test_hostile_text_is_inert(format):
         assert "](" not in text
 
 
+def test_markdown_says_what_a_failure_was_and_counts_one_as_one():
+    failing = reports.finding(reports.DIGEST_RULE, Status.FAIL, reports.service("web"), "It was missing.")
+    passing = replace(failing, status=Status.PASS, message="It is there.")
+    worse = reports.finding(reports.DIGEST_RULE, Status.FAIL, reports.service("api"), "It is gone.")
+    old, new = (replace(reports.clean(), findings=found) for found in ((failing,), (passing, worse)))
+    out = io.StringIO()
+    differences.markdown(compare(old, new), (side(old), side(new)), out)
+    assert "1 new failure, 1 fixed, 0 changed" in out.getvalue()
+    assert "It is there. Before: It was missing. |" in out.getvalue()
+
+
 WEB = "Resources:\n  web:\n    Type: AWS::ECR::Repository\n    Properties: {RepositoryName: web}\n"
 CONFIG = """\
 version: 1

@@ -17,9 +17,9 @@ import reports
 from scanner.finding import NOT_ENABLED, Coverage, Finding, Origin, Report, Severity, Status, Tier
 from scanner.model import Pair, Place
 from scanner.reporters import REPORTERS
+from scanner.reporters.brief import brief
 from scanner.reporters.by_workload import Recovery, by_tier, by_workload
 from scanner.reporters.html import findings as table
-from scanner.reporters.html.brief import brief
 from scanner.reporters.html.heatmap import MOST_ACCOUNTS, heat_map
 from scanner.reporters.html.prose import link, markdown
 from scanner.reporters.html.topology import pictures
@@ -251,7 +251,7 @@ def test_a_narrowed_report_does_not_take_what_it_leaves_out_for_unseen_or_as_nee
     text = Page(written(narrowed)).text
     assert "No verdict that is shown is about a workload of this tier." in text
     assert "No verdict that is shown compares the two." in text
-    assert "what is as needed by them may be broken by others" in text
+    assert "what passes by them may fail by others" in text
     whole = Page(written(replace(narrowed, not_shown=0))).text
     assert "No workload of this tier was seen." in whole
     assert "Nothing was compared." in whole
@@ -531,22 +531,27 @@ def repositories(status, *names, **fields) -> list[Finding]:
 @pytest.mark.parametrize(
     ("findings", "css", "label"),
     [
-        (repositories(Status.PASS, "a", "b"), "ok", "all 2 as needed"),
-        (repositories(Status.FAIL, "a", "b") + repositories(Status.PASS, "c"), "bad", "2 of 3 missing"),
+        (repositories(Status.PASS, "a", "b"), "ok", "all 2 pass"),
+        (repositories(Status.FAIL, "a", "b") + repositories(Status.PASS, "c"), "bad", "2 missing"),
         (
             repositories(Status.FAIL, "a", counterpart=reports.PRESENT) + repositories(Status.PASS, "b"),
             "bad",
-            "1 of 2 fails",
+            "1 fails a check",
         ),
         (
             repositories(Status.FAIL, "a")
             + repositories(Status.FAIL, "b", counterpart=reports.PRESENT)
             + repositories(Status.UNKNOWN, "c"),
             "bad",
-            "1 of 3 missing, 1 more fails, 1 not known",
+            "1 missing, 1 other fails, 1 not known",
         ),
         (repositories(Status.UNKNOWN, "a") + repositories(Status.PASS, "b"), "unk", "1 not known"),
-        (repositories(Status.FAIL, "a", "b", exemption=reports.WAIVED), "ok", "all 2 as needed"),
+        (repositories(Status.FAIL, "a", "b", exemption=reports.WAIVED), "ok", "2 exempted"),
+        (
+            repositories(Status.PASS, "a") + repositories(Status.FAIL, "a", exemption=reports.WAIVED),
+            "ok",
+            "1 exempted",
+        ),
     ],
 )
 def test_a_line_of_the_picture_says_what_findings_say(findings, css, label):
@@ -567,12 +572,12 @@ def registry(status, place=reports.EAST, **fields) -> Finding:
 @pytest.mark.parametrize(
     ("findings", "lane"),
     [
-        ([registry(Status.PASS, counterpart=reports.PRESENT)], ("ok", "Registry", "as needed", "Registry")),
+        ([registry(Status.PASS, counterpart=reports.PRESENT)], ("ok", "Registry", "its check passes", "Registry")),
         (
             [registry(Status.PASS, counterpart=replace(reports.PRESENT, exists=None))],
-            ("ok", "Registry", "as needed", "not seen"),
+            ("ok", "Registry", "its check passes", "not seen"),
         ),
-        ([registry(Status.PASS)], ("ok", "Registry", "as needed", "not there")),
+        ([registry(Status.PASS)] * 2, ("ok", "Registry", "all its 2 checks pass", "not there")),
         (
             [registry(status, counterpart=reports.PRESENT) for status in (Status.FAIL, *Status)],
             ("bad", "Registry", "2 of 4 checks fail, 1 not known", "Registry"),
@@ -587,7 +592,23 @@ def registry(status, place=reports.EAST, **fields) -> Finding:
         ),
         (
             repositories(Status.PASS, "a", "b", counterpart=reports.PRESENT) + repositories(Status.PASS, "c"),
-            ("ok", "Repositories · 3", "all 3 as needed", "2 there"),
+            ("ok", "Repositories · 3", "all 3 pass", "2 there, 1 not needed"),
+        ),
+        (
+            repositories(Status.FAIL, "a")
+            + repositories(Status.FAIL, "b", exemption=reports.WAIVED)
+            + repositories(Status.UNKNOWN, "c")
+            + repositories(Status.NOT_APPLICABLE, "d", counterpart=reports.PRESENT),
+            ("bad", "Repositories · 3", "1 missing, 1 not known", "0 there"),
+        ),
+        (
+            [
+                reports.finding(
+                    reports.DIGEST_RULE, status, replace(reports.service(f"{status}"), type="AWS::ECS::Task"), "No."
+                )
+                for status in (Status.FAIL, Status.PASS)
+            ],
+            ("bad", "ECS tasks · 2", "1 fails a check", "started anew"),
         ),
         (
             [
@@ -595,7 +616,7 @@ def registry(status, place=reports.EAST, **fields) -> Finding:
                     reports.INFO_RULE, Status.FAIL, replace(reports.service("q"), type="AWS::Events::Rule"), "No."
                 )
             ],
-            ("bad", "Everything else · 1", "1 of 1 missing", "0 there"),
+            ("bad", "Everything else · 1", "1 missing", "0 there"),
         ),
     ],
 )

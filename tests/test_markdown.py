@@ -65,6 +65,35 @@ def test_it_begins_with_the_verdict():
     assert "**Incomplete: 3 of 10 operations and files were not answered in full.**" in text
 
 
+def test_the_workloads_come_before_the_counts_and_those_that_recover_in_one_line():
+    passed = [
+        reports.finding(reports.DIGEST_RULE, Status.PASS, reports.service(f"shop/{n}"), "It is there.")
+        for n in range(2)
+    ]
+    text = written(replace(reports.sample(), findings=(*reports.sample().findings, *passed)))
+    head, _, rest = text.partition("### All verdicts")
+    assert "4 workloads, as far as the rules judge: does not recover: 2, recovers: 2." in head
+    (row,) = (line for line in head.splitlines() if "`payments/worker`" in line)
+    assert row.endswith(
+        "| `payments/worker`<br>`us-east-1` to `us-west-2` | " + "2 of 3 containers run images that are"
+        " not in 'us-west-2', the oldest pushed on '2026-10-02'. |"
+    )
+    assert "recovers: `shop/0`, `shop/1`\n" in head
+    assert "| fail, critical" not in head
+    assert "fail, critical | 2 |" in rest
+    assert "Would each workload" not in written(reports.nothing())
+
+
+def test_many_workloads_are_cut_and_said_to_be():
+    assert "| | 10 more workloads | |" in written(many(60))
+
+
+def test_each_failure_says_how_it_compares_with_the_baseline():
+    text = written(reports.compared())
+    assert "<b>critical</b> (updated) <code>payments/api</code>" in text
+    assert "<b>high</b> (new) <code>ledger</code>" in text
+
+
 def test_a_report_without_gaps_says_so_and_one_of_nothing_too():
     assert "Complete: all of 6 operations and files" in written(reports.clean())
     assert "**Nothing was scanned.**" in written(reports.nothing())
@@ -137,7 +166,9 @@ def test_names_are_code(text, expected):
         ("Ask @team or #12.", "Ask `@team` or `#12.`"),
         ("see https://evil.example or www.evil.example", "see `https://evil.example` or `www.evil.example`"),
         ("*bold* _it_ [x](y) <b>", "`*bold*` `_it_` `[x](y)` `<b>`"),
-        ("'AWS::ECS::Service' a:b :smile:", "`'AWS::ECS::Service'` `a:b` `:smile:`"),
+        ("'AWS::ECS::Service' a:b :smile:", "`AWS::ECS::Service` `a:b` `:smile:`"),
+        ("runs 'shop/web@sha256:5f', ('x@y'): no", "runs `shop/web@sha256:5f`, (`x@y`): no"),
+        ("'a@b''c' 'a|b'.", "`'a@b''c'` <code>a&#124;b</code>."),
         ("set `rpo` first", "set `rpo` first"),
         ("- item", "`-` item"),
         ("a|b", "<code>a&#124;b</code>"),

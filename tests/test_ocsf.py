@@ -28,7 +28,7 @@ def validator():
     return Draft202012Validator(found, format_checker=FormatChecker())
 
 
-@pytest.mark.parametrize("name", ["sample", "clean", "nothing", "hostile"])
+@pytest.mark.parametrize("name", ["sample", "compared", "clean", "nothing", "hostile"])
 def test_every_event_validates(name, validator):
     found = events(getattr(reports, name)())
     assert [
@@ -115,3 +115,42 @@ def test_each_gap_is_a_warning():
     found = Counter(event["compliance"]["status"] for event in events(reports.sample()))
     unknown = sum(each.status is Status.UNKNOWN for each in reports.sample().findings)
     assert found["Warning"] == unknown + 3
+
+
+LIVES = """
+payments/worker  2 1 Fail
+ledger           1 1 Fail
+sandbox/try      1 3 Fail
+ok/0             3 4 Pass
+ok/1             1 1 Pass
+shop/mended      3 4 Pass
+shop/sold        3 5 Not_applicable
+shop/hidden      2 1 Warning
+shop/elsewhere   2 1 Warning
+"""
+
+
+@pytest.mark.parametrize("row", LIVES.strip().splitlines())
+def test_a_finding_is_created_updated_and_closed(row):
+    name, activity, status, caption = row.split()
+    event = next(each for each in events(reports.compared()) if each["resources"][0]["name"] == name)
+    assert (event["activity_id"], event["status_id"]) == (int(activity), int(status))
+    assert event["type_uid"] == 200300 + int(activity)
+    assert event["compliance"]["status"] == caption.replace("_", " ")
+
+
+def test_without_a_baseline_everything_is_created():
+    assert {event["activity_id"] for event in events(reports.sample())} == {1}
+
+
+def test_what_becomes_known_later_keeps_the_uid_of_its_finding():
+    lost = next(each.finding for each in reports.compared().baseline.former)
+    (event,) = (each for each in events(reports.compared()) if each["finding_info"]["uid"] == lost.fingerprint)
+    assert event["message"] == "It was a failure of the baseline. It is mended."
+    assert event["unmapped"]["regionproof"]["baseline_state"] == "absent"
+
+
+def test_a_part_says_so():
+    (event,) = (each for each in events(reports.compared()) if each["metadata"]["event_code"] == "report-narrowed")
+    assert event["compliance"]["status"] == "Warning"
+    assert event["message"].startswith("1,200 verdicts that concern no line changed since main not shown")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 import subprocess
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 import reports
 
+from scanner.cli import main
 from scanner.errors import OutputError, UsageError
 from scanner.output import destinations, replacing
 from scanner.reporters import REPORTERS
@@ -75,6 +77,64 @@ def test_a_full_standard_output_exits_4(format, scan):
     assert "No space left on device" in done.stderr
     assert "Traceback" not in done.stderr
     assert "Exception ignored" not in done.stderr
+
+
+def gone():
+    """Return what a command writes to when nobody reads any more."""
+    read, write = os.pipe()
+    os.close(read)
+    return os.fdopen(write, "w")
+
+
+def full():
+    """Return what a command writes to when there is no room left."""
+    return os.fdopen(os.open("/dev/full", os.O_WRONLY), "w")
+
+
+COMMANDS = {
+    "scan": (["scan", "web.yaml", "--select", "repository-exists-in-standby", "--fail-on-incomplete"], 3),
+    "convert": (["convert", "report.json", "--format", "csv"], 0),
+    "diff": (["diff", "report.json", "report.json"], 0),
+    "schema": (["schema", "report"], 141),
+}
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("where", [gone, pytest.param(full, marks=needs_dev_full)])
+def test_what_nobody_reads_keeps_its_exit_code_and_what_is_lost_exits_4(command, where, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    Path("web.yaml").write_text(TEMPLATE)
+    with Path("report.json").open("w") as out:
+        REPORTERS["json"].write(reports.sample(), out)
+    arguments, code = COMMANDS[command]
+    out = where()
+    monkeypatch.setattr(sys, "stdout", out)
+    with pytest.raises(SystemExit) as stop:
+        main(arguments)
+    with contextlib.suppress(OSError):
+        out.close()
+    said = capsys.readouterr().err
+    assert stop.value.code == (code if where is gone else 4), said
+    assert ("No space left on device" in said) == (where is not gone)
+    assert "Errno" not in said
+
+
+def test_a_closed_standard_output_is_said(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    Path("web.yaml").write_text(TEMPLATE)
+    monkeypatch.setattr(sys, "stdout", None)
+    with pytest.raises(SystemExit) as stop:
+        main(["scan", "web.yaml"])
+    assert stop.value.code == 4
+    assert "standard output is closed" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["diff a.json b.json", "inventory snapshot", "convert a.json", "scan .", "demo"])
+def test_a_name_that_is_empty_is_a_mistake(command, capsys):
+    with pytest.raises(SystemExit) as stop:
+        main([*command.split(), "-o", ""])
+    assert stop.value.code == 2
+    assert "--output: no name" in capsys.readouterr().err
 
 
 def test_a_disk_that_fills_up_leaves_the_old_report_and_no_litter(tmp_path, monkeypatch):

@@ -354,6 +354,24 @@ def test_a_rule_that_failed_is_named_and_the_run_was_successful():
     assert notice["message"]["text"] == f"Rule '{reports.DIGEST_RULE.id}' failed for 3 subjects: ValueError: no."
 
 
+def test_a_part_says_that_it_is_one_before_it_closes_the_alerts_of_the_rest():
+    sarif, part = REPORTERS["sarif"], replace(reports.sample(), not_shown=12)
+    for run in runs(part):
+        notice = run["invocations"][0]["toolConfigurationNotifications"][0]
+        assert (notice["descriptor"]["id"], notice["level"]) == ("report-narrowed", "warning")
+        assert run["tool"]["driver"]["notifications"][notice["descriptor"]["index"]]["id"] == "report-narrowed"
+        assert notice["message"]["text"].startswith("12 verdicts not shown. This is a part of the verdicts, and ")
+    (said,) = sarif.remarks(part, profile="github", category=None)
+    assert "--sarif-category" in said
+    assert "--baseline and without --new-only" in said
+    assert sarif.remarks(part, category="changes") == sarif.remarks(reports.sample()) == []
+    assert "report-narrowed" not in {
+        notice["descriptor"]["id"]
+        for run in runs(reports.sample())
+        for notice in run["invocations"][0]["toolConfigurationNotifications"]
+    }
+
+
 def test_exemptions_that_do_nothing_are_said():
     notices = runs(reports.sample())[0]["invocations"][0]["toolConfigurationNotifications"]
     assert [notice["descriptor"]["id"] for notice in notices] == ["exemption-unused", "exemption-expired"]

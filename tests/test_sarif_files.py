@@ -242,6 +242,7 @@ def test_an_exemption_beside_what_it_covers_is_in_the_source():
         (["1", "2", "3", "4"], ["a", "b", "c", "d"], ["live/default", "iac/default"]),
         ([], ["."], ["live/default", "iac/default"]),
         (["1"], [str(Path("/builds/77/infra").absolute())], ["live/1", "iac/infra"]),
+        (["1"], ["../infra/live", "..\\b"], ["live/1", "iac/b+infra%2Flive"]),
         (["1"], ["x" * 101], ["live/1", "iac/default"]),
     ],
 )

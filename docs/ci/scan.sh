@@ -6,6 +6,7 @@ set -uo pipefail
 out="$RUNNER_TEMP/regionproof-reports"
 mkdir -p "$out"
 options=(--fail-on "$FAIL_ON" --format "sarif=$out/regionproof.sarif,json=$out/regionproof.json,markdown=$out/summary.md")
+[ -z "$CATEGORY" ] || options+=(--sarif-category "$CATEGORY")
 [ -z "$CONFIG" ] || options+=(--config "$CONFIG")
 [ -z "$AGAINST" ] || options+=(--against "$AGAINST")
 since="${CHANGED_SINCE:-$BASE}"

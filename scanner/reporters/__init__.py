@@ -50,6 +50,12 @@ class Reporter:
             module.write(report, out, **options)
         return []
 
+    def remarks(self, report: Report, **options: Any) -> list[str]:
+        """Return what whoever asked for the report has to know before they hand it on, a sentence each."""
+        module = self._module()
+        found: list[str] = module.remarks(report, **options) if hasattr(module, "remarks") else []
+        return found
+
     def _module(self) -> Any:
         return import_module(f"{__name__}.{self.module}")
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from typing import Any, TextIO
 
 from scanner import controls as catalogue
-from scanner.finding import Exemption, Finding, Report, RuleSummary, Severity, Status
+from scanner.finding import UNJUDGED, Exemption, Finding, Report, RuleSummary, Severity, Status
 from scanner.model import Resource, guard
+from scanner.reporters.former import absent, verdict
+from scanner.reporters.limits import narrowed
 from scanner.reporters.paths import partition_of
 from scanner.reporters.text import cut, dumps, jsonable, printable, sentence, timestamp, written_at
 from scanner.reporters.verdicts import is_wanting, rules_of, shown_severity, verdicts
@@ -56,11 +58,16 @@ _NOT_TOLD = RuleSummary(
 
 
 def write(report: Report, out: TextIO) -> None:
-    """Write the requests.  What is in no account and Region Security Hub has no place for: one finding counts it."""
+    """Write the requests.  What is in no account and Region Security Hub has no place for: one finding counts it.
+
+    A failure of the baseline that was mended, or whose resource is gone, is archived.
+    """
     rules = rules_of(report) | {_NOT_TOLD.id: _NOT_TOLD}
     placed: dict[tuple[str, str], list[Finding]] = {}
     left_out = 0
-    for finding in verdicts(report):
+    former = list(absent(report))
+    archived = {each.finding.fingerprint for each in former if each.fate not in UNJUDGED}
+    for finding in (*verdicts(report), *map(verdict, former)):
         account, region = finding.resource.account or "", finding.resource.region or ""
         if _ACCOUNT.fullmatch(account) and _PLACE.fullmatch(region) and len(region) <= _REGION:
             placed.setdefault((account, region), []).append(finding)
@@ -70,7 +77,8 @@ def write(report: Report, out: TextIO) -> None:
         first = min(placed)
         placed[first].append(_not_told(left_out, *first))
     for _, findings in sorted(placed.items()):
-        for batch in _batches(dumps(_finding(each, rules[each.rule_id], report)) for each in findings):
+        told = (_finding(each, rules[each.rule_id], report, archived) for each in findings)
+        for batch in _batches(map(dumps, told)):
             out.write(f'{{"Findings":[{",".join(batch)}]}}\n')
 
 
@@ -94,7 +102,7 @@ def _not_told(count: int, account: str, region: str) -> Finding:
     return Finding(_NOT_TOLD.id, Status.UNKNOWN, _NOT_TOLD.severity, place, text, fingerprint=_NOT_TOLD.id)
 
 
-def _finding(finding: Finding, rule: RuleSummary, report: Report) -> dict[str, Any]:
+def _finding(finding: Finding, rule: RuleSummary, report: Report, archived: Container[str]) -> dict[str, Any]:
     resource, when = finding.resource, timestamp(report.as_of)
     account, region, partition = resource.account, resource.region, partition_of(resource.region)
     label = _SEVERITIES[shown_severity(finding)]
@@ -116,7 +124,7 @@ def _finding(finding: Finding, rule: RuleSummary, report: Report) -> dict[str, A
         "ProductFields": _fields(finding, report),
         "Resources": _resources(finding),
         "Compliance": _compliance(finding, rule),
-        "RecordState": "ACTIVE",
+        "RecordState": "ARCHIVED" if finding.fingerprint in archived else "ACTIVE",
         **(_suppressed(finding.exemption, when) if finding.exemption else {}),
     }
 
@@ -144,7 +152,7 @@ def _compliance(finding: Finding, rule: RuleSummary) -> dict[str, Any]:
 def _remediation(rule: RuleSummary) -> dict[str, Any]:
     if not rule.remediation.strip():
         return {}
-    paragraph = rule.remediation.strip().partition("\n\n")[0]
+    paragraph = rule.remediation.strip().partition("\n\n")[0].removesuffix(":")  # what follows are commands
     link = next((each for each in rule.references if each.startswith("https://")), None)
     url = {"Url": _text(link, _FIELD)} if link else {}
     return {"Remediation": {"Recommendation": {"Text": sentence(paragraph, _RECOMMENDATION), **url}}}
@@ -183,6 +191,8 @@ def _fields(finding: Finding, report: Report) -> dict[str, str]:
         "Pointer": finding.pointer,
         "File": written_at(where) if where else "",
         "Origin": finding.origin.value if finding.origin else "",
+        "BaselineState": finding.baseline_state.value if finding.baseline_state else "",
+        "NotShown": narrowed(report) if report.not_shown else "",
         "Evidence": evidence if len(evidence) <= _FIELD else "too long; the JSON report has it",
     }
     return {f"regionproof/{key}": _text(value, _FIELD) for key, value in fields.items() if value.strip()}

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Iterator
 from typing import TextIO
 
 from scanner.finding import Finding, Report, RuleSummary
+from scanner.reporters.former import absent, verdict
 from scanner.reporters.text import cut, inert, printable
-from scanner.reporters.verdicts import rules_of, verdicts
+from scanner.reporters.verdicts import narrowing, rules_of, verdicts
 
 COLUMNS = (
     "status",
@@ -27,6 +29,7 @@ COLUMNS = (
     "line",
     "source",
     "origin",
+    "baseline_state",
     "exempted_until",
     "exemption_owner",
     "exemption_reason",
@@ -46,15 +49,23 @@ def write(report: Report, out: TextIO) -> None:
     rows = csv.writer(out, lineterminator="\r\n", quoting=csv.QUOTE_NONNUMERIC)
     rows.writerow(COLUMNS)
     rules = rules_of(report)
-    for finding in verdicts(report):
-        rows.writerow([_cell(value) for value in _row(finding, rules[finding.rule_id])])
+    for status, finding in _told(report):
+        rows.writerow([_cell(value) for value in _row(status, finding, rules[finding.rule_id])])
 
 
-def _row(finding: Finding, rule: RuleSummary) -> tuple[str | int | None, ...]:
+def _told(report: Report) -> Iterator[tuple[str, Finding]]:
+    """Yield what is a row, and its status; of a failure of the baseline that is none now, that is what became of it."""
+    for finding in (*verdicts(report), *narrowing(report)):
+        yield finding.status.value, finding
+    for former in absent(report):
+        yield former.fate.value, verdict(former)
+
+
+def _row(status: str, finding: Finding, rule: RuleSummary) -> tuple[str | int | None, ...]:
     resource, standby, exemption, where = finding.resource, finding.counterpart, finding.exemption, finding.location
     exists = {True: "yes", False: "no", None: "not seen"}
     return (
-        finding.status.value,
+        status,
         finding.severity.value,
         finding.rule_id,
         rule.title,
@@ -71,6 +82,7 @@ def _row(finding: Finding, rule: RuleSummary) -> tuple[str | int | None, ...]:
         where.line if where else None,
         finding.source,
         finding.origin.value if finding.origin else None,
+        finding.baseline_state.value if finding.baseline_state else None,
         exemption.expires.isoformat() if exemption else None,
         exemption.owner if exemption else None,
         exemption.reason if exemption else None,

@@ -138,10 +138,16 @@ def markdown(found: Comparison, sides: tuple[Side, Side], out: TextIO) -> None:
 
 def _markdown_row(one: Difference) -> str:
     finding = one.finding
-    said = finding.message if one.kind in (Kind.NEW, Kind.CHANGED) else ""
-    what = " ".join(dict.fromkeys(part for part in (said, one.reason) if part))
-    cells = (finding.severity.value, finding.rule_id, _where(finding), what)
+    cells = (finding.severity.value, finding.rule_id, _where(finding), _what(one))
     return f"| {' | '.join(_escaped(cell[:1000]) for cell in cells)} |\n"
+
+
+def _what(one: Difference) -> str:
+    """Return what a finding says if it is there, else what it said, and why it is listed; nothing twice."""
+    if one.kind in (Kind.NEW, Kind.CHANGED):
+        return " ".join(dict.fromkeys((one.finding.message, one.reason)))
+    was = f" Before: {one.before.message[:400]}" if one.before is not None else ""
+    return f"{one.reason}{was}"
 
 
 def _escaped(text: str) -> str:
@@ -186,7 +192,9 @@ def _counts(found: Comparison) -> dict[str, Any]:
 
 def _summary(found: Comparison) -> str:
     kinds = Counter(one.kind for one in found.differences)
-    counts = ", ".join(f"{kinds[kind]:,} {_TITLES[kind][0].lower()}" for kind in Kind)
+    titles = {kind: _TITLES[kind][0].lower() for kind in Kind}
+    titles |= {Kind.NEW: "new failure"} if kinds[Kind.NEW] == 1 else {}
+    counts = ", ".join(f"{kinds[kind]:,} {titles[kind]}" for kind in Kind)
     return counts if found.differences else f"No finding differs: {counts}"
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TextIO
 
 from scanner.finding import Finding, Report, Severity
+from scanner.reporters.limits import limits
 from scanner.reporters.text import cut, inert, printable, sentence
 from scanner.reporters.verdicts import is_gap, is_open, verdicts
 
@@ -24,19 +25,25 @@ _LEVELS = {
 
 
 def write(report: Report, out: TextIO) -> None:
-    """Write gaps and open failures, worst first; of each level the last says how many more there are."""
+    """Write gaps and open failures, worst first; of each level the last says how many more there are.
+
+    What limits the report comes first: what it leaves out, and how it compares with the baseline.
+    """
     titles = {rule.id: rule.title for rule in report.rules}
     levels: dict[str, list[Finding]] = {"error": [], "warning": [], "notice": []}
     gaps = [finding for finding in verdicts(report) if is_gap(finding)]
     failures = sorted(filter(is_open, report.findings), key=lambda finding: finding.severity.rank)
     for finding in (*gaps[:_FIRST_GAPS], *failures, *gaps[_FIRST_GAPS:]):
         levels[_LEVELS[finding.severity]].append(finding)
+    notes = [*limits(report, about_pairs=False)]
+    for note in notes:
+        out.write(f"::notice title=regionproof::{_data(note)}\n")
     for level, found in levels.items():
-        _write_level(level, found, titles, out)
+        _write_level(level, found, titles, out, _PER_LEVEL - (len(notes) if level == "notice" else 0))
 
 
-def _write_level(level: str, found: Sequence[Finding], titles: dict[str, str], out: TextIO) -> None:
-    shown = found if len(found) <= _PER_LEVEL else found[: _PER_LEVEL - 1]
+def _write_level(level: str, found: Sequence[Finding], titles: dict[str, str], out: TextIO, most: int) -> None:
+    shown = found if len(found) <= most else found[: most - 1]
     for finding in shown:
         name = finding.resource.name or finding.resource.id
         title, text = f"{finding.severity.value}: {titles.get(finding.rule_id, '')}", f"{name}: {finding.message}"

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import Any, TextIO
 
 from scanner.finding import Finding, Report, Severity
+from scanner.reporters.limits import unjudged
 from scanner.reporters.paths import coverage_path, synthetic_path
 from scanner.reporters.text import cut, dumps, printable, sentence
 from scanner.reporters.verdicts import is_gap, is_open, verdicts
@@ -23,14 +26,23 @@ _MESSAGE, _NAME, _PATH = 2_000, 256, 1_000
 def write(report: Report, out: TextIO) -> None:
     """Write the issues, one a line of one JSON array.
 
-    A failure of something that runs is at a path that no file has, one for each resource, as in SARIF.
+    A failure of something that runs is at a path that no file has, one for each resource, as in SARIF.  GitLab takes
+    what is missing for fixed, so a failure of the baseline that could not be judged again is still one.
     """
     separator = "["
-    for finding in verdicts(report):
+    for finding in _told(report):
         if is_open(finding) or is_gap(finding):
             out.write(f"{separator}\n{dumps(_issue(finding))}")
             separator = ","
     out.write("[]\n" if separator == "[" else "\n]\n")
+
+
+def _told(report: Report) -> Iterator[Finding]:
+    yield from verdicts(report)
+    failing = {finding.fingerprint for finding in report.findings if is_open(finding)}
+    for each in unjudged(report):
+        if each.finding.fingerprint not in failing:
+            yield replace(each.finding, message=f"Not judged again ({each.reason}) It was: {each.finding.message}")
 
 
 def _issue(finding: Finding) -> dict[str, Any]:

@@ -17,12 +17,14 @@ FATES = {
 _MOST_PLACES = 8
 
 
-def limits(report: Report) -> Iterator[str]:
-    """Yield what a reader has to know before the numbers, one sentence each."""
+def limits(report: Report, *, about_pairs: bool = True) -> Iterator[str]:
+    """Yield what a reader has to know before the numbers, one sentence each; those about pairs on request."""
     if report.not_shown:
         yield f"{narrowed(report)}: this is a part of the verdicts and says nothing about the rest."
     if report.baseline:
         yield f"Compared with {compared(report, report.baseline)}."
+    if not about_pairs:
+        return
     if not report.pairs:
         yield "There are no pairs, so nothing was compared with a standby."
     elif report.pairs_derived:
@@ -33,8 +35,10 @@ def limits(report: Report) -> Iterator[str]:
 
 def narrowed(report: Report) -> str:
     """Return how many verdicts a report leaves out, and why if it knows."""
-    about = f" that concern no line changed since {report.changed_since}" if report.changed_since else ""
-    return f"{report.not_shown:,} verdict{'' if report.not_shown == 1 else 's'}{about} not shown"
+    one = report.not_shown == 1
+    since = f" that concern{'s' if one else ''} no line changed since {report.changed_since}"
+    about = since if report.changed_since else ""
+    return f"{report.not_shown:,} verdict{'' if one else 's'}{about} not shown"
 
 
 def compared(report: Report, baseline: Baseline) -> str:

@@ -6,7 +6,9 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import TextIO
 
-from scanner.finding import Finding, Report, RuleSummary, Severity, Status
+from scanner.finding import Finding, Report, RuleSummary, Severity, Status, Tier
+from scanner.reporters.brief import brief
+from scanner.reporters.by_workload import Recovery, WorkloadVerdict, by_tier
 from scanner.reporters.causes import by_cause
 from scanner.reporters.gaps import Gap, gaps_of
 from scanner.reporters.limits import FATES, limits, unjudged
@@ -16,8 +18,8 @@ from scanner.reporters.verdicts import is_open, rules_of
 
 LIMITS = {"step": 1_000_000, "comment": 60_000}
 """Bytes.  Above 1,024 kB GitHub drops the whole summary of a step; a comment takes 64 kB.  Others write there, too."""
-_MOST_RULES, _MOST_CAUSES, _MOST_GAPS, _MOST_FINDINGS = 30, 10, 20, 200
-_NAME, _SENTENCE, _FIX = 120, 500, 2_000
+_MOST_WORKLOADS, _MOST_RULES, _MOST_CAUSES, _MOST_GAPS, _MOST_FINDINGS = 50, 30, 10, 20, 200
+_NAME, _REASON, _SENTENCE, _FIX = 120, 300, 500, 2_000
 _RESERVE = 200
 _SIGNS = {
     Severity.CRITICAL: "\N{LARGE RED CIRCLE}",
@@ -25,6 +27,12 @@ _SIGNS = {
     Severity.MEDIUM: "\N{LARGE YELLOW CIRCLE}",
     Severity.LOW: "\N{LARGE BLUE CIRCLE}",
     Severity.INFO: "\N{MEDIUM WHITE CIRCLE}",
+}
+_RECOVERIES = {
+    Recovery.FAILS: "\N{LARGE RED CIRCLE}",
+    Recovery.UNKNOWN: "\N{MEDIUM WHITE CIRCLE}",
+    Recovery.DEGRADED: "\N{LARGE YELLOW CIRCLE}",
+    Recovery.RECOVERS: "\N{LARGE GREEN CIRCLE}",
 }
 
 
@@ -38,7 +46,15 @@ def write(report: Report, out: TextIO, *, markdown_for: str = "step") -> None:
     """
     rules = rules_of(report)
     room = LIMITS[markdown_for] - _RESERVE
-    for block in (_heading(report), _rules(report, rules), _undecided(report), _former(report), _gaps(report)):
+    for block in (
+        _heading(report),
+        _workloads(report),
+        _counts(report),
+        _rules(report, rules),
+        _undecided(report),
+        _former(report),
+        _gaps(report),
+    ):
         text = "\n".join(block)
         if text:
             size = len(text.encode("utf-8")) + 2
@@ -67,18 +83,58 @@ def _write_findings(found: Sequence[Finding], rules: dict[str, RuleSummary], roo
 
 
 def _heading(report: Report) -> Iterator[str]:
-    open_failures = [finding for finding in report.findings if is_open(finding)]
-    statuses = Counter(finding.status for finding in report.findings)
-    severities = Counter(finding.severity for finding in open_failures)
-    undecided = statuses[Status.UNKNOWN]
-    yield f"## regionproof: {_count(len(open_failures), 'failure')}, {undecided:,} undecided"
+    failures = sum(map(is_open, report.findings))
+    undecided = sum(finding.status is Status.UNKNOWN for finding in report.findings)
+    yield f"## regionproof: {_count(failures, 'failure')}, {undecided:,} undecided"
     yield ""
     version = prose(report.tool_version, _NAME)
     yield f"As of {report.as_of:%Y-%m-%d %H:%M} UTC, version {version}. {_completeness(report)}"
-    yield ""
     told = [prose(sentence, _SENTENCE) for sentence in limits(report)]
     if told:
-        yield from (*(f"- {sentence}" for sentence in told), "")
+        yield from ("", *(f"- {sentence}" for sentence in told))
+
+
+def _workloads(report: Report) -> Iterator[str]:
+    """Return what the rules come to for each workload, worst first, by declared tier where there are tiers."""
+    tiers = [(tier, found) for tier, found in by_tier(report) if found]
+    verdicts = [(verdict, tier) for tier, found in tiers for verdict in found]
+    if not verdicts:
+        return
+    counts = Counter(verdict.recovery for verdict, _ in verdicts)
+    told = ", ".join(f"{each.value}: {counts[each]:,}" for each in Recovery if counts[each])
+    yield "### Would each workload recover?"
+    yield ""
+    yield f"{_count(len(verdicts), 'workload')}, as far as the rules judge: {told}."
+    order = list(Recovery)
+    wanting = [each for each in verdicts if each[0].recovery is not Recovery.RECOVERS]
+    wanting.sort(key=lambda one: order.index(one[0].recovery))
+    if wanting:
+        yield from ("", "| verdict | workload | because |", "|---|---|---|")
+        yield from (_workload(verdict, tier) for verdict, tier in wanting[:_MOST_WORKLOADS])
+        if len(wanting) > _MOST_WORKLOADS:
+            yield f"| | {_count(len(wanting) - _MOST_WORKLOADS, 'more workload')} | |"
+    fine = [code(verdict.name, _NAME) for verdict, _ in verdicts if verdict.recovery is Recovery.RECOVERS]
+    if fine:
+        more = f" and {len(fine) - _MOST_WORKLOADS:,} more" if len(fine) > _MOST_WORKLOADS else ""
+        said = f"{_RECOVERIES[Recovery.RECOVERS]} {Recovery.RECOVERS.value}"
+        yield from ("", f"{said}: {', '.join(fine[:_MOST_WORKLOADS])}{more}")
+
+
+def _workload(verdict: WorkloadVerdict, tier: Tier | None) -> str:
+    resource = verdict.resource
+    there = f" to {', '.join(code(region, _NAME) for region in verdict.standbys)}" if verdict.standbys else ""
+    where = f"{code(resource.region or 'Region unknown', _NAME)}{there}"
+    name = f"{code(verdict.name, _NAME)}{f' ({prose(tier.name, _NAME)})' if tier else ''}"
+    said = f"{_RECOVERIES[verdict.recovery]} {verdict.recovery.value}"
+    return f"| {said} | {name}<br>{where} | {prose(brief(verdict.reason), _REASON)} |"
+
+
+def _counts(report: Report) -> Iterator[str]:
+    open_failures = [finding for finding in report.findings if is_open(finding)]
+    statuses = Counter(finding.status for finding in report.findings)
+    severities = Counter(finding.severity for finding in open_failures)
+    yield "### All verdicts"
+    yield ""
     yield "| verdict | findings |"
     yield "|---|---:|"
     for severity in Severity:
@@ -86,7 +142,7 @@ def _heading(report: Report) -> Iterator[str]:
             yield f"| {_SIGNS[severity]} fail, {severity.value} | {severities[severity]:,} |"
     for name, count in (
         ("fail, exempted", statuses[Status.FAIL] - len(open_failures)),
-        ("unknown", undecided),
+        ("unknown", statuses[Status.UNKNOWN]),
         ("pass", statuses[Status.PASS]),
         ("not applicable", statuses[Status.NOT_APPLICABLE]),
     ):
@@ -173,7 +229,9 @@ def _details(finding: Finding, rule: RuleSummary, *, fix: bool) -> Iterator[str]
     resource, standby = finding.resource, finding.counterpart
     name = f"<code>{html(resource.name or resource.id, _NAME).replace('<code>', '').replace('</code>', '')}</code>"
     title = html(rule.title, _NAME)
-    yield f"<details><summary>{_SIGNS[finding.severity]} <b>{finding.severity.value}</b> {name}: {title}</summary>"
+    state = f" ({finding.baseline_state.value})" if finding.baseline_state else ""
+    said = f"<b>{finding.severity.value}</b>{state} {name}: {title}"
+    yield f"<details><summary>{_SIGNS[finding.severity]} {said}</summary>"
     yield ""
     yield f"Found: {prose(finding.message, _SENTENCE)}"
     yield ""

@@ -10,6 +10,7 @@ from scanner.reporters.text import cut, inert, printable
 _RISKY = re.compile(r"[\\`*_\[\]<>&|~$@#^{}!=]|.:.|^[-+:]|www\.", re.IGNORECASE)
 _IS_CODE = re.compile(r"`[A-Za-z0-9_.:/-]+`[.,;:]?")
 _IS_TIME = re.compile(r"[0-9]{2}:[0-9]{2}")
+_NAMED = re.compile(r"(?P<open>\(?)'(?P<name>[^']+)'(?P<end>\)?[.,;:]?)")
 _PUNCTUATION = re.compile(r"[!-/:-@\[-`{-~]")
 _NEEDS_ENTITIES = re.compile(r"[`|\\]")
 
@@ -27,7 +28,14 @@ def code(text: str, limit: int) -> str:
 def prose(text: str, limit: int) -> str:
     """Return a sentence, what could be markup in it as code; it must not begin a line."""
     words = _line(text, limit).split(" ")
-    return " ".join(word if _is_plain(word) else code(word, limit) for word in words)
+    return " ".join(word if _is_plain(word) else _word(word, limit) for word in words)
+
+
+def _word(word: str, limit: int) -> str:
+    """Return a word as code; the quotes of a name and what ends a sentence stay outside, or are left out."""
+    if found := _NAMED.fullmatch(word):
+        return f"{found['open']}{code(found['name'], limit)}{found['end']}"
+    return code(word, limit)
 
 
 def _is_plain(word: str) -> bool:

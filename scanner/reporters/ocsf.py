@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, TextIO
 
 from scanner import controls as catalogue
-from scanner.finding import Exemption, Finding, Report, RuleSummary, Severity, Status
+from scanner.finding import BaselineState, Exemption, Fate, Finding, Report, RuleSummary, Severity, Status
 from scanner.model import Location, Resource
+from scanner.reporters.former import absent, closed, verdict
 from scanner.reporters.identity import finding_id, scan_id
 from scanner.reporters.paths import partition_of
 from scanner.reporters.text import cut, dumps, jsonable, printable, printable_lines, sentence, timestamp
-from scanner.reporters.verdicts import is_wanting, rules_of, shown_severity, verdicts
+from scanner.reporters.verdicts import is_wanting, narrowing, rules_of, shown_severity, verdicts
 
 VERSION = "1.5.0"
 _TEXT, _NAME, _ID, _EVIDENCE, _TAGS = 4_000, 512, 2_048, 32_000, 50
@@ -33,11 +34,42 @@ _STATUSES = {
 
 
 def write(report: Report, out: TextIO) -> None:
-    """Write one event for each verdict and each gap of the coverage."""
+    """Write one event for each verdict, each gap of the coverage, and each failure of the baseline that is none now."""
     scan = scan_id(report)
     rules = {id: _rule(rule) for id, rule in rules_of(report).items()}
-    for finding in verdicts(report):
-        out.write(f"{dumps(_event(finding, rules[finding.rule_id], report, scan))}\n")
+    for finding, cycle in _told(report):
+        out.write(f"{dumps(_event(finding, cycle, rules[finding.rule_id], report, scan))}\n")
+
+
+@dataclass(frozen=True)
+class _Cycle:
+    """Where in its life a finding is: what happened to it, and what is to be done about it."""
+
+    activity_id: int
+    activity: str
+    status_id: int
+    status: str
+
+
+_CREATE = _Cycle(1, "Create", 1, "New")
+_UPDATE = _Cycle(2, "Update", 1, "New")
+_RESOLVED = _Cycle(3, "Close", 4, "Resolved")
+_GONE = _Cycle(3, "Close", 5, "Archived")
+_FATES = {Fate.FIXED: _RESOLVED, Fate.GONE: _GONE, Fate.UNDECIDED: _UPDATE, Fate.NOT_SCANNED: _UPDATE}
+_KNOWN = (BaselineState.UNCHANGED, BaselineState.UPDATED)
+
+
+def _told(report: Report) -> Iterator[tuple[Finding, _Cycle]]:
+    """Yield what is an event.  Without a baseline each is the first of its finding."""
+    mended = closed(report)
+    for finding in (*verdicts(report), *narrowing(report)):
+        cycle = _UPDATE if finding.baseline_state in _KNOWN else _CREATE
+        if finding.fingerprint in mended and finding.status in (Status.PASS, Status.NOT_APPLICABLE):
+            cycle = _RESOLVED if finding.status is Status.PASS else _GONE
+        yield finding, replace(cycle, status_id=3, status="Suppressed") if finding.exemption else cycle
+    for former in absent(report):
+        finding, cycle = verdict(former), _FATES[former.fate]
+        yield finding, replace(cycle, status_id=3, status="Suppressed") if finding.exemption else cycle
 
 
 @dataclass(frozen=True)
@@ -64,23 +96,23 @@ def _rule(rule: RuleSummary) -> _Rule:
     )
 
 
-def _event(finding: Finding, rule: _Rule, report: Report, scan: str) -> dict[str, Any]:
+def _event(finding: Finding, cycle: _Cycle, rule: _Rule, report: Report, scan: str) -> dict[str, Any]:
     severity_id, severity = _SEVERITIES[shown_severity(finding)]
     return {
-        "activity_id": 1,
-        "activity_name": "Create",
+        "activity_id": cycle.activity_id,
+        "activity_name": cycle.activity,
         "category_uid": 2,
         "category_name": "Findings",
         "class_uid": 2003,
         "class_name": "Compliance Finding",
-        "type_uid": 200301,
-        "type_name": "Compliance Finding: Create",
+        "type_uid": 200300 + cycle.activity_id,
+        "type_name": f"Compliance Finding: {cycle.activity}",
         "time": _milliseconds(report.as_of),
         "time_dt": timestamp(report.as_of),
         "severity_id": severity_id,
         "severity": severity,
-        "status_id": 3 if finding.exemption else 1,
-        "status": "Suppressed" if finding.exemption else "New",
+        "status_id": cycle.status_id,
+        "status": cycle.status,
         "message": sentence(finding.message, _TEXT),
         "metadata": {
             "version": VERSION,
@@ -190,6 +222,7 @@ def _unmapped(finding: Finding) -> dict[str, Any]:
     found = {
         "source": finding.source,
         "origin": finding.origin.value if finding.origin else None,
+        "baseline_state": finding.baseline_state.value if finding.baseline_state else None,
         "standby_account_id": standby and standby.account and _text(standby.account, _NAME),
         "standby_region": standby and _text(standby.region, _NAME),
         "standby_exists": standby and standby.exists,

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from itertools import islice
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, TextIO
 from urllib.parse import quote
 
@@ -23,6 +23,7 @@ from scanner.reporters import sarif_anchor as anchor
 from scanner.reporters import sarif_encoder
 from scanner.reporters.gaps import COVERAGE_GAP
 from scanner.reporters.identity import guid, scan_id
+from scanner.reporters.limits import narrowed
 from scanner.reporters.sarif_anchor import Anchors
 from scanner.reporters.sarif_coverage import invocation
 from scanner.reporters.sarif_results import Profile, Results, Source
@@ -82,6 +83,16 @@ def write_files(
             sarif_encoder.write(gauge, parts)
         pending = [run for run in pending if run.more]
     return list(_remarks(path, runs, number, options.get("profile", "github")))
+
+
+def remarks(report: Report, *, category: str | None = None, **_: Any) -> list[str]:
+    """Return that an upload of a part would close the alerts of the rest, unless it has a category of its own."""
+    if not report.not_shown or category:
+        return []
+    return [
+        f"{narrowed(report)}. An upload closes the alerts of its category that it does not repeat, so give this part "
+        "one of its own (--sarif-category); or upload the whole scan, with --baseline and without --new-only"
+    ]
 
 
 def _share(pending: list[_Run], gauge: _Gauge) -> Iterator[tuple[om.Run, Iterator[om.Result]]]:
@@ -153,13 +164,18 @@ def _scope(report: Report, source: Source, scope: str | None) -> str:
     if scope is None:
         asked = {row.account for row in report.coverage if row.service != "file" and row.account}
         if source == "iac":
-            asked = {
-                Path(i.path).name if Path(i.path).is_absolute() else i.path for i in report.inputs if i.kind == "iac"
-            }
-        scope = "+".join(sorted(asked - {"."}))
+            asked = {_named(i.path) for i in report.inputs if i.kind == "iac"}
+        scope = "+".join(sorted(asked - {""}))
         if not scope or len(asked) > _FEW or len(scope) > 100:
             scope = "default"
     return quote(scope, safe="+", errors="replace")
+
+
+def _named(path: str) -> str:
+    """Return what a path is called in a category: nothing of where on this machine it is."""
+    if Path(path).is_absolute():
+        return Path(path).name
+    return "/".join(part for part in PurePosixPath(path.replace("\\", "/")).parts if part != "..")
 
 
 @dataclass

@@ -118,6 +118,14 @@ class Anchors:
             region=om.Region(start_line=line, start_column=column, end_line=end[0], end_column=end[1]),
         )
 
+    def in_tree(self, where: Location | None) -> om.PhysicalLocation | None:
+        """Return a place in a file of the scanned tree, None for one outside, as a configuration may be."""
+        if where is None:
+            return None
+        path = where.path.replace("\\", "/")
+        outside = path.startswith("/") or normpath(self.base + path).partition("/")[0] == ".."
+        return None if outside else self.in_file(where)
+
     def _of(self, type: str, one: Resource | Step, where: Location | None) -> om.PhysicalLocation:
         return self.in_file(where) if where else self._live(type, one)
 

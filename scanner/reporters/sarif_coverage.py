@@ -11,6 +11,7 @@ from scanner.model import Location
 from scanner.reporters import sarif_anchor as anchor
 from scanner.reporters.gaps import COVERAGE_GAP, Gap, errors_of, rows_of, short
 from scanner.reporters.identity import guid
+from scanner.reporters.limits import narrowed
 from scanner.reporters.paths import coverage_path
 from scanner.reporters.sarif_tool import NOTIFICATIONS
 from scanner.reporters.text import printable
@@ -39,7 +40,10 @@ def invocation(report: Report, source: str, coverage_rule_index: int, anchors: a
             *_region_notifications(report, source),
             *_rule_notifications(report),
         ],
-        tool_configuration_notifications=list(_exemption_notifications(report, anchors)),
+        tool_configuration_notifications=[
+            *_narrowing_notifications(report),
+            *_exemption_notifications(report, anchors),
+        ],
     )
 
 
@@ -110,6 +114,18 @@ def _rule_notifications(report: Report) -> Iterator[om.Notification]:
         )
 
 
+def _narrowing_notifications(report: Report) -> Iterator[om.Notification]:
+    """Yield that verdicts are left out, if they are: an upload in the place of a whole scan closes their alerts."""
+    if report.not_shown:
+        yield om.Notification(
+            descriptor=_reference("report-narrowed"),
+            level="warning",
+            message=anchor.message(f"{narrowed(report)}. {NOTIFICATIONS['report-narrowed'].capitalize()}."),
+            time_utc=report.as_of,
+            properties={"regionproof/notShown": report.not_shown},
+        )
+
+
 def _exemption_notifications(report: Report, anchors: anchor.Anchors) -> Iterator[om.Notification]:
     for exemption, state in sorted(report.exemptions, key=lambda row: (row[0].rule, row[0].resource, row[0].expires)):
         if state is ExemptionState.ACTIVE:
@@ -119,13 +135,13 @@ def _exemption_notifications(report: Report, anchors: anchor.Anchors) -> Iterato
         unused = "matches no failing finding" if ran else "is about a rule that did not run"
         what = f"expired on '{exemption.expires.isoformat()}'" if expired else unused
         text = f"The exemption of '{short(exemption.rule)}' for '{short(exemption.resource)}' {what}."
-        where = exemption.location
+        where = anchors.in_tree(exemption.location)
         yield om.Notification(
             descriptor=_reference("exemption-expired" if expired else "exemption-unused"),
             level="warning" if expired else "note",
             message=anchor.message(text),
             time_utc=report.as_of,
-            locations=[om.Location(physical_location=anchors.in_file(where))] if where else None,
+            locations=[om.Location(physical_location=where)] if where else None,
         )
 
 

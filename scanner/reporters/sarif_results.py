@@ -176,14 +176,14 @@ def _suppressions(finding: Finding, anchors: Anchors) -> list[om.Suppression]:
     exemption = finding.exemption
     if exemption is None:
         return []
-    where = exemption.location
+    where = anchors.in_tree(exemption.location)
     return [
         om.Suppression(
             kind="inSource" if _is_in_source(exemption, finding) else "external",
             state="accepted",
             guid=guid("exemption", exemption.rule, exemption.resource, exemption.expires.isoformat()),
             justification=sentence(exemption.reason, _LONGEST_REASON),
-            location=om.Location(physical_location=anchors.in_file(where)) if where else None,
+            location=om.Location(physical_location=where) if where else None,
             properties={
                 "regionproof/owner": printable(exemption.owner),
                 "regionproof/expires": exemption.expires.isoformat(),

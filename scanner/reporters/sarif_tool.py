@@ -36,6 +36,7 @@ NOTIFICATIONS = {
     "exemption-unused": "the exemption matches no failing finding",
     "rule-failed": "the rule raised an error, took too long or changed what it read, so what it judges is not known",
     "region-not-enabled": "the account has not opted in to the Region, so nothing was asked there and nothing can run",
+    "report-narrowed": "this is a part of the verdicts, and to upload it as the whole closes the alerts of the rest",
 }
 
 _SECURITY_SEVERITY = {

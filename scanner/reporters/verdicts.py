@@ -7,6 +7,10 @@ from collections.abc import Iterator
 from scanner.finding import Finding, Report, RuleSummary, Severity, Status
 from scanner.model import Location, Resource, guard
 from scanner.reporters.gaps import COVERAGE_GAP, Gap, gaps_of
+from scanner.reporters.limits import narrowed
+
+NARROWED = RuleSummary("report-narrowed", "The report holds every verdict", Severity.INFO, (), "", "", (), {}, {})
+"""The rule that what a report leaves out is a finding of."""
 
 
 def verdicts(report: Report) -> Iterator[Finding]:
@@ -16,10 +20,19 @@ def verdicts(report: Report) -> Iterator[Finding]:
         yield from map(_finding, gaps_of(report, source))
 
 
+def narrowing(report: Report) -> Iterator[Finding]:
+    """Yield a verdict that is `unknown` and counts those that a report leaves out, if it leaves out any."""
+    if report.not_shown:
+        about = Resource("Regionproof::Report", "regionproof", "regionproof", None, None, guard({}))
+        said = f"{narrowed(report)}: this is a part of the verdicts and says nothing about the rest."
+        yield Finding(NARROWED.id, Status.UNKNOWN, NARROWED.severity, about, said, fingerprint=NARROWED.id)
+
+
 def rules_of(report: Report) -> dict[str, RuleSummary]:
     """Return the rule of every verdict, by id; of one that the report does not list, only the id is known."""
-    rules = {COVERAGE_GAP.id: COVERAGE_GAP, **{rule.id: rule for rule in report.rules}}
-    for finding in report.findings:
+    rules = {COVERAGE_GAP.id: COVERAGE_GAP, NARROWED.id: NARROWED, **{rule.id: rule for rule in report.rules}}
+    former = report.baseline.former if report.baseline else ()
+    for finding in (*report.findings, *(each.finding for each in former)):
         if finding.rule_id not in rules:
             rules[finding.rule_id] = _unknown_rule(finding)
     return rules

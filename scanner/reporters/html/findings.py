@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 from markupsafe import escape
 
 from scanner.finding import Finding, Origin, Report, RuleSummary, Severity, Status
+from scanner.reporters.brief import short_digests
 from scanner.reporters.causes import by_cause
-from scanner.reporters.html.brief import short_digests
 from scanner.reporters.html.words import EXEMPTED, SEVERITY, STATUS, Sign, count, name, place_of
 from scanner.reporters.kinds import type_word
 from scanner.reporters.text import cut, dumps, jsonable, printable

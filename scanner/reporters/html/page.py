@@ -20,10 +20,10 @@ from scanner.finding import (
     Status,
     Tier,
 )
+from scanner.reporters.brief import brief
 from scanner.reporters.by_workload import Recovery, WorkloadVerdict, by_tier
 from scanner.reporters.coverage import left_out, not_enabled, reused_answers
 from scanner.reporters.html import topology
-from scanner.reporters.html.brief import brief
 from scanner.reporters.html.findings import findings
 from scanner.reporters.html.heatmap import heat_map
 from scanner.reporters.html.prose import link, markdown

@@ -14,23 +14,23 @@ from scanner.reporters.text import cut
 
 MOST = 12
 """How many pairs are drawn, worst first."""
-WIDTH, LEFT, RIGHT = 580, 194, 104
+WIDTH, LEFT, RIGHT = 640, 176, 170
 """How wide a picture is, and its boxes on either side, in SVG units."""
 _ROW, _TOP = 46, 8
 _OK, _BROKEN, _UNKNOWN = "ok", "bad", "unk"
+_OTHER, _TASKS, _ANEW = "Everything else", "ECS tasks", "started anew"
 _KINDS = (
     ("Registry", ("AWS::ECR::Registry",)),
     ("Repositories", ("AWS::ECR::Repository",)),
     ("ECS clusters", ("AWS::ECS::Cluster",)),
     ("ECS services", ("AWS::ECS::Service",)),
     ("Task definitions", ("AWS::ECS::TaskDefinition",)),
-    ("ECS tasks", ("AWS::ECS::Task",)),
+    (_TASKS, ("AWS::ECS::Task",)),
     ("EKS clusters", ("AWS::EKS::Cluster",)),
     ("EKS settings", ("AWS::EKS::",)),
     ("Kubernetes", ("Kubernetes::",)),
     ("Lambda functions", ("AWS::Lambda::",)),
 )
-_OTHER = "Everything else"
 _Key = tuple[Place, Place]
 
 
@@ -123,44 +123,73 @@ def _fails(finding: Finding) -> bool:
 
 
 def _lane(y: int, kind: str, findings: Sequence[Finding]) -> Lane:
-    subjects = {finding.resource.id for finding in findings}
-    there = {f.resource.id for f in findings if f.counterpart is not None and f.counterpart.exists}
-    css, label = _line(findings, subjects)
-    if kind == "Registry":
-        return Lane(y, css, kind, label, kind if there else "not seen" if all(map(_exists, findings)) else "not there")
-    return Lane(y, css, f"{kind} · {len(subjects):,}", label, f"{len(there):,} there")
-
-
-def _line(findings: Sequence[Finding], subjects: set[str]) -> tuple[str, str]:
-    """Return how a line is drawn, and what stands above it."""
-    failing = {f.resource.id for f in findings if _fails(f)}
-    gone = {f.resource.id for f in findings if _fails(f) and f.counterpart is not None and not _exists(f)}
-    unknown = {f.resource.id for f in findings if f.status is Status.UNKNOWN} - failing
-    if len(subjects) == 1 and not gone:
-        return _single(findings)
-    parts = []
-    if gone:
-        parts.append(f"{len(gone):,} of {len(subjects):,} missing")
-    if failing - gone:
-        of = " more" if gone else f" of {len(subjects):,}"
-        parts.append(f"{len(failing - gone):,}{of} {'fails' if len(failing - gone) == 1 else 'fail'}")
-    if unknown:
-        parts.append(f"{len(unknown):,} not known")
-    css = _BROKEN if failing else _UNKNOWN if unknown else _OK
-    return css, ", ".join(parts) or f"all {len(subjects):,} as needed"
-
-
-def _single(findings: Sequence[Finding]) -> tuple[str, str]:
-    """Return the same for one subject, of which its verdicts are counted."""
     judged = [finding for finding in findings if finding.status is not Status.NOT_APPLICABLE]
+    sides = _Sides.of(kind, judged)
+    css, label = _line(judged, sides)
+    if kind == "Registry":
+        right = kind if sides.there else "not seen" if all(map(_exists, judged)) else "not there"
+        return Lane(y, css, kind, label, right)
+    spare = len(sides.subjects - sides.there - sides.failing - sides.unknown - sides.exempted)
+    right = f"{len(sides.there):,} there{f', {spare:,} not needed' if spare else ''}"
+    return Lane(y, css, f"{kind} · {len(sides.subjects):,}", label, _ANEW if kind == _TASKS else right)
+
+
+@dataclass(frozen=True)
+class _Sides:
+    """Which resources of one kind were judged, and of those which are there, fail, and so on, by their ids."""
+
+    subjects: set[str]
+    there: set[str]
+    failing: set[str]
+    gone: set[str]
+    unknown: set[str]
+    exempted: set[str]
+
+    @classmethod
+    def of(cls, kind: str, judged: Sequence[Finding]) -> _Sides:
+        """Return those that findings tell of.  A task is never there before the failover, so that it is not missing."""
+        failing = {f.resource.id for f in judged if _fails(f)}
+        gone = {f.resource.id for f in judged if _fails(f) and f.counterpart is not None and not _exists(f)}
+        return cls(
+            subjects={f.resource.id for f in judged},
+            there={f.resource.id for f in judged if f.counterpart is not None and f.counterpart.exists},
+            failing=failing,
+            gone=set() if kind == _TASKS else gone,
+            unknown={f.resource.id for f in judged if f.status is Status.UNKNOWN} - failing,
+            exempted={f.resource.id for f in judged if f.exemption} - failing,
+        )
+
+
+def _line(judged: Sequence[Finding], sides: _Sides) -> tuple[str, str]:
+    """Return how a line is drawn, and what stands above it."""
+    if len(sides.subjects) == 1 and not sides.gone:
+        return _single(judged)
+    parts = []
+    if sides.gone:
+        parts.append(f"{len(sides.gone):,} missing")
+    if others := len(sides.failing - sides.gone):
+        who = f"other{'' if others == 1 else 's'} " if sides.gone else ""
+        parts.append(f"{others:,} {who}{'fails' if others == 1 else 'fail'}{'' if sides.gone else ' a check'}")
+    if sides.unknown:
+        parts.append(f"{len(sides.unknown):,} not known")
+    if sides.exempted and not parts:
+        parts.append(f"{len(sides.exempted):,} exempted")
+    css = _BROKEN if sides.failing else _UNKNOWN if sides.unknown else _OK
+    return css, ", ".join(parts) or f"all {len(sides.subjects):,} pass"
+
+
+def _single(judged: Sequence[Finding]) -> tuple[str, str]:
+    """Return the same for one subject, of which its verdicts are counted."""
     failing = sum(1 for finding in judged if _fails(finding))
     unknown = sum(1 for finding in judged if finding.status is Status.UNKNOWN)
-    if failing:
-        more = f", {unknown} not known" if unknown else ""
-        return _BROKEN, f"{failing} of {count(len(judged), 'check')} {'fails' if failing == 1 else 'fail'}{more}"
+    exempted = sum(1 for finding in judged if finding.status is Status.FAIL) - failing
+    checks = "its check is" if len(judged) == 1 else f"{unknown} of {len(judged)} checks"
+    parts = [f"{failing} of {count(len(judged), 'check')} {'fails' if failing == 1 else 'fail'}"] if failing else []
     if unknown:
-        return _UNKNOWN, f"{unknown} of {count(len(judged), 'check')} not known"
-    return _OK, "as needed"
+        parts.append(f"{unknown if failing else checks} not known")
+    parts += [f"{exempted} exempted"] if exempted else []
+    css = _BROKEN if failing else _UNKNOWN if unknown else _OK
+    return css, ", ".join(parts) or ("its check passes" if len(judged) == 1 else f"all its {len(judged)} checks pass")
 
 
 def _exists(finding: Finding) -> bool:
