@@ -160,6 +160,7 @@ HEALTHY = {
         ],
         "failures": [],
     },
+    "ecs:ListTaskDefinitionFamilies": {"families": ["api", "spare"]},
     "ecs:DescribeTaskDefinition": {
         "taskDefinition": {
             "taskDefinitionArn": DEFINITION,

@@ -161,6 +161,7 @@ def test_everything_is_asked_and_recorded_as_it_came(stub, tmp_path):
     }  # fmt: skip
     assert asked["ecs:DescribeClusters"]["include"] == ["CONFIGURATIONS", "SETTINGS", "TAGS"]
     assert stub.count("ecr:GetAccountSetting") == 3
+    assert asked["ecs:ListTaskDefinitionFamilies"] == {"maxResults": 100, "status": "ACTIVE"}
     assert stub.count("ecs:DescribeTaskDefinition") == 1  # the service and the task use the same
     assert SECRET not in written(tmp_path)
     assert "AKIAIOSFODNN7EXAMPLE" not in written(tmp_path)
@@ -777,6 +778,7 @@ def ecs_answers(**changes) -> Answers:
         "ListTasks": {"cluster": CLUSTER},
         "DescribeTasks": {"cluster": CLUSTER, "tasks": [TASK]},
         "DescribeTaskDefinition": {"taskDefinition": DEFINITION},
+        "ListTaskDefinitionFamilies": {},
     }
     return answers("ecs", *[(o, p, changes.get(o, HEALTHY[f"ecs:{o}"])) for o, p in parameters.items()])
 
@@ -788,6 +790,17 @@ def service_of(found: Answers) -> Resource:
 
 def gaps_of(found: Answers) -> list[Gap]:
     return [item for item in COLLECTORS[found.service].resources(found) if isinstance(item, Gap)]
+
+
+def test_the_families_that_could_be_started_are_known_though_nothing_uses_them():
+    found = list(ecs.resources(ecs_answers()))
+    families = [one for one in found if isinstance(one, Resource) and one.type == "AWS::ECS::TaskDefinitionFamily"]
+    assert [(one.name, one["Family"]) for one in families] == [("api", "api"), ("spare", "spare")]
+    assert families[1].id == f"arn:aws:ecs:{REGION}:{ACCOUNT}:task-definition/spare"
+    odd = ecs_answers(ListTaskDefinitionFamilies={"families": ["api", None, ""]})
+    assert [gap.type for gap in gaps_of(odd)] == ["AWS::ECS::TaskDefinitionFamily"] * 2
+    refused = ecs_answers(ListTaskDefinitionFamilies=CallError("AccessDeniedException", "no", 400))
+    assert [gap.type for gap in gaps_of(refused)] == ["AWS::ECS::TaskDefinitionFamily"]
 
 
 def old_service(**more) -> dict:

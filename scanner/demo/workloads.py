@@ -25,6 +25,13 @@ def ecs_calls(recorder: Recorder, clusters: Mapping[str, Any], registries: Regis
         yield recorder.answered("ecs", "DescribeClusters", {"clusters": arns, **_INCLUDED}, answer)
     for name in sorted(clusters):
         yield from _Cluster(recorder, name, clusters[name], registries).calls()
+    families = [
+        f"{name}-{workload}"
+        for name in clusters
+        for kind in ("services", "tasks")
+        for workload in clusters[name].get(kind, ())
+    ]
+    yield recorder.answered("ecs", "ListTaskDefinitionFamilies", {"status": "ACTIVE"}, {"families": sorted(families)})
 
 
 def _cluster(recorder: Recorder, name: str, described: Mapping[str, Any]) -> dict[str, Any]:
