@@ -35,7 +35,7 @@ traps:
   - A rule or schedule that is disabled in the primary starts nothing; one that is disabled in the standby waits there, and is right.
   - A rule that starts something else than ECS tasks has no task definition, and is not judged.
   - A state machine may make up the task definition while it runs, which is undecided.
-  - A task may be started by hand or by a program, so that what starts it is missing is a lesser failure than that its definition is.
+  - A task may be started by hand or by a program, so that what starts it is missing is a lesser failure than that its definition is, and is not told beside it.
 examples:
   pass:
     - Resources:
@@ -70,6 +70,10 @@ examples:
     - Resources:
         import: &import {Type: AWS::Batch::JobDefinition, Properties: {JobDefinitionName: import, Type: container}}
         other: {Type: AWS::Batch::JobDefinition, Region: us-west-2, Properties: {JobDefinitionName: import, Type: container}}
+    - Resources: {job: *job, here: *here, there: *family}  # others were not described
+      Gaps: [{Reason: AccessDeniedException, Type: "AWS::ECS::TaskDefinition", Operation: "ecs:DescribeTaskDefinition", Region: us-west-2}]
+    - Resources: {job: *job, here: *here, there: *there}  # nobody may list families
+      Gaps: [{Reason: AccessDeniedException, Type: "AWS::ECS::TaskDefinitionFamily", Operation: "ecs:ListTaskDefinitionFamilies", Region: us-west-2}]
   fail:
     - Resources: &alone {job: *job, here: *here}
     - Resources:  # another family
@@ -139,9 +143,12 @@ def check(twin, model, parameters):
         else:
             needed.setdefault(family(model, task.definition), task.pointer)
     yield Evidence(families=sorted(needed))
+    broken = False
     for name, pointer in needed.items():
-        yield from unless_unseen(judge_family, twin, name, pointer)
-    if primary.type != TASK:
+        for outcome in unless_unseen(judge_family, twin, name, pointer):
+            broken = True
+            yield outcome
+    if primary.type != TASK and not broken:
         yield from unless_unseen(judge_starter, twin)
 
 
@@ -160,10 +167,22 @@ def unless_unseen(judge, twin, *arguments):
 
 
 def judge_family(twin, name, pointer):
-    if twin.find(TASK_DEFINITION, name) is None and twin.find(FAMILY, name) is None:
+    if not exists(twin, name):
         yield Violation(
             f"No task definition of the family '{name}' exists in '{twin.pair.standby}'; one was expected.", pointer
         )
+
+
+def exists(twin, name):
+    """Tell whether a family is in the standby, as one that can be started or as one that something uses."""
+    try:
+        if twin.find(TASK_DEFINITION, name) is not None:
+            return True
+    except InsufficientData:
+        if twin.find(FAMILY, name) is not None:
+            return True
+        raise
+    return twin.find(FAMILY, name) is not None
 
 
 def judge_starter(twin):

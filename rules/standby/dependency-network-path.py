@@ -256,30 +256,32 @@ def check(workload, model, parameters):
         yield NotApplicable("It asks for no logs, secrets or credentials over the network.")
         return
     where, pointer = subnets_of(workload)
+    for one in wanted:
+        yield from judge(workload, model, where, pointer, one)
+
+
+def judge(workload, model, where, pointer, wanted):
+    what, ways, missing = f"'{wanted.need.service}' of '{workload.region}'", {}, {}
     for id in where:
-        ways = {}
-        for one in wanted:
-            yield from judge(workload, model, id, pointer, one, ways)
-        yield Evidence({id: ways})
-
-
-def judge(workload, model, id, pointer, wanted, ways):
-    what = f"'{wanted.need.service}' of '{workload.region}'"
-    try:
-        found = path_to(model, workload.place, id, wanted.need, public_ip=has_address(workload, id, model))
-    except InsufficientData as gap:
-        yield Undecided(f"Whether subnet '{id}' reaches {what} is not known: {gap}.", pointer)
-        return
-    if not found.missing:
-        ways[wanted.need.service] = found.via
-        return
-    said = f"Subnet '{id}' of '{workload.name}' has no way to {what}, {wanted.purpose}: {'; '.join(found.missing)}"
-    if wanted.doubt:
-        yield Undecided(f"{said}; whether anything asks for it is not known: {wanted.doubt}.", pointer)
-    elif workload.type in (NODES, PROFILE) and not alone(workload, model):
-        yield Undecided(f"{said}; whether such pods run there is not known.", pointer)
-    else:
-        yield Violation(f"{said}.", pointer)
+        try:
+            found = path_to(model, workload.place, id, wanted.need, public_ip=has_address(workload, id, model))
+        except InsufficientData as gap:
+            yield Undecided(f"Whether subnet '{id}' reaches {what} is not known: {gap}.", pointer)
+            continue
+        if found.missing:
+            missing.setdefault("; ".join(found.missing), []).append(id)
+        else:
+            ways[id] = found.via
+    yield Evidence({wanted.need.service: ways})
+    for why, ids in missing.items():
+        some = ", ".join(f"'{id}'" for id in ids)
+        said = f"From subnet {some} of '{workload.name}' no way leads to {what}, {wanted.purpose}: {why}"
+        if wanted.doubt:
+            yield Undecided(f"{said}; whether anything asks for it is not known: {wanted.doubt}.", pointer)
+        elif workload.type in (NODES, PROFILE) and not alone(workload, model):
+            yield Undecided(f"{said}; whether such pods run there is not known.", pointer)
+        else:
+            yield Violation(f"{said}.", pointer)
 
 
 def of_service(service, model):

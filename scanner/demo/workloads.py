@@ -28,7 +28,7 @@ def ecs_calls(recorder: Recorder, clusters: Mapping[str, Any], registries: Regis
     families = [
         f"{name}-{workload}"
         for name in clusters
-        for kind in ("services", "tasks")
+        for kind in ("services", "tasks", "registered")
         for workload in clusters[name].get(kind, ())
     ]
     yield recorder.answered("ecs", "ListTaskDefinitionFamilies", {"status": "ACTIVE"}, {"families": sorted(families)})
@@ -58,6 +58,7 @@ class _Cluster:
     def __init__(self, recorder: Recorder, name: str, described: Mapping[str, Any], registries: Registries) -> None:
         self._recorder, self._name, self._registries = recorder, name, registries
         self._services, self._tasks = described["services"], described.get("tasks", {})
+        self._registered = described.get("registered", {})
         self._arn = recorder.arn("ecs", f"cluster/{name}")
 
     def calls(self) -> Iterator[Call]:
@@ -78,7 +79,7 @@ class _Cluster:
         if found:
             described = {"tasks": tasks, "failures": []}
             yield record("ecs", "DescribeTasks", {**scope, "tasks": found, **_TAGGED}, described)
-        for name, described in (*self._services.items(), *self._tasks.items()):
+        for name, described in (*self._services.items(), *self._tasks.items(), *self._registered.items()):
             definition = self._definition(name, described)
             asked = {"taskDefinition": definition["taskDefinitionArn"], **_TAGGED}
             yield record("ecs", "DescribeTaskDefinition", asked, {"taskDefinition": definition, "tags": []})
@@ -231,7 +232,10 @@ class _Cluster:
             "portMappings": [],
             "essential": name != "telemetry",
             "environment": [{"name": key, "value": value} for key, value in environment.items()],
-            "secrets": [{"name": key, "valueFrom": secret_arn(place, name)} for key, name in secrets.items()],
+            "secrets": [
+                *({"name": key, "valueFrom": secret_arn(place, name)} for key, name in secrets.items()),
+                *({"name": key, "valueFrom": name} for key, name in described.get("parameters", {}).items()),
+            ],
             "mountPoints": [],
             "volumesFrom": [],
             "logConfiguration": {"logDriver": "awslogs", "options": options},
