@@ -168,7 +168,7 @@ ANSWERS: dict[str, list[tuple[str, dict, dict]]] = {
         (
             "DescribeSecurityGroups",
             {},
-            {"SecurityGroups": [{"GroupId": "sg-1", "GroupName": "web", "VpcId": "vpc-1", "Description": "x"}]},
+            {"SecurityGroups": [{"GroupId": "sg-1", "GroupName": "web", "VpcId": "vpc-1", "Description": SECRET}]},
         ),
     ],
     "kms": [

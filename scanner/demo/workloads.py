@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from scanner.demo.registry import Registries
-from scanner.demo.surroundings import isolated_subnet, secret_arn, subnets
+from scanner.demo.surroundings import isolated_subnet, secret_arn, security_group, subnets, target_group
 from scanner.demo.words import Recorder, epoch, sha256, uuid
 from scanner.recorded import Call
 
@@ -101,7 +101,15 @@ class _Cluster:
             "serviceArn": self._service_arn(name),
             "serviceName": name,
             "clusterArn": self._arn,
-            "loadBalancers": [],
+            "loadBalancers": [
+                {
+                    "targetGroupArn": target_group(self._recorder.place, name),
+                    "containerName": name,
+                    "containerPort": 8080,
+                }
+            ]
+            if described.get("public")
+            else [],
             "serviceRegistries": [],
             "status": "ACTIVE",
             "desiredCount": running,
@@ -244,5 +252,5 @@ class _Cluster:
     def _network(self, described: Mapping[str, Any]) -> dict[str, Any]:
         place = self._recorder.place
         inside = [isolated_subnet(place)] if described.get("isolated") else subnets(place)
-        network = {"subnets": inside, "securityGroups": [f"sg-{sha256(str(place))[:17]}"]}
+        network = {"subnets": inside, "securityGroups": [security_group(place)]}
         return {"awsvpcConfiguration": {**network, "assignPublicIp": "DISABLED"}}
