@@ -166,7 +166,12 @@ HEALTHY = {
             "taskDefinitionArn": DEFINITION,
             "family": "api",
             "containerDefinitions": [
-                {"name": "api", "image": IMAGE, "environment": [{"name": "PASSWORD", "value": SECRET}]},
+                {
+                    "name": "api",
+                    "image": IMAGE,
+                    "environment": [{"name": "PASSWORD", "value": SECRET}],
+                    "logConfiguration": {"logDriver": "awslogs", "options": {"awslogs-group": "/ecs/web"}},
+                },
             ],
             "volumes": [{"name": "v", "efsVolumeConfiguration": {"fileSystemId": "fs-1"}}],
         }

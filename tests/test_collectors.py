@@ -277,7 +277,12 @@ def test_the_resources_are_cloudformation_shaped(stub, tmp_path):
     assert seen["AWS::ECS::TaskDefinition"][2] == {
         "Family": "api",
         "ContainerDefinitions": [
-            {"Name": "api", "Image": IMAGE, "Environment": [{"Name": "PASSWORD", "Value": "[redacted]"}]}
+            {
+                "Name": "api",
+                "Image": IMAGE,
+                "Environment": [{"Name": "PASSWORD", "Value": "[redacted]"}],
+                "LogConfiguration": {"LogDriver": "awslogs", "Options": {"awslogs-group": "/ecs/web"}},
+            }
         ],
         "Volumes": [{"Name": "v", "EFSVolumeConfiguration": {"FilesystemId": "fs-1"}}],
     }
@@ -666,7 +671,7 @@ def test_an_endpoint_that_is_not_aws(stub, tmp_path, answer):
         ({"regions": ["us-esat-1"]}, "'us-esat-1' is not a Region", "Did you mean us-east-1.*upgrade boto3"),
         ({"regions": ["../../etc"]}, "is not a Region", "upgrade boto3"),
         ({"regions": ["cn-north-1"]}, "partition aws-cn", "Leave it out"),
-        ({"services": ["lamda"]}, "'lamda' is not a service", "ecr, ecs, eks, events"),
+        ({"services": ["lamda"]}, "'lamda' is not a service", "ecr, ecs, eks, elbv2, events"),
         ({"accounts": ["222233334444"]}, "no role to enter account 222233334444", "--role-name"),
         ({"accounts": ["../etc"], "role_name": "R"}, "not an account id", ""),
     ],
