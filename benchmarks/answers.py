@@ -321,6 +321,7 @@ _MAKERS: Mapping[str, Mapping[str, _Maker]] = {
         ),
         "DescribeTasks": lambda e, arn, _, p: {"tasks": [_task(e, arn, id) for id in p["tasks"]], "failures": []},
         "DescribeTaskDefinition": lambda _, __, ___, p: _definition(p["taskDefinition"]),
+        "ListTaskDefinitionFamilies": lambda _, __, ___, p: _listed("families", ["web"], p),
     },
     "eks": {
         "ListClusters": lambda e, _, __, p: _listed(

@@ -127,6 +127,7 @@ def floor(estate: Estate, targets: int, asked: Mapping[str, int]) -> dict[str, i
         "ecs:ListTasks": estate.clusters * max(1, pages(estate.tasks, 100)),
         "ecs:DescribeTasks": estate.clusters * pages(estate.tasks, 100),
         "ecs:DescribeTaskDefinition": estate.clusters * min(estate.definitions, estate.services + estate.tasks),
+        "ecs:ListTaskDefinitionFamilies": 1,
         "eks:ListClusters": 1,
         "eks:DescribeCluster": estate.eks_clusters,
         "eks:ListNodegroups": estate.eks_clusters,

@@ -31,7 +31,7 @@ _TYPES = {
     ("ecr", "repository"): "AWS::ECR::Repository",
 }
 """Service and kind in an ARN to the type of resource."""
-_CAPITALS = {"signed_off_by": "SignedOffBy"}
+_CAPITALS = {"signed_off_by": "SignedOffBy", "control_plane": "ControlPlane"}
 
 
 @dataclass
@@ -169,7 +169,7 @@ def _drill(entry: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _runbook(entry: Mapping[str, Any]) -> dict[str, Any]:
-    kept = {key: value for key, value in entry.items() if key in ("reviewed", "scenario", "sha256")}
+    kept = {key: value for key, value in entry.items() if key in ("reviewed", "scenario", "sha256", "traffic")}
     resources = [{"Type": _type(arn), "Arn": arn} for arn in entry.get("resources", ())]
     source = entry.get("path") or entry.get("url")
     return {**_capital(kept), **_capital(entry["covers"]), "Source": source, "Resources": resources}

@@ -5,13 +5,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from scanner.model import InsufficientData
 from scanner.patterns import any_of, is_pattern
-from scanner.policy import _either, _Malformed, _match, _named, _principals, _Request, _statements, _strings
+from scanner.policy import (
+    ANYONE,
+    _action,
+    _either,
+    _Malformed,
+    _match,
+    _named,
+    _principals,
+    _Request,
+    _statements,
+    _strings,
+)
 
 
 def forbids(policy: Any, principal: str, action: str, resource: str) -> bool | None:
@@ -19,12 +30,45 @@ def forbids(policy: Any, principal: str, action: str, resource: str) -> bool | N
 
     Unlike `decide`, what no statement allows is not denied: within an account, identity policies may allow it.
     """
-    request = _Request(principal, action, resource, {})
+    return denial(policy, principal, action, resource)[0]
+
+
+def denial(
+    policy: Any, principal: str, action: str, resource: str, context: Mapping[str, str] | None = None
+) -> tuple[bool | None, str]:
+    """Return what `forbids` does, and the statement that denies this, or why that cannot be decided.
+
+    The arguments are those of `decide`.
+    """
+    request = _Request(principal, action, resource, {key.lower(): value for key, value in (context or {}).items()})
     try:
         matches = [_match(statement, request) for statement in _statements(policy)]
+    except (InsufficientData, _Malformed) as problem:
+        return None, str(problem)
+    denies = [match for match in matches if "Deny" in match.effects]
+    answer = any_of(match.applies for match in denies)
+    return answer, next((match.reason for match in denies if match.applies is answer), "")
+
+
+def denies_some(policy: Any, actions: Sequence[str]) -> bool | None:
+    """Return whether a statement of a policy denies one of the actions to somebody, on something; None if unseen."""
+    try:
+        return any_of(_denies(statement, actions) for statement in _statements(policy))
     except (InsufficientData, _Malformed):
         return None
-    return any_of(match.applies for match in matches if "Deny" in match.effects)
+
+
+def _denies(statement: Any, actions: Sequence[str]) -> bool | None:
+    if not isinstance(statement, dict):
+        return None
+    try:
+        if statement.get("Effect") == "Allow":
+            return False
+        if statement.get("Effect") != "Deny":
+            return None
+        return any(_action(statement, _Request(ANYONE, action, "*", {})) for action in actions)
+    except InsufficientData:
+        return None
 
 
 RESTRICTING = frozenset(

@@ -1,4 +1,4 @@
-"""The way from a subnet to the registry of its Region: a NAT gateway, an internet gateway, or VPC endpoints.
+"""The way from a subnet to the registry of its Region and to other services: gateways that lead out, or VPC endpoints.
 
 Semantics: https://docs.aws.amazon.com/AmazonECR/latest/userguide/vpc-endpoints.html
 Reading something that nobody has seen raises `InsufficientData`.
@@ -6,9 +6,9 @@ Reading something that nobody has seen raises `InsufficientData`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
 from scanner.model import InsufficientData, Model, Place, Resource
@@ -32,11 +32,24 @@ class Path:
 _tables: WeakKeyDictionary[Model, dict[tuple[str, Place], list[Resource]]] = WeakKeyDictionary()
 
 
-Images = Callable[[], tuple[str, ...]]
-"""Gives the ARNs of the repositories that are pulled from; none where nobody can tell."""
+Resources = Callable[[], tuple[str, ...]]
+"""Gives the ARNs of what is asked for; none where nobody can tell."""
+PULL = ("ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer")
 
 
-def path(model: Model, place: Place, subnet_id: str, *, public_ip: bool, images: Images) -> Path:
+class Need(NamedTuple):
+    """A service that is asked over the network, as its endpoints are called (`logs`): what to do, to which `resources`.
+
+    `principal` is who asks, None for the account of the workload.
+    """
+
+    service: str
+    actions: tuple[str, ...]
+    resources: Resources = lambda: ("*",)
+    principal: str | None = None
+
+
+def path(model: Model, place: Place, subnet_id: str, *, public_ip: bool, images: Resources) -> Path:
     """Return how what runs in a subnet pulls images.
 
     `public_ip` tells whether it has an address of its own, without which an internet gateway is no way out.  For
@@ -44,7 +57,21 @@ def path(model: Model, place: Place, subnet_id: str, *, public_ip: bool, images:
     """
     subnet = _subnet(model, place, subnet_id)
     table = _table(model, place, subnet)
-    services = [*_registry(model, place, subnet, images), _storage(model, place, subnet, table)]
+    registry = (Need("ecr.api", ("ecr:GetAuthorizationToken",)), Need("ecr.dkr", PULL, images))
+    services = [*(_interface(model, place, subnet, need) for need in registry), _storage(model, place, subnet, table)]
+    return _path(model, place, subnet, table, services, public_ip=public_ip)
+
+
+def path_to(model: Model, place: Place, subnet_id: str, need: Need, *, public_ip: bool) -> Path:
+    """Return how what runs in a subnet reaches another service than the registry."""
+    subnet = _subnet(model, place, subnet_id)
+    service = _interface(model, place, subnet, need)
+    return _path(model, place, subnet, _table(model, place, subnet), [service], public_ip=public_ip)
+
+
+def _path(
+    model: Model, place: Place, subnet: Resource, table: Resource, services: list[_Service], *, public_ip: bool
+) -> Path:
     if refused := tuple(action for service in services for action in service.refused):
         return Path("VPC endpoints", refused)
     absent = [service for service in services if service.absent]
@@ -120,17 +147,15 @@ def _way_out(model: Model, place: Place, subnet: Resource, table: Resource, *, p
 
 
 def _elsewhere(table: Resource) -> str:
-    """Return why the registry may be reached through another network, or over IPv6; empty if no route leads there."""
+    """Return why a service may be reached through another network, or over IPv6; empty if no route leads there."""
     for route in table["Routes"] or ():
         if route["State"] == "blackhole" or route["GatewayId"] == "local" or route["DestinationPrefixListId"]:
             continue
         if route["DestinationIpv6CidrBlock"]:
-            return f"whether images are pulled over IPv6, as '{table['RouteTableId']}' allows, was not seen"
+            return f"whether it is reached over IPv6, as '{table['RouteTableId']}' allows, was not seen"
         if not str(route["GatewayId"] or "").startswith("igw-") and not route["NatGatewayId"]:
             ids = (value for key, value in route.items() if key.endswith(("Id", "Arn")) and value)
-            return (
-                f"whether endpoints of the registry are reached through '{next(ids, 'another network')}' was not seen"
-            )
+            return f"whether its endpoints are reached through '{next(ids, 'another network')}' was not seen"
     return ""
 
 
@@ -161,27 +186,23 @@ def _usable(model: Model, place: Place, subnet: Resource, service: str) -> list[
     ]
 
 
-def _registry(model: Model, place: Place, subnet: Resource, images: Images) -> Iterator[_Service]:
+def _interface(model: Model, place: Place, subnet: Resource, need: Need) -> _Service:
     """An endpoint with private DNS takes the calls of its VPC, whatever gateway there is beside it."""
-    for service, actions, asked in (
-        ("ecr.api", ("ecr:GetAuthorizationToken",), lambda: ("*",)),
-        ("ecr.dkr", ("ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"), images),
-    ):
-        there = _usable(model, place, subnet, service)
-        found = [one for one in there if one["PrivateDnsEnabled"]]
-        doubt = f"whether a hosted zone leads to the endpoint of {service}, which has no private DNS, was not seen"
-        if not there and (fips := _fips(model, place, subnet)):
-            doubt, there = f"whether images are pulled over '{fips[0]['ServiceName']}' was not seen", fips
-        if found:
-            yield _Service(tuple(_refused(found, actions, asked, place, service)))
-        else:
-            yield _Service(absent=f"no endpoint of {service} has private DNS", doubt=doubt if there else "")
+    service, there = need.service, _usable(model, place, subnet, need.service)
+    found = [one for one in there if one["PrivateDnsEnabled"]]
+    doubt = f"whether a hosted zone leads to the endpoint of {service}, which has no private DNS, was not seen"
+    if not there and (fips := _fips(model, place, subnet, service)):
+        doubt, there = f"whether '{fips[0]['ServiceName']}' is used was not seen", fips
+    if found:
+        return _Service(tuple(_refused(found, need, place)))
+    return _Service(absent=f"no endpoint of {service} has private DNS", doubt=doubt if there else "")
 
 
-def _fips(model: Model, place: Place, subnet: Resource) -> list[Resource]:
-    """Return the endpoints of the registry's FIPS hosts, of which no document says what they are called."""
+def _fips(model: Model, place: Place, subnet: Resource, service: str) -> list[Resource]:
+    """Return the endpoints of the FIPS hosts of a service, of which no document says what they are called."""
     here = [one for one in _all(model, ENDPOINT, place) if one["VpcId"] == subnet["VpcId"]]
-    return [one for one in here if ".ecr" in str(one["ServiceName"]) and "fips" in str(one["ServiceName"])]
+    of_service = f".{service.partition('.')[0]}"
+    return [one for one in here if of_service in str(one["ServiceName"]) and "fips" in str(one["ServiceName"])]
 
 
 def _storage(model: Model, place: Place, subnet: Resource, table: Resource) -> _Service:
@@ -191,34 +212,69 @@ def _storage(model: Model, place: Place, subnet: Resource, table: Resource) -> _
     if gateways:
         partition, _ = partition_by_name(place.region)
         layer = f"arn:{partition}:s3:::prod-{place.region}-starport-layer-bucket/layer"
-        return _Service(tuple(_refused(gateways, ("s3:GetObject",), lambda: (layer,), place, "s3")))
+        return _Service(tuple(_refused(gateways, Need("s3", ("s3:GetObject",), lambda: (layer,)), place)))
     interface = any(one["VpcEndpointType"] == "Interface" for one in there)
     doubt = "whether the interface endpoint of S3 serves the layers of images cannot be told"
     return _Service(absent="the route table has no gateway endpoint of S3", doubt=doubt if interface else "")
 
 
-def _refused(
-    endpoints: list[Resource], actions: tuple[str, ...], resources: Images, place: Place, service: str
-) -> Iterator[str]:
+def _refused(endpoints: list[Resource], need: Need, place: Place) -> Iterator[str]:
     """Yield what the policies of all endpoints of a service refuse; where there is none, everything is allowed."""
     policies = [one["PolicyDocument"] for one in endpoints]
     if None in policies:
         return
-    for action in actions:
-        answers = [_answer(policy, action, resources, place) for policy in policies]
+    for action in need.actions:
+        answers = [_answer(policy, action, need, place) for policy in policies]
+        where = f"the policy of the endpoint of {need.service}"
         if Decision.UNDECIDED in answers and Decision.ALLOWED not in answers:
-            raise InsufficientData(f"whether the policy of the endpoint of {service} allows {action} cannot be told")
+            raise InsufficientData(f"whether {where} allows {action} cannot be told")
         if Decision.ALLOWED not in answers:
-            yield f"the policy of the endpoint of {service} refuses {action}"
+            yield f"{where} refuses {action}"
 
 
-def _answer(policy: Any, action: str, resources: Images, place: Place) -> Decision:
-    account = str(place.account)
-    known = {"aws:PrincipalAccount": account}
-    # What allows this may allow everything; only else it matters what is pulled.
-    if decide(policy, account, action, "*", known).decision is Decision.ALLOWED:
+def _answer(policy: Any, action: str, need: Need, place: Place) -> Decision:
+    who = need.principal or str(place.account)
+    known = {} if need.principal else {"aws:PrincipalAccount": who}
+    # What allows this may allow everything; only else it matters what is asked for.
+    if decide(policy, who, action, "*", known).decision is Decision.ALLOWED:
         return Decision.ALLOWED
-    answers = {decide(policy, account, action, resource, known).decision for resource in resources()}
+    answers = {decide(policy, who, action, resource, known).decision for resource in need.resources()}
     if Decision.DENIED in answers:
         return Decision.DENIED
     return Decision.UNDECIDED if Decision.UNDECIDED in answers or not answers else Decision.ALLOWED
+
+
+def subnets_of(workload: Resource) -> tuple[Sequence[str], str]:
+    """Return the subnets over which a service on Fargate, or nodes, go out, and where they are named.
+
+    A task on instances goes out over the subnets of the instance, which it does not name: `InsufficientData`.
+    """
+    if workload.type != "AWS::ECS::Service":
+        if not workload["Subnets"]:
+            raise InsufficientData(f"the subnets of '{workload.name}' were not seen")
+        return workload["Subnets"], "/Subnets"
+    if not on_fargate(workload):
+        raise InsufficientData(
+            f"'{workload.name}' is not said to run on Fargate, and the subnets of instances were not seen"
+        )
+    network = (workload["NetworkConfiguration"] or {}).get("AwsvpcConfiguration") or {}
+    if not network.get("Subnets"):
+        raise InsufficientData(f"the subnets of '{workload.name}' were not seen")
+    return network["Subnets"], "/NetworkConfiguration"
+
+
+def on_fargate(service: Resource) -> bool:
+    """Tell whether a service says that its tasks run on Fargate."""
+    providers = [one["CapacityProvider"] for one in service["CapacityProviderStrategy"] or ()]
+    return service["LaunchType"] == "FARGATE" or (
+        bool(providers) and all(str(p).startswith("FARGATE") for p in providers)
+    )
+
+
+def has_address(workload: Resource, subnet_id: str, model: Model) -> bool:
+    """Tell whether what goes out has a public address: tasks as the service says, nodes as their subnet says."""
+    if workload.type == "AWS::ECS::Service":
+        return bool(workload["NetworkConfiguration"]["AwsvpcConfiguration"]["AssignPublicIp"] == "ENABLED")
+    if workload.type == "AWS::EKS::FargateProfile":
+        return False
+    return any(one["MapPublicIpOnLaunch"] for one in model.of_type(SUBNET) if one["SubnetId"] == subnet_id)

@@ -41,6 +41,7 @@ OPERATORS: Mapping[str, Callable[[str, str], bool | None]] = {
     "stringlike": glob,
     "arnequals": matches_arn,
     "arnlike": matches_arn,
+    "bool": lambda wanted, have: wanted.lower() == have.lower(),
 }
 """The condition operators that are understood, by their names in lower case: what a policy wants, and what there is."""
 

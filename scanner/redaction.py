@@ -280,6 +280,7 @@ _FIELDS: Mapping[str, Mapping[str, _Mask]] = {
     },
     "ecr": {"imageManifest": _manifest},
     "eks": {"configurationValues": _mask, "certificateAuthority": _mask, "externalId": _mask},
+    "ec2": {"Description": _mask, "IpPermissions": _mask, "IpPermissionsEgress": _mask},
     "secretsmanager": {"Description": _mask, "ExternalSecretRotationMetadata": _mask},
     "ssm": {"Description": _mask, "AllowedPattern": _mask},
     "codepipeline": {

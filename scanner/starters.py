@@ -101,6 +101,16 @@ def task_definition(model: Model, named: str, starter: Resource) -> Resource:
     return found
 
 
+def family(model: Model, named: str) -> str:
+    """Return the family of a task definition that something names by its id, ARN or name."""
+    if "#" not in named:
+        return named.rpartition("/")[2].partition(":")[0]
+    found = model.get(TASK_DEFINITION, named)
+    if found is None or found.name is None:
+        raise InsufficientData(f"the family of '{named}' was not seen")
+    return found.name
+
+
 def _revision(definition: Resource) -> int:
     revision = definition.id.rpartition(":")[2]
     return int(revision) if revision.isdecimal() else 0

@@ -160,12 +160,18 @@ HEALTHY = {
         ],
         "failures": [],
     },
+    "ecs:ListTaskDefinitionFamilies": {"families": ["api", "spare"]},
     "ecs:DescribeTaskDefinition": {
         "taskDefinition": {
             "taskDefinitionArn": DEFINITION,
             "family": "api",
             "containerDefinitions": [
-                {"name": "api", "image": IMAGE, "environment": [{"name": "PASSWORD", "value": SECRET}]},
+                {
+                    "name": "api",
+                    "image": IMAGE,
+                    "environment": [{"name": "PASSWORD", "value": SECRET}],
+                    "logConfiguration": {"logDriver": "awslogs", "options": {"awslogs-group": "/ecs/web"}},
+                },
             ],
             "volumes": [{"name": "v", "efsVolumeConfiguration": {"fileSystemId": "fs-1"}}],
         }

@@ -12,5 +12,5 @@ def test_the_header_of_a_rule_knows_every_link():
     assert len(set(IDS)) == len(IDS)
 
 
-def test_a_rule_judges_a_link_that_there_is():
-    assert {rule.link for rule in load_rules()} - {None} <= set(IDS)
+def test_every_link_is_judged_by_a_rule_and_no_rule_judges_another():
+    assert {rule.link for rule in load_rules()} - {None} == set(IDS)

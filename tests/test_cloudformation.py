@@ -870,6 +870,8 @@ def test_vocabulary():
         "AWS::CloudFormation::StackSet", "AWS::CodeBuild::Project", "AWS::CodePipeline::Pipeline",
         "AWS::AutoScaling::LaunchConfiguration", "AWS::EC2::Instance", "AWS::EC2::LaunchTemplate",
         "AWS::EC2::NatGateway", "AWS::EC2::RouteTable", "AWS::EC2::Subnet", "AWS::EC2::VPCEndpoint",
+        "AWS::EC2::SecurityGroup", "AWS::ElasticLoadBalancingV2::TargetGroup", "AWS::Logs::LogGroup",
+        "AWS::ECS::TaskDefinitionFamily",
         "AWS::ECR::ImageManifest",
         "AWS::ECR::Registry", "AWS::ECR::Repository", "AWS::ECS::Cluster", "AWS::ECS::Service", "AWS::ECS::Task",
         "AWS::ECS::TaskDefinition", "AWS::EKS::Addon", "AWS::EKS::Cluster", "AWS::EKS::ClusterVersion",

@@ -165,6 +165,11 @@ ANSWERS: dict[str, list[tuple[str, dict, dict]]] = {
             {},
             {"NatGateways": [{"NatGatewayId": "nat-1", "SubnetId": "subnet-1", "VpcId": "vpc-1", "State": "deleted"}]},
         ),
+        (
+            "DescribeSecurityGroups",
+            {},
+            {"SecurityGroups": [{"GroupId": "sg-1", "GroupName": "web", "VpcId": "vpc-1", "Description": SECRET}]},
+        ),
     ],
     "kms": [
         ("ListKeys", {}, {"Keys": [{"KeyId": "mrk-1", "KeyArn": KEY}, {"KeyId": "2", "KeyArn": IDLE}]}),
@@ -499,6 +504,7 @@ def test_the_network():
             "SubnetId": "subnet-1",
             "State": "deleted",
         },
+        f"{here}:security-group/sg-1": {"GroupId": "sg-1", "GroupName": "web", "VpcId": "vpc-1"},
     }  # fmt: skip
     assert dict(resources[f"{here}:vpc-endpoint/vpce-1"].tags) == {"team": "net"}
 

@@ -20,6 +20,7 @@ AT = "2026-11-20T08:00:00Z"
 DENIED = CallError("AccessDeniedException", "no", 400, 1)
 DIGEST = "sha256:" + "a" * 64
 ARN = f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:db-AbCdEf"
+TARGETS = f"arn:aws:elasticloadbalancing:{REGION}:{ACCOUNT}:targetgroup/web/73e2d6bc24d8a067"
 PLAN = f"arn:aws:arc-region-switch::{ACCOUNT}:plan/shop:abc123"
 PLAN_ARN = {"planArn": PLAN}
 STATE = {"status": "ENABLED", "errorCode": "ALREADY_ENABLED", "errorMessage": "-"}
@@ -75,6 +76,27 @@ HEALTHY = {
     },
     "ssm": {
         "DescribeParameters": {"Parameters": [{"Name": "/shop/db", "Type": "SecureString", "Description": SECRET}]}
+    },
+    "elbv2": {
+        "DescribeTargetGroups": {
+            "TargetGroups": [
+                {
+                    "TargetGroupArn": TARGETS,
+                    "TargetGroupName": "web",
+                    "TargetType": "ip",
+                    "VpcId": "vpc-1",
+                    "LoadBalancerArns": [TARGETS.replace("targetgroup/web", "loadbalancer/app/web")],
+                }
+            ]
+        }
+    },
+    "logs": {
+        "DescribeLogGroups": {
+            "logGroups": [
+                {"logGroupName": "/ecs/web", "creationTime": 1700000000000},
+                {"logGroupName": "/ecs/web-old", "creationTime": 1700000000000},
+            ]
+        }
     },
     "codepipeline": {
         "ListPipelines": {"pipelines": [{"name": "ship"}]},
@@ -309,6 +331,18 @@ def told(service: str, operation: str, answer: dict) -> Answers:
     return Answers(target, service, [Call(service, operation, {}, ACCOUNT, REGION, 0, answer, None, None, AT)])
 
 
+def logging(driver: str, **options: str) -> dict:
+    """Return a container that logs."""
+    return {"name": "web", "logConfiguration": {"logDriver": driver, "options": options}}
+
+
+LOGGING = [
+    logging("awslogs", **{"awslogs-group": "/ecs/web", "awslogs-region": REGION}),
+    logging("awslogs", **{"awslogs-group": "/ecs/web"}),
+    logging("awslogs", **{"awslogs-group": "/ecs/far", "awslogs-region": "us-west-2"}),
+    logging("splunk", **{"splunk-token": SECRET}),
+    {"name": "silent"},
+]
 OTHERS = {
     "iam": {
         "ecs": told(
@@ -321,7 +355,8 @@ OTHERS = {
                 }
             },
         )
-    }
+    },
+    "logs": {"ecs": told("ecs", "DescribeTaskDefinition", {"taskDefinition": {"containerDefinitions": LOGGING}})},
 }
 """What was asked of other services before, by service."""
 
@@ -367,6 +402,30 @@ def strangers(value, shape) -> list[str]:
     unknown = [name for name in value if name not in shape.members]
     known = {name: item for name, item in value.items() if name in shape.members}
     return unknown + [name for key, item in known.items() for name in strangers(item, shape.members[key])]
+
+
+def test_log_groups_are_looked_for_by_their_names():
+    answers = asked("logs")
+    parameters = [answer.parameters for answer in answers.of(COLLECTORS["logs"].CALLS[0])]
+    assert parameters == [{"limit": 50, "logGroupNamePrefix": "/ecs/web"}]
+    resources, _ = found(answers)  # one that begins with the same letters is another one
+    assert {name: resource.id for name, resource in resources.items()} == {
+        "/ecs/web": f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/ecs/web"
+    }
+    assert see("logs", DescribeLogGroups={"logGroups": []}) == ({}, [])
+
+
+def test_target_groups_say_who_sends_to_them():
+    resources, _ = see("elbv2")
+    web = resources["web"]
+    assert (web.id, web["TargetGroupArn"], web["TargetType"], len(web["LoadBalancerArns"])) == (
+        TARGETS,
+        TARGETS,
+        "ip",
+        1,
+    )
+    _, gaps = see("elbv2", DescribeTargetGroups={"TargetGroups": [{"TargetGroupArn": TARGETS}]})
+    assert [gap.reason for gap in gaps] == ["MalformedResponse"]
 
 
 @each_ask

@@ -161,6 +161,7 @@ def test_everything_is_asked_and_recorded_as_it_came(stub, tmp_path):
     }  # fmt: skip
     assert asked["ecs:DescribeClusters"]["include"] == ["CONFIGURATIONS", "SETTINGS", "TAGS"]
     assert stub.count("ecr:GetAccountSetting") == 3
+    assert asked["ecs:ListTaskDefinitionFamilies"] == {"maxResults": 100, "status": "ACTIVE"}
     assert stub.count("ecs:DescribeTaskDefinition") == 1  # the service and the task use the same
     assert SECRET not in written(tmp_path)
     assert "AKIAIOSFODNN7EXAMPLE" not in written(tmp_path)
@@ -276,7 +277,12 @@ def test_the_resources_are_cloudformation_shaped(stub, tmp_path):
     assert seen["AWS::ECS::TaskDefinition"][2] == {
         "Family": "api",
         "ContainerDefinitions": [
-            {"Name": "api", "Image": IMAGE, "Environment": [{"Name": "PASSWORD", "Value": "[redacted]"}]}
+            {
+                "Name": "api",
+                "Image": IMAGE,
+                "Environment": [{"Name": "PASSWORD", "Value": "[redacted]"}],
+                "LogConfiguration": {"LogDriver": "awslogs", "Options": {"awslogs-group": "/ecs/web"}},
+            }
         ],
         "Volumes": [{"Name": "v", "EFSVolumeConfiguration": {"FilesystemId": "fs-1"}}],
     }
@@ -443,7 +449,7 @@ def test_an_error_body_that_is_none_is_a_recorded_error(stub, tmp_path):
     stub.script = failing("ecs:ListClusters", (400, "[1, 2]"))
     snapshot = run(stub, tmp_path)
     assert "ecs:ListClusters" in errors_of(snapshot)
-    assert {gap.type for gap in gaps_in(snapshot)} == set(ecs.TYPES)
+    assert {gap.type for gap in gaps_in(snapshot)} == set(ecs.TYPES) - {"AWS::ECS::TaskDefinitionFamily"}
 
 
 def test_retries_are_counted_and_may_succeed(stub, tmp_path):
@@ -665,7 +671,7 @@ def test_an_endpoint_that_is_not_aws(stub, tmp_path, answer):
         ({"regions": ["us-esat-1"]}, "'us-esat-1' is not a Region", "Did you mean us-east-1.*upgrade boto3"),
         ({"regions": ["../../etc"]}, "is not a Region", "upgrade boto3"),
         ({"regions": ["cn-north-1"]}, "partition aws-cn", "Leave it out"),
-        ({"services": ["lamda"]}, "'lamda' is not a service", "ecr, ecs, eks, events"),
+        ({"services": ["lamda"]}, "'lamda' is not a service", "ecr, ecs, eks, elbv2, events"),
         ({"accounts": ["222233334444"]}, "no role to enter account 222233334444", "--role-name"),
         ({"accounts": ["../etc"], "role_name": "R"}, "not an account id", ""),
     ],
@@ -777,6 +783,7 @@ def ecs_answers(**changes) -> Answers:
         "ListTasks": {"cluster": CLUSTER},
         "DescribeTasks": {"cluster": CLUSTER, "tasks": [TASK]},
         "DescribeTaskDefinition": {"taskDefinition": DEFINITION},
+        "ListTaskDefinitionFamilies": {},
     }
     return answers("ecs", *[(o, p, changes.get(o, HEALTHY[f"ecs:{o}"])) for o, p in parameters.items()])
 
@@ -788,6 +795,17 @@ def service_of(found: Answers) -> Resource:
 
 def gaps_of(found: Answers) -> list[Gap]:
     return [item for item in COLLECTORS[found.service].resources(found) if isinstance(item, Gap)]
+
+
+def test_the_families_that_could_be_started_are_known_though_nothing_uses_them():
+    found = list(ecs.resources(ecs_answers()))
+    families = [one for one in found if isinstance(one, Resource) and one.type == "AWS::ECS::TaskDefinitionFamily"]
+    assert [(one.name, one["Family"]) for one in families] == [("api", "api"), ("spare", "spare")]
+    assert families[1].id == f"arn:aws:ecs:{REGION}:{ACCOUNT}:task-definition/spare"
+    odd = ecs_answers(ListTaskDefinitionFamilies={"families": ["api", None, ""]})
+    assert [gap.type for gap in gaps_of(odd)] == ["AWS::ECS::TaskDefinitionFamily"] * 2
+    refused = ecs_answers(ListTaskDefinitionFamilies=CallError("AccessDeniedException", "no", 400))
+    assert [gap.type for gap in gaps_of(refused)] == ["AWS::ECS::TaskDefinitionFamily"]
 
 
 def old_service(**more) -> dict:
@@ -933,6 +951,7 @@ def test_many_failures_of_one_kind_are_one_gap():
         ("ListTasks", {"cluster": CLUSTER}, {"taskArns": [task["taskArn"] for task in tasks]}),
         ("DescribeTasks", {"cluster": CLUSTER, "tasks": [task["taskArn"] for task in tasks]}, {"tasks": tasks}),
         *[("DescribeTaskDefinition", {"taskDefinition": arn}, denied) for arn in arns],
+        ("ListTaskDefinitionFamilies", {}, {"families": []}),
     )
     (gap,) = gaps_of(found)
     assert gap.message == "no (and 4 more)"

@@ -35,6 +35,7 @@ NEITHER = {
 }
 """Rules that find nothing to judge in the estate, and why."""
 NEVER_FAILS = {
+    "registry-policy-denies-no-puller": "nobody denies anything in a registry policy",
     "ecs-launch-rate-fits-rto": "it takes services of thousands of tasks",
     "registry-declared-once": "a registry whose code disagrees with itself could be shown no other way",
     "registry-replication-rules-effective": "rules that copy nothing would leave nothing else to show",
@@ -208,7 +209,7 @@ def test_every_rule_that_is_on_passes_and_fails_somewhere(report):
 
 def test_the_report_is_short_enough_to_be_read(report):
     statuses = Counter(finding.status for finding in report.findings if not finding.exemption)
-    assert 60 <= statuses[Status.FAIL] < 100
+    assert 60 <= statuses[Status.FAIL] < 110
     assert statuses[Status.UNKNOWN] < 30
 
 

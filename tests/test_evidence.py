@@ -48,6 +48,7 @@ runbooks:
     reviewed: 2026-08-01
     covers: {workloads: [shop/web]}
     scenario: failback
+    traffic: {by: dns-failover, control_plane: global}
 """
 DRILL = "    scope: {tiers: [tier-0], pair: {primary: us-east-1, standby: us-west-2}}"
 
@@ -175,6 +176,7 @@ class TestEvidence:
         assert (drill["Rto"], drill["Rpo"], drill["Issues"]) == ("12m", None, ["DNS was slow."])
         assert (runbook["Source"], len(runbook["Sha256"]), runbook["Reviewed"]) == ("failover.md", 64, "2026-08-01")
         assert [each["Type"] for each in runbook["Resources"]] == ["AWS::ECS::Cluster", "AWS::Lambda::Function", None]
+        assert (runbook["Traffic"], page["Traffic"]) == (None, {"By": "dns-failover", "ControlPlane": "global"})
         assert (page["Source"], page["Workloads"]) == ("https://wiki.example.com/failback", ["shop/web"])
 
     @pytest.mark.parametrize(
@@ -193,6 +195,8 @@ class TestEvidence:
             ("path: failover.md\n", "url: https://a.example\n", "dr.yaml:12: runbooks.0: one of 'path'"),
             ("https://wiki.example.com/failback", "http://wiki.example.com", "dr.yaml:20: runbooks.1.url"),
             ("https://wiki.example.com/dr", "https://user:word@wiki.example.com", "dr.yaml:10: drills.0.link"),
+            ("by: dns-failover", "by: magic", "dr.yaml:25: runbooks.1.traffic.by"),
+            ("control_plane: global", "control_plane: everywhere", "dr.yaml:25: runbooks.1.traffic.control_plane"),
             ("version: 1", "version: !!python/none 1", "dr.yaml:1"),
             ("version: 1", "version: 1\nversion: 1", "duplicate key 'version'"),
             ("version: 1", "version: [", "dr.yaml:"),

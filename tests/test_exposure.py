@@ -2,7 +2,7 @@
 
 import pytest
 
-from scanner.exposure import forbids, grants, public
+from scanner.exposure import denial, denies_some, forbids, grants, public
 from scanner.model import InsufficientData, Unknown, guard
 
 
@@ -98,3 +98,47 @@ def test_grants():
 def test_what_cannot_be_read_grants_nobody_knows_what(statement):
     with pytest.raises(InsufficientData):
         list(grants(guard({"Statement": [statement]})))
+
+
+PULL = ("ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer")
+
+
+@pytest.mark.parametrize(
+    ("statement", "expected"),
+    [
+        (allow(), False),
+        (DENY, True),
+        ({**DENY, "Action": "ecr:getdownloadurl*", "Principal": {"AWS": "444455556666"}}, True),
+        ({**DENY, "Action": "ecr:ReplicateImage"}, False),
+        ({"Effect": "Deny", "Principal": "*", "NotAction": "ecr:BatchGetImage"}, True),
+        ({"Effect": "Deny", "Principal": "*", "NotAction": ["ecr:BatchGet*", "ecr:GetDownload*"]}, False),
+        ({**DENY, "Action": Unknown("not seen")}, None),
+        ({**DENY, "Effect": Unknown("not seen")}, None),
+        ({**DENY, "Effect": "Permit"}, None),
+        ("Deny", None),
+        (Unknown("not seen"), None),
+    ],
+)
+def test_whether_a_policy_denies_a_pull_to_anybody(statement, expected):
+    assert denies_some(guard({"Statement": [statement]}), PULL) is expected
+    assert denies_some(guard({"Statement": [allow(), statement]}), PULL) is expected
+
+
+def test_a_policy_that_is_none_denies_nobody_and_one_that_is_malformed_may():
+    assert denies_some(None, PULL) is False
+    assert denies_some("{", PULL) is None
+
+
+@pytest.mark.parametrize(
+    ("transport", "context", "expected"),
+    [
+        ("false", {"aws:SecureTransport": "true"}, (False, "")),
+        ("False", {"aws:securetransport": "false"}, (True, "statement 'Tls' applies")),
+        (False, {"aws:SecureTransport": "false"}, (True, "statement 'Tls' applies")),
+        ("false", None, (None, "whether statement 'Tls' applies hangs on its condition")),
+    ],
+)
+def test_a_denial_is_told_by_its_statement(transport, context, expected):
+    statement = {**DENY, "Sid": "Tls", "Condition": {"Bool": {"aws:SecureTransport": transport}}}
+    answer, reason = denial(guard({"Statement": [statement]}), "111122223333", "ecr:BatchGetImage", "*", context)
+    assert (answer, reason if answer is not False else "") == expected

@@ -87,6 +87,7 @@ def test_ecs_is_described_in_full_batches(tmp_path):
         "ecs:ListTasks": 2 * 2,
         "ecs:DescribeTasks": 2 * 2,  # 100 at a time
         "ecs:DescribeTaskDefinition": 2 * 7,  # once for each that is in use
+        "ecs:ListTaskDefinitionFamilies": 1,
     }
 
 

@@ -48,7 +48,18 @@ ROOMS = {
     "starters",
     "workloads",
 }
-LIBRARY = {"__future__", "collections", "datetime", "fnmatch", "functools", "itertools", "json", "operator", "re"}
+LIBRARY = {
+    "__future__",
+    "collections",
+    "contextlib",
+    "datetime",
+    "fnmatch",
+    "functools",
+    "itertools",
+    "json",
+    "operator",
+    "re",
+}
 
 SENTENCE = r"(?:['A-Z0-9]|[a-z0-9-]+:[A-Z]).*[.]"
 """A message begins with a capital, a quoted value, or the name of an AWS operation, and ends with a period."""
@@ -290,7 +301,7 @@ def test_values_of_variables_are_in_no_finding():
 def test_rules_about_what_runs_are_about_every_kind_of_workload():
     """A service, a task, a function and a pod are judged alike: no rule of images names some of them only."""
     for rule in RULES:
-        if "AWS::ECS::Task" in rule.resource:
+        if "AWS::ECS::Task" in rule.resource and rule.link != "definition":
             assert set(WORKLOADS) <= set(rule.resource), rule.id
 
 

@@ -176,6 +176,14 @@ def ecs_calls() -> list[Call]:
             )
         ),
         *pages(EAST, "ecs", "ListTasks", {**scope, **most}, {"taskArns": []}, THROTTLED),
+        call(EAST, "ecs", "ListTaskDefinitionFamilies", {**most, "status": "ACTIVE"}, {"families": ["web"]}),
+    ]
+
+
+def no_ecs(target) -> list[Call]:
+    return [
+        call(target, "ecs", "ListClusters", {"maxResults": 100}, {"clusterArns": []}),
+        call(target, "ecs", "ListTaskDefinitionFamilies", {"maxResults": 100, "status": "ACTIVE"}, {"families": []}),
     ]
 
 
@@ -202,8 +210,8 @@ def recorded(tmp_path_factory) -> Snapshot:
     refused = CallError("AccessDenied", "User: x is not authorized to perform: sts:AssumeRole", 403)
     by_target = {
         EAST: [*ecr_calls(), *ecs_calls(), *eks_calls()],
-        WEST: [call(WEST, "ecs", "ListClusters", {"maxResults": 100}, {"clusterArns": []})],
-        FAR: [call(FAR, "ecs", "ListClusters", {"maxResults": 100}, {"clusterArns": []})],
+        WEST: no_ecs(WEST),
+        FAR: no_ecs(FAR),
         CLOSED: [call(CLOSED, "sts", "AssumeRole", {"RoleArn": CLOSED.role_arn}, refused)],
     }
     for target, calls in by_target.items():

@@ -19,7 +19,8 @@ rationale: |
   An image for several processors is an index that names one manifest for each of them. The index is a small document:
   it can be in the standby while a manifest it names was deleted there, or failed to be copied. The pull of the index
   then works and that of the image does not. Only the index itself says which manifests it names, and to read it takes
-  the permission to pull (`ecr:BatchGetImage`), so this rule is off unless it is selected.
+  the permission to pull (`ecr:BatchGetImage`), so this rule is off unless it is selected. Without it the rule can tell
+  only where the standby has everything that the primary's repository has.
 remediation: |
   Copy the index again with everything it names:
 
@@ -31,6 +32,7 @@ remediation: |
       aws ecr update-image-storage-class --region <standby> --repository-name <repository> \
           --image-id imageDigest=<digest> --target-storage-class STANDARD
 references:
+  - https://docs.aws.amazon.com/AmazonECR/latest/userguide/delete_image.html
   - https://docs.aws.amazon.com/AmazonECR/latest/userguide/image-manifest-formats.html
   - https://docs.aws.amazon.com/AmazonECR/latest/userguide/replication-backfill.html
 traps:
@@ -39,6 +41,7 @@ traps:
   - Which nodes a pod may get is not known, so a platform that is missing there is undecided unless all of them are.
   - Lambda takes no index, so a function is not judged.
   - An index means the same in every registry, so the standby's own copy may be read, or the primary's.
+  - Where nobody read the index, its manifests are there all the same if whatever the primary's repository holds can be pulled in the standby, for ECR refuses to delete what an index names.
   - An index that is missing altogether is for image-running-digest-in-standby to judge.
 controls:
   nist-800-53: [SI-7, CP-10]
@@ -109,6 +112,12 @@ examples:
         - {Repository: shop/api, Digest: "sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", MediaType: *oci, Region: us-west-2}
         - {Repository: shop/api, Digest: "sha256:bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb", Region: us-west-2}
         - {Repository: shop/api, Digest: "sha256:cccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccc", Region: us-west-2}
+    - Resources: {api: *api, task: *task}  # nobody read the index, and all that the primary has is there
+      Images:
+        - {Repository: shop/api, Digest: "sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", MediaType: &index-type application/vnd.oci.image.index.v1+json}
+        - {Repository: shop/api, Digest: "sha256:bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"}
+        - {Repository: shop/api, Digest: "sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", MediaType: *index-type, Region: us-west-2}
+        - {Repository: shop/api, Digest: "sha256:bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb", Region: us-west-2}
   fail:
     - Resources: *arm-on-fargate  # the manifest for its processor is not there
       Images:
@@ -127,6 +136,26 @@ examples:
   unknown:
     - Resources: {api: *api, task: *task}  # nobody read the index
       Images: *whole
+    - Resources: {api: *api, task: *task}  # of what the primary has, something is not there
+      Images:
+        - {Repository: shop/api, Digest: "sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", MediaType: *oci}
+        - {Repository: shop/api, Digest: "sha256:bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"}
+        - {Repository: shop/api, Digest: "sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", MediaType: *oci, Region: us-west-2}
+    - Resources: {api: *api, task: *task}  # or cannot be pulled
+      Images:
+        - {Repository: shop/api, Digest: "sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", MediaType: *oci}
+        - {Repository: shop/api, Digest: "sha256:bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"}
+        - {Repository: shop/api, Digest: "sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", MediaType: *oci, Region: us-west-2}
+        - {Repository: shop/api, Digest: "sha256:bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb", Region: us-west-2, Status: ARCHIVED}
+    - Resources: {api: *api, task: *task}  # or the primary's was not listed to the end
+      Images:
+        - {Repository: shop/api, Digest: "sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", MediaType: *oci, Incomplete: ThrottlingException}
+        - {Repository: shop/api, Digest: "sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", MediaType: *oci, Region: us-west-2}
+    - Resources: {api: *api, task: *task}  # or does not show the index any more, so may lack what it names
+      Images:
+        - {Repository: shop/api, Digest: "sha256:bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"}
+        - {Repository: shop/api, Digest: "sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", MediaType: *oci, Region: us-west-2}
+        - {Repository: shop/api, Digest: "sha256:bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb", Region: us-west-2}
     - Resources:  # on EC2 the instances decide, and one platform is missing
         api: *api
         task: {Type: AWS::ECS::TaskDefinition, Properties: {Family: api, RequiresCompatibilities: [EC2]}}
@@ -167,6 +196,8 @@ examples:
       Images: *whole
 """
 
+from contextlib import suppress
+
 from scanner.model import InsufficientData
 from scanner.platforms import platforms, processor
 from scanner.rule import Evidence, NotApplicable, Undecided, Violation
@@ -186,8 +217,11 @@ def check(twin, model, parameters):
         try:
             if replica.external or replica.image is None or not replica.image.is_index:
                 continue
-            found = children(replica, model)
-            rows.append({"container": replica.container, "digest": replica.digest, "children": found})
+            rows.append({"container": replica.container, "digest": replica.digest})
+            if all_there(replica, model):
+                rows[-1]["children"] = "all that the primary's repository has"
+                continue
+            rows[-1]["children"] = found = children(replica, model)
             outcomes += judge(replica, found, processor(workload, model))
         except InsufficientData as gap:
             reason = str(gap).rstrip(".")
@@ -208,6 +242,21 @@ def children(replica, model):
         image = find_image(model, replica.repository, digest)
         found[digest] = {"platform": platform, "status": image.status if image else "missing"}
     return found
+
+
+def all_there(replica, model):
+    """Tell whether nobody read the index, and whatever the primary's repository holds can be pulled in the standby.
+
+    ECR takes no index without what it names, and deletes nothing that an index names.
+    """
+    with suppress(InsufficientData):
+        platforms(model, replica.repository, replica.digest, replica.source)
+        return False
+    with suppress(InsufficientData):
+        ready = {image.digest for image in model.images.images(replica.repository) if image.status == "ACTIVE"}
+        held = {image.digest for image in model.images.images(replica.source)}
+        return replica.digest in held <= ready
+    return False
 
 
 def judge(replica, found, runs_on):

@@ -351,7 +351,7 @@ examples:
 """
 
 from scanner.model import InsufficientData
-from scanner.network import path
+from scanner.network import has_address, path, subnets_of
 from scanner.recovery import prepared
 from scanner.regions import partition_by_name
 from scanner.rule import Evidence, NotApplicable, Undecided, Violation
@@ -362,7 +362,7 @@ def check(workload, model, parameters):
     if not prepared(model, workload.place):
         yield NotApplicable("No pair has its prepared standby here.")
         return
-    where, pointer = subnets(workload)
+    where, pointer = subnets_of(workload)
 
     def images():
         return repositories(workload, model)
@@ -381,37 +381,6 @@ def check(workload, model, parameters):
             )
         else:
             yield Evidence(**{id: found.via})
-
-
-def subnets(workload):
-    if workload.type != "AWS::ECS::Service":
-        if not workload["Subnets"]:
-            raise InsufficientData(f"the subnets of '{workload.name}' were not seen")
-        return workload["Subnets"], "/Subnets"
-    if not on_fargate(workload):
-        raise InsufficientData(
-            f"'{workload.name}' is not said to run on Fargate, and the subnets of instances were not seen"
-        )
-    network = (workload["NetworkConfiguration"] or {}).get("AwsvpcConfiguration") or {}
-    if not network.get("Subnets"):
-        raise InsufficientData(f"the subnets of '{workload.name}' were not seen")
-    return network["Subnets"], "/NetworkConfiguration"
-
-
-def on_fargate(service):
-    providers = [one["CapacityProvider"] for one in service["CapacityProviderStrategy"] or ()]
-    return service["LaunchType"] == "FARGATE" or (
-        bool(providers) and all(str(p).startswith("FARGATE") for p in providers)
-    )
-
-
-def has_address(workload, id, model):
-    """Tell whether what pulls has a public address: tasks as the service says, nodes as their subnet says."""
-    if workload.type == "AWS::ECS::Service":
-        return workload["NetworkConfiguration"]["AwsvpcConfiguration"]["AssignPublicIp"] == "ENABLED"
-    if workload.type == "AWS::EKS::FargateProfile":
-        return False
-    return any(s["MapPublicIpOnLaunch"] for s in model.of_type("AWS::EC2::Subnet") if s["SubnetId"] == id)
 
 
 def repositories(workload, model):

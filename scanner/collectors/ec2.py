@@ -10,7 +10,8 @@ from scanner.model import Gap, Resource
 
 ENDPOINT, SUBNET = "AWS::EC2::VPCEndpoint", "AWS::EC2::Subnet"
 ROUTE_TABLE, NAT_GATEWAY = "AWS::EC2::RouteTable", "AWS::EC2::NatGateway"
-TYPES = (ENDPOINT, SUBNET, ROUTE_TABLE, NAT_GATEWAY)
+SECURITY_GROUP = "AWS::EC2::SecurityGroup"
+TYPES = (ENDPOINT, SUBNET, ROUTE_TABLE, NAT_GATEWAY, SECURITY_GROUP)
 
 # https://docs.aws.amazon.com/ec2/latest/devguide/ec2-api-throttling.html
 _READ = Rate("non-mutating", 20, 100)
@@ -25,16 +26,18 @@ _ENDPOINTS = _ask("DescribeVpcEndpoints", "VpcEndpoints", ENDPOINT, 1000)
 _SUBNETS = _ask("DescribeSubnets", "Subnets", SUBNET, 1000)
 _ROUTE_TABLES = _ask("DescribeRouteTables", "RouteTables", ROUTE_TABLE, 100)
 _NAT_GATEWAYS = _ask("DescribeNatGateways", "NatGateways", NAT_GATEWAY, 1000)
-CALLS = (_ENDPOINTS, _SUBNETS, _ROUTE_TABLES, _NAT_GATEWAYS)
+_SECURITY_GROUPS = _ask("DescribeSecurityGroups", "SecurityGroups", SECURITY_GROUP, 1000)
+CALLS = (_ENDPOINTS, _SUBNETS, _ROUTE_TABLES, _NAT_GATEWAYS, _SECURITY_GROUPS)
 
 
 def resources(answers: Answers) -> Iterator[Resource | Gap]:
-    """Return endpoints, subnets, route tables and NAT gateways; none has a name that another Region would share."""
+    """Return what a network is made of; none of it has a name that another Region would share."""
     for ask, member, kind, read in (
         (_ENDPOINTS, "VpcEndpointId", "vpc-endpoint", _endpoint),
         (_SUBNETS, "SubnetId", "subnet", _subnet),
         (_ROUTE_TABLES, "RouteTableId", "route-table", _route_table),
         (_NAT_GATEWAYS, "NatGatewayId", "natgateway", _nat_gateway),
+        (_SECURITY_GROUPS, "GroupId", "security-group", _security_group),
     ):
         for answer, described in answers.items(ask):
             yield _resource(answers, ask, member, kind, described, read, answer.at)
@@ -78,6 +81,10 @@ def _route_table(table: Mapping[str, Any]) -> dict[str, Any]:
         "Routes": cloudformation(structures(table.get("Routes"))),
         "Associations": cloudformation(structures(table.get("Associations"))),
     }
+
+
+def _security_group(group: Mapping[str, Any]) -> dict[str, Any]:
+    return pick(group, "GroupName", "VpcId")
 
 
 def _nat_gateway(gateway: Mapping[str, Any]) -> dict[str, Any]:

@@ -9,11 +9,12 @@ from typing import Any
 from scanner.collectors import events, schedules, stepfunctions
 from scanner.collectors.ask import MALFORMED, Answer, Answers, Ask, Rate, chunks, items, pick, structures, tags
 from scanner.collectors.ask import cloudformation as _cloudformation
+from scanner.collectors.ecs_families import DEFINITION_READ, FAMILY, LIST_FAMILIES, families
 from scanner.model import Gap, Resource, Unknown
 
 CLUSTER, SERVICE = "AWS::ECS::Cluster", "AWS::ECS::Service"
 TASK, TASK_DEFINITION = "AWS::ECS::Task", "AWS::ECS::TaskDefinition"
-TYPES = (CLUSTER, SERVICE, TASK, TASK_DEFINITION)
+TYPES = (CLUSTER, SERVICE, TASK, TASK_DEFINITION, FAMILY)
 
 _REVISION = re.compile(r"arn:[^:]+:ecs:[^:]*:[0-9]*:task-definition/[^:]+:[0-9]+")
 _Each = Callable[[Answers], Iterable[dict[str, Any]]]
@@ -23,7 +24,6 @@ _CLUSTER_READ = Rate("cluster read", 20, 50)
 _SERVICE_READ = Rate("service read", 20, 100)
 _REVISION_READ = Rate("service revision read", 20, 50)
 _TASK_READ = Rate("cluster resource read", 20, 100)
-_DEFINITION_READ = Rate("task definition read", 20, 50)
 
 
 def _cluster_arns(answers: Answers) -> list[str]:
@@ -68,7 +68,9 @@ def _is_revision(parameters: Mapping[str, Any]) -> bool:
     return _REVISION.fullmatch(str(parameters.get("taskDefinition"))) is not None
 
 
-_LIST_CLUSTERS = Ask("ListClusters", "clusterArns", TYPES, _PAGE, paged=True, rate=_CLUSTER_READ)
+_LIST_CLUSTERS = Ask(
+    "ListClusters", "clusterArns", (CLUSTER, SERVICE, TASK, TASK_DEFINITION), _PAGE, paged=True, rate=_CLUSTER_READ
+)
 _DESCRIBE_CLUSTERS = Ask(
     "DescribeClusters",
     "clusters",
@@ -133,7 +135,7 @@ _DESCRIBE_DEFINITION = Ask(
     (TASK_DEFINITION,),
     each=_definitions,
     fills=(SERVICE,),
-    rate=_DEFINITION_READ,
+    rate=DEFINITION_READ,
     immutable=_is_revision,
     per="task definition",
     reads=(events.RULE, schedules.SCHEDULE, stepfunctions.STATE_MACHINE),
@@ -147,11 +149,12 @@ CALLS = (
     _LIST_TASKS,
     _DESCRIBE_TASKS,
     _DESCRIBE_DEFINITION,
+    LIST_FAMILIES,
 )
 
 
 def resources(answers: Answers) -> Iterator[Resource | Gap]:
-    """Return clusters, services, tasks of no service, and the task definitions in use."""
+    """Return clusters, services, tasks of no service, the task definitions in use, and all families there are."""
     for answer, cluster in answers.items(_DESCRIBE_CLUSTERS):
         yield _cluster(answers, cluster, answer)
     revisions, tasks = _Revisions(answers), _Tasks(answers)
@@ -163,6 +166,7 @@ def resources(answers: Answers) -> Iterator[Resource | Gap]:
     for answer in answers.of(_DESCRIBE_DEFINITION):
         for page in answer.pages:
             yield _definition(answers, page, answer)
+    yield from families(answers)
     yield from answers.gaps(CALLS)
     yield from _failures(answers, _DESCRIBE_CLUSTERS, "clusters", "clusterArn")
     yield from _failures(answers, _DESCRIBE_SERVICES, "services", "serviceArn")

@@ -129,7 +129,7 @@ def _rules(recorder: Recorder, rules: Mapping[str, Any]) -> Iterator[Call]:
         {
             "Name": name,
             "Arn": recorder.arn("events", f"rule/{name}"),
-            "State": "ENABLED",
+            "State": described.get("state", "ENABLED"),
             "EventBusName": "default",
             **({"ScheduleExpression": described["schedule"]} if "schedule" in described else {}),
             **({"EventPattern": json.dumps(described["pattern"])} if "pattern" in described else {}),

@@ -32,6 +32,8 @@ def calls(recorder: Recorder, described: Mapping[str, Any]) -> Iterator[Call]:
     """Return what these services answer about one place."""
     yield from _regions(recorder)
     yield from _network(recorder, described.get("network", {}))
+    yield from _load_balancing(recorder, described.get("ecs", {}))
+    yield from _logs(recorder, described.get("ecs", {}))
     yield from _keys(recorder, described.get("keys", {}))
     yield from _secrets(recorder, described.get("secrets", {}))
     yield from _parameters(recorder, described.get("parameters", ()))
@@ -91,6 +93,8 @@ def _network(recorder: Recorder, described: Mapping[str, Any]) -> Iterator[Call]
         "ConnectivityType": "public",
     }
     yield recorder.answered("ec2", "DescribeNatGateways", {}, {"NatGateways": [made] if nat else []})
+    group = {"GroupId": security_group(place), "GroupName": "tasks", "VpcId": vpc, "Description": "Tasks", "Tags": []}
+    yield recorder.answered("ec2", "DescribeSecurityGroups", {}, {"SecurityGroups": [group]})
 
 
 def _table(place: Place, vpc: str, words: str, inside: Iterable[str], routes: list[dict[str, Any]]) -> dict[str, Any]:
@@ -146,6 +150,49 @@ def _endpoint(recorder: Recorder, vpc: str, table: str, service: str) -> dict[st
 
 
 _ALL = {"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*"}
+
+
+def security_group(place: Place) -> str:
+    """Return the id of the security group of all tasks of a place."""
+    return f"sg-{sha256(str(place))[:17]}"
+
+
+def target_group(place: Place, name: str) -> str:
+    """Return the ARN of the target group of a service."""
+    resource = f"targetgroup/{name}/{sha256(f'{place} {name}')[:16]}"
+    return f"arn:aws:elasticloadbalancing:{place.region}:{place.account}:{resource}"
+
+
+def _load_balancing(recorder: Recorder, clusters: Mapping[str, Any]) -> Iterator[Call]:
+    place = recorder.place
+    balancer = recorder.arn("elasticloadbalancing", f"loadbalancer/app/public/{sha256(str(place))[:16]}")
+    found = [
+        {
+            "TargetGroupArn": target_group(place, name),
+            "TargetGroupName": name,
+            "Protocol": "HTTP",
+            "Port": 8080,
+            "VpcId": f"vpc-{sha256(str(place))[:17]}",
+            "LoadBalancerArns": [balancer],
+            "TargetType": "ip",
+        }
+        for cluster in sorted(clusters)
+        for name, service in sorted(clusters[cluster]["services"].items())
+        if service.get("public")
+    ]
+    yield recorder.answered("elbv2", "DescribeTargetGroups", {}, {"TargetGroups": found})
+
+
+def _logs(recorder: Recorder, clusters: Mapping[str, Any]) -> Iterator[Call]:
+    """Return the log groups of all families but those that nobody made one for."""
+    for cluster, described in sorted(clusters.items()):
+        for kind in ("services", "tasks", "registered"):
+            for name, workload in sorted(described.get(kind, {}).items()):
+                group = f"/ecs/{cluster}-{name}"
+                arn = recorder.arn("logs", f"log-group:{group}")
+                found = {"logGroupName": group, "creationTime": int(epoch(_CREATED)) * 1000, "arn": f"{arn}:*"}
+                answer = {"logGroups": [] if workload.get("no_logs") else [found]}
+                yield recorder.answered("logs", "DescribeLogGroups", {"logGroupNamePrefix": group}, answer)
 
 
 def _keys(recorder: Recorder, keys: Mapping[str, Any]) -> Iterator[Call]:

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from scanner.demo.registry import Registries
-from scanner.demo.surroundings import isolated_subnet, secret_arn, subnets
+from scanner.demo.surroundings import isolated_subnet, secret_arn, security_group, subnets, target_group
 from scanner.demo.words import Recorder, epoch, sha256, uuid
 from scanner.recorded import Call
 
@@ -25,6 +25,13 @@ def ecs_calls(recorder: Recorder, clusters: Mapping[str, Any], registries: Regis
         yield recorder.answered("ecs", "DescribeClusters", {"clusters": arns, **_INCLUDED}, answer)
     for name in sorted(clusters):
         yield from _Cluster(recorder, name, clusters[name], registries).calls()
+    families = [
+        f"{name}-{workload}"
+        for name in clusters
+        for kind in ("services", "tasks", "registered")
+        for workload in clusters[name].get(kind, ())
+    ]
+    yield recorder.answered("ecs", "ListTaskDefinitionFamilies", {"status": "ACTIVE"}, {"families": sorted(families)})
 
 
 def _cluster(recorder: Recorder, name: str, described: Mapping[str, Any]) -> dict[str, Any]:
@@ -51,6 +58,7 @@ class _Cluster:
     def __init__(self, recorder: Recorder, name: str, described: Mapping[str, Any], registries: Registries) -> None:
         self._recorder, self._name, self._registries = recorder, name, registries
         self._services, self._tasks = described["services"], described.get("tasks", {})
+        self._registered = described.get("registered", {})
         self._arn = recorder.arn("ecs", f"cluster/{name}")
 
     def calls(self) -> Iterator[Call]:
@@ -71,7 +79,7 @@ class _Cluster:
         if found:
             described = {"tasks": tasks, "failures": []}
             yield record("ecs", "DescribeTasks", {**scope, "tasks": found, **_TAGGED}, described)
-        for name, described in (*self._services.items(), *self._tasks.items()):
+        for name, described in (*self._services.items(), *self._tasks.items(), *self._registered.items()):
             definition = self._definition(name, described)
             asked = {"taskDefinition": definition["taskDefinitionArn"], **_TAGGED}
             yield record("ecs", "DescribeTaskDefinition", asked, {"taskDefinition": definition, "tags": []})
@@ -93,7 +101,15 @@ class _Cluster:
             "serviceArn": self._service_arn(name),
             "serviceName": name,
             "clusterArn": self._arn,
-            "loadBalancers": [],
+            "loadBalancers": [
+                {
+                    "targetGroupArn": target_group(self._recorder.place, name),
+                    "containerName": name,
+                    "containerPort": 8080,
+                }
+            ]
+            if described.get("public")
+            else [],
             "serviceRegistries": [],
             "status": "ACTIVE",
             "desiredCount": running,
@@ -224,7 +240,10 @@ class _Cluster:
             "portMappings": [],
             "essential": name != "telemetry",
             "environment": [{"name": key, "value": value} for key, value in environment.items()],
-            "secrets": [{"name": key, "valueFrom": secret_arn(place, name)} for key, name in secrets.items()],
+            "secrets": [
+                *({"name": key, "valueFrom": secret_arn(place, name)} for key, name in secrets.items()),
+                *({"name": key, "valueFrom": name} for key, name in described.get("parameters", {}).items()),
+            ],
             "mountPoints": [],
             "volumesFrom": [],
             "logConfiguration": {"logDriver": "awslogs", "options": options},
@@ -233,5 +252,5 @@ class _Cluster:
     def _network(self, described: Mapping[str, Any]) -> dict[str, Any]:
         place = self._recorder.place
         inside = [isolated_subnet(place)] if described.get("isolated") else subnets(place)
-        network = {"subnets": inside, "securityGroups": [f"sg-{sha256(str(place))[:17]}"]}
+        network = {"subnets": inside, "securityGroups": [security_group(place)]}
         return {"awsvpcConfiguration": {**network, "assignPublicIp": "DISABLED"}}
