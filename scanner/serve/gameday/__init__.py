@@ -20,7 +20,7 @@ from scanner.serve import Endpoint
 from scanner.serve.gameday import ecr, ecr_images, ecs, endpoints, functions, nodegroups, secrets
 from scanner.serve.gameday.log import Log, subject
 from scanner.serve.gameday.lost import Lost
-from scanner.serve.gameday.starting import settle
+from scanner.serve.gameday.starting import settle, states
 from scanner.serve.gameday.world import World, Write, not_simulated
 from scanner.serve.messages import Request, Response
 from scanner.serve.query import Query, Refused
@@ -63,11 +63,14 @@ def serve(
     try:
         if book:
             book.begin(clock(), losses, about or {})
-        endpoint = Endpoint(GameFront(recording, losses, clock, book), port)
+        front = GameFront(recording, losses, clock, book)
+        endpoint = Endpoint(front, port)
         try:
             yield endpoint
         finally:
             endpoint.close()
+            if book:
+                book.end(clock(), list(states(front.world)))
     finally:
         if book:
             book.close()
@@ -94,8 +97,8 @@ class GameFront(Front):
         self, recording: Recording, losses: Sequence[Loss], clock: Callable[[], datetime], log: Log | None
     ) -> None:
         super().__init__(recording)
-        self._world = World(recording, self.catalogue)
-        self.replay = self._world
+        self.world = World(recording, self.catalogue)
+        self.replay = self.world
         self._lost = Lost(losses, self.catalogue)
         self._clock, self._log, self._writing = clock, log, threading.Lock()
 
@@ -107,7 +110,8 @@ class GameFront(Front):
         try:
             asked = self._asked(request, noted)
             response = self.tell(asked, self._data(asked, at))
-            outcome = {"outcome": "ok", "status": response.status}
+            changed = {"changed": True} if _is_write(asked.query.service, asked.query.operation) else {}
+            outcome = {"outcome": "ok", "status": response.status, **changed}
         except Refused as refused:
             outcome = {"outcome": refused.code, "status": refused.status}
             if not isinstance(refused, _Unfit):
@@ -133,8 +137,9 @@ class GameFront(Front):
         self._lost.refuse_place(signed.place, self.catalogue.signed(signed.scope), partition)
         if isinstance(heard, Refused):
             raise heard
-        if _writes(heard) and _write_of(heard.operation.service.name, heard.operation.name) is None:
-            raise not_simulated(f"{heard.operation.service.name}:{heard.operation.name}")
+        service, operation = heard.operation.service.name, heard.operation.name
+        if _is_write(service, operation) and _write_of(service, operation) is None:
+            raise not_simulated(f"{service}:{operation}")
         try:
             asked = checked(heard)
         except Refused as refused:
@@ -151,17 +156,17 @@ class GameFront(Front):
             return self._written(query, write, at)
 
     def _written(self, query: Query, write: Callable[[Write], dict[str, Any]], at: datetime) -> dict[str, Any]:
-        edits = self._world.edits(query.place)
+        edits = self.world.edits(query.place)
         if edits is None:
             raise query.not_recorded("this account and Region were not collected")
-        answer = write(Write(self._world, self._lost, query, edits, at))
-        settle(self._world, self._lost, at)
+        answer = write(Write(self.world, self._lost, query, edits, at))
+        settle(self.world, self._lost, at)
         return answer
 
 
-def _writes(heard: Heard) -> bool:
-    """Tell whether an operation changes something; STS changes nothing."""
-    return heard.operation.service.name != "sts" and not heard.operation.name.startswith(_READS)
+def _is_write(service: str, operation: str) -> bool:
+    """Tell whether an operation changes something; those of STS do not."""
+    return service != "sts" and not operation.startswith(_READS)
 
 
 def _write_of(service: str, operation: str) -> Callable[[Write], dict[str, Any]] | None:

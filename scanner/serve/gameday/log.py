@@ -50,6 +50,10 @@ class Log:
         """Write how a call ended."""
         self._write({"at": time(at), **noted})
 
+    def end(self, at: datetime, services: Sequence[Mapping[str, Any]]) -> None:
+        """Write what became of the services that were changed."""
+        self._write({"at": time(at), "ended": True, "services": services})
+
     def close(self) -> None:
         """Write nothing more."""
         with self._lock:

@@ -35,6 +35,15 @@ def settle(world: World, lost: Lost, at: datetime) -> None:
             _settle(edits, service, described, _start(world, lost, service, described), at)
 
 
+def states(world: World) -> Iterator[dict[str, Any]]:
+    """Yield how many tasks each service that was changed wants, and how many run."""
+    for service in world.services.values():
+        edits = world.edits(service.place)
+        described = _described(edits, service.arn) if edits else None
+        if described:
+            yield {"arn": service.arn, "desired": described["desiredCount"], "running": described["runningCount"]}
+
+
 def _described(edits: Edits, arn: str) -> Mapping[str, Any] | None:
     items = (item for answer in edits.record.of("ecs", "DescribeServices") for item in answer.items("services"))
     return next((item for item in items if item.get("serviceArn") == arn), None)
