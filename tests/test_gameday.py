@@ -259,6 +259,23 @@ class TestServices:
         assert (now["runningCount"], now["pendingCount"], now["deployments"][0]["rolloutState"]) == (3, 0, "COMPLETED")
         assert "steady state" in now["events"][0]["message"]
 
+    def test_its_tasks_are_as_many_as_run(self, hold):
+        ecs, asked = hold(EAST, "eu-west-1").client("ecs"), {"cluster": "storefront", "serviceName": "web"}
+        before = ecs.list_tasks(**asked)["taskArns"]
+        assert len(before) == 2
+        for count, kept in ((3, 2), (1, 1)):
+            ecs.update_service(cluster="storefront", service="web", desiredCount=count)
+            arns = ecs.list_tasks(**asked)["taskArns"]
+            assert (len(arns), len(set(arns) & set(before))) == (count, kept)
+        family = {"networkMode": "bridge", "containerDefinitions": [{"name": "web", "image": f"{WEB}:build-0736"}]}
+        ecs.register_task_definition(family="storefront-web", **family)
+        ecs.update_service(cluster="storefront", service="web", taskDefinition="storefront-web")
+        (arn,) = ecs.list_tasks(cluster="storefront", family="storefront-web")["taskArns"]
+        (task,) = ecs.describe_tasks(cluster="storefront", tasks=[arn])["tasks"]
+        assert arn not in before
+        assert task["containers"][0]["image"] == f"{WEB}:build-0736"
+        assert task["containers"][0]["imageDigest"].startswith("sha256:")
+
     def test_one_that_pulls_from_the_lost_region_keeps_what_ran(self, game):
         ecs = game.client("ecs")
         ecs.update_service(cluster="storefront", service="cart", desiredCount=2)
@@ -537,6 +554,41 @@ def said(ask, parameters) -> str:
         return str(ask(**parameters))
     except ClientError as error:
         return str(error)
+
+
+@pytest.mark.parametrize(
+    ("service", "operation", "asked", "expected"),
+    [
+        ("events", "describe_rule", {"Name": "replication-failed"}, "'ENABLED'"),
+        ("events", "describe_rule", {"Name": "none"}, "ResourceNotFoundException"),
+        (
+            "batch",
+            "describe_job_definitions",
+            {"jobDefinitionName": "none", "status": "ACTIVE"},
+            "'jobDefinitions': []",
+        ),
+        ("batch", "describe_job_definitions", {"jobDefinitionName": "none", "status": "INACTIVE"}, "NotRecorded"),
+        ("ecs", "list_tasks", {"cluster": "ledger", "family": "ledger-authorizer"}, ":task/ledger/"),
+        ("ecs", "list_tasks", {"cluster": "ledger", "family": "none"}, "'taskArns': []"),
+        ("ecs", "list_tasks", {"cluster": "ledger", "startedBy": "me"}, "NotRecorded"),
+        ("lambda", "get_function", {"FunctionName": "none"}, "NotRecorded"),
+        ("scheduler", "get_schedule", {"Name": "none"}, "NotRecorded"),
+    ],
+)
+def test_what_a_runbook_checks_is_answered(game, service, operation, asked, expected):
+    assert expected in said(getattr(game.client(service), operation), asked)
+
+
+def test_an_image_is_seen_by_its_digest(hold):
+    game = hold(EAST, "eu-west-1")
+    ecr, asked = game.client("ecr"), {"repositoryName": "shop/web", "registryId": HOME}
+    ids = [{"imageDigest": digest_of(GONE[EAST])}, {"imageTag": "build-0736"}]
+    answer = ecr.batch_get_image(**asked, imageIds=ids)
+    assert [image["imageId"]["imageTag"] for image in answer["images"]] == ["build-0736"]
+    assert [failure["failureCode"] for failure in answer["failures"]] == ["ImageNotFound"]
+    archived = ecr.batch_get_image(repositoryName="shop/invoice", imageIds=[{"imageTag": "1.14.0"}])
+    assert [failure["failureCode"] for failure in archived["failures"]] == ["ImageInaccessible"]
+    assert refusal(ecr.batch_get_image, repositoryName="shop/recommender", imageIds=ids) == UNKNOWN
 
 
 def test_a_lifecycle_policy_is_deleted_once(game):

@@ -14,7 +14,8 @@ from typing import Any
 
 from scanner.images import Image, Listing, RepositoryKey
 from scanner.serve.gameday.ecr import named, repository_of, where
-from scanner.serve.gameday.world import Write, refused
+from scanner.serve.gameday.world import World, Write, refused
+from scanner.serve.query import Query
 
 
 def put_image(write: Write) -> dict[str, Any]:
@@ -37,6 +38,7 @@ def put_image(write: Write) -> dict[str, Any]:
     images = [_without(each, tag) for each in listing.images if each.digest != digest]
     images.append(replace(image, tags=tuple(sorted({*image.tags, *([tag] if tag else ())}))))
     write.world.push(key, replace(listing, images=tuple(sorted(images, key=lambda each: each.digest))))
+    write.world.manifests[digest] = manifest
     id = {"imageDigest": digest, **({"imageTag": tag} if tag else {})}
     return {"image": {**named(write), "imageId": id, "imageManifest": manifest}}
 
@@ -82,6 +84,42 @@ def _images(write: Write) -> tuple[dict[str, Any], RepositoryKey, Listing]:
     if listing is None or listing.incomplete:
         raise write.query.not_recorded(f"the images of {key} were not all listed")
     return repository, key, listing
+
+
+def read_manifests(world: World, query: Query) -> dict[str, Any] | None:
+    """Return which images are there, as far as the snapshot shows; None if their repository was not listed.
+
+    The manifest is left out of those whose manifest nobody recorded.
+    """
+    name = query.parameters["repositoryName"]
+    listing = world.listing(RepositoryKey.of(query.place, name))
+    if listing is None or listing.incomplete or "registryId" in query.parameters:
+        return None
+    images, failures = [], []
+    for id in query.parameters["imageIds"]:
+        found = next((image for image in listing.images if _is(image, id)), None)
+        if found is None:
+            why = "Requested image not found"
+            failures.append({"imageId": id, "failureCode": "ImageNotFound", "failureReason": why})
+        elif found.status != "ACTIVE":
+            why = f"The image is {found.status.lower()} (game day)"
+            failures.append({"imageId": id, "failureCode": "ImageInaccessible", "failureReason": why})
+        else:
+            images.append(_shown(world, query, found, id))
+    return {"images": images, "failures": failures}
+
+
+def _shown(world: World, query: Query, image: Image, id: Mapping[str, str]) -> dict[str, Any]:
+    known = {
+        "imageManifest": world.manifests.get(image.digest),
+        "imageManifestMediaType": image.media_type,
+    }
+    return {
+        "registryId": query.place.account,
+        "repositoryName": query.parameters["repositoryName"],
+        "imageId": {**id, "imageDigest": image.digest},
+        **{key: value for key, value in known.items() if value is not None},
+    }
 
 
 WRITES = {"PutImage": put_image, "UpdateImageStorageClass": restore}

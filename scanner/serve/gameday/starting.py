@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from scanner.serve.gameday import tasks
 from scanner.serve.gameday.lost import Lost
 from scanner.serve.gameday.pulling import pull
 from scanner.serve.gameday.world import Edits, Service, World
@@ -75,6 +76,7 @@ def _settle(edits: Edits, service: Service, old: Mapping[str, Any], outcome: _Ou
     revision = _revision(service, new, outcome)
     page = {"serviceRevisions": [revision], "failures": []}
     edits.answer("ecs", "DescribeServiceRevisions", {"serviceRevisionArns": [service.revision]}, page)
+    tasks.keep(edits, service, new, revision["containerImages"], at.timestamp())
 
 
 def _message(name: str, missing: int, outcome: _Outcome) -> str:

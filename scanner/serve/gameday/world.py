@@ -25,6 +25,8 @@ class World(Replay):
         super().__init__(recording, catalogue)
         self._changed: dict[Target, Record] = {}
         self._pushed: dict[RepositoryKey, Listing] = {}
+        self.manifests: dict[str, str] = {}
+        """The manifests that were put, by digest."""
         self.services: dict[tuple[Place, str], Service] = {}
         """The ECS services that were created or changed, by place and ARN."""
 
