@@ -32,6 +32,7 @@ AT = datetime(2026, 11, 21, 9, 30, tzinfo=UTC)
 WEB = f"{HOME}.dkr.ecr.{WEST}.amazonaws.com/shop/web"
 GONE = {EAST: '{"gone": true}', EU: '{"left": true}'}
 """Manifests of images that only one Region has."""
+OTHER_LEFT = '{"left": "too"}'
 
 
 def digest_of(manifest: str) -> str:
@@ -46,6 +47,7 @@ def told() -> Estate:
     for region, manifest in GONE.items():
         key = RepositoryKey(HOME, region, "shop/web")
         images[key] = Listing((*images[key].images, Image(digest_of(manifest), ("only-here",))))
+    images[key] = Listing((*images[key].images, Image(digest_of(OTHER_LEFT))))
     return replace(known, _images=images)
 
 
@@ -157,7 +159,7 @@ class TestALostRegion:
         assert [(call["operation"], call["outcome"], call["status"]) for call in calls] == [("ListClusters", *LOST)] * 2
 
     def test_in_another_partition_other_regions_matter(self):
-        catalogue = gameday.GameFront(told(), [], lambda: AT, None).catalogue
+        catalogue = gameday.GameFront(told(), [], lambda: AT).catalogue
         homes = {partition: catalogue.home(catalogue.named("iam"), partition) for partition in ("aws-cn", "aws-us-gov")}
         assert homes == {"aws-cn": "cn-north-1", "aws-us-gov": "us-gov-west-1"}
         assert catalogue.home(catalogue.named("ecs"), "aws") is None
@@ -402,18 +404,21 @@ class TestImages:
         put = {"repositoryName": "rescue/web", "imageManifest": GONE[EU]}
         ecr.put_image(**put, imageTag="a")
         assert refusal(ecr.put_image, **put, imageTag="a") == ("ImageAlreadyExistsException", 400)
-        ecr.put_image(**put, imageTag="b")
-        assert [image["imageTags"] for image in ecr.describe_images(repositoryName="rescue/web")["imageDetails"]] == [
-            ["a", "b"]
-        ]
-        ecr.put_image_tag_mutability(repositoryName="rescue/web", imageTagMutability="IMMUTABLE")
-        there = ecr.describe_images(repositoryName="shop/web", maxResults=1)["imageDetails"][0]
-        assert there["imageDigest"] != digest_of(GONE[EU])
-        assert refusal(ecr.put_image, **put, imageDigest=there["imageDigest"]) == (
-            "ImageDigestDoesNotMatchException",
-            400,
-        )
         assert refusal(ecr.put_image, **put) == ("ImageAlreadyExistsException", 400)
+        wrong = {**put, "imageDigest": digest_of(OTHER_LEFT)}
+        assert refusal(ecr.put_image, **wrong) == ("ImageDigestDoesNotMatchException", 400)
+        ecr.put_image(**put, imageTag="b")
+        other = {"repositoryName": "rescue/web", "imageManifest": OTHER_LEFT}
+        ecr.put_image(**other, imageTag="a")
+        assert self.tags(ecr) == {digest_of(GONE[EU]): ["b"], digest_of(OTHER_LEFT): ["a"]}
+        ecr.put_image_tag_mutability(repositoryName="rescue/web", imageTagMutability="IMMUTABLE")
+        assert refusal(ecr.put_image, **other, imageTag="b") == ("ImageTagAlreadyExistsException", 400)
+        manifests = ecr.batch_get_image(repositoryName="rescue/web", imageIds=[{"imageTag": "b"}])["images"]
+        assert [image["imageManifest"] for image in manifests] == [GONE[EU]]
+
+    def tags(self, ecr):
+        described = ecr.describe_images(repositoryName="rescue/web")["imageDetails"]
+        return {image["imageDigest"]: image["imageTags"] for image in described}
 
     @pytest.mark.parametrize(
         ("operation", "parameters", "refused"),
@@ -450,6 +455,7 @@ class TestImages:
 ALLOWED = {"Sid": "GameDay", "Effect": "Allow", "Principal": "*", "Action": "ecr:BatchGetImage"}
 POLICY = json.dumps({"Version": "2012-10-17", "Statement": [ALLOWED]})
 RULES = {"rules": [{"destinations": [{"region": EU, "registryId": HOME}]}]}
+ROLE = f"arn:aws:iam::{HOME}:role/a"
 VPC, SUBNET = "vpc-e676505322024939e", "subnet-c6697354f47a8b643"
 
 
@@ -503,7 +509,7 @@ VPC, SUBNET = "vpc-e676505322024939e", "subnet-c6697354f47a8b643"
             "create_function",
             {
                 "FunctionName": "rescue",
-                "Role": f"arn:aws:iam::{HOME}:role/a",
+                "Role": ROLE,
                 "PackageType": "Image",
                 "Code": {"ImageUri": f"{WEB}:build-0736"},
             },
@@ -638,7 +644,34 @@ def test_a_lifecycle_policy_is_deleted_once(game):
             ("InvalidParameterValueException", 400),
         ),
         ("lambda", "update_function_code", {"FunctionName": "receipts", "ZipFile": b"x"}, ("NotSimulated", 501)),
+        (
+            *("lambda", "update_function_code", {"FunctionName": "receipts", "ImageUri": "UPPER/case@@"}),
+            ("InvalidParameterValueException", 400),
+        ),
+        (
+            *("lambda", "update_function_code"),
+            {"FunctionName": "receipts", "ImageUri": WEB.replace("web", "recommender:1")},
+            UNKNOWN,
+        ),
+        (
+            *("lambda", "create_function", {"FunctionName": "f", "Role": ROLE, "Code": {"ZipFile": b"x"}}),
+            ("NotSimulated", 501),
+        ),
+        (
+            *("lambda", "create_function"),
+            {
+                "FunctionName": "receipts",
+                "Role": ROLE,
+                "PackageType": "Image",
+                "Code": {"ImageUri": f"{WEB}:build-0736"},
+            },
+            ("ResourceConflictException", 409),
+        ),
         ("ec2", "create_vpc_endpoint", {"VpcId": "vpc-0", "ServiceName": "a"}, ("InvalidVpcId.NotFound", 400)),
+        (
+            *("secretsmanager", "create_secret", {"Name": "x", "AddReplicaRegions": [{"Region": EU}]}),
+            ("InvalidParameterException", 400),
+        ),
         (
             "ec2",
             "create_vpc_endpoint",
@@ -726,3 +759,13 @@ def test_a_log_is_never_written_over(tmp_path):
         with pytest.raises(UsageError, match=message), gameday.serve(told(), [Loss.parse(EAST)], lambda: AT, log=file):
             pass
     assert path.read_text() == "an older one\n"
+
+
+def test_a_port_that_is_taken_leaves_no_log(game, tmp_path):
+    port, losses = int(game.url.rpartition(":")[2]), [Loss.parse(EAST)]
+    with (
+        pytest.raises(UsageError, match="cannot be used"),
+        gameday.serve(told(), losses, lambda: AT, port=port, log=tmp_path / "log"),
+    ):
+        pass
+    assert not (tmp_path / "log").exists()

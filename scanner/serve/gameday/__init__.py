@@ -59,21 +59,16 @@ def serve(
     if the port or the file cannot be used, or if a loss takes nothing of the snapshot.
     """
     _must_be_there(recording, losses)
-    book = None if log is None else Log.open(log)
+    front = GameFront(recording, losses, clock)
+    endpoint = Endpoint(front, port)
     try:
-        if book:
-            book.begin(clock(), losses, about or {})
-        front = GameFront(recording, losses, clock, book)
-        endpoint = Endpoint(front, port)
-        try:
-            yield endpoint
-        finally:
-            endpoint.close()
-            if book:
-                book.end(clock(), list(states(front.world)))
+        if log is not None:
+            front.log = Log.open(log)
+            front.log.begin(clock(), losses, about or {})
+        yield endpoint
     finally:
-        if book:
-            book.close()
+        endpoint.close()
+        front.end()
 
 
 def _must_be_there(recording: Recording, losses: Sequence[Loss]) -> None:
@@ -93,14 +88,14 @@ class _Unfit(Refused):
 class GameFront(Front):
     """Turns requests into responses, as long as what they are for is not lost, and writes down what came of each."""
 
-    def __init__(
-        self, recording: Recording, losses: Sequence[Loss], clock: Callable[[], datetime], log: Log | None
-    ) -> None:
+    log: Log | None = None
+
+    def __init__(self, recording: Recording, losses: Sequence[Loss], clock: Callable[[], datetime]) -> None:
         super().__init__(recording)
         self.world = World(recording, self.catalogue)
         self.replay = self.world
         self._lost = Lost(losses, self.catalogue)
-        self._clock, self._log, self._writing = clock, log, threading.Lock()
+        self._clock, self._writing = clock, threading.Lock()
 
     def respond(self, request: Request) -> Response:
         """Answer a request; whatever is wrong with it becomes an error in the form of its service."""
@@ -118,9 +113,15 @@ class GameFront(Front):
                 outcome["message"] = refused.message
             response = error(refused, self.protocol(request))
         finally:
-            if self._log:
-                self._log.call(at, {**noted, **outcome})
+            if self.log:
+                self.log.call(at, {**noted, **outcome})
         return response
+
+    def end(self) -> None:
+        """Write down what became of the services that were changed; the endpoint answers no more."""
+        if self.log:
+            self.log.end(self._clock(), list(states(self.world)))
+            self.log.close()
 
     def _asked(self, request: Request, noted: dict[str, Any]) -> Asked:
         """Return what a request asks for, noted down; raise `Refused` if it cannot be had."""

@@ -62,9 +62,8 @@ class Log:
     def _write(self, entry: Mapping[str, Any]) -> None:
         line = json.dumps(entry) + "\n"
         with self._lock:
-            if not self._file.closed:
-                self._file.write(line)
-                self._file.flush()
+            self._file.write(line)
+            self._file.flush()
 
 
 def time(at: datetime) -> str:

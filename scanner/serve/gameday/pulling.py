@@ -34,8 +34,6 @@ def pull(world: World, lost: Lost, image: str) -> Pull:
         return _lost_with_aws(lost, reference) or Pull(digest=reference.digest)
     if loss := lost.repository(*key):
         return Pull(error=f"failed to resolve ref {image}: {loss} is lost (game day)")
-    if any(loss.takes_place(key.account, key.region) for loss in lost.losses):
-        return Pull(error=f"failed to resolve ref {image}: its registry is lost (game day)")
     listing = world.listing(key)
     if listing is None:
         return _unlisted(world, reference, image)
