@@ -23,6 +23,9 @@ TIER = "Regionproof::Recovery::Tier"
 DRILL = "Regionproof::Recovery::Drill"
 RUNBOOK = "Regionproof::Recovery::Runbook"
 
+REHEARSALS = ("tabletop", "game-day")
+"""Scenarios of drills that lose nothing that runs: on paper, and on a served snapshot."""
+
 PLAN = "AWS::ARCRegionSwitch::Plan"
 
 _ISO = re.compile(r"P(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d+)?)S)?)?")

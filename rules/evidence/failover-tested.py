@@ -36,6 +36,7 @@ controls:
 traps:
   - A drill that covered one service of a tier, or another tier, does not show that this tier recovers.
   - A tabletop exercise, a failback and a drill that did not succeed are no tested failover.
+  - A game day on a served snapshot moves nothing that runs, so the drill record that it leaves is none either.
   - Executing a plan of another application says nothing about this tier, so the plan has to name a cluster of it.
   - Activating the primary again is the way back; only another Region that was activated counts, and where both are active one that was deactivated.
   - Evidence that could not be read may hold the drill, so its absence is then not decided.
@@ -170,6 +171,9 @@ examples:
     - Resources:
         tier: *tier
         drill: {Type: Regionproof::Recovery::Drill, Properties: {Date: "2026-10-01", Tiers: [tier-0], Scenario: tabletop, Outcome: success, Link: "https://wiki.example.com/1"}}
+    - Resources:  # a snapshot that was served is no estate that failed over
+        tier: *tier
+        drill: {Type: Regionproof::Recovery::Drill, Properties: {Date: "2026-10-01", Tiers: [tier-0], Scenario: game-day, Outcome: success, Rto: 5m, SignedOffBy: Head of platform, Link: "https://wiki.example.com/1"}}
     - Resources:
         tier: *tier
         drill: {Type: Regionproof::Recovery::Drill, Properties: {Date: "2026-10-01", Tiers: [tier-0], Scenario: failover, Outcome: partial, Link: "https://wiki.example.com/1"}}
@@ -232,7 +236,7 @@ examples:
 from datetime import timedelta
 
 from scanner.model import InsufficientData
-from scanner.recovery import age, covers, is_failover, plans_of, recoveries
+from scanner.recovery import REHEARSALS, age, covers, is_failover, plans_of, recoveries
 from scanner.rule import Evidence, Undecided, Violation
 
 DRILL = "Regionproof::Recovery::Drill"
@@ -259,7 +263,7 @@ def check(tier, model, parameters):
             yield Undecided(f"A test of tier '{tier['Name']}' may exist unseen: {unseen[0]}.")
         else:
             yield Violation(
-                f"No successful failover of tier '{tier['Name']}' within '{interval.days}' days is on record; "
+                f"No successful failover of tier '{tier['Name']}' within '{interval.days}' days is on record{only(tier, model)}; "
                 "one with a link to its report, or a completed execution of its plan, was expected."
             )
     yield from warnings(tier, plans)
@@ -281,6 +285,16 @@ def held(tier, model, plans, unread):
                 yield execution["EndTime"], f"{execution['Mode']} execution of {execution['EndTime']}"
         except InsufficientData as gap:
             unread.append(f"the executions of plan '{plan['Name']}' were not seen: {gap}")
+
+
+def only(tier, model):
+    """Return a clause on the newest rehearsal of the tier, nothing if there was none."""
+    held = [
+        (drill["Date"], drill["Scenario"])
+        for drill in model.of_type(DRILL)
+        if covers(drill, tier, model) and drill["Scenario"] in REHEARSALS
+    ]
+    return "" if not held else ", and the '{1}' of '{0}' lost nothing that runs".format(*max(held))
 
 
 def warnings(tier, plans):

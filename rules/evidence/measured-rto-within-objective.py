@@ -20,6 +20,7 @@ controls:
   dora: [Art. 24, Art. 25]
 traps:
   - A drill of one service of the tier, and one that ended in part, took less or more than the tier would; they do not count.
+  - What was rehearsed on paper or on a served snapshot waited for nothing real, so its time does not count.
   - The last test counts, so a slow one that was repeated in time is no failure; of the executions of a plan the hour decides too.
   - A plan that waits for somebody's approval measures that wait too, so a time above the objective is then undecided.
   - A recovery that took exactly the objective met it.
@@ -129,6 +130,9 @@ examples:
         plan: {Type: AWS::ARCRegionSwitch::Plan, Properties: {Name: payments, Workflows: {Unknown: denied}}}
   not_applicable:
     - Resources: {tier: *tier}  # that nothing was tested is another rule's finding
+    - Resources:  # what was rehearsed on a served snapshot took no time that counts
+        tier: *tier
+        drill: {Type: Regionproof::Recovery::Drill, Properties: {Date: "2026-05-02", Tiers: [tier-0], Scenario: game-day, Outcome: success, Rto: 1h}}
     - Resources:  # so is that there is no objective
         tier: {Type: Regionproof::Recovery::Tier, Properties: {Name: tier-0, Clusters: ["payments"]}}
         drill: *good

@@ -13,7 +13,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 from scanner.errors import UsageError
@@ -36,20 +36,29 @@ _OUR_NAMES = frozenset({_HERE, "localhost", "::1"})
 @contextmanager
 def serve(recording: Recording, port: int = 0, faults: Faults | None = None) -> Iterator[Endpoint]:
     """Serve a snapshot until the block ends; port 0 is any free one.  Raises `UsageError` if the port is taken."""
-    endpoint = Endpoint(recording, port, faults)
+    front = Front(recording)
+    endpoint = Endpoint(front if faults is None else FaultyFront(front, faults), port)
     try:
         yield endpoint
     finally:
+        if faults is not None:
+            faults.close()
         endpoint.close()
+
+
+class Answering(Protocol):
+    """What turns requests into responses.  Any thread may ask."""
+
+    def respond(self, request: Request) -> Response:
+        """Answer a request."""
 
 
 class Endpoint:
     """A running endpoint; `url` is its address."""
 
-    def __init__(self, recording: Recording, port: int = 0, faults: Faults | None = None) -> None:
-        front, self._faults = Front(recording), faults
+    def __init__(self, front: Answering, port: int = 0) -> None:
         try:
-            self._server = _Server(front if faults is None else FaultyFront(front, faults), port)
+            self._server = _Server(front, port)
         except (OSError, OverflowError) as error:
             raise UsageError(f"port {port} of {_HERE} cannot be used: {error}", "Choose another --port.") from None
         self.url = f"http://{_HERE}:{self._server.server_address[1]}"
@@ -62,8 +71,6 @@ class Endpoint:
 
     def close(self) -> None:
         """Stop, and hang up on whoever is connected."""
-        if self._faults is not None:
-            self._faults.close()
         self._server.shutdown()
         self._thread.join()
         self._server.hang_up()
@@ -75,7 +82,7 @@ class _Server(ThreadingHTTPServer):
     block_on_close = True
     request_queue_size = 128
 
-    def __init__(self, front: Front | FaultyFront, port: int) -> None:
+    def __init__(self, front: Answering, port: int) -> None:
         self.front = front
         self._connections: set[Any] = set()
         self._lock = threading.Lock()

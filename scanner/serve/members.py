@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from scanner.serve.derived import derive
 from scanner.serve.query import Query, Refused, replayed
 from scanner.serve.record import Answer, Record
 
@@ -55,9 +56,12 @@ def compose(query: Query, record: Record) -> dict[str, Any]:
         ("ecr", "BatchGetImage"): _manifests,
         ("ecs", "DescribeTaskDefinition"): _task_definition,
     }.get((query.service, query.operation))
-    if single is None:
+    if single is not None:
+        return single(query, record)
+    derived = derive(query, record)
+    if derived is None:
         raise query.not_recorded()
-    return single(query, record)
+    return derived
 
 
 def _must_exist(query: Query, record: Record) -> None:

@@ -20,6 +20,12 @@ _TOKENS = (("nextToken", "nextToken"), ("NextToken", "NextToken"))
 _SIZES = ("maxResults", "MaxResults", "MaxItems", "Limit", "MaxBuckets", "limit")
 _MOST, _MOST_OF = 1000, {"ecs": 100}  # where the model does not say
 
+_HOMES = {
+    ("aws", name): "us-west-2"
+    for name in ("globalaccelerator", "route53-recovery-control-config", "route53-recovery-readiness")
+}
+"""What botocore's `endpoints.json` does not say: services of which it knows no one endpoint."""
+
 
 @dataclass(frozen=True)
 class Paging:
@@ -118,6 +124,25 @@ class Catalogue:
                 found = (service for name in likely if (service := self.named(name)))
                 self._by_scope[scope] = next((each for each in found if each.model.signing_name == scope), None)
             return self._by_scope.get(scope)
+
+    def home(self, service: Service, partition: str) -> str | None:
+        """Return the Region in which a service that a partition has but once is controlled, None for a Regional one.
+
+        https://docs.aws.amazon.com/whitepapers/latest/aws-fault-isolation-boundaries/global-services.html
+        """
+        if (partition, service.name) in _HOMES:
+            return _HOMES[partition, service.name]
+        endpoints = self._endpoints.get(partition, {}).get(service.model.endpoint_prefix, {})
+        if endpoints.get("isRegionalized") is not False:
+            return None
+        one = endpoints["endpoints"].get(endpoints.get("partitionEndpoint"), {})
+        region: str | None = one.get("credentialScope", {}).get("region")
+        return region
+
+    @cached_property
+    def _endpoints(self) -> Mapping[str, Mapping[str, Any]]:
+        partitions = self._session.get_data("endpoints")["partitions"]
+        return {partition["partition"]: partition["services"] for partition in partitions}
 
     def _load(self, name: str) -> Service:
         from botocore.exceptions import DataNotFoundError

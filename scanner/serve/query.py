@@ -63,13 +63,14 @@ def normalized(
     if not kept.get("include", True):
         del kept["include"]
     if service == "ecs" and operation in _IN_CLUSTER:
-        kept["cluster"] = _cluster(place, kept.get("cluster") or "default")
+        kept["cluster"] = cluster_name(place, kept.get("cluster") or "default")
         if kept.get("desiredStatus") == "RUNNING":
             del kept["desiredStatus"]
     return kept
 
 
-def _cluster(place: Place, cluster: Any) -> Any:
+def cluster_name(place: Place, cluster: Any) -> Any:
+    """Return the name that the ARN of an ECS cluster of a place ends in; anything else as it is."""
     arn, _, name = str(cluster).partition(":cluster/")
     return name if name and arn.endswith(f":ecs:{place.region}:{place.account}") else cluster
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,6 +50,16 @@ class Record:
         """Return a whole list, None if it was not asked for or not answered to the end."""
         answer = self._of(service, operation).get(canonical(parameters))
         return None if answer is None or answer.error else answer.items(member)
+
+    def put(self, service: str, operation: str, answer: Answer) -> None:
+        """Answer a question, named as `Query` names them, in this way from now on."""
+        key = (service, operation)
+        self._answers[key] = {**self._of(*key), canonical(answer.parameters): answer}
+
+    def change(self, service: str, operation: str, change: Callable[[Answer], Answer]) -> None:
+        """Change every answer of an operation; whoever reads it meanwhile has the old ones."""
+        key = (service, operation)
+        self._answers[key] = {question: change(answer) for question, answer in self._of(*key).items()}
 
     def _of(self, service: str, operation: str) -> Mapping[str, Answer]:
         key = (service, operation)

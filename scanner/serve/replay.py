@@ -65,6 +65,23 @@ class Replay:
         self.home: str = next(own, min(self._by_account))
         """The account of every caller that did not assume a role here: the one the recording began in."""
 
+    def record(self, target: Target) -> Record:
+        """Return the calls of a target."""
+        return self._records[target]
+
+    def images(self, target: Target) -> Mapping[RepositoryKey, Listing]:
+        """Return the images of a target's repositories."""
+        return self._listings[target]
+
+    @property
+    def targets(self) -> Sequence[Target]:
+        """Return the accounts and Regions that were collected."""
+        return tuple(self._targets.values())
+
+    def target(self, place: Place) -> Target | None:
+        """Return the target of an account and Region, None if it was not collected."""
+        return self._targets.get(place)
+
     def answer(self, query: Query) -> dict[str, Any]:
         """Return the answer, in the form it was recorded in; raise `Refused`."""
         found = self._found(query)
@@ -73,12 +90,12 @@ class Replay:
         account = str(query.place.account)
         if (query.service, query.operation) == accounts.LIST_ACCOUNTS and account == self.home and not query.parameters:
             return accounts.answer(query, self._by_account)
-        target = self._targets.get(query.place)
+        target = self.target(query.place)
         if target is None:
             raise query.not_recorded("this account and Region were not collected")
-        record = self._records[target]
+        record = self.record(target)
         if query.service == "ecr" and query.operation in images.OPERATIONS:
-            listed = images.answer(query, record, self._listings[target])
+            listed = images.answer(query, record, self.images(target))
             return members.compose(query, record) if listed is None else listed
         return members.compose(query, record)
 
@@ -86,13 +103,13 @@ class Replay:
         """Return what was answered to this very question, there or, if the place does not matter, elsewhere."""
         if query.service == "ecr" and query.operation in images.OPERATIONS:
             return None
-        target = self._targets.get(query.place)
-        found = self._records[target].find(query) if target else None
+        target = self.target(query.place)
+        found = self.record(target).find(query) if target else None
         everywhere = query.service in _GLOBAL_SERVICES or (query.service, query.operation) in _GLOBAL
         if found is not None or not everywhere:
             return found
         others = self._by_account.get(str(query.place.account), ())
-        answers = [answer for other in others if (answer := self._records[other].find(query))]
+        answers = [answer for other in others if (answer := self.record(other).find(query))]
         return min(answers, key=lambda answer: answer.error is not None, default=None)
 
     def caller(self, account: str, *, assumed: bool) -> dict[str, str]:
@@ -111,7 +128,7 @@ class Replay:
             message = f"User: {user} is not authorized to perform: sts:AssumeRole on resource: {role_arn}"
             raise Refused("AccessDenied", message, 403)
         for target in [target for target in targets if target.region == region] or targets:
-            for refused in self._records[target].of("sts", "AssumeRole"):
+            for refused in self.record(target).of("sts", "AssumeRole"):
                 if refused.error:
                     raise replayed(refused.error)
         return account

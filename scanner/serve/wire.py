@@ -28,6 +28,24 @@ class Question(NamedTuple):
     operation: str
 
 
+class Signed(NamedTuple):
+    """Whose request it is: the account and Region, the service as signatures name it; `assumed` as for `Asked`."""
+
+    place: Place
+    scope: str
+    assumed: bool
+
+
+class Heard(NamedTuple):
+    """A request that names an operation; whether its parameters are those of the operation is not known yet."""
+
+    place: Place
+    operation: Operation
+    parameters: Any
+    protocol: str
+    assumed: bool
+
+
 @dataclass(frozen=True)
 class Asked:
     """A request that was understood, and the protocol it is answered in; `assumed` if its keys came from here."""
@@ -52,28 +70,36 @@ class Front:
     """Turns requests into responses."""
 
     def __init__(self, recording: Recording) -> None:
-        self._catalogue = Catalogue(service for target in recording.targets for service in target.services)
-        self._replay = Replay(recording, self._catalogue)
+        self.catalogue = Catalogue(service for target in recording.targets for service in target.services)
+        self.replay = Replay(recording, self.catalogue)
 
     def respond(self, request: Request) -> Response:
         """Answer a request; whatever is wrong with it becomes an error in the form of its service."""
         try:
             asked = self.asked(request)
         except Refused as refused:
-            return writing.error(refused, self._protocol(request))
+            return writing.error(refused, self.protocol(request))
         return self.reply(asked)
 
     def asked(self, request: Request) -> Asked:
         """Return what a request asks for, without answering it; raise `Refused` if nobody can tell."""
-        key, region, scope = _signed(request)
-        assumed = _ASSUMED.fullmatch(key)
-        place = Place(assumed[1] if assumed else self._replay.home, region)
-        service = self._catalogue.signed(scope)
+        return checked(self.heard(request))
+
+    def heard(self, request: Request) -> Heard:
+        """Return which operation a request is for; raise `Refused` if nobody can tell."""
+        signed = self.signed(request)
+        service = self.catalogue.signed(signed.scope)
         if service is None:
-            raise not_recorded(place, scope, "anything", "no service of this name is known")
+            raise not_recorded(signed.place, signed.scope, "anything", "no service of this name is known")
         protocol = reading.protocol_of(service, request)
         operation, parameters = reading.read(request, service, protocol)
-        return Asked(_checked(place, service, operation, parameters), operation, protocol, assumed is not None)
+        return Heard(signed.place, operation, parameters, protocol, signed.assumed)
+
+    def signed(self, request: Request) -> Signed:
+        """Return who signed a request, and for what; raise `Refused` if nobody did."""
+        key, region, scope = _signed(request)
+        assumed = _ASSUMED.fullmatch(key)
+        return Signed(Place(assumed[1] if assumed else self.replay.home, region), scope, assumed is not None)
 
     def reply(self, asked: Asked) -> Response:
         """Answer what was understood."""
@@ -85,19 +111,23 @@ class Front:
     def data(self, asked: Asked) -> dict[str, Any]:
         """Return the members of the answer; raise `Refused`."""
         if asked.query.service == "sts":
-            return sts.answer(self._replay, asked.query, assumed=asked.assumed)
-        return self._replay.answer(asked.query)
+            return sts.answer(self.replay, asked.query, assumed=asked.assumed)
+        return self.replay.answer(asked.query)
 
     def tell(self, asked: Asked, data: Mapping[str, Any]) -> Response:
         """Return these members as the answer."""
         return writing.answer(asked.protocol, asked.operation, data)
 
-    def _protocol(self, request: Request) -> str:
+    def protocol(self, request: Request) -> str:
+        """Return the protocol that errors of a request are told in."""
         try:
-            service = self._catalogue.signed(_signed(request)[2])
+            service = self.catalogue.signed(_signed(request)[2])
         except Refused:
             service = None
-        return reading.protocol_of(service, request) if service else "json"
+        if service:
+            return reading.protocol_of(service, request)
+        is_form = request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded")
+        return "query" if is_form else "json"
 
 
 def _signed(request: Request) -> tuple[str, str, str]:
@@ -111,8 +141,13 @@ def _signed(request: Request) -> tuple[str, str, str]:
     return scope[1], scope[2], scope[3]
 
 
+def checked(heard: Heard) -> Asked:
+    """Return what is asked, its parameters as the service's model has them; raise `Refused` if they are not."""
+    place, operation, parameters, protocol, assumed = heard
+    return Asked(_checked(place, operation.service, operation, parameters), operation, protocol, assumed)
+
+
 def _checked(place: Place, service: Service, operation: Operation, parameters: Any) -> Query:
-    """Return the question, its parameters as the service's model has them; raise `Refused` if they are not."""
     if not isinstance(parameters, dict):
         raise Refused("SerializationException", "The parameters are not an object.")
     if problem := _problem(operation, parameters):

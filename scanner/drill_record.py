@@ -1,0 +1,165 @@
+"""The record of a drill that lost nothing that runs, as a file that `evidence` of regionproof.yaml names.
+
+It is a draft: who accepts the result, and where the full report is, people add.  A drill on paper (`tabletop`) and
+one on a served snapshot (`game-day`) count as exercises, never as a tested failover.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from scanner import duration
+from scanner.errors import UsageError
+from scanner.recovery import REHEARSALS
+
+_MOST_REFUSALS = 20
+_TO_ADD = (
+    "signed_off_by: who accepts this result",
+    "link: where the full report is, an https address",
+)
+
+
+@dataclass(frozen=True)
+class DrillRecord:
+    """What is on record of one drill.
+
+    `scenario` is tabletop or game-day, `outcome` success, partial or failure.  The scope is whole `tiers`, single
+    `workloads`, or a `pair` of Regions (primary, standby).  `rto` and `rpo` are measured times, None if nobody
+    measured; `issues` are sentences.
+    """
+
+    date: date
+    scenario: str
+    outcome: str
+    tiers: Sequence[str] = ()
+    workloads: Sequence[str] = ()
+    pair: tuple[str, str] | None = None
+    rto: timedelta | None = None
+    rpo: timedelta | None = None
+    issues: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class GameDay:
+    """What the log of a game day says.
+
+    `took` is the time from its beginning to the last change, None if nothing was changed.  `services` are those that
+    were changed: ARN, tasks that it wants, tasks that ran at the end; None if the log has no end.  `refusals` are
+    sentences on the calls that failed, the most frequent first.
+    """
+
+    began: datetime
+    lost: tuple[str, ...]
+    took: timedelta | None
+    services: tuple[tuple[str, int, int], ...] | None
+    refusals: tuple[str, ...]
+
+
+def of_game_day(day: GameDay, tiers: Sequence[str] = ()) -> DrillRecord:
+    """Return the record of a game day: of whole tiers, or else of the services that were changed.
+
+    Raises `UsageError` if its log does not say what became of them.
+    """
+    if not day.services:
+        why = "no service was created or changed" if day.services is not None else "its log has no end"
+        raise UsageError(f"the game day has no result to record: {why}")
+    stuck = tuple(f"{name(arn)} ran {has} of {wanted} tasks." for arn, wanted, has in day.services if has < wanted)
+    return DrillRecord(
+        day.began.date(),
+        "game-day",
+        outcome_of(has >= wanted for _, wanted, has in day.services),
+        tiers=tiers,
+        workloads=() if tiers else tuple(sorted({name(arn) for arn, _, _ in day.services})),
+        rto=day.took,
+        issues=(*stuck, *day.refusals[:_MOST_REFUSALS]),
+    )
+
+
+def name(arn: str) -> str:
+    """Return the name by which `regionproof.yaml` knows a service: `<cluster>/<service>`."""
+    return arn.partition(":service/")[2] or arn
+
+
+def outcome_of(recovers: Iterable[bool]) -> str:
+    """Return the outcome of a drill by whether each workload recovers; of one that nobody can tell, it does not."""
+    verdicts = set(recovers)
+    if verdicts == {True}:
+        return "success"
+    return "partial" if True in verdicts else "failure"
+
+
+def draft(record: DrillRecord, about: Sequence[str] = ()) -> str:
+    """Return the text of an evidence file with one drill; `about` are lines of comment at its top.
+
+    Raises `UsageError` if nothing is in its scope, or the scenario is one that only people can have seen.
+    """
+    if record.scenario not in REHEARSALS:
+        raise UsageError(f"a drill here is {' or '.join(REHEARSALS)}, not {record.scenario}")
+    comments = "".join(f"# {' '.join(line.split())}\n" for line in about)
+    text = yaml.safe_dump({"version": 1, "drills": [_entry(record)]}, sort_keys=False, allow_unicode=True, width=110)
+    return comments + text + "".join(f"  # {line}\n" for line in _TO_ADD)
+
+
+def _entry(record: DrillRecord) -> dict[str, Any]:
+    scope: dict[str, Any] = {"tiers": list(record.tiers), "workloads": list(record.workloads)}
+    if record.pair:
+        scope["pair"] = {"primary": record.pair[0], "standby": record.pair[1]}
+    scope = {key: value for key, value in scope.items() if value}
+    if not scope:
+        raise UsageError("nothing was drilled, so there is nothing to record")
+    measured = {"rto": record.rto, "rpo": record.rpo}
+    return {
+        "date": record.date.isoformat(),
+        "scope": scope,
+        "scenario": record.scenario,
+        "outcome": record.outcome,
+        **{key: duration.render(value) for key, value in measured.items() if value is not None},
+        **({"issues": list(record.issues)} if record.issues else {}),
+    }
+
+
+def write(path: Path, text: str) -> None:
+    """Write a new file; raise `UsageError` if there is one already, or it cannot be written."""
+    try:
+        with path.open("x", encoding="utf-8") as file:
+            file.write(text)
+    except FileExistsError:
+        raise UsageError(f"{path} exists already", "Name a new file: evidence is never written over.") from None
+    except OSError as error:
+        raise UsageError(f"{path} cannot be written: {error.strerror}") from None
+
+
+def read_log(path: Path) -> GameDay:
+    """Read the log that a game day left; raise `UsageError` if it is none."""
+    try:
+        lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+        return _summed_up(lines[0], lines[1:])
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {error.strerror}") from None
+    except (ValueError, KeyError, TypeError, IndexError, AttributeError):
+        raise UsageError(f"{path} is not the log of a game day") from None
+
+
+def _summed_up(head: Mapping[str, Any], calls: Sequence[Mapping[str, Any]]) -> GameDay:
+    if head["game_day"] != 1:
+        raise ValueError("a log of another version")
+    began = datetime.fromisoformat(head["at"])
+    changes = [datetime.fromisoformat(call["at"]) for call in calls if call.get("changed") is True]
+    failed = Counter(
+        f"{call['service']}:{call.get('operation', '?')} in {call['region']} ended in {call['outcome']}"
+        for call in calls
+        if call.get("outcome", "ok") != "ok" and "region" in call
+    )
+    refusals = tuple(f"{what}, {'once' if count == 1 else f'{count} times'}." for what, count in failed.most_common())
+    ends = [call["services"] for call in calls if call.get("ended") is True]
+    services = tuple((str(one["arn"]), int(one["desired"]), int(one["running"])) for one in ends[-1]) if ends else None
+    took = max(changes) - began if changes else None
+    return GameDay(began, tuple(map(str, head["lost"])), took, services, refusals)

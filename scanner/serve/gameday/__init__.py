@@ -1,0 +1,185 @@
+"""A snapshot as its accounts would answer when something is lost, for people and scripts that fail over.
+
+Calls to what is lost fail.  The few writes that a recovery needs change the estate in memory, never the snapshot;
+all others are refused as `NotSimulated` (501), and what was not collected as `NotRecorded`.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from scanner.errors import UsageError
+from scanner.loss import Loss
+from scanner.regions import partition_by_name
+from scanner.serve import Endpoint
+from scanner.serve.gameday import ecr, ecr_images, ecs, endpoints, functions, nodegroups, secrets
+from scanner.serve.gameday.log import Log, subject
+from scanner.serve.gameday.lost import Lost
+from scanner.serve.gameday.starting import settle, states
+from scanner.serve.gameday.world import World, Write, not_simulated
+from scanner.serve.messages import Request, Response
+from scanner.serve.query import Query, Refused
+from scanner.serve.replay import Recording
+from scanner.serve.wire import Asked, Front, Heard, checked
+from scanner.serve.writing import error
+
+__all__ = ["serve"]
+
+WRITES: Mapping[str, Mapping[str, Callable[[Write], dict[str, Any]]]] = {
+    "ec2": endpoints.WRITES,
+    "ecr": {**ecr.WRITES, **ecr_images.WRITES},
+    "ecs": ecs.WRITES,
+    "eks": nodegroups.WRITES,
+    "lambda": functions.WRITES,
+    "secretsmanager": {"CreateSecret": secrets.create_secret},
+    "ssm": {"PutParameter": secrets.put_parameter},
+}
+"""The operations that change something here, by service."""
+_READS = ("Describe", "List", "Get", "BatchGet", "BatchCheck", "Search", "Lookup")
+
+
+@contextmanager
+def serve(
+    recording: Recording,
+    losses: Sequence[Loss],
+    clock: Callable[[], datetime],
+    *,
+    port: int = 0,
+    log: Path | None = None,
+    about: Mapping[str, str] | None = None,
+) -> Iterator[Endpoint]:
+    """Serve a snapshot with something lost until the block ends; port 0 is any free one.
+
+    `log` is a file that does not exist yet; `about` is what its first line says of the snapshot.  Raises `UsageError`
+    if the port or the file cannot be used, or if a loss takes nothing of the snapshot.
+    """
+    _must_be_there(recording, losses)
+    front = GameFront(recording, losses, clock)
+    endpoint = Endpoint(front, port)
+    try:
+        if log is not None:
+            front.log = Log.open(log)
+            front.log.begin(clock(), losses, about or {})
+        yield endpoint
+    finally:
+        endpoint.close()
+        front.end()
+
+
+def _must_be_there(recording: Recording, losses: Sequence[Loss]) -> None:
+    for loss in losses:
+        if not any(_touches(loss, target.account, target.region) for target in recording.targets):
+            raise UsageError(f"{loss}: nothing of it is in the snapshot", "Lose what was collected.")
+
+
+def _touches(loss: Loss, account: str, region: str) -> bool:
+    return loss.account in (None, account) and loss.region in (None, region)
+
+
+class _Unfit(Refused):
+    """The refusal of parameters that are not those of the operation; its message may quote a secret."""
+
+
+class GameFront(Front):
+    """Turns requests into responses, as long as what they are for is not lost, and writes down what came of each."""
+
+    log: Log | None = None
+
+    def __init__(self, recording: Recording, losses: Sequence[Loss], clock: Callable[[], datetime]) -> None:
+        super().__init__(recording)
+        self.world = World(recording, self.catalogue)
+        self.replay = self.world
+        self._lost = Lost(losses, self.catalogue)
+        self._clock, self._writing = clock, threading.Lock()
+
+    def respond(self, request: Request) -> Response:
+        """Answer a request; whatever is wrong with it becomes an error in the form of its service."""
+        at = self._clock()
+        noted: dict[str, Any] = {}
+        outcome: dict[str, Any] = {"outcome": "InternalFailure", "status": 500}
+        try:
+            asked = self._asked(request, noted)
+            response = self.tell(asked, self._data(asked, at))
+            changed = {"changed": True} if _is_write(asked.query.service, asked.query.operation) else {}
+            outcome = {"outcome": "ok", "status": response.status, **changed}
+        except Refused as refused:
+            outcome = {"outcome": refused.code, "status": refused.status}
+            if not isinstance(refused, _Unfit):
+                outcome["message"] = refused.message
+            response = error(refused, self.protocol(request))
+        finally:
+            if self.log:
+                self.log.call(at, {**noted, **outcome})
+        return response
+
+    def end(self) -> None:
+        """Write down what became of the services that were changed; the endpoint answers no more."""
+        if self.log:
+            self.log.end(self._clock(), list(states(self.world)))
+            self.log.close()
+
+    def _asked(self, request: Request, noted: dict[str, Any]) -> Asked:
+        """Return what a request asks for, noted down; raise `Refused` if it cannot be had."""
+        signed = self.signed(request)
+        noted |= {"account": signed.place.account, "region": signed.place.region, "service": signed.scope}
+        heard: Heard | Refused
+        try:
+            heard = self.heard(request)
+            noted |= {"service": heard.operation.service.name, "operation": heard.operation.name}
+            noted["subject"] = subject(heard.parameters)
+        except Refused as refused:
+            heard = refused
+        partition = partition_by_name(signed.place.region)[0]
+        self._lost.refuse_place(signed.place, self.catalogue.signed(signed.scope), partition)
+        if isinstance(heard, Refused):
+            raise heard
+        service, operation = heard.operation.service.name, heard.operation.name
+        if _is_write(service, operation) and _write_of(service, operation) is None:
+            raise not_simulated(f"{service}:{operation}")
+        try:
+            asked = checked(heard)
+        except Refused as refused:
+            raise _Unfit(refused.code, refused.message, refused.status) from None
+        self._lost.refuse(asked.query)
+        return asked
+
+    def _data(self, asked: Asked, at: datetime) -> dict[str, Any]:
+        query = asked.query
+        write = _write_of(query.service, query.operation)
+        if write is None:
+            return self._lost.left_out(query, self._read(asked))
+        with self._writing:
+            return self._written(query, write, at)
+
+    def _read(self, asked: Asked) -> dict[str, Any]:
+        try:
+            return self.data(asked)
+        except Refused as refused:
+            if refused.code != "NotRecorded" or asked.question[1:] != ("ecr", "BatchGetImage"):
+                raise
+            found = ecr_images.read_manifests(self.world, asked.query)
+            if found is None:
+                raise
+            return found
+
+    def _written(self, query: Query, write: Callable[[Write], dict[str, Any]], at: datetime) -> dict[str, Any]:
+        edits = self.world.edits(query.place)
+        if edits is None:
+            raise query.not_recorded("this account and Region were not collected")
+        answer = write(Write(self.world, self._lost, query, edits, at))
+        settle(self.world, self._lost, at)
+        return answer
+
+
+def _is_write(service: str, operation: str) -> bool:
+    """Tell whether an operation changes something; those of STS do not."""
+    return service != "sts" and not operation.startswith(_READS)
+
+
+def _write_of(service: str, operation: str) -> Callable[[Write], dict[str, Any]] | None:
+    return WRITES.get(service, {}).get(operation)

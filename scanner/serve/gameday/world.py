@@ -1,0 +1,171 @@
+"""The estate of a game day: what was recorded, and what was done since, in memory only."""
+
+from __future__ import annotations
+
+from collections import ChainMap
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from scanner.images import Image, Listing, RepositoryKey
+from scanner.model import Place
+from scanner.recorded import CallError, Target
+from scanner.serve.gameday.lost import Lost
+from scanner.serve.models import Catalogue
+from scanner.serve.query import Query, Refused
+from scanner.serve.record import Answer, Record
+from scanner.serve.replay import Recording, Replay
+
+
+class World(Replay):
+    """A recording that can be changed.  Any thread may read; one at a time may change."""
+
+    def __init__(self, recording: Recording, catalogue: Catalogue) -> None:
+        super().__init__(recording, catalogue)
+        self._changed: dict[Target, Record] = {}
+        self._pushed: dict[RepositoryKey, Listing] = {}
+        self.manifests: dict[str, str] = {}
+        """The manifests that were put, by digest."""
+        self.services: dict[tuple[Place, str], Service] = {}
+        """The ECS services that were created or changed, by place and ARN."""
+
+    def record(self, target: Target) -> Record:
+        """Return the calls of a target as they would be answered now."""
+        return self._changed.get(target) or super().record(target)
+
+    def images(self, target: Target) -> Mapping[RepositoryKey, Listing]:
+        """Return the images of a target's repositories as they are now."""
+        return ChainMap(self._pushed, super().images(target))  # type: ignore[arg-type]
+
+    def there(self, place: Place) -> Record | None:
+        """Return the calls of a place, None if it was not collected."""
+        target = self.target(place)
+        return None if target is None else self.record(target)
+
+    def listing(self, key: RepositoryKey) -> Listing | None:
+        """Return the images of a repository, None if they were not listed."""
+        target = self.target(Place(key.account, key.region))
+        return None if target is None else self.images(target).get(key)
+
+    def edits(self, place: Place) -> Edits | None:
+        """Return what changes the answers of a place, None if it was not collected; they are kept from now on."""
+        target = self.target(place)
+        return None if target is None else Edits(self._changed.setdefault(target, self.record(target)))
+
+    def everywhere(self, digest: str) -> Iterator[tuple[RepositoryKey, Image]]:
+        """Yield the repositories in which an image was seen."""
+        for target in self.targets:
+            for key, listing in self.images(target).items():
+                if (key.account, key.region) == target.place:
+                    yield from ((key, image) for image in listing.images if image.digest == digest)
+
+    def push(self, key: RepositoryKey, listing: Listing) -> None:
+        """Let a repository have these images."""
+        self._pushed = {**self._pushed, key: listing}
+
+
+@dataclass(frozen=True)
+class Service:
+    """An ECS service that was changed: its revision and task definition, and how many tasks ran `before`.
+
+    `instances` is how many EC2 instances its cluster has, None if that was not seen.
+    """
+
+    place: Place
+    arn: str
+    revision: str
+    definition: Mapping[str, Any]
+    before: int
+    instances: int | None
+
+
+@dataclass(frozen=True)
+class Edits:
+    """Changes what one account and Region answers."""
+
+    record: Record
+
+    def answer(self, service: str, operation: str, parameters: Mapping[str, Any], page: Mapping[str, Any]) -> None:
+        """Let a question be answered so from now on."""
+        self.record.put(service, operation, Answer(parameters, None, (page,), None))
+
+    def fail(self, service: str, operation: str, parameters: Mapping[str, Any], code: str, message: str) -> None:
+        """Let a question be refused so from now on."""
+        self.record.put(service, operation, Answer(parameters, None, (), CallError(code, message, 400)))
+
+    def append(self, service: str, operation: str, member: str, item: Any, **parameters: Any) -> None:
+        """Add an item to the end of a list, if it was recorded."""
+
+        def longer(answer: Answer) -> Answer:
+            if answer.parameters != parameters:
+                return answer
+            *before, last = answer.pages or ({member: []},)
+            return replace(answer, pages=(*before, {**last, member: [*(last.get(member) or ()), item]}))
+
+        self.record.change(service, operation, longer)
+
+    def update(self, service: str, operation: str, member: str, is_it: Callable[[Any], bool], new: Any) -> None:
+        """Put something in the place of an item wherever an operation lists it, or answers it alone."""
+
+        def changed(value: Any) -> Any:
+            if isinstance(value, list):
+                return [new if is_it(item) else item for item in value]
+            return new if value is not None and is_it(value) else value
+
+        def page(old: Mapping[str, Any]) -> Mapping[str, Any]:
+            return {**old, member: changed(old[member])} if member in old else old
+
+        self.record.change(service, operation, lambda one: replace(one, pages=tuple(page(old) for old in one.pages)))
+
+
+@dataclass(frozen=True)
+class Write:
+    """One call that changes the estate: where it is done, what it asks for, and when it came."""
+
+    world: World
+    lost: Lost
+    query: Query
+    edits: Edits
+    at: datetime
+
+    @property
+    def place(self) -> Place:
+        """Return the account and Region."""
+        return self.query.place
+
+    @property
+    def record(self) -> Record:
+        """Return what the place answers."""
+        return self.edits.record
+
+    @property
+    def parameters(self) -> Mapping[str, Any]:
+        """Return what is asked for."""
+        return self.query.parameters
+
+    @property
+    def now(self) -> float:
+        """Return the time of the call in seconds of the epoch, as JSON protocols give it."""
+        return self.at.timestamp()
+
+    def arn(self, service: str, resource: str) -> str:
+        """Return the ARN of something in the place of the call."""
+        return f"arn:{self.record.partition}:{service}:{self.place.region}:{self.place.account}:{resource}"
+
+    def listed(self, service: str, operation: str, member: str, **parameters: Any) -> list[Any]:
+        """Return a whole list; raise `Refused` if it was not seen to its end, for what exists is then not known."""
+        found = self.record.listed(service, operation, member, **parameters)
+        if found is None:
+            raise self.query.not_recorded(f"it hangs on {service}:{operation}, which was not answered to its end")
+        return list(found)
+
+
+def refused(code: str, message: str, status: int = 400) -> Refused:
+    """Return an error of AWS's."""
+    return Refused(code, message, status)
+
+
+def not_simulated(what: str) -> Refused:
+    """Return the refusal of what would change something that nobody pretends here."""
+    return Refused("NotSimulated", f"Game day does not simulate this: {what}.", 501)
