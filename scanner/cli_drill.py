@@ -14,25 +14,30 @@ from scanner.errors import UsageError
 if TYPE_CHECKING:
     from scanner.config import Config
     from scanner.drill import DrillReport
+    from scanner.loss import Loss
     from scanner.rule import Rule
 
 RECOVERS, FAILS, INCOMPLETE = 0, 1, 3
 
 
 @click.command()
-@click.argument("paths", nargs=-1, required=True, metavar="SNAPSHOT [CODE...]")
-@click.option("--lose", required=True, metavar="WHAT", help="A Region, or account:, registry:, cluster:, repository:.")
+@click.argument("paths", nargs=-1, metavar="SNAPSHOT [CODE...]")
+@click.option("--lose", metavar="WHAT", help="A Region, or account:, registry:, cluster:, repository:.")
 @console.config_option
-@click.option("--format", "formats", multiple=True, metavar="F[=FILE][,..]", help="table (default), json, markdown.")
+@click.option("--format", "formats", multiple=True, metavar="F[=FILE][,..]", help="table (default), json, ...")
 @click.option("-o", "--output", metavar="PATH", help="A file for one format, a folder for several; - is stdout.")
 @click.option("--with", "code", multiple=True, metavar="CODE", help="As it would be with this infrastructure code.")
 @click.option("--assume", "assumed", multiple=True, metavar="replicated:GLOB", help="As if these repositories were.")
 @click.option("--fail-back", is_flag=True, help="Turn every pair round: from the standby back to the primary.")
 @click.option("--fail-on-incomplete", is_flag=True, help="Exit 3 if of some workload nobody can tell.")
 @console.rules_options
+@click.option("--serve", is_flag=True, help="Serve the snapshot as it would answer then: a game day.")
+@click.option("--port", default=0, metavar="N", help="Port of --serve on 127.0.0.1; default: a free one.")
+@click.option("--log", metavar="FILE", help="Where a game day is written down, or was.")
+@click.option("--record", metavar="FILE", help="Write the record of the drill, as evidence, into this new file.")
 def drill(
     paths: tuple[str, ...],
-    lose: str,
+    lose: str | None,
     config_path: str | None,
     formats: tuple[str, ...],
     output: str | None,
@@ -42,6 +47,10 @@ def drill(
     fail_on_incomplete: bool,
     rule_paths: tuple[str, ...],
     no_python_rules: bool,
+    serve: bool,
+    port: int,
+    log: str | None,
+    record: str | None,
 ) -> int:
     """Lose a Region on paper, and see what starts in the standby.
 
@@ -52,13 +61,66 @@ def drill(
     from scanner.exercise import WhatIf, exercise
     from scanner.loss import Loss
 
+    console.must_be_named({"--log": log, "--record": record})
+    if log is not None and record is not None and not serve:
+        return _record_game_day(Path(log), Path(record))
+    if log is not None and not serve:
+        raise UsageError("--log: without --serve or --record", "--serve writes it, --record makes evidence of it.")
+    if lose is None or not paths:
+        raise UsageError("give a snapshot and what is lost", "regionproof drill SNAPSHOT --lose us-east-1")
     loss = Loss.parse(lose)
+    if serve:
+        return _serve(paths, loss, port, log, record)
+    console.drill_destinations(formats, output)  # complain before the work is done
     what_if = WhatIf(tuple(map(Path, code)), tuple(map(Assumption.parse, assumed)), fail_back)
     config = console.read_config(config_path)
     rules = _rules_of_links(config, rule_paths, python=not no_python_rules)
     report = exercise([Path(path) for path in paths], rules, config, console.now(), loss, what_if)
     console.write_drill(report, formats, output)
+    if record is not None:
+        _record(report, Path(record))
     return _exit_code(report, fail_on_incomplete)
+
+
+def _serve(paths: Sequence[str], loss: Loss, port: int, log: str | None, record: str | None) -> int:
+    from scanner.serve.gameday import serve
+    from scanner.snapshot import Snapshot
+
+    if len(paths) != 1:
+        raise UsageError("--serve: takes one snapshot", "regionproof drill SNAPSHOT --lose us-east-1 --serve")
+    if record is not None and log is None:
+        raise UsageError("--record: of a game day without a log", "Give the log a place, --log FILE.")
+    snapshot = Snapshot.open(Path(paths[0]))
+    about = {"snapshot": paths[0], "sha256": snapshot.sha256}
+    where = Path(log) if log is not None else None
+    with serve(snapshot, [loss], console.now, port=port, log=where, about=about) as endpoint:
+        click.echo(f"Serving {paths[0]} without {loss} at {endpoint.url}; Ctrl-C stops.", err=True)
+        click.echo(f"Try: AWS_ENDPOINT_URL={endpoint.url} aws ecs list-clusters --region REGION", err=True)
+        endpoint.wait()
+    return RECOVERS if record is None or where is None else _record_game_day(where, Path(record))
+
+
+def _record(report: DrillReport, path: Path) -> None:
+    """Write the record of a drill on paper."""
+    from scanner.drill_record import draft, of_paper, write
+
+    today = console.now().date()
+    text = draft(of_paper(report.drill, today), [f"On paper, of data as of {report.as_of:%Y-%m-%d %H:%M} UTC."])
+    write(path, text)
+    _say_what_to_do(path)
+
+
+def _record_game_day(log: Path, path: Path) -> int:
+    from scanner.drill_record import draft, of_game_day, read_log, write
+
+    day = read_log(log)
+    write(path, draft(of_game_day(day), [f"A game day on a served snapshot, without {', '.join(day.lost)}."]))
+    _say_what_to_do(path)
+    return RECOVERS
+
+
+def _say_what_to_do(path: Path) -> None:
+    click.echo(f"Written to {path}; sign it off, and name it under `evidence` of regionproof.yaml.", err=True)
 
 
 def _rules_of_links(config: Config, folders: Sequence[str], *, python: bool) -> list[Rule]:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from scanner.config import Config
     from scanner.drill import DrillReport
     from scanner.finding import Report, Severity
+    from scanner.output import Destination
     from scanner.rule import Rule
 
 
@@ -281,12 +282,20 @@ def discard_output() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def write_drill(report: DrillReport, formats: Sequence[str], output: str | None) -> None:
-    """Write a drill as `--format` and `-o` ask for."""
-    from scanner.output import destinations, replacing
+def drill_destinations(formats: Sequence[str], output: str | None) -> list[Destination]:
+    """Read `--format` and `-o` of a drill; raise `UsageError` as `scanner.output.destinations` does."""
+    from scanner.output import destinations
     from scanner.reporters.drill import WRITERS
 
-    for destination in destinations(formats, output, WRITERS):
+    return destinations(formats, output, WRITERS)
+
+
+def write_drill(report: DrillReport, formats: Sequence[str], output: str | None) -> None:
+    """Write a drill as `--format` and `-o` ask for."""
+    from scanner.output import replacing
+    from scanner.reporters.drill import WRITERS
+
+    for destination in drill_destinations(formats, output):
         write = WRITERS[destination.format].write
         if destination.path is not None:
             with replacing(destination.path) as out:

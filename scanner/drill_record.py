@@ -17,10 +17,13 @@ from typing import Any
 import yaml
 
 from scanner import duration
+from scanner.drill import Drill
 from scanner.errors import UsageError
+from scanner.outcome import Outcome
 from scanner.recovery import REHEARSALS
 
-_MOST_REFUSALS = 20
+_MOST_REFUSALS, _MOST_ISSUES, _LONGEST = 20, 50, 300
+_NOT_RECOVERED = (Outcome.FAILS, Outcome.UNKNOWN)
 _TO_ADD = (
     "signed_off_by: who accepts this result",
     "link: where the full report is, an https address",
@@ -61,6 +64,22 @@ class GameDay:
     took: timedelta | None
     services: tuple[tuple[str, int, int], ...] | None
     refusals: tuple[str, ...]
+
+
+def of_paper(drill: Drill, today: date) -> DrillRecord:
+    """Return the record of a drill on paper: of the tiers it took to the end, and of workloads that are in none."""
+    recoveries = drill.recoveries
+    tiers = sorted({one.tier for one in recoveries if one.tier is not None})
+    alone = sorted({one.name for one in recoveries if one.tier is None})
+    issues = [f"{one.name} {one.outcome}: {one.reason}" for one in recoveries if one.outcome in _NOT_RECOVERED]
+    return DrillRecord(
+        today,
+        "tabletop",
+        outcome_of(one.outcome not in _NOT_RECOVERED for one in recoveries),
+        tiers,
+        alone,
+        issues=[issue if len(issue) <= _LONGEST else f"{issue[: _LONGEST - 4]} ..." for issue in issues[:_MOST_ISSUES]],
+    )
 
 
 def of_game_day(day: GameDay, tiers: Sequence[str] = ()) -> DrillRecord:

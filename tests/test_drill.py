@@ -3,6 +3,7 @@
 import json
 
 import pytest
+import yaml
 
 from scanner.cli import main
 from scanner.config import read
@@ -202,3 +203,47 @@ def test_a_workload_recovers_no_better_than_what_it_depends_on(here, tmp_path, b
     found = drilled(capsys, "--lose", "us-east-1", "--config", str(config))[1]["storefront/basket"]
 
     assert (found["outcome"], found["reason"]) == (outcome, reason)
+
+
+@pytest.mark.usefixtures("here")
+class TestTheRecord:
+    """`--record` makes evidence of a drill: of one on paper, or of a game day by its log."""
+
+    def test_of_a_drill_on_paper_is_a_tabletop(self, tmp_path, monkeypatch, capsys):
+        monkeypatch.setenv("SOURCE_DATE_EPOCH", "1795132800")
+        path = tmp_path / "drill.yaml"
+
+        run("drill", "snapshot", "--lose", "us-east-1", "--record", str(path))
+
+        [record] = yaml.safe_load(path.read_text())["drills"]
+        assert (str(record["date"]), record["scenario"], record["outcome"]) == ("2026-11-20", "tabletop", "partial")
+        assert record["scope"]["tiers"] == ["tier-0", "tier-1", "tier-2"]
+        assert "hourly-prices" in record["scope"]["workloads"]
+        assert any(issue.startswith("storefront/cart does not recover: ") for issue in record["issues"])
+        assert "name it under `evidence`" in capsys.readouterr().err
+
+    def test_is_never_written_over(self, tmp_path, capsys):
+        path = tmp_path / "drill.yaml"
+        path.write_text("mine")
+
+        assert run("drill", "snapshot", "--lose", "us-east-1", "--record", str(path)) == 2
+        assert path.read_text() == "mine"
+        assert "exists already" in capsys.readouterr().err
+
+    @pytest.mark.parametrize(
+        ("arguments", "message"),
+        [
+            (("--record", "new.yaml", "--log", "none.jsonl"), "none.jsonl cannot be read"),
+            (("--record", "new.yaml", "--log", "regionproof.yaml"), "is not the log of a game day"),
+            (("--log", "x.jsonl", "snapshot", "--lose", "us-east-1"), "--log: without --serve or --record"),
+            (("snapshot", "--lose", "us-east-1", "--serve", "--record", "x"), "--record: of a game day without a log"),
+            (("snapshot", "infra", "--lose", "us-east-1", "--serve"), "--serve: takes one snapshot"),
+            (("snapshot",), "give a snapshot and what is lost"),
+            (("--lose", "us-east-1"), "give a snapshot and what is lost"),
+            (("snapshot", "--lose", "us-east-1", "--format", "pdf"), "unknown format 'pdf'"),
+            (("snapshot", "--lose", "us-east-1", "--record", ""), "--record: no name"),
+        ],
+    )
+    def test_what_cannot_be_meant(self, arguments, message, capsys):
+        assert run("drill", *arguments) == 2
+        assert message in capsys.readouterr().err
