@@ -138,8 +138,8 @@ class TagDifferences:
     """
 
     tags: int
-    moved: Mapping[str, tuple[str, str]]
-    lost: Mapping[str, str]
+    moved: dict[str, tuple[str, str]]
+    lost: dict[str, str]
 
 
 @dataclass(frozen=True, eq=False)

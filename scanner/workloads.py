@@ -137,7 +137,7 @@ def digest_of(model: Model, reference: Reference, established: str | None) -> st
         return digest
     if reference.key is None or reference.tag is None:
         raise InsufficientData(f"which digest '{reference}' means cannot be told outside a private ECR registry")
-    tagged = model.images.tags(reference.key).get(reference.tag)
+    tagged = model.images.tagged(reference.key, reference.tag)
     if tagged is None:
         raise InsufficientData(f"no image in {reference.key} has the tag '{reference.tag}'")
     return tagged.digest

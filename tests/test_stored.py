@@ -96,7 +96,7 @@ def naive(here, there, older_than):
 
 
 @given(sides, sides, st.sets(st.tuples(st.sampled_from([HERE, THERE]), st.sampled_from(NAMES)), max_size=2))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=15, deadline=None)
 def test_what_is_missing_is_the_naive_set_difference(tmp_path_factory, here, there, incomplete):
     index = stored_index(tmp_path_factory.mktemp("estate"), here, there, incomplete)
     for older_than in (NOON, NOON - timedelta(hours=0.5), NOON - timedelta(hours=30)):
@@ -113,7 +113,7 @@ def test_what_is_missing_is_the_naive_set_difference(tmp_path_factory, here, the
 
 
 @given(sides, sides, st.sets(st.tuples(st.sampled_from([HERE, THERE]), st.sampled_from(NAMES)), max_size=1))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=10, deadline=None)
 def test_a_shard_answers_whatever_is_asked_as_memory_does(tmp_path_factory, here, there, incomplete):
     index = stored_index(tmp_path_factory.mktemp("estate"), here, there, incomplete)
     memory = ImageIndex(
@@ -154,12 +154,16 @@ def test_what_was_asked_does_not_change_how_an_index_is_written(tmp_path):
     first = index.missing(here, there, NOON), index.get(here, digest(1)), index.tag_differences(here, there, NOON)
     assert pickle.dumps(index) == before
     copy = pickle.loads(before)
-    assert (copy.missing(here, there, NOON), copy.get(here, digest(1)), copy.tag_differences(here, there, NOON)) == first
+    assert (
+        copy.missing(here, there, NOON),
+        copy.get(here, digest(1)),
+        copy.tag_differences(here, there, NOON),
+    ) == first
     assert first[0].missing == 2
 
 
 def test_a_shard_is_read_once_for_whatever_grace_times(tmp_path, monkeypatch):
-    index = stored_index(tmp_path, {n: IMAGES for n in ("a", "b")}, {n: IMAGES[1:] for n in ("a", "b")})
+    index = stored_index(tmp_path, dict.fromkeys(("a", "b"), IMAGES), dict.fromkeys(("a", "b"), IMAGES[1:]))
     asked = []
     monkeypatch.setattr(stored, "TOGETHER", 100)
     monkeypatch.setattr(stored, "query", lambda *given: asked.append(given) or database.query(*given))
@@ -176,7 +180,9 @@ def test_no_file_stays_open_and_any_thread_may_ask(tmp_path):
     def ask():
         for name in NAMES:
             pair = HERE._replace(name=name), THERE._replace(name=name)
-            found.append((index.missing(*pair, NOON).missing, len(index.images(pair[0])), index.get(pair[1], digest(0))))
+            found.append(
+                (index.missing(*pair, NOON).missing, len(index.images(pair[0])), index.get(pair[1], digest(0)))
+            )
 
     threads = [threading.Thread(target=ask) for _ in range(8)]
     for thread in threads:
