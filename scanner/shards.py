@@ -164,18 +164,26 @@ class Spool:
     def _sort(self, path: Path) -> None:
         """Write the shard, then look at it as whoever reads it would have to."""
         query = _FIRST if self.repeats else "SELECT * FROM images ORDER BY repository, digest"
-        quoted = str(path).replace("'", "''")
         with _connect(path.with_name(".sorting")) as connection:
             source = connection.read_json(
                 glob.escape(str(self._path)), columns=dict(COLUMNS.values()), format="newline_delimited"
             )
             source.project(_STORED).create_view("images")
-            connection.execute(
-                f"COPY ({query}) TO '{quoted}' "
-                f"(FORMAT parquet, COMPRESSION zstd, KV_METADATA {{{_VERSION}: '{SCHEMA_VERSION}'}})"
-            )
+            connection.execute(copy(query, path))
             for repository, problem in connection.execute(_UNFIT, [glob.escape(str(path))]).fetchall():
                 raise ValueError(f"{path} cannot be written: {problem}, in '{repository}'")
+
+
+def copy(query: str, path: Path) -> str:
+    """Return the statement that writes what a query gives as a shard.
+
+    In Parquet's first version: some readers know the encodings of the second only in part.
+    """
+    quoted = str(path).replace("'", "''")
+    return (
+        f"COPY ({query}) TO '{quoted}' "
+        f"(FORMAT parquet, COMPRESSION zstd, KV_METADATA {{{_VERSION}: '{SCHEMA_VERSION}'}})"
+    )
 
 
 def lines(rows: Iterable[Any]) -> bytes:
