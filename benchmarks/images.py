@@ -2,9 +2,10 @@
 
     python -m benchmarks.images [--rows 100000000] [--runs 3] [--folder DIR] [--quick]
 
-The estate: registries alike with five repositories of 100,000 images, and their replicas in another Region.  Of every
-ten repositories one lacks a tenth of its images there, 1 % in all; 2 % of the images are archived, 1 % have no push
-time, and a few were pushed within the grace time.  The rows are written as shards of a snapshot, in the format and by
+The estate: registries with five repositories of 100,000 images, and their replicas in another Region.  There are two
+kinds of registries; in the replica of one kind one repository lacks a tenth of its images, so 10 % of the repositories
+are unequal and 1 % of the images are missing.  2 % are archived, 1 % have no push time, and a few were pushed within
+the grace time.  The rows are written as shards of a snapshot, in the format and by
 the statement of the product, 1, 10 and 100 % of them as snapshots of their own; 100 million take 5 GB of disk, which
 are given back at the end.  Every contender is a process of its own, they take turns, and all must find the same.
 Where the machine is busy, CPU says more than seconds.  Linux only: memory is read from /proc.
@@ -27,29 +28,28 @@ from typing import Any
 
 from tabulate import tabulate
 
-REPOSITORIES, IMAGES = 5, 100_000
+REPOSITORIES, IMAGES, KINDS = 5, 100_000, 2
 REGIONS = ("us-east-1", "us-west-2")
 AT = "2026-11-01T00:00:00Z"
 OLDER_THAN = datetime(2026, 10, 31, 23, tzinfo=UTC)
 MEMORY, WHOLE_MEMORY = "256MB", "4GB"
 _NOW = int(datetime(2026, 11, 1, tzinfo=UTC).timestamp())
 _ROWS = f"""
-    SELECT 'team-' || ($account % 7) || '/service-' || service AS repository,
-        unhex(sha256($account || '/' || service || '/' || image)) AS digest,
+    SELECT 'team/service-' || service AS repository, unhex(sha256($kind || '/' || service || '/' || image)) AS digest,
         CASE WHEN image % 3 = 0 THEN [] ELSE ['1.' || (image // 50) || '.' || (image % 50)] END AS tags,
         CASE WHEN image % 100 = 99 THEN NULL
-            ELSE make_timestamptz(({_NOW} - (hash(image, service, $account) % 60000000)::BIGINT) * 1000000)
+            ELSE make_timestamptz(({_NOW} - (hash(image, service, $kind) % 60000000)::BIGINT) * 1000000)
         END AS pushed_at,
         CASE WHEN image % 2 = 0 THEN NULL
             ELSE make_timestamptz(({_NOW} - (hash(service, image) % 6000000)::BIGINT) * 1000000)
         END AS last_pulled_at,
         NULL::TIMESTAMPTZ AS last_archived_at, NULL::TIMESTAMPTZ AS last_activated_at,
-        (20000000 + hash($account, image) % 200000000)::BIGINT AS size,
+        (20000000 + hash($kind, image) % 200000000)::BIGINT AS size,
         CASE WHEN image % 50 = 7 THEN 'ARCHIVED' ELSE 'ACTIVE' END AS status,
         'application/vnd.oci.image.manifest.v1+json' AS media_type, NULL::VARCHAR AS artifact_media_type,
         NULL::BLOB AS subject
     FROM range({REPOSITORIES}) services(service), range({IMAGES}) images(image)
-    WHERE NOT ($standby AND ($account * {REPOSITORIES} + service) % 10 = 3 AND image % 10 = 0)
+    WHERE NOT ($standby AND $kind * {REPOSITORIES} + service = 3 AND image % 10 = 0)
     ORDER BY repository, digest
 """
 
@@ -68,7 +68,7 @@ def generate(folder: Path, registries: int) -> dict[str, float]:
         for region in REGIONS:
             target = Target(f"{100_000_000_000 + account}", region, "aws", None, ("ecr",))
             part = writer.begin(target)
-            spool = _Generated(account, region)
+            spool = _Generated(account % KINDS, region, folder.parent / f"{account % KINDS}-{region}.parquet")
             part._spool = spool  # type: ignore[assignment]
             part.add(_listed(target, spool.counts))
             part.finish(started_at=AT, finished_at=AT)
@@ -80,26 +80,28 @@ def generate(folder: Path, registries: int) -> dict[str, float]:
 
 
 class _Generated:
-    """Stands for the spool of a target: the rows come from a query instead of from AWS."""
+    """Stands for the spool of a target: the rows come from a query, or are those of a registry of the same kind."""
 
     repeats = False
 
-    def __init__(self, account: int, region: str) -> None:
-        self._account, self._standby = account, region == REGIONS[1]
+    def __init__(self, kind: int, region: str, written: Path) -> None:
+        self._kind, self._standby, self._written = kind, region == REGIONS[1], written
+        lacking = self._standby and kind == 0
         self.counts = {
-            f"team-{account % 7}/service-{n}": IMAGES * 9 // 10
-            if self._standby and (account * REPOSITORIES + n) % 10 == 3
-            else IMAGES
-            for n in range(REPOSITORIES)
+            f"team/service-{n}": IMAGES * 9 // 10 if lacking and n == 3 else IMAGES for n in range(REPOSITORIES)
         }
 
     def write(self, path: Path) -> None:
         from scanner import shards
 
-        rows = _ROWS.replace("$account", str(self._account)).replace("$standby", str(self._standby))
+        if self._written.exists():
+            shutil.copyfile(self._written, path)
+            return
+        rows = _ROWS.replace("$kind", str(self._kind)).replace("$standby", str(self._standby))
         with _database(WHOLE_MEMORY, threads=1) as database:
             database.execute(f"CREATE TEMP TABLE images AS {rows}")
             database.execute(shards.copy("SELECT * FROM images ORDER BY repository, digest", path))
+        shutil.copyfile(path, self._written)
 
 
 def _listed(target: Any, counts: dict[str, int]) -> Iterator[Any]:

@@ -21,6 +21,7 @@ from scanner.errors import RegionproofError
 from scanner.model import InsufficientData, Place
 
 _EPOCH, _MICROSECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(microseconds=1)
+_NEVER = datetime.min.replace(tzinfo=UTC)
 SAMPLE = 5
 """How many missing digests a finding names; the counts are always exact."""
 
@@ -179,6 +180,11 @@ class Listing:
         """Return the images whose subject is `digest`."""
         return tuple(image for image in self.images if image.subject == digest)
 
+    def newest(self, count: int) -> tuple[Image, ...]:
+        """Return the tagged ACTIVE images that were pushed last; those without a push time come after all others."""
+        tagged = [image for image in self.images if image.tags and image.status == "ACTIVE"]
+        return tuple(sorted(tagged, key=lambda image: image.pushed_at or _NEVER, reverse=True)[:count])
+
     def missing(self, replica: Listing | None, older_than: datetime) -> Missing:
         """Compare it with a replica; one of None is known not to exist."""
         active = [image for image in self.images if image.status == "ACTIVE"]
@@ -280,6 +286,12 @@ class ImageIndex:
         listing = self._whole(key)
         with _readable(key):
             return listing.referrers(digest)
+
+    def newest(self, key: RepositoryKey, count: int) -> tuple[Image, ...]:
+        """Return up to `count` tagged ACTIVE images, those first that were pushed last; raise as `images`."""
+        listing = self._whole(key)
+        with _readable(key):
+            return listing.newest(count)
 
     def missing(self, primary: RepositoryKey, standby: RepositoryKey | None, older_than: datetime) -> Missing:
         """Compare a repository with its replica, digest by digest; a `standby` of None is known not to exist.

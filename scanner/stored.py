@@ -35,6 +35,7 @@ TIMES = 1_000
 _DIGEST = re.compile("sha256:[0-9a-f]{64}")
 _LAST_TIMES = f"max(epoch_us(pushed_at), {TIMES})"
 _ALL_TIMES = "list(epoch_us(pushed_at)) FILTER (pushed_at IS NOT NULL)"
+_NEWEST = "pushed_at DESC NULLS LAST, digest"
 _PAGE = f"""
     SELECT {shards.LOADED} FROM read_parquet(?) WHERE repository BETWEEN ? AND ? ORDER BY repository, digest
 """  # noqa: S608 - nothing from outside
@@ -135,15 +136,19 @@ class Registry:
             name not in self.counts or self.counts[name].images <= PAGE or (self._key, self._pages.of(name)) in _shelf
         )
 
-    def where(self, name: str, condition: str, value: str) -> tuple[Image, ...]:
-        """Return the images of one repository for which a condition about one value holds."""
-        asked = f"SELECT {shards.LOADED} FROM read_parquet(?) WHERE repository = ? AND {condition} ORDER BY digest"  # noqa: S608
+    def where(
+        self, name: str, condition: str, *values: str, order: str = "digest", most: int | None = None
+    ) -> tuple[Image, ...]:
+        """Return the images of one repository for which a condition holds, sorted, all or so many."""
+        limit = "" if most is None else f"LIMIT {most}"
+        source = "FROM read_parquet(?) WHERE repository = ?"
+        asked = f"SELECT {shards.LOADED} {source} AND {condition} ORDER BY {order} {limit}"
 
         def make() -> tuple[int, tuple[Image, ...]]:
-            found = self._read(asked, name, value)
+            found = self._read(asked, name, *values)
             return len(found) + 1, tuple(image for _, image in found)
 
-        found: tuple[Image, ...] = _shelf.get((self._key, name, condition, value), make)
+        found: tuple[Image, ...] = _shelf.get((self._key, name, asked, values), make)
         return found
 
     def compared(self, replica: Registry | None) -> _Comparison:
@@ -301,6 +306,12 @@ class StoredListing(Listing):
         if not _DIGEST.fullmatch(digest):
             return ()
         return self.registry.where(self.name, "subject = unhex(?)", digest.removeprefix("sha256:"))
+
+    def newest(self, count: int) -> tuple[Image, ...]:
+        """Return the tagged ACTIVE images that were pushed last; those without a push time come after all others."""
+        if self._is_small():
+            return self._loaded().newest(count)
+        return self.registry.where(self.name, "status = 'ACTIVE' AND len(tags) > 0", order=_NEWEST, most=count)
 
     def missing(self, replica: Listing | None, older_than: datetime) -> Missing:
         """Compare it with a replica; one of None is known not to exist."""
