@@ -5,6 +5,9 @@ Each class carries the exit code of the command-line contract; only `scanner.cli
 
 from __future__ import annotations
 
+AGAIN = "Restore the snapshot from a copy, or collect it again into a new directory."
+"""The next step for a snapshot that is damaged."""
+
 
 class RegionproofError(Exception):
     """Something the user has to act on.

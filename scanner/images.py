@@ -1,18 +1,27 @@
 """The image index: every image of every repository, answering set questions.
 
-Rules never loop over images; they ask `missing`, `get`, `tags`.  A repository that was not listed to the end answers
+Rules never loop over images; they ask `missing`, `get`, `tagged`.  A repository that was not listed to the end answers
 what is certain (an image that was seen exists) and raises `InsufficientData` for the rest (absence proves nothing).
+
+A `Listing` is in memory; those of a snapshot (`scanner.stored`) stay in its shards and answer by queries.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from array import array
+from bisect import bisect_right
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from typing import Any, NamedTuple
 
+from scanner.errors import RegionproofError
 from scanner.model import InsufficientData, Place
 
+_EPOCH, _MICROSECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(microseconds=1)
+_NEVER = datetime.min.replace(tzinfo=UTC)
 SAMPLE = 5
 """How many missing digests a finding names; the counts are always exact."""
 
@@ -66,6 +75,16 @@ class Image:
         return self.media_type in INDEXES
 
 
+def microseconds(time: datetime) -> int:
+    """Return an aware time in microseconds since 1970."""
+    return (time - _EPOCH) // _MICROSECOND
+
+
+def time_of(microseconds: int) -> datetime:
+    """Return a time from microseconds since 1970; raise `OverflowError` beyond the calendar."""
+    return _EPOCH + timedelta(0, 0, microseconds)
+
+
 @dataclass(frozen=True)
 class Missing:
     """How one repository compares with its replica.
@@ -82,22 +101,132 @@ class Missing:
     sample: tuple[str, ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
+class Lacking:
+    """What the replica of one repository lacks, whatever the grace time.
+
+    Of `images` ACTIVE images, `dated` are not there and have a push time, `undated` are not there and have none.
+    `oldest` and `unknown_age` are the first `SAMPLE` of either, by time and digest; `newest` are the last push times of
+    the former, ascending, in microseconds since 1970: all of them, or as many as are kept.
+    """
+
+    images: int
+    dated: int = 0
+    undated: int = 0
+    oldest: tuple[tuple[datetime, str], ...] = ()
+    unknown_age: tuple[str, ...] = ()
+    newest: Sequence[int] = ()
+
+    def tells(self, older_than: datetime) -> bool:
+        """Tell whether enough push times were kept to say what is missing and what is only pending."""
+        return len(self.newest) == self.dated or self.newest[0] <= microseconds(older_than)
+
+    def missing(self, older_than: datetime) -> Missing:
+        """Return what is missing and what is only pending, if `tells`."""
+        pending = len(self.newest) - bisect_right(self.newest, microseconds(older_than))
+        late = [(time, digest) for time, digest in self.oldest if time <= older_than]
+        sample = (*(digest for _, digest in late), *self.unknown_age)[:SAMPLE]
+        missing = self.dated - pending + self.undated
+        return Missing(self.images, missing, pending, late[0][0] if late else None, sample)
+
+
+@dataclass(frozen=True, slots=True)
+class TagDifferences:
+    """How the tags of one repository compare with those of its replica, in both cases sorted by tag.
+
+    The images have `tags` tags in all.  Of them `moved` (tag -> digest here, digest there) are on another image there,
+    and `lost` (tag -> digest) are on none although their image is there.
+    """
+
+    tags: int
+    moved: dict[str, tuple[str, str]]
+    lost: dict[str, str]
+
+
+@dataclass(frozen=True, eq=False)
 class Listing:
-    """The images of one repository; `incomplete` says why the list ended early, None when it is whole."""
+    """The images of one repository; `incomplete` says why the list ended early, None when it is whole.
+
+    What it answers, it answers of the images that it holds.  Listings are equal if they hold the same.
+    """
 
     images: tuple[Image, ...]
     incomplete: str | None = None
 
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Listing):
+            return NotImplemented
+        return (self.incomplete, self.images) == (other.incomplete, other.images)
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __reduce__(self) -> Any:
+        return Listing, (self.images, self.incomplete)
+
+    @property
+    def count(self) -> int:
+        """Return how many images it holds."""
+        return len(self.images)
+
+    def get(self, digest: str) -> Image | None:
+        """Return the image of that digest."""
+        return self._by_digest.get(digest)
+
+    def tagged(self, tag: str) -> Image | None:
+        """Return the image that has the tag."""
+        return self._by_tag.get(tag)
+
+    def referrers(self, digest: str) -> tuple[Image, ...]:
+        """Return the images whose subject is `digest`."""
+        return tuple(image for image in self.images if image.subject == digest)
+
+    def newest(self, count: int) -> tuple[Image, ...]:
+        """Return the tagged ACTIVE images that were pushed last; those without a push time come after all others."""
+        tagged = [image for image in self.images if image.tags and image.status == "ACTIVE"]
+        return tuple(sorted(tagged, key=lambda image: image.pushed_at or _NEVER, reverse=True)[:count])
+
+    def missing(self, replica: Listing | None, older_than: datetime) -> Missing:
+        """Compare it with a replica; one of None is known not to exist."""
+        active = [image for image in self.images if image.status == "ACTIVE"]
+        absent = [image for image in active if replica is None or replica.get(image.digest) is None]
+        dated = sorted((image.pushed_at, image.digest) for image in absent if image.pushed_at is not None)
+        undated = sorted(image.digest for image in absent if image.pushed_at is None)
+        newest = array("q", (microseconds(time) for time, _ in dated))
+        oldest, unknown_age = tuple(dated[:SAMPLE]), tuple(undated[:SAMPLE])
+        return Lacking(len(active), len(dated), len(undated), oldest, unknown_age, newest).missing(older_than)
+
+    def tag_differences(self, replica: Listing, older_than: datetime) -> TagDifferences:
+        """Compare the tags of images that are not younger than `older_than` with those of a replica."""
+        moved, lost = {}, {}
+        for tag, image in sorted(self._by_tag.items(), key=lambda item: item[0]):
+            if image.status != "ACTIVE" or (image.pushed_at is not None and image.pushed_at > older_than):
+                continue
+            there = replica.tagged(tag)
+            if there is None and replica.get(image.digest) is not None:
+                lost[tag] = image.digest
+            elif there is not None and there.digest != image.digest:
+                moved[tag] = (image.digest, there.digest)
+        return TagDifferences(sum(len(image.tags) for image in self.images), moved, lost)
+
+    @cached_property
+    def _by_digest(self) -> Mapping[str, Image]:
+        return {image.digest: image for image in self.images}
+
+    @cached_property
+    def _by_tag(self) -> Mapping[str, Image]:
+        return {tag: image for image in self.images for tag in image.tags}
+
 
 class ImageIndex:
-    """The images of all repositories that were listed."""
+    """The images of all repositories that were listed.  Any thread may ask.
 
-    __slots__ = ("_by_digest", "_listings")
+    What cannot be read any more, or not in the memory there is, raises `InsufficientData` that says so.
+    """
+
+    __slots__ = ("_listings",)
 
     def __init__(self, listings: Mapping[RepositoryKey, Listing] | None = None) -> None:
         self._listings = dict(listings or {})
-        self._by_digest: dict[RepositoryKey, dict[str, Image]] = {}
 
     def __setattr__(self, name: str, value: Any) -> None:
         if hasattr(self, name):
@@ -117,13 +246,17 @@ class ImageIndex:
         return key in self._listings
 
     def images(self, key: RepositoryKey) -> tuple[Image, ...]:
-        """Return every image of a repository; raise `InsufficientData` if it was not listed to the end."""
-        listing = self._listings.get(key)
-        if listing is None:
-            raise InsufficientData(f"the images of {key} were not listed")
-        if listing.incomplete:
-            raise InsufficientData(f"the images of {key} were not all listed: {listing.incomplete}")
-        return listing.images
+        """Return every image of a repository, of which there may be 100,000.
+
+        Raises `InsufficientData` if it was not listed to the end, as all do that say what is not there.
+        """
+        listing = self._whole(key)
+        with _readable(key):
+            return listing.images
+
+    def count(self, key: RepositoryKey) -> int:
+        """Return how many images a repository has, whatever their status; raise as `images`."""
+        return self._whole(key).count
 
     def listing(self, key: RepositoryKey) -> Listing | None:
         """Return what was listed of a repository, to the end or not; None if nobody asked."""
@@ -131,46 +264,68 @@ class ImageIndex:
 
     def get(self, key: RepositoryKey, digest: str) -> Image | None:
         """Return an image by digest, None if it is known not to be there; else raise `InsufficientData`."""
-        if key not in self._by_digest and key in self._listings:
-            self._by_digest[key] = {image.digest: image for image in self._listings[key].images}
-        found = self._by_digest.get(key, {}).get(digest)
+        listing = self._listings.get(key)
+        with _readable(key):
+            found = listing.get(digest) if listing else None
         if found is None:
-            self.images(key)  # absence is only known of a whole list
+            self._whole(key)  # absence is only known of a whole list
         return found
 
+    def tagged(self, key: RepositoryKey, tag: str | None) -> Image | None:
+        """Return the image that has a tag, None if none has; raise as `images`."""
+        listing = self._whole(key)
+        with _readable(key):
+            return listing.tagged(tag) if tag is not None else None
+
     def tags(self, key: RepositoryKey) -> Mapping[str, Image]:
-        """Return tag -> image of a repository; raise `InsufficientData` if it was not listed to the end."""
+        """Return tag -> image of a whole repository; raise as `images`."""
         return {tag: image for image in self.images(key) for tag in image.tags}
 
     def referrers(self, key: RepositoryKey, digest: str) -> tuple[Image, ...]:
-        """Return the images of a repository whose subject is `digest`: its signatures, SBOMs, attestations.
+        """Return the images whose subject is `digest`: its signatures, SBOMs, attestations; raise as `images`."""
+        listing = self._whole(key)
+        with _readable(key):
+            return listing.referrers(digest)
 
-        Raises `InsufficientData` if the repository was not listed to the end.
+    def newest(self, key: RepositoryKey, count: int) -> tuple[Image, ...]:
+        """Return up to `count` tagged ACTIVE images, those first that were pushed last; raise as `images`."""
+        listing = self._whole(key)
+        with _readable(key):
+            return listing.newest(count)
+
+    def missing(self, primary: RepositoryKey, standby: RepositoryKey | None, older_than: datetime) -> Missing:
+        """Compare a repository with its replica, digest by digest; a `standby` of None is known not to exist.
+
+        An image that is not in the standby is pending if it was pushed after `older_than`, else missing; so is one
+        that has no push time.  Archived images of the primary are left out, since ECR replicates what is pushed or
+        restored and archiving is per Region.  Raises as `images`.
         """
-        return tuple(image for image in self.images(key) if image.subject == digest)
+        replica = None if standby is None else self._whole(standby)
+        listing = self._whole(primary)
+        with _readable(primary):
+            return listing.missing(replica, older_than)
 
-    def missing(self, primary: RepositoryKey, standby: RepositoryKey, older_than: datetime) -> Missing:
-        """Compare a repository with its replica, digest by digest.
+    def tag_differences(self, primary: RepositoryKey, standby: RepositoryKey, older_than: datetime) -> TagDifferences:
+        """Compare the tags of a repository with those of its replica; raise as `images`.
 
-        An image pushed at or after `older_than`, or with no push time, and not yet in the standby counts as pending
-        only if it is younger; one with no push time counts as missing.  Archived images of the primary are left out,
-        since ECR replicates what is pushed or restored and archiving is per Region.
+        Tags of images that were pushed after `older_than`, or cannot be pulled, are left out.
         """
-        there = {image.digest for image in self.images(standby)}
-        active = [image for image in self.images(primary) if image.status == "ACTIVE"]
-        absent = [image for image in active if image.digest not in there]
-        pending = [image for image in absent if image.pushed_at is not None and image.pushed_at > older_than]
-        missing = sorted(
-            (image for image in absent if image.pushed_at is None or image.pushed_at <= older_than),
-            key=lambda image: (image.pushed_at is None, image.pushed_at, image.digest),
-        )
-        oldest = missing[0].pushed_at if missing else None
-        return Missing(len(active), len(missing), len(pending), oldest, tuple(i.digest for i in missing[:SAMPLE]))
+        listing, replica = self._whole(primary), self._whole(standby)
+        with _readable(primary):
+            return listing.tag_differences(replica, older_than)
+
+    def _whole(self, key: RepositoryKey) -> Listing:
+        listing = self._listings.get(key)
+        if listing is None:
+            raise InsufficientData(f"the images of {key} were not listed")
+        if listing.incomplete:
+            raise InsufficientData(f"the images of {key} were not all listed: {listing.incomplete}")
+        return listing
 
 
-def listings(rows: Iterable[tuple[RepositoryKey, Image]]) -> dict[RepositoryKey, Listing]:
-    """Group (repository, image) rows into whole listings."""
-    grouped: dict[RepositoryKey, list[Image]] = {}
-    for key, image in rows:
-        grouped.setdefault(key, []).append(image)
-    return {key: Listing(tuple(images)) for key, images in grouped.items()}
+@contextmanager
+def _readable(key: RepositoryKey) -> Iterator[None]:
+    try:
+        yield
+    except RegionproofError as error:
+        raise InsufficientData(f"the images of {key} could not be read: {error}. {error.hint}".rstrip(". ")) from error

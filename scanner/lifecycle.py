@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from bisect import bisect_left, bisect_right
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
@@ -94,8 +94,10 @@ _Verdict = Removal | str | None
 """Removed; undecided, with the reason; or kept."""
 
 
-def evaluate(policy_text: str, images: Sequence[Image], as_of: datetime) -> Outcome:
-    """Return what the policy does to the images of its repository, as they were at `as_of`.
+def evaluate(
+    policy_text: str, images: Sequence[Image], as_of: datetime, asked: Collection[str] | None = None
+) -> Outcome:
+    """Return what the policy does to the images of its repository, as they were at `as_of`, or to those `asked` about.
 
     `policy_text` is the JSON text that ecr:GetLifecyclePolicy gives, `images` the whole repository.  An image that
     refers to another (a signature) shares that one's fate.  An image beside a younger index may be one of its
@@ -103,18 +105,23 @@ def evaluate(policy_text: str, images: Sequence[Image], as_of: datetime) -> Outc
     says something that is not known here.
     """
     children = _possible_children(images)
+    by_digest = {image.digest: image for image in images}
+    wanted = [by_digest[digest] for digest in by_digest.keys() & asked] if asked is not None else images
+    decisive = _with_subjects(wanted, by_digest)
     verdicts: dict[str, _Verdict] = {}
     # A rule counts every image that meets its requirement, also those that an earlier rule acts on; but each image is
     # left to the first rule whose requirement it meets, even if that rule keeps it.
     for rule in _rules(policy_text):
         matched = [image for image in images if rule.requires(image)]
-        judged = _by_age(rule, matched) if rule.count_type in _AGES else _by_count(rule, matched, children, as_of)
+        if rule.count_type in _AGES:
+            judged = _by_age(rule, matched, decisive)
+        else:
+            judged = _by_count(rule, matched, decisive, children, as_of)
         for digest, verdict in judged.items():
             if verdict is not None and digest in children:
                 verdict = "it may belong to an index, which would protect it"
             verdicts.setdefault(digest, verdict)
-    by_digest = {image.digest: image for image in images}
-    fates = {image.digest: _fate(image, by_digest, verdicts) for image in images}
+    fates = {image.digest: _fate(image, by_digest, verdicts) for image in wanted}
     return Outcome(
         {digest: fate for digest, fate in fates.items() if isinstance(fate, Removal)},
         {digest: fate for digest, fate in fates.items() if isinstance(fate, str)},
@@ -187,8 +194,19 @@ def _fate(image: Image, by_digest: Mapping[str, Image], verdicts: Mapping[str, _
     return "it refers to another image through too many others"
 
 
-def _by_age(rule: _Rule, matched: Sequence[Image]) -> dict[str, _Verdict]:
-    return {image.digest: _aged(rule, image) for image in matched}
+def _with_subjects(images: Iterable[Image], by_digest: Mapping[str, Image]) -> frozenset[str]:
+    """Return the images by which the fate of some is decided: these, and what they refer to."""
+    found: set[str] = set()
+    for image in images:
+        current: Image | None = image
+        while current is not None and current.digest not in found:
+            found.add(current.digest)
+            current = by_digest.get(current.subject) if current.subject else None
+    return frozenset(found)
+
+
+def _by_age(rule: _Rule, matched: Sequence[Image], decisive: Collection[str]) -> dict[str, _Verdict]:
+    return {image.digest: _aged(rule, image) for image in matched if image.digest in decisive}
 
 
 def _aged(rule: _Rule, image: Image) -> _Verdict:
@@ -208,7 +226,9 @@ def _since(count_type: str, image: Image) -> datetime | None:
     return max(used) if used and count_type == PULLED else image.pushed_at
 
 
-def _by_count(rule: _Rule, matched: Sequence[Image], children: frozenset[str], as_of: datetime) -> dict[str, _Verdict]:
+def _by_count(
+    rule: _Rule, matched: Sequence[Image], decisive: Collection[str], children: frozenset[str], as_of: datetime
+) -> dict[str, _Verdict]:
     """Keep the newest `count` images.
 
     Whether ECR counts the children of an index and the referrers of an image is not documented, and images of one
@@ -227,7 +247,7 @@ def _by_count(rule: _Rule, matched: Sequence[Image], children: frozenset[str], a
             return Removal(image.digest, rule.priority, rule.action, as_of)
         return f"it may or may not be among the newest {rule.count}" if most_newer - 1 >= rule.count else None
 
-    return {image.digest: verdict(image) for image in matched}
+    return {image.digest: verdict(image) for image in matched if image.digest in decisive}
 
 
 def _rules(text: str) -> list[_Rule]:

@@ -21,14 +21,13 @@ from pathlib import Path
 from typing import Any
 
 from scanner import shards
-from scanner.errors import SnapshotError
+from scanner.errors import AGAIN, SnapshotError
 from scanner.recorded import Call, LeftOut, Stage, Target, from_line, redacted, sort_key, to_line
 
 SCHEMA_VERSION = "1"
 TARGET, IMAGES = "target.json", "images.parquet"
 CALLS: Mapping[Stage, str] = {stage: f"{stage}.jsonl.gz" for stage in Stage}
 """The calls of each stage."""
-AGAIN = "Restore the snapshot from a copy, or collect it again into a new directory."
 
 
 @dataclass(frozen=True)

@@ -1,21 +1,24 @@
 """The image shard of one registry: every image of every repository, as Parquet.
 
-DuckDB is loaded when a shard is read or written, never before.
+A shard that was written here says so (`_VERSION` in its metadata): it holds each image once, sorted by repository and
+digest.  Of any other the columns and every row are looked at first.  DuckDB is loaded when a shard is read or written,
+never before.
 """
 
 from __future__ import annotations
 
 import glob
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, NamedTuple
 
-from scanner.images import Image
+from scanner import database
+from scanner.errors import AGAIN, SnapshotError
+from scanner.images import Image, time_of
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND, _SECOND = timedelta(microseconds=1), timedelta(seconds=1)
+_EPOCH, _SECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(seconds=1)
 _DIGESTS, _TIMES = ("digest", "subject"), ("pushed_at", "last_pulled_at", "last_archived_at", "last_activated_at")
 COLUMNS = {
     "repository": ("repositoryName", "VARCHAR"),
@@ -37,7 +40,10 @@ Digests are `sha256:<64 hex>`, times are seconds since 1970 as AWS has them (exa
 2106); the shard has them as 32 bytes and as timestamps.
 """
 
-_one_at_a_time = threading.Lock()  # DuckDB takes two hundred bytes a row while it sorts
+SCHEMA_VERSION = "1"
+_VERSION = "regionproof_images"
+_MEMORY = "1GB"  # DuckDB takes two hundred bytes a row while it sorts; what is more goes to a file
+_one_at_a_time = threading.Lock()
 
 
 def _stored(column: str, member: str) -> str:
@@ -56,13 +62,66 @@ def _loaded(column: str) -> str:
     return f"epoch_us({column})" if column in _TIMES else column
 
 
+def _kind(column: str, type: str) -> str:
+    return "BLOB" if column in _DIGESTS else "TIMESTAMP WITH TIME ZONE" if column in _TIMES else type
+
+
+_KINDS = {column: _kind(column, type) for column, (_, type) in COLUMNS.items()}
 _STORED = ", ".join(_stored(column, member) for column, (member, _) in COLUMNS.items())
-_READ = f"SELECT {', '.join(map(_loaded, COLUMNS))} FROM read_parquet(?) ORDER BY repository, digest"  # noqa: S608 - nothing from outside
+LOADED = ", ".join(map(_loaded, COLUMNS))
+"""What is selected from a shard for `image`."""
 
 _FIRST = """
     SELECT DISTINCT ON (repository, digest) * EXCLUDE line FROM (SELECT *, row_number() OVER () AS line FROM images)
     ORDER BY repository, digest, line
 """
+_UNFIT = """
+    SELECT repository, CASE WHEN repository = before AND digest = previous THEN 'an image is there twice'
+        WHEN repository < before OR digest < previous THEN 'the images are not in order'
+        ELSE 'a digest is not one of SHA-256, or a name or a status is missing' END
+    FROM (
+        SELECT repository, digest, subject, status,
+            lag(repository) OVER () AS before, lag(digest) OVER () AS previous FROM read_parquet(?)
+    )
+    WHERE repository IS NULL OR status IS NULL OR digest IS NULL OR octet_length(digest) <> 32
+        OR octet_length(subject) <> 32 OR repository < before OR (repository = before AND digest <= previous)
+    LIMIT 1
+"""
+_COUNTS = """
+    SELECT repository, count(*), count(*) FILTER (status = 'ACTIVE')
+    FROM read_parquet(?) GROUP BY repository ORDER BY repository
+"""
+
+
+class Count(NamedTuple):
+    """How many images a repository has, and how many of them are ACTIVE."""
+
+    images: int
+    active: int
+
+
+def counts(path: Path) -> dict[str, Count]:
+    """Return repository -> how many images, sorted.
+
+    Raises `SnapshotError` that names the shard if it cannot be read, is of another version, or holds an image twice or
+    what is no image.
+    """
+    file = [glob.escape(str(path))]
+    stamp = database.query([path], "SELECT value FROM parquet_kv_metadata(?) WHERE key = ?", [*file, _VERSION])
+    version = stamp[0][0].decode("utf-8", "replace") if stamp else None
+    if version not in (None, SCHEMA_VERSION):
+        raise SnapshotError(
+            f"{path} is an image shard of schema version {version}; this regionproof reads {SCHEMA_VERSION}",
+            "Use the regionproof that collected it, or collect again.",
+        )
+    columns = database.query([path], "DESCRIBE SELECT * FROM read_parquet(?)", file)
+    if (found := {name: kind for name, kind, *_ in columns}) != _KINDS:
+        differing = min(name for name in found.keys() | _KINDS.keys() if found.get(name) != _KINDS.get(name))
+        raise SnapshotError(f"{path} is no image shard: its column '{differing}' is not as it should be", AGAIN)
+    if version is None:
+        for repository, problem in database.query([path], _UNFIT, file):
+            raise SnapshotError(f"{path} cannot be relied on: {problem}, in '{repository}'", AGAIN)
+    return {name: Count(*found) for name, *found in database.query([path], _COUNTS, file)}
 
 
 class Spool:
@@ -95,16 +154,36 @@ class Spool:
             return
         try:
             self._out.close()
-            columns = dict(COLUMNS.values())
             with _one_at_a_time:
-                source = _connect().read_json(glob.escape(str(self._path)), columns=columns, format="newline_delimited")
-                images = source.project(_STORED)
-                images = images.query("images", _FIRST) if self.repeats else images.order("repository, digest")
-                images.write_parquet(str(path), compression="zstd")
+                self._sort(path)
         except duckdb.IOException as error:  # a full disk is one, whoever finds it full
             raise OSError(f"{path}: cannot be written: {str(error).partition(': {')[0]}") from error
         finally:
             self._path.unlink(missing_ok=True)
+
+    def _sort(self, path: Path) -> None:
+        """Write the shard, then look at it as whoever reads it would have to."""
+        query = _FIRST if self.repeats else "SELECT * FROM images ORDER BY repository, digest"
+        with _connect(path.with_name(".sorting")) as connection:
+            source = connection.read_json(
+                glob.escape(str(self._path)), columns=dict(COLUMNS.values()), format="newline_delimited"
+            )
+            source.project(_STORED).create_view("images")
+            connection.execute(copy(query, path))
+            for repository, problem in connection.execute(_UNFIT, [glob.escape(str(path))]).fetchall():
+                raise ValueError(f"{path} cannot be written: {problem}, in '{repository}'")
+
+
+def copy(query: str, path: Path) -> str:
+    """Return the statement that writes what a query gives as a shard.
+
+    In Parquet's first version: some readers know the encodings of the second only in part.
+    """
+    quoted = str(path).replace("'", "''")
+    return (
+        f"COPY ({query}) TO '{quoted}' "
+        f"(FORMAT parquet, COMPRESSION zstd, KV_METADATA {{{_VERSION}: '{SCHEMA_VERSION}'}})"
+    )
 
 
 def lines(rows: Iterable[Any]) -> bytes:
@@ -119,24 +198,14 @@ def image_lines(repository: str, images: Iterable[Image]) -> bytes:
     return lines(_row(repository, image) for image in images)
 
 
-def read(path: Path) -> Iterator[tuple[str, Image]]:
-    """Yield (repository, image) sorted by repository and digest; raise `ValueError` if this is no image shard."""
-    import duckdb
-
-    try:
-        result = _connect().execute(_READ, [glob.escape(str(path))])
-        while rows := result.fetchmany(10_000):
-            yield from map(_image, rows)
-    except (duckdb.Error, OverflowError, TypeError) as error:
-        raise ValueError(f"{error}") from error
-
-
-def _connect() -> Any:
+def _connect(temporary: Path) -> Any:
     import duckdb
 
     # One thread makes the bytes repeatable; nothing is ever fetched or installed.
     settings: dict[str, str | bool | int | float | list[str]] = {
         "threads": 1,
+        "memory_limit": _MEMORY,
+        "temp_directory": str(temporary),
         "autoload_known_extensions": False,
         "autoinstall_known_extensions": False,
     }
@@ -154,11 +223,23 @@ def _row(repository: str, image: Image) -> dict[str, Any]:
     return {"repositoryName": repository, **row}
 
 
-def _image(row: tuple[Any, ...]) -> tuple[str, Image]:
-    named = dict(zip(COLUMNS, row, strict=True))
-    repository = named.pop("repository")
-    for name in _TIMES:
-        if named[name] is not None:
-            named[name] = _EPOCH + named[name] * _MICROSECOND
-    named["tags"] = tuple(named["tags"] or ())
-    return repository, Image(**named)
+def image(row: Sequence[Any]) -> tuple[str, Image]:
+    """Return the repository and the image of a row of `LOADED`; raise `OverflowError` beyond the calendar."""
+    repository, digest, tags, pushed, pulled, archived, activated, size, status, media, artifact, subject = row
+    return repository, Image(
+        digest,
+        tuple(tags or ()),
+        _time(pushed),
+        size,
+        status,
+        media,
+        artifact,
+        subject,
+        _time(pulled),
+        _time(archived),
+        _time(activated),
+    )
+
+
+def _time(microseconds: int | None) -> datetime | None:
+    return None if microseconds is None else time_of(microseconds)

@@ -22,12 +22,11 @@ from typing import Any
 
 from scanner import __version__, parts, shards
 from scanner.assets import schema
-from scanner.errors import SnapshotError, UsageError
+from scanner.errors import AGAIN, SnapshotError, UsageError
 from scanner.finding import NOT_ENABLED, Coverage
-from scanner.images import Image, Listing, RepositoryKey
+from scanner.images import Listing, RepositoryKey
 from scanner.model import Place
 from scanner.parts import (
-    AGAIN,
     SCHEMA_VERSION,
     TargetRecord,
     TargetWriter,
@@ -42,6 +41,7 @@ from scanner.parts import (
     sha256,
 )
 from scanner.recorded import IMAGES, Call, CallError, LeftOut, Stage, Target
+from scanner.stored import Registry, StoredListing
 
 __all__ = ["Call", "CallError", "Snapshot", "SnapshotWriter", "Target", "TargetRecord"]
 
@@ -148,24 +148,21 @@ class Snapshot:
     def _images_of(self, record: TargetRecord) -> dict[RepositoryKey, Listing]:
         target = record.target
         part = directory(self.path, target) / parts.IMAGES
-        found: dict[str, list[Image]] = {}
-        if parts.IMAGES in record.parts:
-            try:
-                for repository, image in shards.read(part):
-                    found.setdefault(repository, []).append(image)
-            except ValueError as error:
-                raise SnapshotError(f"{part} cannot be read: {error}", AGAIN) from None
-        listings = {}
+        registry = Registry(part, None if parts.IMAGES in record.parts else {})
+        listings: dict[RepositoryKey, Listing] = {}
         for call in self.calls_of(target):
             if (call.service, call.operation) == IMAGES:
-                name = str(call.parameters.get("repositoryName"))
-                images = tuple(found.pop(name, ()))
-                if len(images) != (call.rows or 0):
-                    raise SnapshotError(f"{part}: '{name}' should have {call.rows} images, not {len(images)}", AGAIN)
+                key = RepositoryKey(target.account, target.region, str(call.parameters.get("repositoryName")))
+                if key in listings:
+                    raise SnapshotError(f"{part}: the images of '{key.name}' were listed twice", AGAIN)
                 reason = f"{call.error.code}: {call.error.message}" if call.error else None
-                listings[RepositoryKey(target.account, target.region, name)] = Listing(images, reason)
-        if found:
-            raise SnapshotError(f"{part}: nobody asked for the images of '{min(found)}'", AGAIN)
+                listings[key] = found = StoredListing(registry, key.name, reason)
+                if found.count != (call.rows or 0):
+                    raise SnapshotError(
+                        f"{part}: '{key.name}' should have {call.rows} images, not {found.count}", AGAIN
+                    )
+        if unasked := registry.counts.keys() - {key.name for key in listings}:
+            raise SnapshotError(f"{part}: nobody asked for the images of '{min(unasked)}'", AGAIN)
         return listings
 
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from datetime import UTC, datetime
 from functools import cached_property, partial
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
@@ -137,7 +136,7 @@ def digest_of(model: Model, reference: Reference, established: str | None) -> st
         return digest
     if reference.key is None or reference.tag is None:
         raise InsufficientData(f"which digest '{reference}' means cannot be told outside a private ECR registry")
-    tagged = model.images.tags(reference.key).get(reference.tag)
+    tagged = model.images.tagged(reference.key, reference.tag)
     if tagged is None:
         raise InsufficientData(f"no image in {reference.key} has the tag '{reference.tag}'")
     return tagged.digest
@@ -202,9 +201,8 @@ def needed_digests(
     has any more.
     """
     if not running:
-        tagged = [image for image in model.images.images(repository) if image.tags and image.status == "ACTIVE"]
-        tagged.sort(key=lambda image: image.pushed_at or datetime.min.replace(tzinfo=UTC), reverse=True)
-        return {image.digest: f"one of the newest '{newest}' tagged ones" for image in tagged[:newest]}, []
+        found = model.images.newest(repository, newest)
+        return {image.digest: f"one of the newest '{newest}' tagged ones" for image in found}, []
     needed: dict[str, str] = {}
     unresolved: list[str] = []
     for use in sorted(running, key=lambda use: bool(use.workload.locations)):

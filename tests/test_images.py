@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scanner.images import SAMPLE, Image, ImageIndex, Listing, RepositoryKey, listings
+from scanner.images import SAMPLE, Image, ImageIndex, Listing, RepositoryKey
 from scanner.model import InsufficientData, Place
 
 HERE = RepositoryKey.of(Place("111122223333", "us-east-1"), "shop/web")
@@ -126,9 +126,3 @@ class TestIncomplete:
     def test_a_repository_that_was_not_listed_is_not_an_empty_one(self, ask):
         with pytest.raises(InsufficientData, match="were not listed"):
             ask(ImageIndex({HERE: Listing(())}))
-
-
-def test_rows_are_grouped_into_whole_listings():
-    grouped = listings([(THERE, image(1)), (HERE, image(2)), (THERE, image(3))])
-    assert grouped == {THERE: Listing((image(1), image(3))), HERE: Listing((image(2),))}
-    assert list(ImageIndex(grouped)) == [HERE, THERE]

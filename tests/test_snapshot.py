@@ -23,6 +23,7 @@ from scanner.model import InsufficientData
 from scanner.recorded import LeftOut, Stage
 from scanner.redaction import redact, scrub
 from scanner.snapshot import Call, CallError, Snapshot, SnapshotWriter, Target
+from scanner.stored import Registry
 
 ACCOUNT = "111122223333"
 AT = "2026-11-20T08:00:00.000001Z"
@@ -668,7 +669,8 @@ def test_seconds_of_aws_are_rounded_to_the_nearest_microsecond_as_python_does(tm
     rows = [{"repositoryName": "r", "imageDigest": digest(str(n)), "imagePushedAt": at} for n, at in enumerate(seconds)]
     spool.add(shards.lines(rows))
     spool.write(part)
-    found = {image.digest: (image.pushed_at - EPOCH) // timedelta(microseconds=1) for _, image in shards.read(part)}
+    images = Registry(part).images("r").images
+    found = {image.digest: (image.pushed_at - EPOCH) // timedelta(microseconds=1) for image in images}
     assert found == {row["imageDigest"]: round(row["imagePushedAt"] * 1_000_000) for row in rows}
 
 
@@ -683,7 +685,8 @@ def test_of_images_that_repeat_the_first_stays(tmp_path):
         keys = ("repositoryName", "imageDigest", "imageTags")
         spool.add(shards.lines(dict(zip(keys, (r, digest(d), tags), strict=True)) for r, d, tags in images))
         spool.write(part)
-    assert list(shards.read(parts[0])) == list(shards.read(parts[1]))
+    repeats, once = map(Registry, parts)
+    assert [repeats.images(name) for name in ("a", "b")] == [once.images(name) for name in ("a", "b")]
     assert parts[0].read_bytes() == parts[1].read_bytes()
 
 

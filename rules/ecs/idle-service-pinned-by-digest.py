@@ -293,7 +293,7 @@ def may_change(reference, standby, pair, model):
     here = digest_of(model, reference, None)
     account = pair.primary.account if reference.account == pair.standby.account else reference.account
     source = RepositoryKey.of(Place(account, pair.primary.region), reference.repository)
-    there = model.images.tags(source).get(reference.tag)
+    there = model.images.tagged(source, reference.tag)
     if there is None or there.digest != here:
         return "the tag means another image, or none, in the primary"
     return None

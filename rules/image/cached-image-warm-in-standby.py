@@ -149,7 +149,7 @@ def warm(replica, model):
     """Tell whether the cache holds what would be pulled: the digest, or any image of the tag that was asked for."""
     found = replica.image
     if found is None and replica.reference.digest is None and replica.repository in model.images:
-        found = model.images.tags(replica.repository).get(replica.reference.tag)
+        found = model.images.tagged(replica.repository, replica.reference.tag)
     return found is not None and found.status == "ACTIVE"
 
 

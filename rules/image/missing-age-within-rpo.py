@@ -101,7 +101,7 @@ examples:
 from datetime import timedelta
 
 from scanner.duration import words
-from scanner.images import ImageIndex, Listing, RepositoryKey
+from scanner.images import RepositoryKey
 from scanner.replication import counterpart_name
 from scanner.rule import Evidence, NotApplicable, Undecided, Violation
 from scanner.workloads import cached_instead
@@ -113,10 +113,7 @@ def check(twin, model, parameters):
     if twin.primary.locations and primary not in model.images:
         yield NotApplicable("A file does not say which images a repository holds; collect a snapshot to know.")
         return
-    index = model.images
-    if twin.standby is None:  # a repository that is known not to exist holds nothing
-        index = ImageIndex({primary: Listing(model.images.images(primary)), standby: Listing(())})
-    found = index.missing(primary, standby, model.as_of - (rpo or timedelta()))
+    found = model.images.missing(primary, standby if twin.standby else None, model.as_of - (rpo or timedelta()))
     oldest = found.oldest_missing_at
     age = model.as_of - oldest if oldest else None
     yield Evidence(

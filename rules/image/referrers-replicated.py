@@ -192,7 +192,7 @@ def referrers(model, repository, digest, parameters):
         for image in model.images.referrers(repository, digest)
         if parameters is None or image.artifact_media_type in parameters["artifact_types"]
     }
-    signature = model.images.tags(repository).get(cosign_tag(digest))
+    signature = model.images.tagged(repository, cosign_tag(digest))
     if signature:
         found[signature.digest] = signature
     return found

@@ -390,8 +390,10 @@ def rebuilt(replica, model):
         return False
     place = Place(replica.counterpart.account, replica.counterpart.region)
     there = model.find("AWS::ECR::Repository", replica.counterpart.name, place)
-    tags = model.images.tags(replica.counterpart) if there else {}
-    found = (tags.get(tag) for tag in (replica.reference.tag, *(replica.original.tags if replica.original else ())))
+    if there is None:
+        return False
+    tags = (replica.reference.tag, *(replica.original.tags if replica.original else ()))
+    found = [model.images.tagged(replica.counterpart, tag) for tag in tags]
     return any(image is not None and image.status == "ACTIVE" for image in found)
 
 

@@ -185,7 +185,7 @@ examples:
 
 from datetime import datetime
 
-from scanner.images import ImageIndex, Listing, RepositoryKey
+from scanner.images import RepositoryKey
 from scanner.model import InsufficientData
 from scanner.replication import replicated, rules_of, sends_to
 from scanner.rule import Evidence, NotApplicable, Undecided, Violation
@@ -223,10 +223,9 @@ def check(twin, model, parameters):
 
 def compare(twin, name, model, older_than):
     primary, standby = RepositoryKey.of(twin.primary.place, name), RepositoryKey.of(twin.pair.standby, name)
-    index = model.images
     if model.find("AWS::ECR::Repository", name, twin.pair.standby) is None:
-        index = ImageIndex({primary: Listing(index.images(primary)), standby: Listing(())})
-    return index.missing(primary, standby, older_than)
+        standby = None
+    return model.images.missing(primary, standby, older_than)
 
 
 def judge(twin, missing, times):

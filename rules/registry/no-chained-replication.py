@@ -120,7 +120,7 @@ examples:
       Pairs: [{primary: us-east-1, standby: us-west-2, image_distribution: dual-push}]
 """
 
-from scanner.images import ImageIndex, Listing, RepositoryKey
+from scanner.images import RepositoryKey
 from scanner.model import InsufficientData
 from scanner.replication import chains, destinations_of, replicates, repositories_in, rules_of
 from scanner.rule import Evidence, Undecided, Violation
@@ -161,8 +161,7 @@ def all_arrived(twin, name, model, older_than):
     primary, standby = RepositoryKey.of(twin.primary.place, name), RepositoryKey.of(twin.pair.standby, name)
     if twin.primary.locations and primary not in model.images:
         return False
-    index = model.images
     if model.find("AWS::ECR::Repository", name, twin.pair.standby) is None:
-        index = ImageIndex({primary: Listing(index.images(primary)), standby: Listing(())})
-    found = index.missing(primary, standby, older_than)
+        standby = None
+    found = model.images.missing(primary, standby, older_than)
     return found.images > found.pending and found.missing == 0

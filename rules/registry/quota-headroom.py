@@ -185,7 +185,7 @@ def images(twin, model):
     for repository in repositories_of(standby, model):
         key = RepositoryKey.of(standby, repository.name or "")
         if key in model.images or not repository.locations:
-            counts.append((len(model.images.images(key)), key.name))
+            counts.append((model.images.count(key), key.name))
     return [(f"images in repository '{name}' of '{standby}'", used, allowed) for used, name in sorted(counts)[-1:]]
 
 

@@ -153,12 +153,12 @@ def check(twin, model, parameters):
         # a file does not say what is in a repository; it is declared to hold something
         yield to_come(name, standby, model) if replicates_once_pushed(twin, model) else absent
         return
-    images = [image for image in model.images.images(primary) if image.status == "ACTIVE"]
-    if not images:
+    found = model.images.missing(primary, None, model.as_of - parameters["grace"])
+    if not found.images:
         yield NotApplicable("The repository holds no image that could be pulled, so there was nothing to replicate.")
     elif cached_instead(model, primary, standby):
         yield NotApplicable("A pull through cache of the standby makes the repository with the first pull.")
-    elif all(image.pushed_at is not None and image.pushed_at > model.as_of - parameters["grace"] for image in images):
+    elif not found.missing:
         yield Undecided(
             f"Repository '{name}' is not in '{standby}' yet; no image in it is older than the grace time, and replication "
             "creates it with the first one."

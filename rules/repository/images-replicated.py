@@ -179,10 +179,10 @@ def check(twin, model, parameters):
         yield NotApplicable("A file does not say which images a repository holds; collect a snapshot to know.")
         return
     index, count = model.images, parameters["releases"]
-    if twin.standby is None or count is not None:
-        copies = index.images(standby) if twin.standby else ()  # what is known not to exist holds nothing
-        index = ImageIndex({primary: Listing(releases(index.images(primary), count)), standby: Listing(copies)})
-    found = index.missing(primary, standby, model.as_of - parameters["grace"])
+    if count is not None:
+        needed = Listing(releases(index.images(primary), count))
+        index = ImageIndex({primary: needed, standby: index.listing(standby)})
+    found = index.missing(primary, standby if twin.standby else None, model.as_of - parameters["grace"])
     oldest = found.oldest_missing_at.isoformat() if found.oldest_missing_at else None
     yield Evidence(
         images=found.images,
@@ -205,9 +205,7 @@ def check(twin, model, parameters):
 
 
 def releases(images, count):
-    """Return the `count` tagged images that were pushed last, all images for no count."""
-    if count is None:
-        return images
+    """Return the `count` tagged images that were pushed last."""
     tagged = [image for image in images if image.tags and image.status == "ACTIVE"]
     if len(tagged) <= count:
         return tuple(tagged)

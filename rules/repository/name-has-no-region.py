@@ -194,5 +194,6 @@ def can_be_pulled(repository, digest, model):
 
 def tags_there(digest, here, there, model):
     """Return the tags of an image under which some build can be pulled from the counterpart."""
-    image, tags = model.images.get(here, digest), model.images.tags(there)
-    return [tag for tag in (image.tags if image else ()) if tag in tags and tags[tag].status == "ACTIVE"]
+    image = model.images.get(here, digest)
+    found = {tag: model.images.tagged(there, tag) for tag in (image.tags if image else ())}
+    return [tag for tag, build in found.items() if build is not None and build.status == "ACTIVE"]

@@ -342,7 +342,7 @@ def check(twin, model, parameters):
     copies = model.images.images(replica) if replica else as_copied(model.images.images(primary), model.as_of)
     if there and there.name != name:
         needed |= own_builds(needed, model.images.images(primary), copies)
-    outcome = evaluate(text, copies, model.as_of)
+    outcome = evaluate(text, copies, model.as_of, needed)
 
     due = outcome.due(model.as_of + parameters["within"])
     removed = sorted((due[digest] for digest in needed if digest in due), key=lambda r: (r.on_or_after, r.digest))

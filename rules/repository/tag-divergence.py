@@ -179,42 +179,29 @@ def check(twin, model, parameters):
     if twin.primary.locations and primary not in model.images:
         yield NotApplicable("A file does not say which images a repository holds; collect a snapshot to know.")
         return
-    here, there = model.images.tags(primary), model.images.tags(standby)
-    moved, lost = differing(here, there, model.as_of - parameters["grace"], model.images, standby)
-    yield Evidence(tags=len(here), moved=len(moved), lost=len(lost), sample=[*moved, *lost][:5])
-    if not moved and not lost:
+    found = model.images.tag_differences(primary, standby, model.as_of - parameters["grace"])
+    differing = found.moved | {tag: (digest, None) for tag, digest in found.lost.items()}
+    yield Evidence(tags=found.tags, moved=len(found.moved), lost=len(found.lost), sample=list(differing)[:5])
+    if not differing:
         return
     if cached_instead(model, primary, twin.pair.standby):
         yield NotApplicable("Pull through caches fill it on both sides, each with what is pulled there.")
         return
     named, unseen = references(model, twin)
     for what, severity in SEVERITY.items():
-        tags = [tag for tag in (*moved, *lost) if named.get(tag, (UNNAMED, None))[0] == what]
+        tags = [tag for tag in differing if named.get(tag, (UNNAMED, None))[0] == what]
         if not tags:
             continue
         tag, doubt = tags[0], None if what == STARTED else unseen
-        found = f"'{there[tag].digest}'" if tag in there else "no image"
+        here, copy = differing[tag]
+        there = f"'{copy}'" if copy else "no image"
         note = f"; '{named[tag][1]}' names it" if tag in named else ""
         note += f"; workloads that were not seen may start by it: {doubt}" if doubt else ""
         yield Violation(
-            f"'{len(tags)}' of '{len(here)}' tags of repository '{name}', {what}, mean other images in "
-            f"'{twin.pair.standby}': '{tag}' is on {found} there, and on '{here[tag].digest}' was expected{note}.",
+            f"'{len(tags)}' of '{found.tags}' tags of repository '{name}', {what}, mean other images in "
+            f"'{twin.pair.standby}': '{tag}' is on {there} there, and on '{here}' was expected{note}.",
             severity=None if doubt else severity,
         )
-
-
-def differing(here, there, older_than, images, standby):
-    """Return the tags that are on another image in the standby, and those that its copy of the image lacks."""
-    moved, lost = [], []
-    for tag, image in sorted(here.items()):
-        if image.status != "ACTIVE" or (image.pushed_at is not None and image.pushed_at > older_than):
-            continue
-        if tag in there:
-            if there[tag].digest != image.digest:
-                moved.append(tag)
-        elif images.get(standby, image.digest) is not None:
-            lost.append(tag)
-    return moved, lost
 
 
 def references(model, twin):

@@ -218,5 +218,5 @@ def holds(model, key, reference):
     if key not in model.images and model.find("AWS::ECR::Repository", key.name, place) is None:
         return False
     by_digest = reference.digest is not None
-    image = model.images.get(key, reference.digest) if by_digest else model.images.tags(key).get(reference.tag)
+    image = model.images.get(key, reference.digest) if by_digest else model.images.tagged(key, reference.tag)
     return image is not None and image.status == "ACTIVE"

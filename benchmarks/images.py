@@ -1,0 +1,397 @@
+"""Is every image in the standby too?  100 million rows, exactly, beside other ways to ask.
+
+    python -m benchmarks.images [--rows 100000000] [--runs 3] [--folder DIR] [--quick]
+
+The estate: registries with five repositories of 100,000 images, and their replicas in another Region.  There are two
+kinds of registries; in the replica of one kind one repository lacks a tenth of its images, so 10 % of the repositories
+are unequal and 1 % of the images are missing.  2 % are archived, 1 % have no push time, and a few were pushed within
+the grace time.  The rows are written as shards of a snapshot, in the format and by
+the statement of the product, 1, 10 and 100 % of them as snapshots of their own; 100 million take 5 GB of disk, which
+are given back at the end.  Every contender is a process of its own, they take turns, and all must find the same.
+Where the machine is busy, CPU says more than seconds.  Linux only: memory is read from /proc.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from argparse import ArgumentParser
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from tabulate import tabulate
+
+REPOSITORIES, IMAGES, KINDS = 5, 100_000, 2
+REGIONS = ("us-east-1", "us-west-2")
+AT = "2026-11-01T00:00:00Z"
+OLDER_THAN = datetime(2026, 10, 31, 23, tzinfo=UTC)
+MEMORY, WHOLE_MEMORY = "256MB", "4GB"
+_NOW = int(datetime(2026, 11, 1, tzinfo=UTC).timestamp())
+_ROWS = f"""
+    SELECT 'team/service-' || service AS repository, unhex(sha256($kind || '/' || service || '/' || image)) AS digest,
+        CASE WHEN image % 3 = 0 THEN [] ELSE ['1.' || (image // 50) || '.' || (image % 50)] END AS tags,
+        CASE WHEN image % 100 = 99 THEN NULL
+            ELSE make_timestamptz(({_NOW} - (hash(image, service, $kind) % 60000000)::BIGINT) * 1000000)
+        END AS pushed_at,
+        CASE WHEN image % 2 = 0 THEN NULL
+            ELSE make_timestamptz(({_NOW} - (hash(service, image) % 6000000)::BIGINT) * 1000000)
+        END AS last_pulled_at,
+        NULL::TIMESTAMPTZ AS last_archived_at, NULL::TIMESTAMPTZ AS last_activated_at,
+        (20000000 + hash($kind, image) % 200000000)::BIGINT AS size,
+        CASE WHEN image % 50 = 7 THEN 'ARCHIVED' ELSE 'ACTIVE' END AS status,
+        'application/vnd.oci.image.manifest.v1+json' AS media_type, NULL::VARCHAR AS artifact_media_type,
+        NULL::BLOB AS subject
+    FROM range({REPOSITORIES}) services(service), range({IMAGES}) images(image)
+    WHERE NOT ($standby AND $kind * {REPOSITORIES} + service = 3 AND image % 10 = 0)
+    ORDER BY repository, digest
+"""
+
+
+# --- the estate ----------------------------------------------------------------------------------------------------
+
+
+def generate(folder: Path, registries: int) -> dict[str, float]:
+    """Write a snapshot of so many registries and their replicas; return how many rows, and bytes a row."""
+    from scanner.recorded import Target
+    from scanner.snapshot import SnapshotWriter
+
+    writer = SnapshotWriter(folder)
+    targets, rows, size = [], 0, 0
+    for account in range(registries):
+        for region in REGIONS:
+            target = Target(f"{100_000_000_000 + account}", region, "aws", None, ("ecr",))
+            part = writer.begin(target)
+            spool = _Generated(account % KINDS, region, folder.parent / f"{account % KINDS}-{region}.parquet")
+            part._spool = spool  # type: ignore[assignment]
+            part.add(_listed(target, spool.counts))
+            part.finish(started_at=AT, finished_at=AT)
+            targets.append(target)
+            rows += sum(spool.counts.values())
+            size += (folder / "targets" / target.account / region / "images.parquet").stat().st_size
+    writer.finish(targets)
+    return {"rows": rows, "bytes a row": size / rows}
+
+
+class _Generated:
+    """Stands for the spool of a target: the rows come from a query, or are those of a registry of the same kind."""
+
+    repeats = False
+
+    def __init__(self, kind: int, region: str, written: Path) -> None:
+        self._kind, self._standby, self._written = kind, region == REGIONS[1], written
+        lacking = self._standby and kind == 0
+        self.counts = {
+            f"team/service-{n}": IMAGES * 9 // 10 if lacking and n == 3 else IMAGES for n in range(REPOSITORIES)
+        }
+
+    def write(self, path: Path) -> None:
+        from scanner import shards
+
+        if self._written.exists():
+            shutil.copyfile(self._written, path)
+            return
+        rows = _ROWS.replace("$kind", str(self._kind)).replace("$standby", str(self._standby))
+        with _database(WHOLE_MEMORY, threads=1) as database:
+            database.execute(f"CREATE TEMP TABLE images AS {rows}")
+            database.execute(shards.copy("SELECT * FROM images ORDER BY repository, digest", path))
+        shutil.copyfile(path, self._written)
+
+
+def _listed(target: Any, counts: dict[str, int]) -> Iterator[Any]:
+    from scanner.recorded import Call
+
+    for name, count in counts.items():
+        parameters = {"repositoryName": name, "filter": {"imageStatus": "ANY"}}
+        yield Call("ecr", "DescribeImages", parameters, target.account, target.region, 0, None, None, count, AT)
+
+
+def columns(folder: Path) -> dict[str, float]:
+    """Return bytes a row of each column of a shard, and of three of them alone: one side, and both in one file."""
+    here, there = (str(folder / f"targets/100000000000/{region}/images.parquet") for region in REGIONS)
+    with _database(WHOLE_MEMORY, threads=1) as database:
+        sizes = database.execute(
+            "SELECT path_in_schema, sum(total_compressed_size), max(row_group_num_rows) FROM parquet_metadata(?) "
+            "GROUP BY ALL ORDER BY 2 DESC",
+            [here],
+        ).fetchall()
+        (rows,) = database.execute("SELECT count(*) FROM read_parquet(?)", [here]).fetchone()
+        found: dict[str, float] = {}
+        for name, size, _ in sizes:
+            name = name.partition(",")[0]
+            found[name] = found.get(name, 0) + size / rows
+        for title, files in (("digest, repository, time", [here]), ("the same, both sides in one file", [here, there])):
+            copy = folder / "three.parquet"
+            database.execute(
+                f"COPY (SELECT repository, digest, pushed_at FROM read_parquet({files!r}) ORDER BY repository, digest) "
+                f"TO '{copy}' (FORMAT parquet, COMPRESSION zstd)"
+            )
+            (count,) = database.execute("SELECT count(*) FROM read_parquet(?)", [str(copy)]).fetchone()
+            found[title] = copy.stat().st_size / count
+            copy.unlink()
+    return found
+
+
+# --- contenders ----------------------------------------------------------------------------------------------------
+
+
+def ours(folder: Path, measure: Callable[[str], None]) -> Any:
+    """Open the snapshot, and ask for each repository what its replica lacks."""
+    from scanner.images import ImageIndex
+    from scanner.snapshot import Snapshot
+
+    measure("imports")
+    snapshot = Snapshot.open(folder)
+    measure("verify (SHA-256)")
+    index = ImageIndex(snapshot.images())
+    measure("open (counts)")
+    found = _all_missing(index)
+    measure("missing")
+    _all_missing(index, datetime(2026, 10, 25, tzinfo=UTC))
+    measure("another grace time")
+    return found
+
+
+def _all_missing(index: Any, older_than: datetime = OLDER_THAN) -> Any:
+    found = [
+        index.missing(key, key._replace(region=REGIONS[1]), older_than) for key in index if key.region == REGIONS[0]
+    ]
+    return sum(each.missing for each in found), sum(each.missing > 0 for each in found)
+
+
+def loop(folder: Path, measure: Callable[[str], None]) -> Any:
+    """Join two files at a time, by hand."""
+    with _database(MEMORY) as database:
+        measure("imports")
+        rows = []
+        for here, there in _pairs(folder):
+            rows += database.execute(
+                _ABSENT.format(here="?", there="?", by="", key=""), [here, OLDER_THAN, there]
+            ).fetchall()
+        measure("missing")
+    return sum(missing for _, missing in rows), len(rows)
+
+
+_ABSENT = """
+    SELECT repository{key}, count(*) FROM (
+        SELECT repository, digest{by} FROM read_parquet({here})
+        WHERE status = 'ACTIVE' AND (pushed_at IS NULL OR pushed_at <= ?)
+    ) ANTI JOIN (SELECT repository, digest{by} FROM read_parquet({there})) USING (repository, digest{key}) GROUP BY ALL
+"""
+
+
+def whole(folder: Path, measure: Callable[[str], None]) -> Any:
+    """Join all files at once."""
+    with _database(WHOLE_MEMORY) as database:
+        measure("imports")
+        files = [f"{[pair[side] for pair in _pairs(folder)]!r}, filename = true" for side in (0, 1)]
+        by = ", filename.split('/')[-3] AS account"
+        sql = _ABSENT.format(here=files[0], there=files[1], by=by, key=", account")
+        rows = database.execute(sql, [OLDER_THAN]).fetchall()
+        measure("missing")
+    return sum(row[-1] for row in rows), len(rows)
+
+
+def sets(folder: Path, measure: Callable[[str], None]) -> Any:
+    """Read rows into Python, and compare a set of digests for each repository."""
+    import duckdb
+
+    measure("imports")
+    missing = unequal = 0
+    for here, there in _pairs(folder):
+        sides: list[dict[str, set[bytes]]] = [{}, {}]
+        for side, file in zip(sides, (here, there), strict=True):
+            cursor = duckdb.execute("SELECT repository, digest, status, epoch(pushed_at) FROM read_parquet(?)", [file])
+            while rows := cursor.fetchmany(10_000):
+                for repository, digest, status, pushed_at in rows:
+                    known = side.setdefault(repository, set())
+                    old = pushed_at is None or pushed_at <= OLDER_THAN.timestamp()
+                    if side is sides[1] or (status == "ACTIVE" and old):
+                        known.add(digest)
+        absent = [len(digests - sides[1].get(name, set())) for name, digests in sides[0].items()]
+        missing, unequal = missing + sum(absent), unequal + sum(map(bool, absent))
+    measure("missing")
+    return missing, unequal
+
+
+def objects(folder: Path, measure: Callable[[str], None]) -> Any:
+    """Ask the same of lists of images in memory, a repository at a time."""
+    from scanner.images import ImageIndex, Listing
+    from scanner.snapshot import Snapshot
+
+    snapshot = Snapshot.open(folder)
+    listings = snapshot.images()
+    measure("imports")
+    missing = unequal = 0
+    for key in sorted(key for key in listings if key.region == REGIONS[0]):
+        pair = key, key._replace(region=REGIONS[1])
+        index = ImageIndex({each: Listing(listings[each].images) for each in pair})
+        found = index.missing(*pair, OLDER_THAN)
+        missing, unequal = missing + found.missing, unequal + (found.missing > 0)
+    measure("missing")
+    return missing, unequal
+
+
+def read(folder: Path, measure: Callable[[str], None]) -> Any:
+    """Read the columns that a comparison needs, and compare nothing."""
+    with _database(MEMORY) as database:
+        measure("imports")
+        for here, there in _pairs(folder):
+            database.execute(
+                "SELECT max(octet_length(digest)), max(repository), max(status), max(pushed_at) FROM read_parquet(?)",
+                [here],
+            ).fetchall()
+            database.execute(
+                "SELECT max(octet_length(digest)), max(repository) FROM read_parquet(?)", [there]
+            ).fetchall()
+        measure("missing")
+    return None
+
+
+CONTENDERS = {"ours": ours, "loop": loop, "whole": whole, "sets": sets, "objects": objects, "read": read}
+SLOW, SMALL = ("whole", "sets", "objects"), ("sets", "objects")
+"""What runs once, and what runs on the smallest snapshot."""
+TITLES = {
+    "ours": "ours, by `ImageIndex`",
+    "loop": "DuckDB, a loop over the files by hand",
+    "whole": f"DuckDB, one anti-join ({WHOLE_MEMORY} of memory)",
+    "sets": "Python, sets of digests",
+    "objects": "Python, lists of images",
+    "read": "reading the columns alone",
+}
+
+
+def _pairs(folder: Path) -> list[tuple[str, str]]:
+    accounts = sorted((folder / "targets").iterdir())
+    return [(f"{at}/{REGIONS[0]}/images.parquet", f"{at}/{REGIONS[1]}/images.parquet") for at in accounts]
+
+
+def _database(memory: str, threads: int = 2) -> Any:
+    import duckdb
+
+    folder = str(Path(tempfile.gettempdir()) / f"benchmark-{time.time_ns()}")
+    settings = {"threads": threads, "memory_limit": memory, "temp_directory": folder}
+    database = duckdb.connect(":memory:", config=settings)
+    database.execute("SET TimeZone = 'UTC'; SET enable_progress_bar = false")
+    return database
+
+
+def measured(name: str, folder: Path) -> dict[str, Any]:
+    """Run one contender here; return what it found, and CPU and wall seconds of each of its phases."""
+    phases: dict[str, tuple[float, float]] = {}
+    last = [time.perf_counter(), time.process_time()]
+
+    def measure(phase: str) -> None:
+        now = time.perf_counter(), time.process_time()
+        phases[phase] = (now[0] - last[0], now[1] - last[1])
+        last[:] = now
+
+    found = CONTENDERS[name](folder, measure)
+    status = Path("/proc/self/status").read_text().splitlines()
+    memory = next(int(line.split()[1]) for line in status if line.startswith("VmHWM:")) / 1024
+    return {"found": found, "phases": phases, "memory": memory}
+
+
+# --- the run -------------------------------------------------------------------------------------------------------
+
+
+def run(name: str, folder: Path) -> dict[str, Any]:
+    """Run one contender in a process of its own."""
+    command = [sys.executable, "-m", "benchmarks.images", "--contender", name, "--folder", str(folder)]
+    found: dict[str, Any] = json.loads(subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True).stdout)
+    return found
+
+
+def growth(folders: dict[int, Path]) -> list[list[str]]:
+    """Measure ours, alone, on snapshots of different sizes."""
+    rows = []
+    for count, folder in folders.items():
+        found = run("ours", folder)
+        phases = found["phases"]
+        rows.append(
+            [
+                f"{count:,}",
+                *(f"{phases[name][0]:.2f} ({phases[name][1]:.2f})" for name in list(phases)[1:]),
+                f"{phases['missing'][1] / count * 1e9:.0f}",
+                f"{(phases['missing'][1] + phases['open (counts)'][1]) / count * 1e9:.0f}",
+                f"{found['memory']:.0f}",
+            ]
+        )
+    return rows
+
+
+def compare(sizes: dict[str, tuple[int, Path]], runs: int) -> list[list[str]]:
+    """Run all contenders in turns; return a row of each: medians, and CPU and wall a row in proportion to ours."""
+    results: dict[str, list[dict[str, Any]]] = {name: [] for name in sizes}
+    for number in range(runs):
+        for name, (_, folder) in sizes.items():
+            if number == 0 or name not in SLOW:
+                results[name].append(run(name, folder))
+    for size in {size for size, _ in sizes.values()}:
+        found = [r["found"] for n, each in results.items() for r in each if sizes[n][0] == size and n != "read"]
+        if any(each != found[0] for each in found):
+            raise SystemExit(f"they do not agree: {found}")
+    figures = {
+        name: tuple(
+            statistics.median(each["phases"]["missing"][kind] for each in found) / sizes[name][0] for kind in (0, 1)
+        )
+        for name, found in results.items()
+    }
+    rows = []
+    for name, (wall, cpu) in figures.items():
+        size, memory = sizes[name][0], max(each["memory"] for each in results[name])
+        ratios = (wall / figures["ours"][0], cpu / figures["ours"][1])
+        seconds = [f"{wall * size:.1f}", f"{cpu * size:.1f}"]
+        rows.append([TITLES[name], f"{size:,}", *seconds, *(f"{each:.2f} x" for each in ratios), f"{memory:.0f}"])
+    return rows
+
+
+def main() -> None:
+    """Generate, measure, print, tidy up."""
+    parser = ArgumentParser(description=__doc__)
+    parser.add_argument("--rows", type=int, default=100_000_000, help="of both sides together")
+    parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--folder", type=Path, help="where to generate; a temporary folder if not given")
+    parser.add_argument("--quick", action="store_true", help="2 million rows: to see that it runs")
+    parser.add_argument("--contender", choices=CONTENDERS, help="one contender on a snapshot at --folder, as JSON")
+    given = parser.parse_args()
+    if given.contender:
+        print(json.dumps(measured(given.contender, given.folder)))
+        return
+    rows, runs = (2_000_000, 1) if given.quick else (given.rows, given.runs)
+    folder = Path(tempfile.mkdtemp(prefix="regionproof-images-", dir=given.folder))
+    try:
+        folders: dict[int, Path] = {}
+        for part in sorted({max(1, rows // REPOSITORIES // IMAGES // 2 // share) for share in (100, 10, 1)}):
+            at = folder / str(part)
+            found = generate(at, part)
+            folders[int(found["rows"])] = at
+            print(f"{found['rows']:,.0f} rows, {found['bytes a row']:.1f} bytes a row", file=sys.stderr)
+        least, most = min(folders), max(folders)
+        titles = [
+            "rows",
+            "verify (SHA-256)",
+            "open (counts)",
+            "missing",
+            "another grace time",
+            "ns a row",
+            "with opening",
+            "MB",
+        ]
+        print(f"\nwall (CPU) in seconds\n{tabulate(growth(folders), titles)}")
+        sizes = {name: (least, folders[least]) if name in SMALL else (most, folders[most]) for name in CONTENDERS}
+        titles = ["", "rows", "wall", "CPU", "wall/ours", "CPU/ours", "MB"]
+        print(f"\nper row in proportion to ours\n{tabulate(compare(sizes, runs), titles)}")
+        print(f"\nbytes a row\n{tabulate([(name, f'{size:.2f}') for name, size in columns(folders[least]).items()])}")
+    finally:
+        shutil.rmtree(folder)
+
+
+if __name__ == "__main__":
+    main()
