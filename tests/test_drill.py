@@ -127,14 +127,13 @@ class TestWhatIf:
         _, before = drilled(capsys, *loss)
         _, after = drilled(capsys, *loss, "--assume", "replicated:tools/*", "--assume", "replicated:shop/checkout")
 
-        assert {link["link"] for link in before["nightly-thumbnails"]["links"] if link["state"] == "broken"} == {
-            "repository",
-            "digest",
-        }
-        assert verdict(after, "nightly-thumbnails") == "recovers"
-        broken = {link["link"] for link in after["storefront/checkout"]["links"] if link["state"] == "broken"}
-        assert "digest" not in broken
-        assert "definition" in broken  # the standby's service still runs another release
+        def broken(found, name):
+            return {link["link"] for link in found[name]["links"] if link["state"] == "broken"}
+
+        assert broken(before, "nightly-thumbnails") == {"definition", "repository", "digest"}
+        assert broken(after, "nightly-thumbnails") == {"definition"}
+        assert "digest" not in broken(after, "storefront/checkout")
+        assert "definition" in broken(after, "storefront/checkout")  # the standby's service still runs another release
 
     def test_code_is_laid_over_the_estate(self, capsys):
         _, before = drilled(capsys, "--lose", "us-east-1")
