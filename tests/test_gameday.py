@@ -567,6 +567,7 @@ def said(ask, parameters) -> str:
     [
         ("events", "describe_rule", {"Name": "replication-failed"}, "'ENABLED'"),
         ("events", "describe_rule", {"Name": "none"}, "ResourceNotFoundException"),
+        ("events", "describe_rule", {"Name": "replication-failed", "EventBusName": "other"}, "NotRecorded"),
         (
             "batch",
             "describe_job_definitions",
