@@ -181,7 +181,7 @@ POD_CLUSTER = f"cluster:arn:aws:eks:{WEST}:{HOME}:cluster/analytics"
             None,
             "assume_role",
             {"RoleArn": f"arn:aws:iam::{OTHER}:role/Reader", "RoleSessionName": "me"},
-            ("AccessDeniedException", 403),
+            ("AccessDenied", 403),
         ),
         (
             f"account:{OTHER}",
