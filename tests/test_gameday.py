@@ -181,7 +181,7 @@ POD_CLUSTER = f"cluster:arn:aws:eks:{WEST}:{HOME}:cluster/analytics"
             None,
             "assume_role",
             {"RoleArn": f"arn:aws:iam::{OTHER}:role/Reader", "RoleSessionName": "me"},
-            ("AccessDeniedException", 403),
+            ("AccessDenied", 403),
         ),
         (
             f"account:{OTHER}",
@@ -567,6 +567,7 @@ def said(ask, parameters) -> str:
     [
         ("events", "describe_rule", {"Name": "replication-failed"}, "'ENABLED'"),
         ("events", "describe_rule", {"Name": "none"}, "ResourceNotFoundException"),
+        ("events", "describe_rule", {"Name": "replication-failed", "EventBusName": "other"}, "NotRecorded"),
         (
             "batch",
             "describe_job_definitions",

@@ -6,7 +6,6 @@ import hashlib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from scanner.serve.gameday.starting import settle
 from scanner.serve.gameday.world import Service, Write, refused
 from scanner.serve.query import cluster_name
 from scanner.serve.record import Record
@@ -170,7 +169,7 @@ def _deployed(write: Write, service: dict[str, Any], definition: Mapping[str, An
     instances = _instances(write.record, str(service["clusterArn"]))
     started = Service(write.place, service["serviceArn"], revision, definition, before, instances)
     write.world.services[write.place, service["serviceArn"]] = started
-    settle(write.world, write.lost, write.at)
+    write.world.waiting.add((write.place, service["serviceArn"]))
     return {"service": began}
 
 

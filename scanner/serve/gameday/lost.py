@@ -44,7 +44,7 @@ class Lost:
             account = f"{query.parameters['RoleArn']}:::::".split(":")[4]
             for loss in self.losses:
                 if loss.kind == "account" and loss.account == account:
-                    raise denied(loss)
+                    raise denied(loss, "AccessDenied")
         if query.service in ("ecs", "eks"):
             for name in _clusters(query):
                 for loss in self.losses:
@@ -93,9 +93,9 @@ def unreachable(loss: Loss, why: str = "") -> Refused:
     return Refused("ServiceUnavailable", f"{loss} is lost (game day){f'; {why}' if why else ''}", 503)
 
 
-def denied(loss: Loss) -> Refused:
+def denied(loss: Loss, code: str = "AccessDeniedException") -> Refused:
     """Return what every call in a lost account ends in."""
-    return Refused("AccessDeniedException", f"{loss} is lost (game day)", 403)
+    return Refused(code, f"{loss} is lost (game day)", 403)
 
 
 def gone(service: str, loss: Loss) -> Refused:

@@ -28,12 +28,13 @@ class _Outcome:
 
 
 def settle(world: World, lost: Lost, at: datetime) -> None:
-    """Bring every service that was changed to what it comes to now; an image may have come since it failed."""
-    for service in world.services.values():
+    """Bring every service that waits to what it comes to now; an image may have come since it failed."""
+    for key in sorted(world.waiting):
+        service = world.services[key]
         edits = world.edits(service.place)
         described = _described(edits, service.arn) if edits else None
-        if edits and described:
-            _settle(edits, service, described, _start(world, lost, service, described), at)
+        if edits and described and _settle(edits, service, described, _start(world, lost, service, described), at):
+            world.waiting.remove(key)
 
 
 def states(world: World) -> Iterator[dict[str, Any]]:
@@ -50,7 +51,8 @@ def _described(edits: Edits, arn: str) -> Mapping[str, Any] | None:
     return next((item for item in items if item.get("serviceArn") == arn), None)
 
 
-def _settle(edits: Edits, service: Service, old: Mapping[str, Any], outcome: _Outcome, at: datetime) -> None:
+def _settle(edits: Edits, service: Service, old: Mapping[str, Any], outcome: _Outcome, at: datetime) -> bool:
+    """Describe a service as its start ended; return whether it has what it wants."""
     wanted = int(old["desiredCount"])
     running = min(service.before, wanted) if outcome.error or outcome.doubt else wanted
     counts = {"runningCount": running, "pendingCount": wanted - running if outcome.doubt else 0}
@@ -77,6 +79,7 @@ def _settle(edits: Edits, service: Service, old: Mapping[str, Any], outcome: _Ou
     page = {"serviceRevisions": [revision], "failures": []}
     edits.answer("ecs", "DescribeServiceRevisions", {"serviceRevisionArns": [service.revision]}, page)
     tasks.keep(edits, service, new, revision["containerImages"], at.timestamp())
+    return running == wanted
 
 
 def _message(name: str, missing: int, outcome: _Outcome) -> str:

@@ -29,6 +29,8 @@ class World(Replay):
         """The manifests that were put, by digest."""
         self.services: dict[tuple[Place, str], Service] = {}
         """The ECS services that were created or changed, by place and ARN."""
+        self.waiting: set[tuple[Place, str]] = set()
+        """Those of them that do not run as many tasks as they want."""
 
     def record(self, target: Target) -> Record:
         """Return the calls of a target as they would be answered now."""
