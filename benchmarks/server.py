@@ -26,7 +26,7 @@ from benchmarks.routes import routed
 _SCOPE = re.compile(rb"Credential=([A-Z0-9]+)/\d+/([a-z0-9-]+)/([a-z0-9-]+)/")
 _LENGTH = re.compile(rb"content-length: *(\d+)", re.IGNORECASE)
 _TARGET = re.compile(rb"x-amz-target: *[\w.]*?\.?(\w+)\r", re.IGNORECASE)
-_SERVICES = {"servicequotas": "service-quotas", "states": "stepfunctions"}
+_SERVICES = {"elasticloadbalancing": "elbv2", "servicequotas": "service-quotas", "states": "stepfunctions"}
 """Services that sign with another name."""
 _UNKNOWN = b"HTTP/1.1 404 "
 _UNLIMITED = ("sts", "organizations", "account")
