@@ -231,6 +231,29 @@ def no_policy(demo):
     demo.edit(REPOSITORY, "shop/stock-levels", WEST, RepositoryPolicyText=None)
 
 
+def puller_denied(demo):
+    statement = {"Effect": "Deny", "Principal": "*", "Action": "ecr:BatchGetImage", "Resource": "*"}
+    demo.edit("AWS::ECR::Registry", "registry", WEST, PolicyText={"Statement": [statement]})
+
+
+def no_way_to_secrets(demo):
+    demo.resources = [
+        one
+        for one in demo.resources
+        if one.type != "AWS::EC2::VPCEndpoint" or not one["ServiceName"].endswith(f"{WEST}.secretsmanager")
+    ]
+
+
+def no_log_group(demo):
+    demo.drop("AWS::Logs::LogGroup", WEST, "/ecs/storefront-basket")
+
+
+def traffic_by_hand(demo):
+    """Its runbook changes records of Route 53, whose control plane is in the Region that is lost."""
+    group = f"arn:aws:elasticloadbalancing:{EAST}:{SHOP}:targetgroup/basket/1"
+    demo.edit(SERVICE, BASKET, EAST, LoadBalancers=[{"TargetGroupArn": group, "ContainerName": "basket"}])
+
+
 def no_cluster(demo):
     demo.drop("AWS::ECS::Cluster", WEST, "storefront")
 
@@ -300,8 +323,10 @@ CASES = {
     "5 the children of an index exist": (child_missing, BASKET, "platform"),
     "6 the standby names its own registry": (of_primary_registry, BASKET, "reference"),
     "7 the puller may pull": (role_without_policies, DASHBOARDS, "identity"),
+    "8 the registry denies no puller": (puller_denied, BASKET, "registry"),
     "9 the key can be used": (key_going, BASKET, "key"),
     "10 layers can be reached": (no_layers, BASKET, "network"),
+    "11 secrets can be reached": (no_way_to_secrets, BASKET, "network"),
     "12 the lifecycle policy keeps it": (archives_what_nobody_pulls, BASKET, "lifecycle"),
     "13 signatures exist": (no_signature, BASKET, "signature"),
     "15 an idle service is pinned": (idle_by_tag, BASKET, "established"),
@@ -309,6 +334,7 @@ CASES = {
     "18 Lambda may pull": (no_policy, STOCK, "policy"),
     "19 the cluster exists": (no_cluster, BASKET, "cluster"),
     "19 the service exists": (no_service, BASKET, "definition"),
+    "19 what the definition names exists": (no_log_group, BASKET, "surroundings"),
     "20 the cluster's version is near": (old_cluster, DASHBOARDS, "cluster"),
     "20 its add-ons are near": (old_addon, DASHBOARDS, "addons"),
     "21 there are nodes": (no_nodes, DASHBOARDS, "capacity"),
@@ -318,6 +344,7 @@ CASES = {
     "25 external images are mirrored": (external_image, BASKET, "external"),
     "26 quotas admit it": (low_quota, BASKET, "quota"),
     "27 it starts in time": (too_many_to_launch, BASKET, "launch"),
+    "28 traffic can be switched": (traffic_by_hand, BASKET, "traffic"),
     "29 pipelines survive": (only_backups, BASKET, "delivery"),
 }
 

@@ -15,6 +15,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 from botocore.session import Session
 
+from scanner.collectors.discovery import find
 from scanner.collectors.live import collect_targets
 from scanner.collectors.scheduler import Limits
 from scanner.collectors.session import Sessions
@@ -157,6 +158,13 @@ class TestALostRegion:
             game.client("eks", EAST, attempts=2).list_clusters()
         calls = [line for line in game.log() if line.get("service") == "eks"]
         assert [(call["operation"], call["outcome"], call["status"]) for call in calls] == [("ListClusters", *LOST)] * 2
+
+    def test_what_is_left_can_be_collected_by_its_own_doors(self, game):
+        sessions = Sessions(endpoint_url=game.url, credentials=NOBODY, limits=Limits(paced=False))
+
+        found = find(sessions, lambda: AT, accounts=[HOME], regions=[WEST], role_name="RegionproofReadOnly")
+
+        assert [target.place for target in found.plan.targets] == [(HOME, WEST)]
 
     def test_in_another_partition_other_regions_matter(self):
         catalogue = gameday.GameFront(told(), [], lambda: AT).catalogue

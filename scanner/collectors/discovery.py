@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
 from scanner.collectors import COLLECTORS, needs
 from scanner.collectors.organization import Account, members
 from scanner.collectors.roles import Entry, Roles, keys
-from scanner.collectors.session import Sessions
+from scanner.collectors.session import Identity, Sessions
 from scanner.collectors.targets import Asker, Plan, known_partitions
 from scanner.collectors.targets import plan as make_plan
 from scanner.config import Organization
-from scanner.errors import UsageError
+from scanner.errors import RegionproofError, UsageError
 from scanner.regions import check, partition_of
 
 _FIRST = "us-east-1"
@@ -51,7 +52,7 @@ def find(
     first = regions[0] if regions else sessions.region or _FIRST
     home = partition_of(first, known_partitions()).home
     check(regions, partition_of(first, known_partitions()).id, known_partitions())
-    identity = sessions.identity(home)
+    door, identity = _enter(sessions, (first, home) if regions else (home,))
     organization = organization or Organization()
     entry = Entry(
         role_name or organization.role_name,
@@ -60,7 +61,7 @@ def find(
         organization.session_policy,
         organization.delegated_role,
     )
-    roles = Roles(entry, sessions.client, home=home, clock=clock)
+    roles = Roles(entry, sessions.client, home=door, clock=clock)
     left_out: Mapping[Account, str] = {}
     if whole:
         client = sessions.client("organizations", home, keys(roles.delegated()))
@@ -69,3 +70,15 @@ def find(
     asker = Asker(identity.account, identity.partition, home, sessions.client, roles, clock)
     todo = make_plan(asker, entry, accounts, regions=regions, services=services or needs.services(needed))
     return Found(todo, roles, left_out)
+
+
+def _enter(sessions: Sessions, regions: Sequence[str]) -> tuple[str, Identity]:
+    """Return the first Region whose STS says who we are, and what it says; raise what the last of them raises.
+
+    None of them is needed more than another: the home of the partition may be what is lost, and an account need not
+    have opted in to the Region that somebody names first.
+    """
+    for region in dict.fromkeys(regions[:-1]):
+        with suppress(RegionproofError):
+            return region, sessions.identity(region)
+    return regions[-1], sessions.identity(regions[-1])
