@@ -64,6 +64,7 @@ def collect(
     from scanner.collectors.wanted import Scope
     from scanner.reporters.progress import narrator
 
+    console.must_be_named({"--output": output})
     if whole and accounts:
         raise UsageError("--organization and --accounts exclude each other", "Leave one of them out.")
     config = console.read_config(config_path)
@@ -120,6 +121,7 @@ def init(organization: bool, role_name: str, profile: str | None, endpoint_url: 
     from scanner.collectors.session import Sessions
     from scanner.init import survey
 
+    console.must_be_named({"--output": output})
     if output and os.path.lexists(output):
         raise UsageError(f"{output}: there is something already", "Name another file, or move that one away.")
     sessions = Sessions(profile=profile, endpoint_url=endpoint_url)

@@ -254,7 +254,10 @@ def write_report(
 
 def tell_written(paths: Sequence[Path]) -> None:
     """Say on stderr which files were written, if any were."""
-    if paths:
+    folders = {path.parent for path in paths}
+    if len(paths) > 1 and len(folders) == 1 and folders != {Path()}:
+        click.echo(printable(f"Written to {folders.pop()}: {', '.join(path.name for path in paths)}."), err=True)
+    elif paths:
         click.echo(printable(f"Written to {', '.join(map(str, paths))}."), err=True)
 
 

@@ -270,7 +270,7 @@ def test_convert_warns_of_a_part_as_sarif(run, output):
     assert code == 0
     assert said.startswith("sarif: 1 verdict not shown. An upload closes ")
     assert run("convert", "part.json", "--format", "sarif,json", "-o", "x/", "--sarif-category", "mine")[2] == (
-        "Written to x/regionproof.sarif, x/regionproof.json.\n"
+        "Written to x: regionproof.sarif, regionproof.json.\n"
     )
 
 

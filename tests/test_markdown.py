@@ -71,7 +71,7 @@ def test_the_workloads_come_before_the_counts_and_those_that_recover_in_one_line
         for n in range(2)
     ]
     text = written(replace(reports.sample(), findings=(*reports.sample().findings, *passed)))
-    head, _, rest = text.partition("### All verdicts")
+    head, _, rest = text.partition("### Verdicts")
     assert "4 workloads, as far as the rules judge: does not recover: 2, recovers: 2." in head
     (row,) = (line for line in head.splitlines() if "`payments/worker`" in line)
     assert row.endswith(
@@ -82,6 +82,7 @@ def test_the_workloads_come_before_the_counts_and_those_that_recover_in_one_line
     assert "| fail, critical" not in head
     assert "fail, critical | 2 |" in rest
     assert "Would each workload" not in written(reports.nothing())
+    assert "2 workloads, as far as the verdicts that are shown say: " in written(reports.compared())
 
 
 def test_many_workloads_are_cut_and_said_to_be():

@@ -129,7 +129,9 @@ def test_a_closed_standard_output_is_said(tmp_path, monkeypatch, capsys):
     assert "standard output is closed" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("command", ["diff a.json b.json", "inventory snapshot", "convert a.json", "scan .", "demo"])
+@pytest.mark.parametrize(
+    "command", ["diff a.json b.json", "inventory snapshot", "convert a.json", "scan .", "demo", "collect", "init"]
+)
 def test_a_name_that_is_empty_is_a_mistake(command, capsys):
     with pytest.raises(SystemExit) as stop:
         main([*command.split(), "-o", ""])

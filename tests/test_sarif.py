@@ -23,7 +23,9 @@ from scanner.reporters.sarif_encoder import encode, write
 from scanner.reporters.sarif_tool import pascal_case, semantic
 
 GUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[1-5][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
-CASES = [(name, profile) for name in ("sample", "clean", "nothing", "hostile") for profile in ("github", "full")]
+CASES = [
+    (name, profile) for name in ("sample", "compared", "clean", "nothing", "hostile") for profile in ("github", "full")
+]
 
 
 def written(report: Report, **options) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator
+from itertools import chain
 from typing import TextIO
 
 from scanner.finding import Finding, Report, RuleSummary
@@ -55,7 +56,7 @@ def write(report: Report, out: TextIO) -> None:
 
 def _told(report: Report) -> Iterator[tuple[str, Finding]]:
     """Yield what is a row, and its status; of a failure of the baseline that is none now, that is what became of it."""
-    for finding in (*verdicts(report), *narrowing(report)):
+    for finding in chain(verdicts(report), narrowing(report)):
         yield finding.status.value, finding
     for former in absent(report):
         yield former.fate.value, verdict(former)

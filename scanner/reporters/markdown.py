@@ -104,7 +104,8 @@ def _workloads(report: Report) -> Iterator[str]:
     told = ", ".join(f"{each.value}: {counts[each]:,}" for each in Recovery if counts[each])
     yield "### Would each workload recover?"
     yield ""
-    yield f"{_count(len(verdicts), 'workload')}, as far as the rules judge: {told}."
+    judge = "verdicts that are shown say" if report.not_shown else "rules judge"
+    yield f"{_count(len(verdicts), 'workload')}, as far as the {judge}: {told}."
     order = list(Recovery)
     wanting = [each for each in verdicts if each[0].recovery is not Recovery.RECOVERS]
     wanting.sort(key=lambda one: order.index(one[0].recovery))
@@ -133,7 +134,7 @@ def _counts(report: Report) -> Iterator[str]:
     open_failures = [finding for finding in report.findings if is_open(finding)]
     statuses = Counter(finding.status for finding in report.findings)
     severities = Counter(finding.severity for finding in open_failures)
-    yield "### All verdicts"
+    yield "### Verdicts"
     yield ""
     yield "| verdict | findings |"
     yield "|---|---:|"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import chain
 from typing import Any, TextIO
 
 from scanner import controls as catalogue
@@ -62,7 +63,7 @@ _KNOWN = (BaselineState.UNCHANGED, BaselineState.UPDATED)
 def _told(report: Report) -> Iterator[tuple[Finding, _Cycle]]:
     """Yield what is an event.  Without a baseline each is the first of its finding."""
     mended = closed(report)
-    for finding in (*verdicts(report), *narrowing(report)):
+    for finding in chain(verdicts(report), narrowing(report)):
         cycle = _UPDATE if finding.baseline_state in _KNOWN else _CREATE
         if finding.fingerprint in mended and finding.status in (Status.PASS, Status.NOT_APPLICABLE):
             cycle = _RESOLVED if finding.status is Status.PASS else _GONE

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import chain
 
 from scanner.finding import Finding, Report, RuleSummary, Severity, Status
 from scanner.model import Location, Resource, guard
@@ -32,7 +33,7 @@ def rules_of(report: Report) -> dict[str, RuleSummary]:
     """Return the rule of every verdict, by id; of one that the report does not list, only the id is known."""
     rules = {COVERAGE_GAP.id: COVERAGE_GAP, NARROWED.id: NARROWED, **{rule.id: rule for rule in report.rules}}
     former = report.baseline.former if report.baseline else ()
-    for finding in (*report.findings, *(each.finding for each in former)):
+    for finding in chain(report.findings, (each.finding for each in former)):
         if finding.rule_id not in rules:
             rules[finding.rule_id] = _unknown_rule(finding)
     return rules
