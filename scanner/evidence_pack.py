@@ -19,7 +19,7 @@ from typing import Any
 from scanner.config import Config
 from scanner.errors import OutputError, UsageError
 from scanner.finding import Report
-from scanner.images import Image, RepositoryKey
+from scanner.images import Image, ImageIndex, Listing, RepositoryKey
 from scanner.model import InsufficientData, Model, Place, Resource, Twin
 from scanner.reporters import REPORTERS
 from scanner.reporters.json import document
@@ -185,13 +185,16 @@ class _Standby:
     """Whether the standby has an image of a repository: it has no such repository, or it does, or nobody knows."""
 
     def __init__(self, model: Model, twin: Twin) -> None:
-        self._images = model.images
+        self._images = ImageIndex()
         self._key: RepositoryKey | None = None
         self.unseen: str | None = None
         try:
             found = twin.standby
             self.repository = "absent" if found is None else "exists"
             self._key = RepositoryKey.of(twin.pair.standby, str(twin.primary.name)) if found else None
+            listing = model.images.listing(self._key) if self._key else None
+            if self._key and listing:
+                self._images = ImageIndex({self._key: Listing(listing.images, listing.incomplete)})
         except InsufficientData as gap:
             self.repository, self.unseen = "not seen", str(gap)
 

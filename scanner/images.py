@@ -164,6 +164,11 @@ class Listing:
         return Listing, (self.images, self.incomplete)
 
     @property
+    def loaded(self) -> Listing:
+        """Return the same in memory, to ask about very many of its images."""
+        return self
+
+    @property
     def count(self) -> int:
         """Return how many images it holds."""
         return len(self.images)

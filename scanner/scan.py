@@ -287,6 +287,10 @@ def _add_snapshot(estate: _Estate, path: Path) -> None:
     from scanner.snapshot import Snapshot
 
     snapshot = Snapshot.open(path)
+    if twice := estate.asked & {target.place for target in snapshot.targets}:
+        raise UsageError(
+            f"{path}: '{min(twice)}' is in another snapshot that was given, too", "Give one snapshot of each place."
+        )
     resources, gaps = read(snapshot)
     estate.resources += resources
     estate.gaps += gaps

@@ -26,7 +26,9 @@ from scanner.images import SAMPLE, Image, Lacking, Listing, Missing, TagDifferen
 TOGETHER = 2_000_000
 """How many images of both sides are compared in one query, unless one repository has more."""
 PAGE = 20_000
-"""How many images are read at once; a repository that has more is read alone, and asked about single images before."""
+"""How many images are read at once; a repository that has more is read alone."""
+ROWS_A_QUERY = 200
+"""How many images are read in the time that a query for one of them takes."""
 KEPT = 200_000
 """How many images stay in memory when they were looked at, unless one repository has more."""
 TIMES = 1_000
@@ -116,6 +118,7 @@ class Registry:
         self.path = path
         self.counts: Mapping[str, shards.Count] = shards.counts(path) if counts is None else counts
         self._pages = _Runs(((name, count.images) for name, count in self.counts.items()), PAGE)
+        self._asked: Counter[int] = Counter()
         self._comparisons: dict[Registry | None, _Comparison] = {}
         self._key, self._lock = object(), threading.Lock()
 
@@ -131,10 +134,20 @@ class Registry:
         return page[name]
 
     def holds(self, name: str) -> bool:
-        """Tell whether to read a repository takes little, or was done a moment ago."""
-        return (
-            name not in self.counts or self.counts[name].images <= PAGE or (self._key, self._pages.of(name)) in _shelf
-        )
+        """Tell whether to read a repository, and those beside it, now costs less than more queries about single images.
+
+        That is so if they were read a moment ago, or asked about so often that the queries took as long.
+        """
+        if name not in self.counts:
+            return True
+        number = self._pages.of(name)
+        if (self._key, number) in _shelf:
+            return True
+        self._asked[number] += ROWS_A_QUERY
+        if self._asked[number] < self._pages.sizes[number]:
+            return False
+        del self._asked[number]
+        return True
 
     def where(
         self, name: str, condition: str, *values: str, order: str = "digest", most: int | None = None
@@ -183,14 +196,14 @@ class _Runs:
     def __init__(self, sizes: Iterable[tuple[str, int]], most: int) -> None:
         self._first: list[str] = []
         self._last: list[str] = []
-        held = most
+        self.sizes: list[int] = []
         for name, size in sizes:
-            if held + size > most:
+            if not self.sizes or self.sizes[-1] + size > most:
                 self._first.append(name)
                 self._last.append(name)
-                held = 0
+                self.sizes.append(0)
             self._last[-1] = name
-            held += size
+            self.sizes[-1] += size
 
     def of(self, name: str) -> int:
         """Return the number of the run that a repository belongs to."""
@@ -275,7 +288,12 @@ class StoredListing(Listing):
     @property
     def images(self) -> tuple[Image, ...]:
         """The images, read whenever they are asked for."""
-        return self._loaded().images
+        return self.loaded.images
+
+    @property
+    def loaded(self) -> Listing:
+        """Return the same in memory, to ask about very many of its images."""
+        return self.registry.images(self.name)
 
     @property
     def count(self) -> int:
@@ -285,8 +303,8 @@ class StoredListing(Listing):
 
     def get(self, digest: str) -> Image | None:
         """Return the image of that digest."""
-        if self._is_small():
-            return self._loaded().get(digest)
+        if self._is_near():
+            return self.loaded.get(digest)
         if not _DIGEST.fullmatch(digest):
             return None
         found = self.registry.where(self.name, "digest = unhex(?)", digest.removeprefix("sha256:"))
@@ -294,23 +312,23 @@ class StoredListing(Listing):
 
     def tagged(self, tag: str) -> Image | None:
         """Return the image that has the tag."""
-        if self._is_small():
-            return self._loaded().tagged(tag)
+        if self._is_near():
+            return self.loaded.tagged(tag)
         found = self.registry.where(self.name, "list_contains(tags, ?)", tag)
         return found[-1] if found else None
 
     def referrers(self, digest: str) -> tuple[Image, ...]:
         """Return the images whose subject is `digest`."""
-        if self._is_small():
-            return self._loaded().referrers(digest)
+        if self._is_near():
+            return self.loaded.referrers(digest)
         if not _DIGEST.fullmatch(digest):
             return ()
         return self.registry.where(self.name, "subject = unhex(?)", digest.removeprefix("sha256:"))
 
     def newest(self, count: int) -> tuple[Image, ...]:
         """Return the tagged ACTIVE images that were pushed last; those without a push time come after all others."""
-        if self._is_small():
-            return self._loaded().newest(count)
+        if self._is_near():
+            return self.loaded.newest(count)
         return self.registry.where(self.name, "status = 'ACTIVE' AND len(tags) > 0", order=_NEWEST, most=count)
 
     def missing(self, replica: Listing | None, older_than: datetime) -> Missing:
@@ -319,7 +337,7 @@ class StoredListing(Listing):
             return Missing(0, 0, 0, None, ())
         there = self._twin(replica)
         if replica is not None and there is None:
-            return self._loaded().missing(replica, older_than)
+            return self.loaded.missing(replica.loaded, older_than)
         comparison = self.registry.compared(there)
         found = comparison.lacking(self.name)
         if not found.tells(older_than):
@@ -330,14 +348,13 @@ class StoredListing(Listing):
         """Compare the tags of images that are not younger than `older_than` with those of a replica."""
         there = self._twin(replica)
         tags = self.registry.compared(there).tags(self.name) if there and self.count else None
-        return self._loaded().tag_differences(replica, older_than) if tags is None else TagDifferences(tags, {}, {})
+        if tags is not None:
+            return TagDifferences(tags, {}, {})
+        return self.loaded.tag_differences(replica.loaded, older_than)
 
     def _twin(self, replica: Listing | None) -> Registry | None:
         """Return the registry of a replica, if it has the same name there."""
         return replica.registry if isinstance(replica, StoredListing) and replica.name == self.name else None
 
-    def _is_small(self) -> bool:
+    def _is_near(self) -> bool:
         return self.registry.holds(self.name)
-
-    def _loaded(self) -> Listing:
-        return self.registry.images(self.name)

@@ -7,6 +7,7 @@ import hashlib
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -17,11 +18,13 @@ from hypothesis import strategies as st
 
 from scanner import redaction, shards
 from scanner.assets import schema
+from scanner.config import Config
 from scanner.errors import SnapshotError, UsageError
 from scanner.images import Image, ImageIndex, Listing, RepositoryKey
 from scanner.model import InsufficientData
 from scanner.recorded import LeftOut, Stage
 from scanner.redaction import redact, scrub
+from scanner.scan import scan
 from scanner.snapshot import Call, CallError, Snapshot, SnapshotWriter, Target
 from scanner.stored import Registry
 
@@ -336,6 +339,22 @@ def test_images_nobody_asked_for_are_refused(tmp_path):
     writer = SnapshotWriter(tmp_path / "s")
     writer.write(EAST, [], {"r": Listing((BARE,))}, started_at=AT, finished_at=AT)
     with pytest.raises(SnapshotError, match="nobody asked"):
+        writer.finish([EAST]).images()
+
+
+def test_a_place_in_two_snapshots_is_refused(tmp_path):
+    write(tmp_path / "one", (EAST,))
+    write(tmp_path / "other", (EAST, WEST))
+    now = datetime(2026, 11, 21, tzinfo=UTC)
+    with pytest.raises(UsageError, match=r"other: '111122223333/us-east-1' is in another snapshot"):
+        scan([tmp_path / "one", tmp_path / "other"], [], Config(), now)
+
+
+def test_images_listed_twice_are_refused(tmp_path):
+    writer = SnapshotWriter(tmp_path / "s")
+    twice = [images_call("r", 1), replace(images_call("r", 1), parameters={"repositoryName": "r", "filter": {}})]
+    writer.write(EAST, twice, {"r": Listing((BARE,))}, started_at=AT, finished_at=AT)
+    with pytest.raises(SnapshotError, match=r"images\.parquet: the images of 'r' were listed twice"):
         writer.finish([EAST]).images()
 
 

@@ -174,6 +174,15 @@ def test_a_shard_is_read_once_for_whatever_grace_times(tmp_path, monkeypatch):
     assert len(asked) == 1
 
 
+def test_a_large_repository_is_read_once_queries_have_taken_as_long(tmp_path, monkeypatch):
+    index = stored_index(tmp_path, {"a": IMAGES}, {})
+    key, asked = HERE._replace(name="a"), []
+    monkeypatch.setattr(stored, "ROWS_A_QUERY", 2)
+    monkeypatch.setattr(stored, "query", lambda *given: asked.append(given) or database.query(*given))
+    assert [index.get(key, digest(n)) for n in (0, 9, 0, 1, 2, 9)] == [IMAGES[0], None, *IMAGES[:3], None]
+    assert ["BETWEEN" in sql for _, sql, _ in asked] == [False, False, True]
+
+
 def test_no_file_stays_open_and_any_thread_may_ask(tmp_path):
     index = stored_index(tmp_path, dict.fromkeys(NAMES, IMAGES), dict.fromkeys(NAMES, IMAGES[2:]))
     found = []
@@ -300,13 +309,13 @@ def test_without_memory_and_room_a_question_is_refused_with_the_next_step(tmp_pa
     import random
 
     def some(seed):
-        numbers = random.Random(seed).sample(range(10**9), 60_000)
+        numbers = random.Random(seed).sample(range(10**9), 20_000)
         return {"a": [Image(f"sha256:{number:064d}") for number in sorted(numbers)]}
 
     index = stored_index(tmp_path, some(1), some(2))
     monkeypatch.setattr(database, "_databases", {})
-    monkeypatch.setattr(database, "MEMORY", "4MB")
+    monkeypatch.setattr(database, "MEMORY", "2MB")
     monkeypatch.setattr(database.tempfile, "gettempdir", lambda: str(tmp_path / "us-east-1.parquet"))
-    with pytest.raises(RegionproofError, match=r"took more than 4MB of memory") as caught:
+    with pytest.raises(RegionproofError, match=r"took more than 2MB of memory") as caught:
         index.listing(HERE._replace(name="a")).missing(index.listing(THERE._replace(name="a")), NOON)
     assert "TMPDIR" in caught.value.hint
