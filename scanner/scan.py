@@ -21,6 +21,7 @@ from scanner.pull_path import with_paths
 from scanner.recovery import objective, tier_of
 from scanner.references import WORKLOADS
 from scanner.rule import Rule
+from scanner.uses import Uses, slips
 
 if TYPE_CHECKING:
     from scanner.changes import Changes
@@ -40,6 +41,7 @@ class _Estate:
     coverage: list[Coverage] = field(default_factory=list)
     inputs: list[Input] = field(default_factory=list)
     exemptions: list[Exemption] = field(default_factory=list)
+    uses: Uses = field(default_factory=Uses)
     as_of: datetime | None = None
     planned: bool = False
 
@@ -83,6 +85,7 @@ def examine(
             f"{names}: nothing to scan: no snapshot and no infrastructure code",
             "`regionproof collect -o snapshot` makes a snapshot; `regionproof demo` shows one.",
         )
+    estate.coverage += _slips(estate, paths, config)
     differing = [_differing(change.since, path) for path in paths] if change.since else []
     before = None
     if change.against is not None:
@@ -301,6 +304,7 @@ def _add_code(estate: _Estate, path: Path, config: Config) -> None:
     estate.scanned |= {resource.place for resource in parsed.resources if resource.type == "AWS::Account::Region"}
     estate.coverage += [Coverage("", "", "file", name, status, 1, message=text) for name, status, text in parsed.files]
     estate.exemptions += parsed.exemptions
+    estate.uses.add(parsed.uses)
     estate.inputs.append(Input("iac", path.as_posix(), parsed.sha256))
 
 
@@ -315,6 +319,13 @@ def _add_evidence(estate: _Estate, config: Config) -> None:
     ]
     if evidence.files:
         estate.inputs.append(Input("evidence", config.path or "", evidence.sha256))
+
+
+def _slips(estate: _Estate, paths: Sequence[Path], config: Config) -> list[Coverage]:
+    """Return the configuration as a file that was not understood in full, where `iac` says what no code takes."""
+    code = [path for path in paths if not is_snapshot(path)]
+    said = "; ".join(slips(config, estate.uses, code)) if code else ""
+    return [Coverage("", "", "file", config.path or "", "partial", 1, message=f"iac: {said}")] if said else []
 
 
 def _tiers(model: Model, config: Config) -> Iterator[Tier]:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from scanner.config import IacMapping
 from scanner.finding import Exemption
 from scanner.model import Gap, Location, Resource, Unknown, guard, plain
 from scanner.parsers.exemptions import Problem
 from scanner.parsers.registry import REGISTRY, Piece, fold, undeclared
+from scanner.uses import Uses
 
 Places = Callable[[str], Sequence[tuple[str | None, str | None]]]
 """Gives the (account, Region) instances of the code at a path; none means one whose place is not known."""
@@ -25,7 +26,8 @@ class Parsed:
 
     `files` are (path, status, message) of every file that was understood as infrastructure code: `complete`,
     `partial` when it leaves something open or an exemption in it cannot be understood, or `failed` when it could not
-    be read; other files are not mentioned.  `sha256` is that of the files that were read.
+    be read; other files are not mentioned.  `sha256` is that of the files that were read.  `uses` is what the code
+    makes of `iac` in the configuration.
     """
 
     resources: list[Resource]
@@ -33,6 +35,7 @@ class Parsed:
     files: list[tuple[str, str, str]]
     sha256: str
     exemptions: list[Exemption]
+    uses: Uses = field(default_factory=Uses)
 
 
 class Reading:
@@ -47,13 +50,16 @@ class Reading:
         self._files: list[tuple[str, str, str]] = []
         self._exemptions: list[Exemption] = []
         self._digests: dict[str, str] = {}
+        self.uses = Uses()
 
     def instances(self, path: str) -> list[tuple[str | None, str | None]]:
         """Return the (account, Region) pairs that the configuration gives a file; (None, None) if it gives none."""
+        self.uses.paths.add(path)
         return list(dict.fromkeys(self._places(path))) or [(None, None)]
 
     def deployments(self, path: str) -> list[IacMapping]:
         """Return what the configuration says of how the code at a path is deployed; empty if it says nothing."""
+        self.uses.paths.add(path)
         if self._deployments is not None:
             return list(self._deployments(path))
         return [IacMapping(path, account, region) for account, region in self._places(path)]
@@ -120,7 +126,8 @@ class Reading:
         resources += [registry for region in made if (registry := undeclared(region)).id not in there]
         lines = "".join(f"{digest}  {path}\n" for path, digest in sorted(self._digests.items()))
         sha256 = hashlib.sha256(lines.encode("utf-8", "surrogateescape")).hexdigest()
-        return Parsed(resources, self._gaps, sorted(self._files), sha256, self._exemptions)
+        self.uses.paths.update(path for path, _, _ in self._files)
+        return Parsed(resources, self._gaps, sorted(self._files), sha256, self._exemptions, self.uses)
 
 
 def regions(places: dict[tuple[str | None, str | None], Location], found: Iterable[Resource]) -> list[Resource]:

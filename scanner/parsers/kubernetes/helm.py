@@ -109,6 +109,8 @@ def _environments(chart: Chart, file: File, reading: Reading) -> dict[str, list[
     if chart.is_library:
         return {}
     layered = [where for where in reading.deployed(file.path) if where.values]
+    for where in layered:
+        reading.uses.take("values", where.values)
     found = {file.path: layered} if layered else {}
     for path in chart.environments or [_join(chart.folder, "values.yaml")]:
         own = [where for where in reading.deployed(path) if not where.values and (where.region or not layered)]
