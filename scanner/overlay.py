@@ -147,6 +147,7 @@ def _laid(was: Resource, declared: Resource) -> Resource:
             made[name] = _filled(made[name], value, described.get(name, {}))
     return replace(
         declared,
+        name=was.name,
         properties=guard(made),
         tags={**dict(was.tags), **dict(declared.tags)},
         operations=was.operations,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -26,6 +26,7 @@ from scanner.uses import Uses, slips
 if TYPE_CHECKING:
     from scanner.changes import Changes
     from scanner.parsers import Parsed
+    from scanner.parsers.addresses import Addresses
     from scanner.report_file import ReportFile
 
 
@@ -42,6 +43,7 @@ class _Estate:
     inputs: list[Input] = field(default_factory=list)
     exemptions: list[Exemption] = field(default_factory=list)
     uses: Uses = field(default_factory=Uses)
+    addresses: dict[str, Addresses] = field(default_factory=dict)
     as_of: datetime | None = None
     planned: bool = False
 
@@ -193,7 +195,7 @@ def _laid_over(
         if is_snapshot(path):
             raise UsageError(f"{path}: a snapshot", "With --against, the paths are infrastructure code.")
     live = _read([against], config)
-    was = [_before(path, since, config) for path in paths] if since else []
+    was = [_before(path, since, config, code.addresses) for path in paths] if since else []
     declared = [one for parsed in was for one in parsed.resources] if since else None
     after = replace(live, resources=overlay(live.resources, code.resources, declared, code.gaps), planned=True)
     after.gaps = [*live.gaps, *code.gaps]
@@ -212,13 +214,13 @@ def _laid_over(
     return live, after
 
 
-def _before(path: Path, since: str, config: Config) -> Parsed:
+def _before(path: Path, since: str, config: Config, after: Mapping[str, Addresses]) -> Parsed:
     from scanner.changes import before
     from scanner.parsers import Parsed, parse
 
     with before(since, _folder(path)) as copy:
         at = copy if path.is_dir() else copy / path.name
-        return parse(at, config.places, path, config.deployments) if at.exists() else Parsed([], [], [], "", [])
+        return parse(at, config.places, path, config.deployments, after) if at.exists() else Parsed([], [], [], "", [])
 
 
 def _differing(since: str, path: Path) -> Changes:
@@ -305,6 +307,7 @@ def _add_code(estate: _Estate, path: Path, config: Config) -> None:
     estate.coverage += [Coverage("", "", "file", name, status, 1, message=text) for name, status, text in parsed.files]
     estate.exemptions += parsed.exemptions
     estate.uses.add(parsed.uses)
+    estate.addresses |= parsed.addresses
     estate.inputs.append(Input("iac", path.as_posix(), parsed.sha256))
 
 

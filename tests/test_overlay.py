@@ -298,8 +298,8 @@ def pull_request(demo, tmp_path, monkeypatch, capsys):
     (tmp_path / "regionproof.yaml").write_text(config.replace("iac:\n", "iac:\n" + place))
     (tmp_path / "infra").mkdir()
 
-    def run(text, *options, before=None):
-        path = tmp_path / "infra" / "change.yaml"
+    def run(text, *options, before=None, name="change.yaml"):
+        path = tmp_path / "infra" / name
         if before is not None:
             path.write_text(before)
             for arguments in (
@@ -417,6 +417,25 @@ def test_an_image_that_the_code_leaves_open_is_undecided(pull_request):
     text = (SERVICE % "x").replace('"x"', "!ImportValue web").replace("shop", "storefront")
     _, findings, _ = pull_request(text, "--new-only")
     assert by_rule(findings)["image-running-digest-in-standby", "storefront/api"]["status"] == "unknown"
+
+
+TERRAFORM = 'provider "aws" {\n  region = "us-west-2"\n}\nresource "aws_ecr_repository" "%s" { name = "shop/cart" }\n'
+REMOVED = TERRAFORM.partition("resource")[0] + "removed {\n  from = aws_ecr_repository.old\n%s\n}\n"
+
+
+@pytest.mark.parametrize(
+    ("after", "gone"),
+    [
+        (REMOVED % "lifecycle { destroy = true }", True),
+        (REMOVED % "lifecycle { destroy = false }", False),
+        (TERRAFORM % "new" + "moved {\n  from = aws_ecr_repository.old\n  to = aws_ecr_repository.new\n}\n", False),
+    ],
+)
+def test_what_terraform_only_forgets_or_renames_stays(pull_request, after, gone):
+    options = ["--changed-since", "HEAD", "--new-only", "--select", "image", "--select", "repository"]
+    report = pull_request(after, *options, before=TERRAFORM % "old", name="main.tf")[2]
+    assert bool(report["findings"]) is gone
+    assert report["summary"]["not_shown"] > 0
 
 
 @pytest.mark.parametrize(

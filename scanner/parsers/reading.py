@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from scanner.config import IacMapping
 from scanner.finding import Exemption
 from scanner.model import Gap, Location, Resource, Unknown, guard, plain
+from scanner.parsers.addresses import Addresses
 from scanner.parsers.exemptions import Problem
 from scanner.parsers.registry import REGISTRY, Piece, fold, undeclared
 from scanner.uses import Uses
@@ -27,7 +28,8 @@ class Parsed:
     `files` are (path, status, message) of every file that was understood as infrastructure code: `complete`,
     `partial` when it leaves something open or an exemption in it cannot be understood, or `failed` when it could not
     be read; other files are not mentioned.  `sha256` is that of the files that were read.  `uses` is what the code
-    makes of `iac` in the configuration.
+    makes of `iac` in the configuration, `addresses` what root modules of Terraform, by their folders, say of addresses
+    that were in use before.
     """
 
     resources: list[Resource]
@@ -36,12 +38,21 @@ class Parsed:
     sha256: str
     exemptions: list[Exemption]
     uses: Uses = field(default_factory=Uses)
+    addresses: dict[str, Addresses] = field(default_factory=dict)
 
 
 class Reading:
     """What has been read so far.  Registries are put together at the end, for their pieces may be in many files."""
 
-    def __init__(self, places: Places, deployments: Deployments | None = None) -> None:
+    def __init__(
+        self,
+        places: Places,
+        deployments: Deployments | None = None,
+        after: Mapping[str, Addresses] | None = None,
+    ) -> None:
+        """Take what the configuration says; `after` is what the code says later, where this is how it was before."""
+        self.after = after or {}
+        self.addresses: dict[str, Addresses] = {}
         self._places, self._deployments = places, deployments
         self._placed: dict[tuple[str | None, str | None], Location] = {}
         self._resources: list[Resource] = []
@@ -127,7 +138,7 @@ class Reading:
         lines = "".join(f"{digest}  {path}\n" for path, digest in sorted(self._digests.items()))
         sha256 = hashlib.sha256(lines.encode("utf-8", "surrogateescape")).hexdigest()
         self.uses.paths.update(path for path, _, _ in self._files)
-        return Parsed(resources, self._gaps, sorted(self._files), sha256, self._exemptions, self.uses)
+        return Parsed(resources, self._gaps, sorted(self._files), sha256, self._exemptions, self.uses, self.addresses)
 
 
 def regions(places: dict[tuple[str | None, str | None], Location], found: Iterable[Resource]) -> list[Resource]:

@@ -6,6 +6,7 @@ Nothing is executed and nothing is fetched; what only a run of Terraform can kno
 from __future__ import annotations
 
 from scanner.model import Gap, Location, Unknown
+from scanner.parsers.addresses import Addresses
 from scanner.parsers.exemptions import MARK, in_comments
 from scanner.parsers.reading import Reading
 from scanner.parsers.terraform import backend, mapping, providers, remote
@@ -58,11 +59,13 @@ class _Door:
 
     def _declare(self, environment: Environment) -> None:
         walk = Walk(environment)
-        found = list(walk.declared())
+        after = self._reading.after.get(environment.root.folder, Addresses())
+        found = [one for one in walk.declared() if isinstance(one, Gap) or not after.is_forgotten(one.address)]
+        self._reading.addresses[environment.root.folder] = walk.addresses
         self._places(walk.root, said=bool(found))
         made = [one for one in found if isinstance(one, Gap)]
         resources = [one for one in found if not isinstance(one, Gap)]
-        for one in [*made, *mapping.resources(resources, environment.suffix)]:
+        for one in [*made, *mapping.resources(resources, environment.suffix, after.moved)]:
             if isinstance(one, Gap) and one in self._gaps:  # of another environment
                 continue
             self._reading.add([one])
