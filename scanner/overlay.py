@@ -8,10 +8,11 @@ names the old one keeps it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from scanner.documents import pointer
 from scanner.gaps import Gap, GapIndex
 from scanner.guarded import Items, Properties, Unknown
 from scanner.model import Resource, guard
@@ -191,6 +192,19 @@ def _member(item: Any, key: str) -> Any:
 
 def _same(one: Resource, was: Resource) -> bool:
     return bool(_comparable(one.properties) == _comparable(was.properties))
+
+
+def differing(one: Any, was: Any, at: str = "") -> Iterator[str]:
+    """Yield JSON Pointers to what two values differ in, as deep as both have it; what was not seen may be alike."""
+    if isinstance(one, Properties) and isinstance(was, Properties):
+        left, right = dict(one.raw()), dict(was.raw())
+        for name in dict.fromkeys((*left, *right)):
+            yield from differing(left.get(name), right.get(name), at + pointer(name))
+    elif isinstance(one, Items) and isinstance(was, Items) and len(list(one.raw())) == len(list(was.raw())):
+        for number, (each, other) in enumerate(zip(one.raw(), was.raw(), strict=True)):
+            yield from differing(each, other, f"{at}/{number}")
+    elif _comparable(one) != _comparable(was):
+        yield at
 
 
 def _comparable(value: Any) -> Any:

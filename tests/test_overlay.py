@@ -298,7 +298,7 @@ def pull_request(demo, tmp_path, monkeypatch, capsys):
     (tmp_path / "regionproof.yaml").write_text(config.replace("iac:\n", "iac:\n" + place))
     (tmp_path / "infra").mkdir()
 
-    def run(text, *options, before=None, name="change.yaml"):
+    def run(text, *options, before=None, name="change.yaml", against=True):
         path = tmp_path / "infra" / name
         if before is not None:
             path.write_text(before)
@@ -309,8 +309,9 @@ def pull_request(demo, tmp_path, monkeypatch, capsys):
             ):
                 subprocess.run(["git", *arguments], cwd=tmp_path, check=True)
         path.write_text(text)
+        over = ["--against", str(demo / "snapshot")] if against else []
         with pytest.raises(SystemExit) as stop:
-            main(["scan", "infra", "--against", str(demo / "snapshot"), "--format", "json", *options])
+            main(["scan", "infra", *over, "--format", "json", *options])
         out = capsys.readouterr()
         report = json.loads(out.out) if out.out else None
         findings = [one for one in report["findings"] if one["status"] in ("fail", "unknown")] if report else out.err
@@ -436,6 +437,95 @@ def test_what_terraform_only_forgets_or_renames_stays(pull_request, after, gone)
     report = pull_request(after, *options, before=TERRAFORM % "old", name="main.tf")[2]
     assert bool(report["findings"]) is gone
     assert report["summary"]["not_shown"] > 0
+
+
+def test_a_finding_about_something_live_is_at_the_code_that_causes_it(pull_request):
+    """The repository of the standby goes; what is missing there then is about live repositories and registries."""
+    options = ["--changed-since", "HEAD", "--new-only"]
+    _, findings, _ = pull_request(
+        REMOVED % "lifecycle { destroy = true }", *options, before=TERRAFORM % "old", name="main.tf"
+    )
+    found = by_rule(findings)["repository-exists-in-standby", "shop/cart"]
+    assert (found["source"], found["origin"], found["resource"]["location"]) == ("live", "change", None)
+    assert (found["location"]["path"], found["location"]["start_line"]) == ("infra/main.tf", 4)
+    assert found["location"] == found["cause"]
+    assert all(one["location"] for one in findings if one["status"] == "fail")
+
+
+def test_the_cause_changes_no_fingerprint_and_is_where_sarif_and_annotations_point(pull_request, demo, capsys):
+    options = ["--changed-since", "HEAD", "--new-only", "--select", "repository-exists-in-standby"]
+    gone = (REMOVED % "lifecycle { destroy = true }", TERRAFORM % "old", "main.tf")
+    _, (found,), _ = pull_request(gone[0], *options, before=gone[1], name=gone[2])
+    for format in ("sarif", "github"):
+        with pytest.raises(SystemExit):
+            main(["scan", "infra", "--against", str(demo / "snapshot"), *options, "--format", format])
+        out = capsys.readouterr().out
+        if format == "github":
+            assert "file=infra/main.tf,line=4," in out
+            continue
+        (result,) = [
+            each for run in json.loads(out)["runs"] for each in run["results"] if each["ruleId"] != "coverage-gap"
+        ]
+        assert result["partialFingerprints"]["regionproofFinding/v1"] == found["fingerprint"]
+        place = result["locations"][0]["physicalLocation"]
+        assert (place["artifactLocation"]["uri"], place["region"]["startLine"]) == ("infra/main.tf", 4)
+        about = result["relatedLocations"][-1]
+        assert about["logicalLocations"][0]["fullyQualifiedName"] == found["resource"]["id"]
+        assert "which no code declares" in about["message"]["text"]
+
+
+CODE = """
+provider "aws" { region = "us-east-1" }
+provider "aws" {
+  alias  = "west"
+  region = "us-west-2"
+}
+resource "aws_ecr_repository" "web" { name = "shop/web" }
+resource "aws_ecr_repository" "api" { name = "shop/api" }
+resource "aws_ecr_repository" "other" {
+  provider = aws.west
+  name     = "other"
+}
+resource "aws_ecr_replication_configuration" "this" {
+  replication_configuration {
+    rule {
+      destination {
+        region      = "us-west-2"
+        registry_id = "111122223333"
+      }
+      repository_filter {
+        filter      = "%s"
+        filter_type = "PREFIX_MATCH"
+      }
+    }
+  }
+}
+"""
+
+
+def code_only(run, after, before, *options):
+    return run(after, "--changed-since", "HEAD", *options, before=before, against=False, name="main.tf")
+
+
+def test_a_narrowed_filter_brings_up_the_repositories_that_it_leaves(pull_request):
+    _, findings, report = code_only(pull_request, CODE % "shop/api", CODE % "shop/")
+    left = by_rule(findings)["repository-exists-in-standby", "shop/web"]
+    assert (left["status"], left["origin"]) == ("fail", None)
+    assert (left["location"]["start_line"], left["cause"]["start_line"]) == (7, 21)
+    assert ("repository-exists-in-standby", "shop/api") not in by_rule(findings)  # as it was
+    assert report["summary"]["not_shown"] > 0
+
+
+def test_a_changed_file_that_cannot_be_read_is_told_and_not_complete(pull_request, tmp_path):
+    (tmp_path / "infra" / "other.tf").write_text("")
+    options = ["--fail-on", "never", "--fail-on-incomplete"]
+    code, findings, report = code_only(pull_request, CODE % "shop/" + "resource {{", CODE % "shop/", *options)
+    assert (code, report["summary"]["complete"]) == (3, False)
+    (row,) = [row for row in report["coverage"] if row["status"] == "failed"]
+    assert row["operation"] == "infra/main.tf"
+    hidden = by_rule(findings)["registry-declared-once", "registry"]
+    assert hidden["status"] == "unknown"
+    assert "infra/main.tf" in hidden["message"]
 
 
 @pytest.mark.parametrize(

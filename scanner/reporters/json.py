@@ -246,6 +246,7 @@ def finding_data(finding: Finding, scan: str) -> dict[str, Any]:
         "counterpart": _counterpart(finding),
         "pointer": finding.pointer,
         "location": _location(finding.location),
+        "cause": _location(finding.cause),
         "evidence": {
             **jsonable(finding.evidence),
             "operations": list(resource.operations),
