@@ -414,6 +414,31 @@ def test_a_changed_image_is_looked_up_in_the_registry_of_the_standby(pull_reques
     assert [(one["status"], one["origin"], one["location"]["start_line"]) for one in missing] == [("fail", "change", 8)]
 
 
+@pytest.mark.parametrize(
+    ("tag", "status", "said"),
+    [("5.2.0", "fail", "which '111122223333/us-east-1' has"), ("99.0", "unknown", "it may not be pushed yet")],
+)
+def test_a_tag_that_the_standby_lacks_fails_if_the_primary_has_it(pull_request, tag, status, said):
+    image = "111122223333.dkr.ecr.us-west-2.amazonaws.com/shop/checkout:" + tag
+    text = 'provider "aws" { region = "us-west-2" }\n' + ECS % image
+    _, findings, _ = pull_request(text, "--new-only", name="main.tf")
+    found = by_rule(findings)["ecs-revision-digest-exists", "storefront/checkout"]
+    assert (found["status"], said in found["message"]) == (status, True)
+
+
+ECS = """
+resource "aws_ecs_task_definition" "this" {
+  family                = "checkout"
+  container_definitions = jsonencode([{ name = "app", image = "%s" }])
+}
+resource "aws_ecs_service" "this" {
+  name            = "checkout"
+  cluster         = "storefront"
+  task_definition = aws_ecs_task_definition.this.arn
+}
+"""
+
+
 def test_an_image_that_the_code_leaves_open_is_undecided(pull_request):
     text = (SERVICE % "x").replace('"x"', "!ImportValue web").replace("shop", "storefront")
     _, findings, _ = pull_request(text, "--new-only")
