@@ -120,6 +120,15 @@ class Reading:
         """Note that a file was understood and declares nothing of an estate; `why` says so where it may surprise."""
         self._files.append((path, "complete", why))
 
+    def linked(self, path: str, *, is_read: bool) -> None:
+        """Note a symbolic link, which is not followed; what it leads to may be read in its own place."""
+        if is_read:
+            self.passed_over(path, "a symbolic link to files that are read in their own place")
+        elif self._files:
+            self.done(path, f"{path}: a symbolic link to what is not scanned; it is not followed")
+        else:  # nothing is judged, which must not look well
+            self.failed(path, f"{path}: a symbolic link, which is not followed")
+
     def failed(self, path: str, message: str) -> None:
         """Note that a file, or a folder, could not be read: it may declare anything, wherever it is for."""
         self._files.append((path, "failed", message))
