@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -12,6 +13,9 @@ from scanner.overlay import differing
 
 _Key = tuple[str, str]
 _DECLARED = "Regionproof::"
+_COUNTED = re.compile(r"'?(?P<some>\d[\d,]*)'? of '?\d[\d,]*'? ")
+"""How a message begins that counts: so many of so many."""
+_QUOTED = re.compile(r"(?:, )?'[^']*'")
 
 
 @dataclass(frozen=True)
@@ -32,20 +36,35 @@ def traced(findings: Iterable[Finding], before: Iterable[Finding]) -> Iterator[F
 
     Where nobody knows what the code was before, what only code declares counts as new.
     """
-    known = {_verdict(finding) for finding in before}
+    was = {finding.fingerprint: finding for finding in before}
     for finding in findings:
         origin = Origin.BOTH if is_code(finding.resource) else Origin.LIVE
-        yield replace(finding, origin=origin if _verdict(finding) in known else Origin.CHANGE)
+        yield replace(finding, origin=origin if _was_so(finding, was.get(finding.fingerprint)) else Origin.CHANGE)
 
 
 def brought(findings: Iterable[Finding], before: Iterable[Finding]) -> frozenset[str]:
     """Return the fingerprints of the findings that were none, or said something else, before a change."""
-    known = {_verdict(finding) for finding in before}
-    return frozenset(finding.fingerprint for finding in findings if _verdict(finding) not in known)
+    was = {finding.fingerprint: finding for finding in before}
+    return frozenset(one.fingerprint for one in findings if not _was_so(one, was.get(one.fingerprint)))
 
 
-def _verdict(finding: Finding) -> tuple[object, ...]:
-    return finding.fingerprint, finding.status, finding.message
+def _was_so(finding: Finding, was: Finding | None) -> bool:
+    """Tell whether a finding was there before, in the same words; also one about fewer things, of which it counts.
+
+    What is counted is named as an example at most, so with fewer of them the examples may be others.
+    """
+    if was is None or was.status is not finding.status:
+        return False
+    if was.message == finding.message:
+        return True
+    left, right = (_COUNTED.match(each.message) for each in (was, finding))
+    if left is None or right is None or was.severity is not finding.severity:
+        return False
+    before, after = (int(each["some"].replace(",", "")) for each in (left, right))
+    rest = [each.string[each.end() :] for each in (left, right)]
+    if after < before:
+        rest = [_QUOTED.sub("", each) for each in rest]
+    return after <= before and rest[0] == rest[1]
 
 
 def changed(before: Iterable[Resource], after: Sequence[Resource], edits: Sequence[Changes]) -> list[Changed]:

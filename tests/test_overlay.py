@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -9,7 +10,9 @@ from hypothesis import strategies as st
 
 from scanner.cli import main
 from scanner.documents import load
+from scanner.finding import Finding, Origin, Severity, Status
 from scanner.model import Gap, Location, Resource, Unknown, guard, plain
+from scanner.origins import brought, traced
 from scanner.overlay import overlay
 from scanner.parsers.cloudformation import resources
 from scanner.vocabulary import TAGS
@@ -284,6 +287,36 @@ def test_nothing_is_lost_and_nothing_is_there_twice(seen, written):
     made = overlay(was, [one for one in resources({"Resources": bodies}, "x.yaml", *HERE)[0] if one.name in written])
     assert sorted(one.name for one in made) == sorted({*seen, *written})
     assert all(bool(one.locations) is (one.name in written) for one in made)
+
+
+WITHOUT = "'%s' of '%s' workloads in 'x/y' have no objectives, among them %s; a tier was expected."
+
+
+@pytest.mark.parametrize(
+    ("was", "now", "is_new"),
+    [
+        ((3, 9, "'a', 'b'"), (3, 10, "'a', 'b'"), False),
+        ((3, 9, "'a', 'b'"), (2, 8, "'a', 'c', 'd'"), False),
+        ((3, 9, "'a', 'b'"), (3, 9, "'a', 'c'"), True),  # another one instead
+        ((3, 9, "'a', 'b'"), (4, 9, "'a', 'b'"), True),
+        (None, (1, 9, "'a'"), True),
+    ],
+)
+def test_what_counts_fewer_than_before_is_not_new(was, now, is_new):
+    def found(given):
+        subject = repository()
+        return Finding("a-b", Status.FAIL, Severity.LOW, subject, WITHOUT % given, fingerprint="1")
+
+    (one,) = traced([found(now)], [found(was)] if was else [])
+    assert (one.origin is Origin.CHANGE) is is_new
+    assert brought([found(now)], [found(was)] if was else []) == ({"1"} if is_new else set())
+
+
+@pytest.mark.parametrize("worse", [{"severity": Severity.HIGH}, {"status": Status.UNKNOWN}, {"message": "Other."}])
+def test_what_is_worse_or_says_something_else_is_new(worse):
+    was = Finding("a-b", Status.FAIL, Severity.LOW, repository(), WITHOUT % (3, 9, "'a'"), fingerprint="1")
+    now = replace(was, message=WITHOUT % (2, 9, "'a'"))
+    assert [one.origin for one in traced([now, replace(now, **worse)], [was])] == [Origin.LIVE, Origin.CHANGE]
 
 
 # By the command line, over the demo estate.
