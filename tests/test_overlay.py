@@ -574,6 +574,15 @@ def test_a_narrowed_filter_brings_up_the_repositories_that_it_leaves(pull_reques
     assert report["summary"]["not_shown"] > 0
 
 
+def test_a_filter_in_code_may_name_a_repository_that_is_declared_elsewhere(pull_request):
+    """With a slash it would leave that one out, so nothing is advised before an account shows that there is none."""
+    select = ["--select", "registry-filters-end-at-a-segment"]
+    found = [pull_request(CODE % "shop/a", *select, name="main.tf", against=live)[1] for live in (False, True)]
+    alone, over = (by_rule(each)["registry-filters-end-at-a-segment", "registry"] for each in found)
+    assert (alone["status"], over["status"]) == ("unknown", "fail")
+    assert "'shop/a' may be the name of a repository" in alone["message"]
+
+
 def test_a_changed_file_that_cannot_be_read_is_told_and_not_complete(pull_request, tmp_path):
     (tmp_path / "infra" / "other.tf").write_text("")
     options = ["--fail-on", "never", "--fail-on-incomplete"]
