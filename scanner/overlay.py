@@ -31,6 +31,15 @@ _IMAGES_FROM = {
 }
 """The property that decides what a workload runs; that of a workload of Kubernetes is ContainerImages itself."""
 
+_NAMES_DEFINITIONS = {
+    "AWS::ECS::Service": (("TaskDefinition",),),
+    "AWS::ECS::Task": (("TaskDefinition",),),
+    "AWS::Events::Rule": (("Targets", "EcsParameters", "TaskDefinitionArn"),),
+    "AWS::Scheduler::Schedule": (("Target", "EcsParameters", "TaskDefinitionArn"),),
+    "AWS::StepFunctions::StateMachine": (("Definition",), ("DefinitionString",)),
+}
+"""Where resources name task definitions."""
+
 _Key = tuple[str, str]
 
 
@@ -247,14 +256,40 @@ def _dropped(name: str, value: Any, now: Mapping[str, Any]) -> bool:
 
 
 def _supersede(after: dict[_Key, Resource], code: Sequence[Resource]) -> None:
-    """Take away the revisions of task definitions that nothing names any more, where the code makes another one."""
+    """Take away the revisions of task definitions that nothing names any more, where the code makes another one.
+
+    What names some revision, and nobody knows which, may name any.
+    """
     made = {_name(one) for one in code if one.type == TASK_DEFINITION} - {None}
     old = [key for key, one in after.items() if key[0] == TASK_DEFINITION and not one.locations and _name(one) in made]
     if old:
         named = {text for key, one in after.items() if key[0] != TASK_DEFINITION for text in _texts(one.properties)}
+        open = [one for one in after.values() if _names_unseen(one)]
         for key in old:
-            if key[1] not in named:
+            if key[1] not in named and not any(_are_near(one, after[key]) for one in open):
                 del after[key]
+
+
+def _names_unseen(one: Resource) -> bool:
+    """Tell whether a resource names a task definition, or may, and nobody knows which."""
+    return any(_is_unseen(one.properties, path) for path in _NAMES_DEFINITIONS.get(one.type, ()))
+
+
+def _is_unseen(value: Any, path: Sequence[str]) -> bool:
+    match value:
+        case Unknown():
+            return True
+        case Items():
+            return any(_is_unseen(each, path) for each in value.raw())
+        case Properties() if path:
+            return _is_unseen(dict(value.raw()).get(path[0]), path[1:])
+    return False
+
+
+def _are_near(one: Resource, other: Resource) -> bool:
+    """Tell whether two resources may be in one place."""
+    pairs = (one.account, other.account), (one.region, other.region)
+    return all(None in pair or pair[0] == pair[1] for pair in pairs)
 
 
 def _texts(value: Any) -> Iterable[str]:

@@ -229,6 +229,25 @@ def test_a_live_service_keeps_the_revision_that_it_names():
     assert {id for type, id in made if type == "AWS::ECS::TaskDefinition"} == {was[0].id, "change.yaml#Task"}
 
 
+@pytest.mark.parametrize(
+    ("type", "properties", "stays"),
+    [
+        ("AWS::ECS::Service", {"TaskDefinition": Unknown("denied")}, True),
+        ("AWS::ECS::Task", {"TaskDefinition": None}, False),
+        ("AWS::Events::Rule", {"Targets": [{"EcsParameters": {"TaskDefinitionArn": Unknown("denied")}}]}, True),
+        ("AWS::Events::Rule", {"Targets": [{"Arn": Unknown("denied"), "EcsParameters": None}]}, False),
+        ("AWS::Scheduler::Schedule", {"Target": Unknown("denied")}, True),
+        ("AWS::StepFunctions::StateMachine", {"DefinitionString": Unknown("denied")}, True),
+        ("AWS::ECS::Cluster", {"ClusterName": Unknown("denied")}, False),
+    ],
+)
+@pytest.mark.parametrize("region", ["us-east-1", "us-west-2"])
+def test_a_revision_that_something_may_name_is_not_taken_for_unused(type, properties, stays, region):
+    user = replace(live(type, "other", properties, "other"), region=region)
+    made = after([task(12), user], declared(TASK % "web:2"))
+    assert (("AWS::ECS::TaskDefinition", task(12).id) in made) is (stays and region == "us-east-1")
+
+
 def test_what_runs_stays_known_where_the_change_is_about_something_else():
     definition = declared(TASK % "web:1")[0]
     was = [live(definition.type, "api", dict(definition.properties.raw()), task(12).id)]
