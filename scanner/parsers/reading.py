@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from scanner.config import IacMapping
 from scanner.finding import Exemption
@@ -19,6 +20,19 @@ Places = Callable[[str], Sequence[tuple[str | None, str | None]]]
 
 Deployments = Callable[[str], Sequence[IacMapping]]
 """Gives the entries of `iac` in the configuration for the code at a path, of which `Places` are the short form."""
+
+
+@dataclass(frozen=True)
+class Release:
+    """A chart in the scanned files that other code installs: its folder, what it is installed as, and by which code.
+
+    `values` are laid over those of the chart, the last one on top; each is an object, or `Unknown` if any may be set.
+    """
+
+    chart: str
+    where: IacMapping
+    values: tuple[Any, ...]
+    at: Location
 
 
 @dataclass(frozen=True)
@@ -53,6 +67,7 @@ class Reading:
         """Take what the configuration says; `after` is what the code says later, where this is how it was before."""
         self.after = after or {}
         self.addresses: dict[str, Addresses] = {}
+        self.releases: dict[str, list[Release]] = {}
         self._places, self._deployments = places, deployments
         self._placed: dict[tuple[str | None, str | None], Location] = {}
         self._resources: list[Resource] = []
@@ -62,6 +77,12 @@ class Reading:
         self._exemptions: list[Exemption] = []
         self._digests: dict[str, str] = {}
         self.uses = Uses()
+
+    def released(self, release: Release) -> None:
+        """Take the release of a chart that a format behind this one reads."""
+        known = self.releases.setdefault(release.chart, [])
+        if not any(each.at == release.at and each.where == release.where for each in known):
+            known.append(release)
 
     def instances(self, path: str) -> list[tuple[str | None, str | None]]:
         """Return the (account, Region) pairs that the configuration gives a file; (None, None) if it gives none."""

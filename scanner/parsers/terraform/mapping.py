@@ -158,7 +158,8 @@ class _Environment:
         settings = []
         for one in self.instances.values():
             if gap := one.described.get("gap"):
-                yield from (one.gap(gap["reason"], type) for type in gap.get("types", [None]))
+                reason = ": ".join(filter(None, (gap["reason"], one.declared.doubt)))
+                yield from (one.gap(reason, type) for type in gap.get("types", [None]))
             if one.described.get("piece") == _SETTINGS:
                 settings.append(one.piece())
             elif "piece" in one.described:
