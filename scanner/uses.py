@@ -7,7 +7,7 @@ otherwise has its default.  So what nothing takes is told.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
@@ -81,21 +81,17 @@ def slips(config: Config, uses: Uses, scanned: Iterable[Path]) -> list[str]:
     An entry for code that is there and was not given to this scan is none.
     """
     folder = Path(config.path or "").parent
-    whole = any(_holds(path, folder) for path in scanned)
+    places = [path for path in scanned if path.is_dir()]
     return [
         f"line {entry.location.line}: {said}" if entry.location else said
         for entry in config.iac
-        for said in _of_entry(entry, uses, folder, whole=whole)
+        for said in _of_entry(entry, uses, folder, places)
     ]
 
 
-def _holds(path: Path, folder: Path) -> bool:
-    return path.is_dir() and folder.resolve().is_relative_to(path.resolve())
-
-
-def _of_entry(entry: IacMapping, uses: Uses, folder: Path, *, whole: bool) -> Iterator[str]:
+def _of_entry(entry: IacMapping, uses: Uses, folder: Path, scanned: Sequence[Path]) -> Iterator[str]:
     if not any(fnmatchcase(f"/{path}", pattern) for path in uses.paths for pattern in patterns_of(entry.path)):
-        if not _is_elsewhere(entry.path, folder, whole=whole):
+        if not _is_elsewhere(entry.path, folder, scanned):
             places = {str(at) for path in uses.paths for at in (path, *PurePosixPath(path).parents)} - {"."}
             yield f"path '{entry.path}' is that of no code that was scanned{_near(entry.path, places)}"
         return
@@ -110,12 +106,19 @@ def _of_entry(entry: IacMapping, uses: Uses, folder: Path, *, whole: bool) -> It
             yield f"{key}: '{name}' is not declared by '{entry.path}'{_near(name, taken.declared if taken else ())}"
 
 
-def _is_elsewhere(path: str, folder: Path, *, whole: bool) -> bool:
-    """Tell whether an entry may be about code that this scan was not given."""
-    if whole:
+def _is_elsewhere(path: str, folder: Path, scanned: Sequence[Path]) -> bool:
+    """Tell whether an entry may be about code beside the configuration that this scan was not given."""
+    if any(_is_in(folder, each) for each in scanned):
         return False
     named = path.removeprefix("./").strip("/")
-    return any(sign in named for sign in "*?[") or any((each / named).exists() for each in (folder, Path()))
+    if any(sign in named for sign in "*?["):
+        return True
+    there = [at for each in (folder, Path()) if (at := each / named).exists()]
+    return any(not any(_is_in(at, each) for each in scanned) for at in there)
+
+
+def _is_in(path: Path, folder: Path) -> bool:
+    return path.resolve().is_relative_to(folder.resolve())
 
 
 def _near(word: str, known: Iterable[str]) -> str:

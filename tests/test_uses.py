@@ -6,7 +6,7 @@ import pytest
 
 from scanner.cli import main
 from scanner.config import read
-from scanner.uses import Uses
+from scanner.uses import Uses, slips
 
 TEMPLATE = """\
 Parameters: {Stage: {Type: String, Default: dev}}
@@ -91,6 +91,21 @@ def test_an_entry_for_code_that_this_scan_was_not_given_is_no_slip(scan):
     assert scan(f"path: infra, {PLACE}", "live")[0] == []
     assert scan(f"path: 'envs/*', {PLACE}", "live")[0] == []
     assert len(scan(f"path: lvie, {PLACE}", "live")[0]) == 1
+
+
+def test_an_entry_that_does_not_match_as_the_scan_was_started_is_told(tmp_path):
+    """Of a folder out of the working directory, reports name what is below it, and so has an entry."""
+    (tmp_path / "infra").mkdir()
+    path = tmp_path / "regionproof.yaml"
+    path.write_text(f"version: 1\niac: [{{path: infra, {PLACE}}}]\n")
+    said = [slips(read(path), Uses({"web.yaml"}), [folder]) for folder in (tmp_path / "infra", tmp_path / "other")]
+    assert [len(each) for each in said] == [1, 0]
+
+
+def test_a_slip_is_no_success_where_nothing_could_be_read(scan, tmp_path):
+    (tmp_path / "infra" / "web.yaml").write_text("Resources: {Web: {Type: AWS::ECR::Repository")
+    messages, _, code = scan(f"path: infra, {PLACE}, workspace: prod", "infra")
+    assert (len(messages), code) == (1, 4)
 
 
 def test_a_plan_was_made_with_the_files_of_variables(scan, tmp_path):
