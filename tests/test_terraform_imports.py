@@ -78,6 +78,19 @@ module "all" { source = "./repositories" }
     assert {name for name, _ in ids(read(files), "AWS::ECR::Repository")} == {"shop/a", "shop/b"}
 
 
+def test_an_import_in_the_json_syntax(read):
+    files = {
+        "main.tf": PROVIDER + OPEN + UNNAMED + UNNAMED.replace('"this" {', '"each" {\n for_each = toset(["a"])\n', 1),
+        "imports.tf.json": """{"import": [
+            {"to": "aws_ecr_repository.this", "id": "web"},
+            {"for_each": {"a": "b"}, "to": "aws_ecr_repository.each[each.key]", "id": "${each.value}"}
+        ]}""",
+    }
+    parsed = read(files)
+    assert ids(parsed, "AWS::ECR::Repository") == [("web", ARN % ("ecr", "repository/web"))]
+    assert "a key in 'to' is not" in messages(parsed)[0]
+
+
 def test_an_identity_names_attributes(read):
     text = UNNAMED + 'import {\n to = aws_ecr_repository.this\n identity = { name = "web", account_id = "1" }\n}'
     assert ids(read(PROVIDER + OPEN + text), "AWS::ECR::Repository") == [("web", ARN % ("ecr", "repository/web"))]
@@ -97,7 +110,7 @@ import {{
 }}
 """
     parsed = read(PROVIDER + OPEN + text)
-    if id.startswith('"arn'):  # a live object that is known by its ARN
+    if id.startswith('"arn') and key == '["a"]':  # a live object that is known by its ARN
         assert ids(parsed, "AWS::ECS::Service") == [(None, "arn:aws:s3:::x")]
         return
     assert ids(parsed, "AWS::ECS::Service") == []

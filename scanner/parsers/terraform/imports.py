@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 _PART = re.compile(r"\\\{(\w+)\\\}")
 _ANY = "[*]"
+_REFERENCE = re.compile(r"\[[A-Za-z_][^\]]*\]")
+"""A key that is an expression."""
 _OF_ARN = {"partition", "region", "account", "revision"}
 
 
@@ -52,9 +54,10 @@ class Imports:
         """Return what is known of the live object that an instance of a type is made to stand for."""
         if not self._by_address:
             return _NOTHING
-        for each in (address, INDEX.sub(_ANY, address)):
-            if each in self._by_address:
-                return _imported(self._by_address[each], address, type)
+        if address in self._by_address:
+            return _imported(self._by_address[address], address, type)
+        if INDEX.sub(_ANY, address) in self._by_address:
+            return Imported({}, f"which object '{address}' imports is not known: a key in 'to' is not")
         return _NOTHING
 
 
@@ -79,8 +82,10 @@ def _blocks(block: Block, root: Instance) -> Iterator[tuple[str, Any]]:
 def _address(expression: nodes.Expr, scope: Scope) -> str:
     """Return the address that an expression names, `[*]` for a key that is not known; empty if it is none."""
     match expression:
-        case nodes.Variable(name=name) | nodes.Literal(value=str(name)):
+        case nodes.Variable(name=name):
             return name
+        case nodes.Literal(value=str(text)):  # in the JSON syntax
+            return _REFERENCE.sub(_ANY, text)
         case nodes.GetAttr(of=of, name=name):
             return f"{before}.{name}" if (before := _address(of, scope)) else ""
         case nodes.Index(of=of, key=key):
