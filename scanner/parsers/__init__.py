@@ -47,6 +47,5 @@ def parse(
     for name, endings in FORMATS.items():
         if any(tree.files(*endings)):
             import_module(f"scanner.parsers.{name}").read(tree, reading)
-    for shown, is_read in tree.links():
-        reading.linked(shown, is_read=is_read)
+    reading.linked(tree.links())
     return reading.result()

@@ -141,14 +141,14 @@ class Reading:
         """Note that a file was understood and declares nothing of an estate; `why` says so where it may surprise."""
         self._files.append((path, "complete", why))
 
-    def linked(self, path: str, *, is_read: bool) -> None:
-        """Note a symbolic link, which is not followed; what it leads to may be read in its own place."""
-        if is_read:
-            self.passed_over(path, "a symbolic link to files that are read in their own place")
-        elif self._files:
-            self.done(path, f"{path}: a symbolic link to what is not scanned; it is not followed")
-        else:  # nothing is judged, which must not look well
-            self.failed(path, f"{path}: a symbolic link, which is not followed")
+    def linked(self, links: Iterable[tuple[str, bool]]) -> None:
+        """Note symbolic links, which are not followed, and whether what each leads to is read in its own place."""
+        note = self.done if self._files else self.failed  # where nothing is judged, that must not look well
+        for path, is_read in list(links):
+            if is_read:
+                self.passed_over(path, "a symbolic link to files that are read in their own place")
+            else:
+                note(path, f"{path}: a symbolic link to what is not scanned; it is not followed")
 
     def failed(self, path: str, message: str) -> None:
         """Note that a file, or a folder, could not be read: it may declare anything, wherever it is for."""
