@@ -15,6 +15,7 @@ _Key = tuple[str, str]
 _DECLARED = "Regionproof::"
 _COUNTED = re.compile(r"'?(?P<some>\d[\d,]*)'? of '?\d[\d,]*'? ")
 """How a message begins that counts: so many of so many."""
+_LINE = re.compile(r"(\.(?:tf|tfvars|hcl|json|ya?ml|template|tpl)):\d+(?::\d+)?\b")
 _QUOTED = re.compile(r"(?:, )?'[^']*'")
 
 
@@ -51,13 +52,15 @@ def brought(findings: Iterable[Finding], before: Iterable[Finding]) -> frozenset
 def _was_so(finding: Finding, was: Finding | None) -> bool:
     """Tell whether a finding was there before, in the same words; also one about fewer things, of which it counts.
 
-    What is counted is named as an example at most, so with fewer of them the examples may be others.
+    What is counted is named as an example at most, so with fewer of them the examples may be others.  Lines of files
+    move with what is written above them.
     """
     if was is None or was.status is not finding.status:
         return False
-    if was.message == finding.message:
+    texts = [_LINE.sub(r"\1", each.message) for each in (was, finding)]
+    if texts[0] == texts[1]:
         return True
-    left, right = (_COUNTED.match(each.message) for each in (was, finding))
+    left, right = map(_COUNTED.match, texts)
     if left is None or right is None or was.severity is not finding.severity:
         return False
     before, after = (int(each["some"].replace(",", "")) for each in (left, right))

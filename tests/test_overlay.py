@@ -331,6 +331,22 @@ def test_what_counts_fewer_than_before_is_not_new(was, now, is_new):
     assert brought([found(now)], [found(was)] if was else []) == ({"1"} if is_new else set())
 
 
+@pytest.mark.parametrize(
+    ("was", "now", "is_new"),
+    [
+        ("infra/a.tf:3: no", "infra/a.tf:12: no", False),
+        ("twice: a.yaml:3:4 and b.json:7.", "twice: a.yaml:5:1 and b.json:7.", False),
+        ("infra/a.tf:3: no", "infra/b.tf:3: no", True),
+        ("example.com:443/a", "example.com:444/a", True),
+    ],
+)
+def test_what_only_moved_in_its_file_is_not_new(was, now, is_new):
+    before, after = (
+        Finding("a-b", Status.UNKNOWN, Severity.LOW, repository(), text, fingerprint="1") for text in (was, now)
+    )
+    assert brought([after], [before]) == ({"1"} if is_new else set())
+
+
 @pytest.mark.parametrize("worse", [{"severity": Severity.HIGH}, {"status": Status.UNKNOWN}, {"message": "Other."}])
 def test_what_is_worse_or_says_something_else_is_new(worse):
     was = Finding("a-b", Status.FAIL, Severity.LOW, repository(), WITHOUT % (3, 9, "'a'"), fingerprint="1")
