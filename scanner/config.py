@@ -34,7 +34,7 @@ class IacMapping:
     them, relative to the template.  For a root module of Terraform, `var_files` are what `-var-file` is given, relative
     to its folder, and `workspace` is the workspace it is applied in.  For Kubernetes, `cluster` is the name of the EKS
     cluster, `namespace` that of what names none, `release` the name that a chart is installed as, and `values` the
-    files that are laid over its own, by their paths relative to the chart.
+    files that are laid over its own, by their paths relative to the chart.  `location` is where the entry is written.
     """
 
     path: str
@@ -47,6 +47,7 @@ class IacMapping:
     parameters: tuple[tuple[str, str], ...] | str = ()
     var_files: tuple[str, ...] = ()
     workspace: str | None = None
+    location: Location | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)
@@ -111,11 +112,11 @@ class Config:
         return [
             replace(mapping, account=mapping.account or only)
             for mapping in self.iac
-            if any(fnmatchcase(f"/{path}", pattern) for pattern in _patterns(mapping.path))
+            if any(fnmatchcase(f"/{path}", pattern) for pattern in patterns(mapping.path))
         ]
 
 
-def _patterns(path: str) -> tuple[str, str]:
+def patterns(path: str) -> tuple[str, str]:
     """Return the globs of a path of `iac`: of itself, and of what is below it; `.` is all that is scanned."""
     named = path.removeprefix("./").strip("/")
     return ("*", "*") if named in ("", ".") else (f"*/{named}", f"*/{named}/*")
@@ -195,7 +196,10 @@ def _config(document: Document, path: str, sha256: str) -> Config:
             _exemption(entry, document.locations.get(pointer("exemptions", number)))
             for number, entry in enumerate(value.get("exemptions", ()))
         ),
-        iac=tuple(map(_mapping, value.get("iac", ()))),
+        iac=tuple(
+            _mapping(entry, document.locations.get(pointer("iac", number)))
+            for number, entry in enumerate(value.get("iac", ()))
+        ),
         tiers=tuple(_tiers(scope.get("workloads", {}), document, path)),
         evidence=_evidence(document, value["evidence"]) if "evidence" in value else None,
         path=path,
@@ -228,8 +232,9 @@ def _exemption(entry: Mapping[str, str], location: Location | None) -> Exemption
     return Exemption(entry["rule"], entry["resource"], entry["reason"], entry["owner"], expires, location)
 
 
-def _mapping(entry: Mapping[str, Any]) -> IacMapping:
+def _mapping(entry: Mapping[str, Any], location: Location | None) -> IacMapping:
     given: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in entry.items()}
+    given["location"] = location
     parameters = given.get("parameters")
     if isinstance(parameters, dict):
         given["parameters"] = tuple((name, _parameter(value)) for name, value in parameters.items())

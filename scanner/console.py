@@ -199,6 +199,13 @@ def complain(message: str, hint: str) -> None:
         click.echo(f"  {printable(hint)}", err=True)
 
 
+def warn_of(report: Report, config: str | None) -> None:
+    """Write to stderr what of the configuration the scan could not make sense of."""
+    for row in report.coverage:
+        if row.service == "file" and row.operation == config and row.missed:
+            click.echo(f"warning: {printable(f'{row.operation}: {row.message}')}", err=True)
+
+
 def printable(text: str) -> str:
     """Return text without what a terminal would obey."""
     return "".join(c if c.isprintable() or c == "\n" else "\N{REPLACEMENT CHARACTER}" for c in text)

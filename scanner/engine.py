@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import pickle
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
@@ -11,7 +12,7 @@ from typing import NoReturn
 
 from scanner.config import Config
 from scanner.finding import BrokenRule, Counterpart, Exemption, ExemptionState, Finding, Severity, Status
-from scanner.model import Gap, InsufficientData, Model, Place, Properties, Resource, Twin
+from scanner.model import Gap, InsufficientData, Location, Model, Place, Properties, Resource, Twin
 from scanner.rule import Rule, Subject
 from scanner.sweeping import rarely_swept
 from scanner.verdict import Decision, Judge, Limits, Misbehaviour, sentence
@@ -233,7 +234,16 @@ def _unseen(rule: Rule, model: Model) -> Iterator[Finding]:
         resource = Resource(types[0], id, None, gap.account, gap.region, Properties())
         pointer = f"/{gap.operation or gap.path or ''}"  # keeps gaps of one place apart
         message = sentence(f"resources of type {', '.join(types)} may exist unseen: {gap}")
-        yield replace(_finding(rule, resource, Decision(Status.UNKNOWN, message, pointer)), pointer="")
+        finding = _finding(rule, resource, Decision(Status.UNKNOWN, message, pointer))
+        yield replace(finding, pointer="", cause=_written(gap))
+
+
+def _written(gap: Gap) -> Location | None:
+    """Return where the file is that left a gap, with the line that its message begins with."""
+    if gap.path is None:
+        return None
+    line = re.match(re.escape(gap.path) + r":(\d{1,9})(?::(\d{1,9}))?:", gap.message)
+    return Location(gap.path, int(line[1]), int(line[2] or 1)) if line else Location(gap.path, 1)
 
 
 def _concerns(rule: Rule, gap: Gap, model: Model) -> bool:

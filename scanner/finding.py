@@ -121,7 +121,8 @@ class Finding:
     a change was laid over what is live: `change` for what would not be without it; else `both` where code declares
     the resource, and `live` where it does not.  `baseline_state` is None unless there was a baseline.
     `path` is the way of one container's image, from the workload to the standby, as far as it was seen; it is empty
-    where the finding is not a failure about such an image.
+    where the finding is not a failure about such an image.  `cause` is the place of the code without which it would not
+    be, where that is not in the resource: what a change brings, or a file that could not be read.
     """
 
     rule_id: str
@@ -138,6 +139,7 @@ class Finding:
     origin: Origin | None = None
     baseline_state: BaselineState | None = None
     path: tuple[Step, ...] = ()
+    cause: Location | None = None
 
     @property
     def is_open_failure(self) -> bool:
@@ -146,8 +148,8 @@ class Finding:
 
     @property
     def location(self) -> Location | None:
-        """Return where the resource's file says it, None for a live resource."""
-        return self.resource.locate(self.pointer)
+        """Return where the resource's file says it; for a live resource the `cause`, None if there is none in code."""
+        return self.resource.locate(self.pointer) or self.cause
 
     @property
     def source(self) -> str:

@@ -8,10 +8,11 @@ names the old one keeps it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from scanner.documents import pointer
 from scanner.gaps import Gap, GapIndex
 from scanner.guarded import Items, Properties, Unknown
 from scanner.model import Resource, guard
@@ -29,6 +30,15 @@ _IMAGES_FROM = {
     "AWS::Lambda::Function": "Code",
 }
 """The property that decides what a workload runs; that of a workload of Kubernetes is ContainerImages itself."""
+
+_NAMES_DEFINITIONS = {
+    "AWS::ECS::Service": (("TaskDefinition",),),
+    "AWS::ECS::Task": (("TaskDefinition",),),
+    "AWS::Events::Rule": (("Targets", "EcsParameters", "TaskDefinitionArn"),),
+    "AWS::Scheduler::Schedule": (("Target", "EcsParameters", "TaskDefinitionArn"),),
+    "AWS::StepFunctions::StateMachine": (("Definition",), ("DefinitionString",)),
+}
+"""Where resources name task definitions."""
 
 _Key = tuple[str, str]
 
@@ -147,6 +157,7 @@ def _laid(was: Resource, declared: Resource) -> Resource:
             made[name] = _filled(made[name], value, described.get(name, {}))
     return replace(
         declared,
+        name=was.name,
         properties=guard(made),
         tags={**dict(was.tags), **dict(declared.tags)},
         operations=was.operations,
@@ -192,6 +203,19 @@ def _same(one: Resource, was: Resource) -> bool:
     return bool(_comparable(one.properties) == _comparable(was.properties))
 
 
+def differing(one: Any, was: Any, at: str = "") -> Iterator[str]:
+    """Yield JSON Pointers to what two values differ in, as deep as both have it; what was not seen may be alike."""
+    if isinstance(one, Properties) and isinstance(was, Properties):
+        left, right = dict(one.raw()), dict(was.raw())
+        for name in dict.fromkeys((*left, *right)):
+            yield from differing(left.get(name), right.get(name), at + pointer(name))
+    elif isinstance(one, Items) and isinstance(was, Items) and len(list(one.raw())) == len(list(was.raw())):
+        for number, (each, other) in enumerate(zip(one.raw(), was.raw(), strict=True)):
+            yield from differing(each, other, f"{at}/{number}")
+    elif _comparable(one) != _comparable(was):
+        yield at
+
+
 def _comparable(value: Any) -> Any:
     """Return a value without what is known not to be set; an unknown one equals another of the same reason."""
     match value:
@@ -232,14 +256,40 @@ def _dropped(name: str, value: Any, now: Mapping[str, Any]) -> bool:
 
 
 def _supersede(after: dict[_Key, Resource], code: Sequence[Resource]) -> None:
-    """Take away the revisions of task definitions that nothing names any more, where the code makes another one."""
+    """Take away the revisions of task definitions that nothing names any more, where the code makes another one.
+
+    What names some revision, and nobody knows which, may name any.
+    """
     made = {_name(one) for one in code if one.type == TASK_DEFINITION} - {None}
     old = [key for key, one in after.items() if key[0] == TASK_DEFINITION and not one.locations and _name(one) in made]
     if old:
         named = {text for key, one in after.items() if key[0] != TASK_DEFINITION for text in _texts(one.properties)}
+        open = [one for one in after.values() if _names_unseen(one)]
         for key in old:
-            if key[1] not in named:
+            if key[1] not in named and not any(_are_near(one, after[key]) for one in open):
                 del after[key]
+
+
+def _names_unseen(one: Resource) -> bool:
+    """Tell whether a resource names a task definition, or may, and nobody knows which."""
+    return any(_is_unseen(one.properties, path) for path in _NAMES_DEFINITIONS.get(one.type, ()))
+
+
+def _is_unseen(value: Any, path: Sequence[str]) -> bool:
+    match value:
+        case Unknown():
+            return True
+        case Items():
+            return any(_is_unseen(each, path) for each in value.raw())
+        case Properties() if path:
+            return _is_unseen(dict(value.raw()).get(path[0]), path[1:])
+    return False
+
+
+def _are_near(one: Resource, other: Resource) -> bool:
+    """Tell whether two resources may be in one place."""
+    pairs = (one.account, other.account), (one.region, other.region)
+    return all(None in pair or pair[0] == pair[1] for pair in pairs)
 
 
 def _texts(value: Any) -> Iterable[str]:

@@ -274,11 +274,12 @@ class _Finding(msgspec.Struct):
     origin: Origin | None = None
     baseline_state: BaselineState | None = None
     path: tuple[_Step, ...] = ()
+    cause: _Location | None = None
 
     def finding(self) -> Finding:
         evidence = dict(self.evidence)
         operations, at = evidence.pop("operations", ()), evidence.pop("observed_at", None)
-        where = {self.pointer: self.location.location()} if self.location else {}
+        where = {self.pointer: self.location.location()} if self.location and self.location != self.cause else {}
         if self.source == "iac" and not where:
             where = {_NOWHERE: Location("", 1)}  # a pointer begins with a slash, so nothing is found there
         return Finding(
@@ -298,6 +299,7 @@ class _Finding(msgspec.Struct):
             self.origin,
             self.baseline_state,
             tuple(each.step() for each in self.path),
+            self.cause.location() if self.cause else None,
         )
 
 

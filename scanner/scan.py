@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -16,15 +16,18 @@ from scanner.errors import RegionproofError, UsageError
 from scanner.finding import Baseline, BaselineState, Coverage, Exemption, Finding, Input, Origin, Report, Tier
 from scanner.images import ImageIndex, Listing, RepositoryKey
 from scanner.model import Gap, InsufficientData, Model, Place, Resource
+from scanner.origins import Causes, brought, changed, is_code, is_shown, traced
 from scanner.overlay import overlay
 from scanner.pull_path import with_paths
 from scanner.recovery import objective, tier_of
 from scanner.references import WORKLOADS
 from scanner.rule import Rule
+from scanner.uses import Uses, slips
 
 if TYPE_CHECKING:
     from scanner.changes import Changes
     from scanner.parsers import Parsed
+    from scanner.parsers.addresses import Addresses
     from scanner.report_file import ReportFile
 
 
@@ -33,6 +36,7 @@ class _Estate:
     """What the paths hold together."""
 
     resources: list[Resource] = field(default_factory=list)
+    live: list[Resource] = field(default_factory=list)
     gaps: list[Gap] = field(default_factory=list)
     listings: dict[RepositoryKey, Listing] = field(default_factory=dict)
     scanned: set[Place] = field(default_factory=set)
@@ -40,6 +44,8 @@ class _Estate:
     coverage: list[Coverage] = field(default_factory=list)
     inputs: list[Input] = field(default_factory=list)
     exemptions: list[Exemption] = field(default_factory=list)
+    uses: Uses = field(default_factory=Uses)
+    addresses: dict[str, Addresses] = field(default_factory=dict)
     as_of: datetime | None = None
     planned: bool = False
 
@@ -89,17 +95,27 @@ def examine(
             f"{names}: nothing to scan: no snapshot and no infrastructure code",
             "`regionproof collect -o snapshot` makes a snapshot; `regionproof demo` shows one.",
         )
+    estate.coverage += _slips(estate, paths, config)
     differing = [_differing(change.since, path) for path in paths] if change.since else []
     before = None
     if change.against is not None:
         before, estate = _laid_over(change.against, paths, estate, config, change.since)
+    elif change.since is not None:
+        before = _as_it_was(paths, estate, config, change.since)
     _add_evidence(estate, config)
     assessed = assess(amend(_model(estate, config, now)), rules, config)
     model, findings = assessed.model, assessed.findings
+    new, causes = frozenset[str](), Causes((), {})
     if before is not None:
+        changes = changed(before.resources if change.since else before.live, estate.resources, differing)
+        causes = Causes(changes, {rule.id: rule.needs for rule in rules})
         _add_evidence(before, config)
         was = assess(_model(before, config, now), rules, config).findings
-        findings = tuple(traced(findings, (one for one in was if before.planned or not _is_code(one.resource))))
+        if change.against is None:
+            new = brought(findings, was)
+        else:
+            was = tuple(one for one in was if change.since or not is_code(one.resource))
+            findings = tuple(traced(findings, was))
     findings, exemptions = exempt(findings, (*config.exemptions, *estate.exemptions), model)
     if earlier is not None:
         findings = tuple(_compared(findings, earlier.report))
@@ -121,8 +137,9 @@ def examine(
     )
     if earlier is not None:
         report = replace(report, baseline=_what_became(earlier, report))
-    shown = tuple(with_paths((each for each in findings if _is_shown(each, change, differing)), model))
-    return replace(report, findings=shown, not_shown=len(findings) - len(shown)), model
+    shown = with_paths((each for each in findings if _is_shown(each, change, differing, new)), model)
+    placed = tuple(causes.given(one) if one.origin is Origin.CHANGE or one.fingerprint in new else one for one in shown)
+    return replace(report, findings=placed, not_shown=len(findings) - len(placed)), model
 
 
 def _baseline(path: Path) -> ReportFile:
@@ -196,7 +213,8 @@ def _laid_over(
         if is_snapshot(path):
             raise UsageError(f"{path}: a snapshot", "With --against, the paths are infrastructure code.")
     live = _read([against], config)
-    was = [_before(path, since, config) for path in paths] if since else []
+    live.live = live.resources
+    was = [_before(path, since, config, code.addresses) for path in paths] if since else []
     declared = [one for parsed in was for one in parsed.resources] if since else None
     after = replace(live, resources=overlay(live.resources, code.resources, declared, code.gaps), planned=True)
     after.gaps = [*live.gaps, *code.gaps]
@@ -215,13 +233,21 @@ def _laid_over(
     return live, after
 
 
-def _before(path: Path, since: str, config: Config) -> Parsed:
+def _as_it_was(paths: Sequence[Path], code: _Estate, config: Config, since: str) -> _Estate:
+    """Return what the code declared at a revision."""
+    estate = _Estate()
+    for path in paths:
+        _add_parsed(estate, _before(path, since, config, code.addresses))
+    return estate
+
+
+def _before(path: Path, since: str, config: Config, after: Mapping[str, Addresses]) -> Parsed:
     from scanner.changes import before
     from scanner.parsers import Parsed, parse
 
     with before(since, _folder(path)) as copy:
         at = copy if path.is_dir() else copy / path.name
-        return parse(at, config.places, path, config.deployments) if at.exists() else Parsed([], [], [], "", [])
+        return parse(at, config.places, path, config.deployments, after) if at.exists() else Parsed([], [], [], "", [])
 
 
 def _differing(since: str, path: Path) -> Changes:
@@ -237,31 +263,10 @@ def _folder(path: Path) -> Path:
     return path if path.is_dir() else path.parent
 
 
-def _is_code(resource: Resource) -> bool:
-    """Tell what infrastructure code declares; what regionproof.yaml does has a place in a file, too."""
-    return bool(resource.locations) and not resource.type.startswith("Regionproof::")
-
-
-def traced(findings: Iterable[Finding], before: Iterable[Finding]) -> Iterator[Finding]:
-    """Give each finding its origin: was the verdict the same, in the same words, without the change?
-
-    Where nobody knows what the code was before, what only code declares counts as new.
-    """
-    known = {(finding.fingerprint, finding.status, finding.message) for finding in before}
-    for finding in findings:
-        same = (finding.fingerprint, finding.status, finding.message) in known
-        origin = Origin.BOTH if _is_code(finding.resource) else Origin.LIVE
-        yield replace(finding, origin=origin if same else Origin.CHANGE)
-
-
-def _is_shown(finding: Finding, change: Change, differing: Sequence[Changes]) -> bool:
+def _is_shown(finding: Finding, change: Change, differing: Sequence[Changes], new: frozenset[str]) -> bool:
     if change.new_only and not _is_new(finding, change):
         return False
-    if not differing or finding.origin is Origin.CHANGE:
-        return True
-    where = [finding.location, *(one.locate("") for one in (finding.resource, *finding.related))]
-    places = [place for each in where if each is not None for place in (each, *each.through)]
-    return any(changes.touches(place) for changes in differing for place in places)
+    return not differing or is_shown(finding, differing, new)
 
 
 def _is_new(finding: Finding, change: Change) -> bool:
@@ -306,12 +311,18 @@ def _add_code(estate: _Estate, path: Path, config: Config) -> None:
     from scanner.parsers import parse
 
     parsed = parse(path, config.places, deployments=config.deployments)
+    _add_parsed(estate, parsed)
+    estate.coverage += [Coverage("", "", "file", name, status, 1, message=text) for name, status, text in parsed.files]
+    estate.exemptions += parsed.exemptions
+    estate.uses.add(parsed.uses)
+    estate.addresses |= parsed.addresses
+    estate.inputs.append(Input("iac", path.as_posix(), parsed.sha256))
+
+
+def _add_parsed(estate: _Estate, parsed: Parsed) -> None:
     estate.resources += parsed.resources
     estate.gaps += parsed.gaps
     estate.scanned |= {resource.place for resource in parsed.resources if resource.type == "AWS::Account::Region"}
-    estate.coverage += [Coverage("", "", "file", name, status, 1, message=text) for name, status, text in parsed.files]
-    estate.exemptions += parsed.exemptions
-    estate.inputs.append(Input("iac", path.as_posix(), parsed.sha256))
 
 
 def _add_evidence(estate: _Estate, config: Config) -> None:
@@ -325,6 +336,13 @@ def _add_evidence(estate: _Estate, config: Config) -> None:
     ]
     if evidence.files:
         estate.inputs.append(Input("evidence", config.path or "", evidence.sha256))
+
+
+def _slips(estate: _Estate, paths: Sequence[Path], config: Config) -> list[Coverage]:
+    """Return the configuration as a file that was not understood in full, where `iac` says what no code takes."""
+    code = [path for path in paths if not is_snapshot(path)]
+    said = "; ".join(slips(config, estate.uses, code)) if code else ""
+    return [Coverage("", "", "file", config.path or "", "partial", 1, message=f"iac: {said}")] if said else []
 
 
 def _tiers(model: Model, config: Config) -> Iterator[Tier]:

@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -9,7 +10,9 @@ from hypothesis import strategies as st
 
 from scanner.cli import main
 from scanner.documents import load
+from scanner.finding import Finding, Origin, Severity, Status
 from scanner.model import Gap, Location, Resource, Unknown, guard, plain
+from scanner.origins import brought, traced
 from scanner.overlay import overlay
 from scanner.parsers.cloudformation import resources
 from scanner.vocabulary import TAGS
@@ -226,6 +229,25 @@ def test_a_live_service_keeps_the_revision_that_it_names():
     assert {id for type, id in made if type == "AWS::ECS::TaskDefinition"} == {was[0].id, "change.yaml#Task"}
 
 
+@pytest.mark.parametrize(
+    ("type", "properties", "stays"),
+    [
+        ("AWS::ECS::Service", {"TaskDefinition": Unknown("denied")}, True),
+        ("AWS::ECS::Task", {"TaskDefinition": None}, False),
+        ("AWS::Events::Rule", {"Targets": [{"EcsParameters": {"TaskDefinitionArn": Unknown("denied")}}]}, True),
+        ("AWS::Events::Rule", {"Targets": [{"Arn": Unknown("denied"), "EcsParameters": None}]}, False),
+        ("AWS::Scheduler::Schedule", {"Target": Unknown("denied")}, True),
+        ("AWS::StepFunctions::StateMachine", {"DefinitionString": Unknown("denied")}, True),
+        ("AWS::ECS::Cluster", {"ClusterName": Unknown("denied")}, False),
+    ],
+)
+@pytest.mark.parametrize("region", ["us-east-1", "us-west-2"])
+def test_a_revision_that_something_may_name_is_not_taken_for_unused(type, properties, stays, region):
+    user = replace(live(type, "other", properties, "other"), region=region)
+    made = after([task(12), user], declared(TASK % "web:2"))
+    assert (("AWS::ECS::TaskDefinition", task(12).id) in made) is (stays and region == "us-east-1")
+
+
 def test_what_runs_stays_known_where_the_change_is_about_something_else():
     definition = declared(TASK % "web:1")[0]
     was = [live(definition.type, "api", dict(definition.properties.raw()), task(12).id)]
@@ -286,6 +308,52 @@ def test_nothing_is_lost_and_nothing_is_there_twice(seen, written):
     assert all(bool(one.locations) is (one.name in written) for one in made)
 
 
+WITHOUT = "'%s' of '%s' workloads in 'x/y' have no objectives, among them %s; a tier was expected."
+
+
+@pytest.mark.parametrize(
+    ("was", "now", "is_new"),
+    [
+        ((3, 9, "'a', 'b'"), (3, 10, "'a', 'b'"), False),
+        ((3, 9, "'a', 'b'"), (2, 8, "'a', 'c', 'd'"), False),
+        ((3, 9, "'a', 'b'"), (3, 9, "'a', 'c'"), True),  # another one instead
+        ((3, 9, "'a', 'b'"), (4, 9, "'a', 'b'"), True),
+        (None, (1, 9, "'a'"), True),
+    ],
+)
+def test_what_counts_fewer_than_before_is_not_new(was, now, is_new):
+    def found(given):
+        subject = repository()
+        return Finding("a-b", Status.FAIL, Severity.LOW, subject, WITHOUT % given, fingerprint="1")
+
+    (one,) = traced([found(now)], [found(was)] if was else [])
+    assert (one.origin is Origin.CHANGE) is is_new
+    assert brought([found(now)], [found(was)] if was else []) == ({"1"} if is_new else set())
+
+
+@pytest.mark.parametrize(
+    ("was", "now", "is_new"),
+    [
+        ("infra/a.tf:3: no", "infra/a.tf:12: no", False),
+        ("twice: a.yaml:3:4 and b.json:7.", "twice: a.yaml:5:1 and b.json:7.", False),
+        ("infra/a.tf:3: no", "infra/b.tf:3: no", True),
+        ("example.com:443/a", "example.com:444/a", True),
+    ],
+)
+def test_what_only_moved_in_its_file_is_not_new(was, now, is_new):
+    before, after = (
+        Finding("a-b", Status.UNKNOWN, Severity.LOW, repository(), text, fingerprint="1") for text in (was, now)
+    )
+    assert brought([after], [before]) == ({"1"} if is_new else set())
+
+
+@pytest.mark.parametrize("worse", [{"severity": Severity.HIGH}, {"status": Status.UNKNOWN}, {"message": "Other."}])
+def test_what_is_worse_or_says_something_else_is_new(worse):
+    was = Finding("a-b", Status.FAIL, Severity.LOW, repository(), WITHOUT % (3, 9, "'a'"), fingerprint="1")
+    now = replace(was, message=WITHOUT % (2, 9, "'a'"))
+    assert [one.origin for one in traced([now, replace(now, **worse)], [was])] == [Origin.LIVE, Origin.CHANGE]
+
+
 # By the command line, over the demo estate.
 
 
@@ -298,8 +366,8 @@ def pull_request(demo, tmp_path, monkeypatch, capsys):
     (tmp_path / "regionproof.yaml").write_text(config.replace("iac:\n", "iac:\n" + place))
     (tmp_path / "infra").mkdir()
 
-    def run(text, *options, before=None):
-        path = tmp_path / "infra" / "change.yaml"
+    def run(text, *options, before=None, name="change.yaml", against=True):
+        path = tmp_path / "infra" / name
         if before is not None:
             path.write_text(before)
             for arguments in (
@@ -309,8 +377,9 @@ def pull_request(demo, tmp_path, monkeypatch, capsys):
             ):
                 subprocess.run(["git", *arguments], cwd=tmp_path, check=True)
         path.write_text(text)
+        over = ["--against", str(demo / "snapshot")] if against else []
         with pytest.raises(SystemExit) as stop:
-            main(["scan", "infra", "--against", str(demo / "snapshot"), "--format", "json", *options])
+            main(["scan", "infra", *over, "--format", "json", *options])
         out = capsys.readouterr()
         report = json.loads(out.out) if out.out else None
         findings = [one for one in report["findings"] if one["status"] in ("fail", "unknown")] if report else out.err
@@ -413,10 +482,152 @@ def test_a_changed_image_is_looked_up_in_the_registry_of_the_standby(pull_reques
     assert [(one["status"], one["origin"], one["location"]["start_line"]) for one in missing] == [("fail", "change", 8)]
 
 
+@pytest.mark.parametrize(
+    ("tag", "status", "said"),
+    [("5.2.0", "fail", "which '111122223333/us-east-1' has"), ("99.0", "unknown", "it may not be pushed yet")],
+)
+def test_a_tag_that_the_standby_lacks_fails_if_the_primary_has_it(pull_request, tag, status, said):
+    image = "111122223333.dkr.ecr.us-west-2.amazonaws.com/shop/checkout:" + tag
+    text = 'provider "aws" { region = "us-west-2" }\n' + ECS % image
+    _, findings, _ = pull_request(text, "--new-only", name="main.tf")
+    found = by_rule(findings)["ecs-revision-digest-exists", "storefront/checkout"]
+    assert (found["status"], said in found["message"]) == (status, True)
+
+
+ECS = """
+resource "aws_ecs_task_definition" "this" {
+  family                = "checkout"
+  container_definitions = jsonencode([{ name = "app", image = "%s" }])
+}
+resource "aws_ecs_service" "this" {
+  name            = "checkout"
+  cluster         = "storefront"
+  task_definition = aws_ecs_task_definition.this.arn
+}
+"""
+
+
 def test_an_image_that_the_code_leaves_open_is_undecided(pull_request):
     text = (SERVICE % "x").replace('"x"', "!ImportValue web").replace("shop", "storefront")
     _, findings, _ = pull_request(text, "--new-only")
     assert by_rule(findings)["image-running-digest-in-standby", "storefront/api"]["status"] == "unknown"
+
+
+TERRAFORM = 'provider "aws" {\n  region = "us-west-2"\n}\nresource "aws_ecr_repository" "%s" { name = "shop/cart" }\n'
+REMOVED = TERRAFORM.partition("resource")[0] + "removed {\n  from = aws_ecr_repository.old\n%s\n}\n"
+
+
+@pytest.mark.parametrize(
+    ("after", "gone"),
+    [
+        (REMOVED % "lifecycle { destroy = true }", True),
+        (REMOVED % "lifecycle { destroy = false }", False),
+        (TERRAFORM % "new" + "moved {\n  from = aws_ecr_repository.old\n  to = aws_ecr_repository.new\n}\n", False),
+    ],
+)
+def test_what_terraform_only_forgets_or_renames_stays(pull_request, after, gone):
+    options = ["--changed-since", "HEAD", "--new-only", "--select", "image", "--select", "repository"]
+    report = pull_request(after, *options, before=TERRAFORM % "old", name="main.tf")[2]
+    assert bool(report["findings"]) is gone
+    assert report["summary"]["not_shown"] > 0
+
+
+def test_a_finding_about_something_live_is_at_the_code_that_causes_it(pull_request):
+    """The repository of the standby goes; what is missing there then is about live repositories and registries."""
+    options = ["--changed-since", "HEAD", "--new-only"]
+    _, findings, _ = pull_request(
+        REMOVED % "lifecycle { destroy = true }", *options, before=TERRAFORM % "old", name="main.tf"
+    )
+    found = by_rule(findings)["repository-exists-in-standby", "shop/cart"]
+    assert (found["source"], found["origin"], found["resource"]["location"]) == ("live", "change", None)
+    assert (found["location"]["path"], found["location"]["start_line"]) == ("infra/main.tf", 4)
+    assert found["location"] == found["cause"]
+    assert all(one["location"] for one in findings if one["status"] == "fail")
+
+
+def test_the_cause_changes_no_fingerprint_and_is_where_sarif_and_annotations_point(pull_request, demo, capsys):
+    options = ["--changed-since", "HEAD", "--new-only", "--select", "repository-exists-in-standby"]
+    gone = (REMOVED % "lifecycle { destroy = true }", TERRAFORM % "old", "main.tf")
+    _, (found,), _ = pull_request(gone[0], *options, before=gone[1], name=gone[2])
+    for format in ("sarif", "github"):
+        with pytest.raises(SystemExit):
+            main(["scan", "infra", "--against", str(demo / "snapshot"), *options, "--format", format])
+        out = capsys.readouterr().out
+        if format == "github":
+            assert "file=infra/main.tf,line=4," in out
+            continue
+        (result,) = [
+            each for run in json.loads(out)["runs"] for each in run["results"] if each["ruleId"] != "coverage-gap"
+        ]
+        assert result["partialFingerprints"]["regionproofFinding/v1"] == found["fingerprint"]
+        place = result["locations"][0]["physicalLocation"]
+        assert (place["artifactLocation"]["uri"], place["region"]["startLine"]) == ("infra/main.tf", 4)
+        about = result["relatedLocations"][-1]
+        assert about["logicalLocations"][0]["fullyQualifiedName"] == found["resource"]["id"]
+        assert "which no code declares" in about["message"]["text"]
+
+
+CODE = """
+provider "aws" { region = "us-east-1" }
+provider "aws" {
+  alias  = "west"
+  region = "us-west-2"
+}
+resource "aws_ecr_repository" "web" { name = "shop/web" }
+resource "aws_ecr_repository" "api" { name = "shop/api" }
+resource "aws_ecr_repository" "other" {
+  provider = aws.west
+  name     = "other"
+}
+resource "aws_ecr_replication_configuration" "this" {
+  replication_configuration {
+    rule {
+      destination {
+        region      = "us-west-2"
+        registry_id = "111122223333"
+      }
+      repository_filter {
+        filter      = "%s"
+        filter_type = "PREFIX_MATCH"
+      }
+    }
+  }
+}
+"""
+
+
+def code_only(run, after, before, *options):
+    return run(after, "--changed-since", "HEAD", *options, before=before, against=False, name="main.tf")
+
+
+def test_a_narrowed_filter_brings_up_the_repositories_that_it_leaves(pull_request):
+    _, findings, report = code_only(pull_request, CODE % "shop/api", CODE % "shop/")
+    left = by_rule(findings)["repository-exists-in-standby", "shop/web"]
+    assert (left["status"], left["origin"]) == ("fail", None)
+    assert (left["location"]["start_line"], left["cause"]["start_line"]) == (7, 21)
+    assert ("repository-exists-in-standby", "shop/api") not in by_rule(findings)  # as it was
+    assert report["summary"]["not_shown"] > 0
+
+
+def test_a_filter_in_code_may_name_a_repository_that_is_declared_elsewhere(pull_request):
+    """With a slash it would leave that one out, so nothing is advised before an account shows that there is none."""
+    select = ["--select", "registry-filters-end-at-a-segment"]
+    found = [pull_request(CODE % "shop/a", *select, name="main.tf", against=live)[1] for live in (False, True)]
+    alone, over = (by_rule(each)["registry-filters-end-at-a-segment", "registry"] for each in found)
+    assert (alone["status"], over["status"]) == ("unknown", "fail")
+    assert "'shop/a' may be the name of a repository" in alone["message"]
+
+
+def test_a_changed_file_that_cannot_be_read_is_told_and_not_complete(pull_request, tmp_path):
+    (tmp_path / "infra" / "other.tf").write_text("")
+    options = ["--fail-on", "never", "--fail-on-incomplete"]
+    code, findings, report = code_only(pull_request, CODE % "shop/" + "resource {{", CODE % "shop/", *options)
+    assert (code, report["summary"]["complete"]) == (3, False)
+    (row,) = [row for row in report["coverage"] if row["status"] == "failed"]
+    assert row["operation"] == "infra/main.tf"
+    hidden = by_rule(findings)["registry-declared-once", "registry"]
+    assert hidden["status"] == "unknown"
+    assert "infra/main.tf" in hidden["message"]
 
 
 @pytest.mark.parametrize(

@@ -36,6 +36,7 @@ ROOMS = {
     "network",
     "platforms",
     "policy",
+    "pushes",
     "recovery",
     "references",
     "regions",

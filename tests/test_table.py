@@ -174,6 +174,8 @@ def test_one_denied_call_is_told_once_whatever_rules_wanted_of_it():
         ("A: ecr:Get in 1/r: Denied: d.", "ecr:Get in 1/r: Denied: d."),
         ("Denied: d: e.", "Denied: d: e."),
         ("Rule 'a-b' failed: ValueError: no.", "Rule 'a-b' failed: ValueError: no."),
+        ("'a' was looked for in 1/r, which was not scanned.", "Nothing was scanned of 1/r."),
+        ("Its copy: 'b: X' was looked for in 1/r, which was not scanned.", "Nothing was scanned of 1/r."),
         ("", ""),
     ],
 )

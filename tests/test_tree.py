@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from scanner.parsers import FORMATS
+from scanner.parsers import FORMATS, parse
 from scanner.parsers.reading import Reading
 from scanner.parsers.tree import Tree
 
@@ -135,3 +135,45 @@ def test_a_format_is_loaded_for_every_file_that_it_looks_at(tmp_path, monkeypatc
     monkeypatch.setattr(Tree, "files", lambda _, *suffixes: asked.update(suffixes) or iter(()))
     import_module(f"scanner.parsers.{name}").read(tree(tmp_path, {}), Reading(lambda _: []))
     assert asked <= set(FORMATS[name])
+
+
+def test_links_to_folders_and_documents_are_told_and_not_followed(tmp_path):
+    """What they lead to is read in its own place, or not at all."""
+    (tmp_path / "outside").mkdir()
+    (tmp_path / "outside" / "b.yaml").write_text("Resources: {b: {Type: AWS::ECR::Repository}}")
+    (tmp_path / ".gitignore").write_text("ignored*\n")
+    root = tmp_path / "infra"
+    (root / "real").mkdir(parents=True)
+    (root / "real" / "a.yaml").write_text("Resources: {a: {Type: AWS::ECR::Repository}}")
+    targets = {
+        "folder": "real",
+        "same.yaml": "real/a.yaml",
+        "away": "../outside",
+        "away.json": "../outside/b.yaml",
+        "gone.yml": "nowhere",
+        "loop": ".",
+        "ignored": "../outside",
+        "notes.txt": "../outside/b.yaml",
+        ".hidden": "../outside",
+        "node_modules": "../outside",
+    }
+    (root / ".gitignore").write_text("ignored*\n")
+    for name, target in targets.items():
+        (root / name).symlink_to(target)
+    parsed = parse(root, lambda _: [])
+    status = {path: status for path, status, _ in parsed.files}
+    assert [one.id for one in parsed.resources if one.type == "AWS::ECR::Repository"] == ["real/a.yaml#a"]
+    assert {path for path, each in status.items() if each == "partial"} == {"away", "away.json", "gone.yml"}
+    assert {path for path, each in status.items() if each == "complete"} == {
+        "folder",
+        "same.yaml",
+        "loop",
+        "real/a.yaml",
+    }
+    assert not [gap for gap in parsed.gaps if gap.path in targets]
+
+
+def test_a_folder_of_links_alone_is_no_clean_scan(tmp_path):
+    (tmp_path / "infra").mkdir()
+    (tmp_path / "infra" / "live").symlink_to(tmp_path)
+    assert [status for _, status, _ in parse(tmp_path / "infra", lambda _: []).files] == ["failed"]

@@ -5,8 +5,9 @@ link: established
 resource: AWS::ECS::Service
 needs: [AWS::ECR::Repository, AWS::ECR::Image]
 rationale: |
-  A deployment fixes the digests of its images, and every task that starts later pulls exactly those. If a lifecycle
-  policy, or somebody, deleted the digest meanwhile, the tasks that run go on running and no new one starts: the
+  A deployment fixes the digests of its images, and every task that starts later pulls exactly those. A service that
+  has not started yet, as code declares it for the standby, pulls what its tag names then. If a lifecycle
+  policy, or somebody, deleted the image meanwhile, or nobody brought it to this Region, the tasks that run go on running and no new one starts: the
   service cannot scale out, replace a failed task, or come up in the standby.
 remediation: |
   Push the exact image again, or copy it back from the other Region, and deploy a release that exists:
@@ -27,6 +28,15 @@ traps:
   - An image that was archived is still listed and cannot be pulled.
   - A service that is being deleted starts nothing any more, so it is not judged.
   - The registry asked is the one the service pulls from; a copy in the other Region does not help a task here.
+  - A pull-through cache brings the image of a tag when it is first pulled, so a tag that it does not have yet is undecided.
+  - A tag that code names and no Region has may be pushed only when the change is merged, so it is undecided.
+  - A tag that was pushed in the other Region less than the grace time ago may still be on its way, so it is undecided.
+parameters:
+  grace:
+    type: string
+    format: duration
+    default: 30m
+    description: An image pushed less than this before the scan may still be replicating; most take up to 30 minutes.
 examples:
   pass:
     - Resources: &api
@@ -51,7 +61,48 @@ examples:
               - {ContainerName: agent, Image: "602401143452.dkr.ecr.us-west-2.amazonaws.com/eks/agent:v1", ImageDigest: agent}
               - {ContainerName: web, Image: "111122223333.dkr.ecr.us-west-2.amazonaws.com/shop/web:3", ImageDigest: web-3}
       Images: [{Repository: shop/web, Digest: web-3, Region: us-west-2}]
+    - Resources: &planned  # no task has started: it will pull what its tag names
+        api:
+          Type: AWS::ECS::Service
+          Region: us-west-2
+          Properties:
+            Cluster: payments
+            ServiceName: api
+            ContainerImages:
+              - {ContainerName: api, Image: "111122223333.dkr.ecr.us-west-2.amazonaws.com/shop/api:1.2", ImageDigest: null}
+      Images: [{Repository: shop/api, Digest: api-12, Tags: ["1.2"], Region: us-west-2}]
   fail:
+    - Resources: *planned  # the primary has the tag, and the standby all others
+      Images:
+        - {Repository: shop/api, Digest: api-12, Tags: ["1.2"]}
+        - {Repository: shop/api, Digest: api-11, Tags: ["1.1"], Region: us-west-2}
+    - Resources: *planned  # the standby has no such repository; the image is exactly as old as the grace time
+      Images: [{Repository: shop/api, Digest: api-12, Tags: ["1.2"], PushedAt: "2026-10-31T23:30:00Z"}]
+    - Resources: *planned  # what is archived cannot be pulled by its tag either
+      Images: [{Repository: shop/api, Digest: api-12, Tags: ["1.2"], Status: ARCHIVED, Region: us-west-2}]
+    - Resources:  # a service of the primary whose image was pushed to the standby alone
+        api:
+          Type: AWS::ECS::Service
+          Properties:
+            Cluster: payments
+            ServiceName: api
+            ContainerImages:
+              - {ContainerName: api, Image: "111122223333.dkr.ecr.us-east-1.amazonaws.com/shop/api:1.2", ImageDigest: null}
+      Images:
+        - {Repository: shop/api, Digest: api-12, Tags: ["1.2"], Region: us-west-2}
+        - {Repository: shop/api}
+    - Resources:  # named after its Region, as the CDK makes them
+        api:
+          Type: AWS::ECS::Service
+          Region: us-west-2
+          Properties:
+            Cluster: payments
+            ServiceName: api
+            ContainerImages:
+              - {ContainerName: api, Image: "111122223333.dkr.ecr.us-west-2.amazonaws.com/assets-us-west-2:5f0d", ImageDigest: null}
+      Images:
+        - {Repository: assets-us-east-1, Digest: asset, Tags: [5f0d]}
+        - {Repository: assets-us-west-2, Region: us-west-2}
     - Resources: *api  # the tag is there, the digest is gone
       Images: [{Repository: shop/api, Digest: api-13, Tags: ["1.2"]}]
     - Resources: *api  # the copy is in the other Region
@@ -71,6 +122,36 @@ examples:
     - Resources: *api  # what is archived cannot be pulled
       Images: [{Repository: shop/api, Digest: api-12, Status: ARCHIVED}]
   unknown:
+    - Resources: *planned  # nobody has pushed it
+      Images: [{Repository: shop/api, Digest: api-11, Tags: ["1.1"]}, {Repository: shop/api, Region: us-west-2}]
+    - Resources:  # a cache fetches it
+        api:
+          Type: AWS::ECS::Service
+          Region: us-west-2
+          Properties:
+            Cluster: payments
+            ServiceName: api
+            ContainerImages:
+              - {ContainerName: api, Image: "111122223333.dkr.ecr.us-west-2.amazonaws.com/shop/api:1.2", ImageDigest: null}
+        cache:
+          Type: AWS::ECR::PullThroughCacheRule
+          Region: us-west-2
+          Properties: {EcrRepositoryPrefix: shop, UpstreamRegistryUrl: registry-1.docker.io}
+      Images:
+        - {Repository: shop/api, Digest: api-12, Tags: ["1.2"]}
+        - {Repository: shop/api, Region: us-west-2}
+    - Resources: *planned  # pushed a moment ago
+      Images:
+        - {Repository: shop/api, Digest: api-12, Tags: ["1.2"], PushedAt: "2026-10-31T23:31:00Z"}
+        - {Repository: shop/api, Region: us-west-2}
+    - Resources: *planned  # the list of the standby ended early
+      Images:
+        - {Repository: shop/api, Digest: api-12, Tags: ["1.2"]}
+        - {Repository: shop/api, Region: us-west-2, Incomplete: ThrottlingException}
+    - Resources: *planned  # that of the primary did
+      Images:
+        - {Repository: shop/api, Incomplete: ThrottlingException}
+        - {Repository: shop/api, Region: us-west-2}
     - Resources: *api  # it is on its way back
       Images: [{Repository: shop/api, Digest: api-12, Status: ACTIVATING}]
     - Resources:  # about to be replaced
@@ -106,19 +187,20 @@ examples:
         api:
           Type: AWS::ECS::Service
           Properties: {Cluster: payments, ServiceName: api, Status: DRAINING, ContainerImages: []}
-    - Resources:  # no digest was established, so no task depends on one
+    - Resources:  # others keep its images
         api:
           Type: AWS::ECS::Service
           Properties:
             Cluster: payments
             ServiceName: api
             ContainerImages:
-              - {ContainerName: api, Image: "111122223333.dkr.ecr.us-east-1.amazonaws.com/shop/api:1.2", ImageDigest: null}
+              - {ContainerName: api, Image: "public.ecr.aws/nginx/nginx:1.27", ImageDigest: null}
 """
 
 from scanner.model import InsufficientData
+from scanner.pushes import elsewhere, tagged
 from scanner.rule import Evidence, NotApplicable, Undecided, Violation
-from scanner.workloads import find_image, live_only, reference_of
+from scanner.workloads import cache_of, find_image, live_only, reference_of
 
 
 def check(service, model, parameters):
@@ -132,36 +214,57 @@ def check(service, model, parameters):
     replaced = "IN_PROGRESS" in [each["RolloutState"] for each in live_only(service, "Deployments") or ()]
     rows, outcomes = [], []
     for number in range(len(images)):
+        pointer = f"/ContainerImages/{number}"
         try:
-            outcomes += judge(images[number], f"/ContainerImages/{number}", replaced, model, rows)
+            outcomes += judge(images[number], pointer, replaced, model, rows, parameters["grace"])
         except InsufficientData as gap:
             reason = str(gap).rstrip(".")
             outcomes.append(
                 Undecided(f"Whether an image of the service still exists was not seen: {reason}.", "/ContainerImages")
             )
     if not rows and not outcomes:
-        yield NotApplicable("None of its images has an established digest in a private ECR registry of yours.")
+        yield NotApplicable("None of its images is in a private ECR registry of yours.")
         return
     yield Evidence(containers=rows)
     yield from outcomes
 
 
-def judge(image, pointer, replaced, model, rows):
+def judge(image, pointer, replaced, model, rows, grace):
     name, reference = image["ContainerName"], reference_of(image["Image"])
     if reference.key is None or reference.is_aws_managed:
         return
+    row = {"container": name, "repository": str(reference.key)}
     digest = image["ImageDigest"] or reference.digest
-    if not digest:
-        return
-    found = find_image(model, reference.key, digest)
-    rows.append({"container": name, "repository": str(reference.key), "digest": digest, "exists": found is not None})
+    if digest:
+        found, what = find_image(model, reference.key, digest), f"{reference.repository}@{digest}"
+        rows.append(row | {"digest": digest, "exists": found is not None})
+    else:
+        found, what = tagged(model, reference.key, reference.tag), f"{reference.repository}:{reference.tag}"
+        rows.append(row | {"tag": reference.tag, "exists": found is not None})
     if found is not None and found.status == "ACTIVE":
         return
-    what = "does not hold any more" if found is None else f"holds as '{found.status}'"
-    runs = f"Container '{name}' runs '{reference.repository}@{digest}', which '{reference.place}' {what}"
+    if found is None and not digest:
+        yield not_pushed(f"Container '{name}' would run '{what}'", reference, pointer, model, grace)
+        return
+    gone = "does not hold any more" if found is None else f"holds as '{found.status}'"
+    runs = f"Container '{name}' runs '{what}', which '{reference.place}' {gone}"
     if found is not None and found.status == "ACTIVATING":
         yield Undecided(f"{runs}; it can be pulled when that is done.", pointer)
     elif replaced:
         yield Undecided(f"{runs}, but a deployment is under way that may replace it.", pointer)
     else:
         yield Violation(f"{runs}; no new task could pull it.", pointer)
+
+
+def not_pushed(runs, reference, pointer, model, grace):
+    """Judge a tag that no image of the registry has."""
+    if cache := cache_of(model, reference.key):
+        return Undecided(f"{runs}, which '{cache.upstream}' may still bring to '{reference.place}'.", pointer)
+    other = elsewhere(model, reference.key, reference.tag)
+    if other is None:
+        return Undecided(f"{runs}, which neither Region has; it may not be pushed yet.", pointer)
+    place, image = other
+    only = f"{runs}, which '{place}' has and '{reference.place}' does not"
+    if image.pushed_at and image.pushed_at > model.as_of - grace:
+        return Undecided(f"{only}; pushed at '{image.pushed_at.isoformat()}', it may still be on its way.", pointer)
+    return Violation(f"{only}; no task could pull it.", pointer)

@@ -3,6 +3,7 @@ title: Every function that is a container image is in the standby, on the same b
 severity: high
 link: definition
 resource: AWS::Lambda::Function
+needs: [AWS::ECR::Image]
 across: standby
 when: pair.dr_class != 'backup-restore'
 rationale: |
@@ -25,7 +26,7 @@ traps:
   - The latest version may be ahead of what the aliases name, so if its image alone is missing it is undecided.
   - A tag may mean another image in each Region, so the digests are compared that Lambda resolved.
   - A function that is an archive has no image.
-  - A file does not say which digest Lambda will resolve, so of files existence and the Region of the image are judged, and what they write; other digests fail, other names or tags are undecided.
+  - A file does not say which digest Lambda will resolve; it is the one that the registry has under the tag, and where the registry was not listed, one tag in both Regions is undecided as well.
 controls:
   aws-well-architected: [REL13-BP02]
 examples:
@@ -54,13 +55,41 @@ examples:
         ContainerImages:
           - {ContainerName: resize, Image: "111122223333.dkr.ecr.us-west-2.amazonaws.com/shop/resize:4", ImageDigest: "sha256:4444444444444444444444444444444444444444444444444444444444444444"}
           - {ContainerName: resize, Image: "111122223333.dkr.ecr.us-west-2.amazonaws.com/shop/resize:3", ImageDigest: "sha256:3333333333333333333333333333333333333333333333333333333333333333"}
-    - primary: {PackageType: Image, Code: {ImageUri: "111122223333.dkr.ecr.us-east-1.amazonaws.com/shop/resize:4"}}  # templates
-      standby: {PackageType: Image, Code: {ImageUri: "111122223333.dkr.ecr.us-west-2.amazonaws.com/shop/resize:4"}}
+    - Resources: &templates  # code, and what its tags mean
+        here:
+          Type: AWS::Lambda::Function
+          Properties: {FunctionName: resize, PackageType: Image, Code: {ImageUri: "111122223333.dkr.ecr.us-east-1.amazonaws.com/shop/resize:4"}}
+        there:
+          Type: AWS::Lambda::Function
+          Region: us-west-2
+          Properties: {FunctionName: resize, PackageType: Image, Code: {ImageUri: "111122223333.dkr.ecr.us-west-2.amazonaws.com/shop/resize:4"}}
+      Images:
+        - {Repository: shop/resize, Digest: resize-4, Tags: ["4"]}
+        - {Repository: shop/resize, Digest: resize-4, Tags: ["4"], Region: us-west-2}
+    - Resources:  # a change of the standby's function, which nothing has deployed yet
+        here:
+          Type: AWS::Lambda::Function
+          Properties:
+            FunctionName: resize
+            PackageType: Image
+            Code: {ImageUri: "111122223333.dkr.ecr.us-east-1.amazonaws.com/shop/resize:4"}
+            ContainerImages: [{ContainerName: resize, Image: "111122223333.dkr.ecr.us-east-1.amazonaws.com/shop/resize:4", ImageDigest: resize-4}]
+        there: &planned
+          Type: AWS::Lambda::Function
+          Region: us-west-2
+          Properties:
+            FunctionName: resize
+            PackageType: Image
+            Code: {ImageUri: "111122223333.dkr.ecr.us-west-2.amazonaws.com/shop/resize:4"}
+            ContainerImages: [{ContainerName: resize, Image: "111122223333.dkr.ecr.us-west-2.amazonaws.com/shop/resize:4", ImageDigest: null}]
+      Images: [{Repository: shop/resize, Digest: resize-4, Tags: ["4"], Region: us-west-2}]
     - primary: {PackageType: Image, Code: {ImageUri: "111122223333.dkr.ecr.us-east-1.amazonaws.com/shop/resize@sha256:3333333333333333333333333333333333333333333333333333333333333333"}}  # under another name, and the same bytes
       standby: {PackageType: Image, Code: {ImageUri: "111122223333.dkr.ecr.us-west-2.amazonaws.com/dr/resize@sha256:3333333333333333333333333333333333333333333333333333333333333333"}}
-    - primary: {PackageType: Image, Code: {ImageUri: "111122223333.dkr.ecr.us-east-1.amazonaws.com/assets-us-east-1:4"}}  # each Region has a repository that is named after it
-      standby: {PackageType: Image, Code: {ImageUri: "111122223333.dkr.ecr.us-west-2.amazonaws.com/assets-us-west-2:4"}}
   fail:
+    - Resources: *templates  # one tag on other bytes
+      Images:
+        - {Repository: shop/resize, Digest: resize-4, Tags: ["4"]}
+        - {Repository: shop/resize, Digest: other, Tags: ["4"], Region: us-west-2}
     - primary: *latest
       standby: null
     - primary: *latest  # last year's code
@@ -89,6 +118,13 @@ examples:
     - primary: {PackageType: Image, Code: {ImageUri: "111122223333.dkr.ecr.us-east-1.amazonaws.com/shop/resize@sha256:3333333333333333333333333333333333333333333333333333333333333333"}}
       standby: {PackageType: Image, Code: {ImageUri: "111122223333.dkr.ecr.us-west-2.amazonaws.com/shop/resize@sha256:2222222222222222222222222222222222222222222222222222222222222222"}}
   unknown:
+    - Resources: *templates  # what the tags mean was not listed
+    - Resources: *templates  # the standby's tag was not pushed yet
+      Images:
+        - {Repository: shop/resize, Digest: resize-4, Tags: ["4"]}
+        - {Repository: shop/resize, Region: us-west-2}
+    - primary: {PackageType: Image, Code: {ImageUri: "111122223333.dkr.ecr.us-east-1.amazonaws.com/assets-us-east-1:4"}}  # each Region has a repository that is named after it
+      standby: {PackageType: Image, Code: {ImageUri: "111122223333.dkr.ecr.us-west-2.amazonaws.com/assets-us-west-2:4"}}
     - primary: {PackageType: Image, Code: {ImageUri: "111122223333.dkr.ecr.us-east-1.amazonaws.com/shop/resize:4"}}
       standby: *same  # a template beside what an account shows
     - primary: {PackageType: Image, Code: {ImageUri: "111122223333.dkr.ecr.us-east-1.amazonaws.com/shop/resize:4"}}
@@ -119,9 +155,10 @@ examples:
       Pairs: [{primary: us-east-1, standby: us-west-2, dr_class: backup-restore}]
 """
 
+from scanner.model import InsufficientData
 from scanner.replication import counterpart_name
 from scanner.rule import Evidence, NotApplicable, Undecided, Violation
-from scanner.workloads import live_only, reference_of
+from scanner.workloads import digest_of, live_only, reference_of
 
 
 def check(twin, model, parameters):
@@ -140,11 +177,14 @@ def check(twin, model, parameters):
             f"Function '{here.name}' in {where} is made of '{image}'; an image of its own Region was expected.",
             related=(there,),
         )
-    needed, ready = digests(here), digests(there)
-    yield Evidence(primary=sorted(needed or ()), standby=sorted(ready or ()))
-    if needed is None or ready is None:
-        yield from as_written(twin, image, where)
+    try:
+        needed, ready = digests(here, model), digests(there, model)
+    except InsufficientData as gap:
+        mine = reference_of(here["Code"] and here["Code"]["ImageUri"])
+        if mine != image:  # else it is one image, whatever its tag means
+            yield undecided(twin, mine, image, str(gap).rstrip("."))
         return
+    yield Evidence(primary=sorted(needed), standby=sorted(ready))
     missing = sorted(needed - ready)
     if missing and may_be_ahead(here, missing):
         yield Undecided(
@@ -160,35 +200,28 @@ def check(twin, model, parameters):
         )
 
 
-def as_written(twin, image, where):
-    """Compare the images that files name, for one side does not show what Lambda resolved."""
-    here, there = twin.primary, twin.standby
-    mine = reference_of(here["Code"] and here["Code"]["ImageUri"])
-    if mine.digest and image.digest:
-        if mine.digest != image.digest:
-            yield Violation(
-                f"Function '{here.name}' in {where} is made of other bytes, '{image}'; '{mine.digest}' was expected.",
-                "/Code/ImageUri",
-                (there,),
-            )
-        return
-    name = counterpart_name(mine.repository, here.place, twin.pair.standby) or mine.repository
-    if (name, mine.tag) != (image.repository, image.tag):
-        yield Undecided(
-            f"Function '{here.name}' in {where} is made of '{image}'; whether that is the same image as '{mine}' is not in "
-            "the code.",
-            "/Code/ImageUri",
-        )
+def undecided(twin, mine, image, why):
+    """Say what the code writes where it is not known which bytes that means."""
+    name = counterpart_name(mine.repository, twin.primary.place, twin.pair.standby) or mine.repository
+    same = (name, mine.tag) == (image.repository, image.tag)
+    written = "as the primary's is" if same else f"and the primary's of '{mine}'"
+    function = f"Function '{twin.primary.name}' in '{twin.pair.standby}'"
+    return Undecided(
+        f"{function} is made of '{image}', {written}; whether that is the same image was not seen: {why}.",
+        "/Code/ImageUri",
+    )
 
 
-def digests(function):
-    """Return the digests that calls of a function may start, None for one that only a file shows."""
+def digests(function, model):
+    """Return the digests that calls of a function may start: those that Lambda resolved, else what its tag means."""
     images = live_only(function, "ContainerImages")
-    return None if images is None else {images[number]["ImageDigest"] for number in range(len(images))}
+    if images is None:
+        return {digest_of(model, reference_of(function["Code"] and function["Code"]["ImageUri"]), None)}
+    return {digest_of(model, reference_of(image["Image"]), image["ImageDigest"]) for image in images}
 
 
 def may_be_ahead(function, missing):
     """Tell whether all that is missing is the image of a latest version that calls need not reach."""
-    versions = [alias["FunctionVersion"] for alias in function["Aliases"] or ()]
-    latest = (function["ResolvedImageUri"] or "").rpartition("@")[2]
+    versions = [alias["FunctionVersion"] for alias in live_only(function, "Aliases") or ()]
+    latest = (live_only(function, "ResolvedImageUri") or "").rpartition("@")[2]
     return bool(versions) and "$LATEST" not in versions and missing == [latest]

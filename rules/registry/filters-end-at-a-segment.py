@@ -10,7 +10,8 @@ rationale: |
   `prod-old/web`. The prefix of a repository creation template is one of whole segments, so the same word means fewer
   repositories there. A filter that ends in a slash means the same in both places and copies no more than was meant.
 remediation: |
-  End the filter with a slash, and name the repositories outside that folder in filters of their own.
+  End the filter with a slash, and name the repositories outside that folder in filters of their own. Leave it as it is
+  if a repository has exactly that name: with a slash the filter would not cover it.
 
       aws ecr describe-registry --region <primary> --query replicationConfiguration > replication.json
       # {"filter": "prod/", "filterType": "PREFIX_MATCH"} instead of {"filter": "prod", ...}
@@ -27,7 +28,7 @@ traps:
   - A filter that ends in a hyphen, a dot or an underscore (`team-`) means a family of names and is left as it is.
   - ECR has no exact filter, so one that is the whole name of a repository cannot be written better, whatever else it covers.
   - Without filters a rule covers every repository, which is clear enough.
-  - A repository that was not seen may be the one that a filter names exactly, so such a filter is unknown and not bad.
+  - A repository that was not seen may be the one that a filter names exactly, so such a filter is unknown and not bad; so is one in code that is no folder of what the code declares.
 examples:
   pass:
     - ReplicationConfiguration:
@@ -81,8 +82,12 @@ examples:
         web: {Type: AWS::ECR::Repository, Properties: {RepositoryName: prod/web}}
     - Resources:  # the repository of that name is in another Region
         registry: *vague
+        web: {Type: AWS::ECR::Repository, Properties: {RepositoryName: prod/web}}
         prod: {Type: AWS::ECR::Repository, Region: eu-west-1, Properties: {RepositoryName: prod}}
   unknown:
+    - Resources:  # the code declares nothing in such a folder, and other code may declare a repository of that name
+        registry: *vague
+        other: {Type: AWS::ECR::Repository, Properties: {RepositoryName: production/web}}
     - Resources:
         registry: *vague
         web: {Type: AWS::ECR::Repository, Properties: {RepositoryName: prod/web}}
@@ -100,6 +105,7 @@ examples:
 
 from scanner.replication import filters_of, repositories_in, rules_of, sends_to
 from scanner.rule import NotApplicable, Undecided, Violation
+from scanner.workloads import undeclared_at_most
 
 ENDS = ("/", "-", "_", ".")
 """What ends a part of a name: a folder, or the common beginning of a family."""
@@ -124,6 +130,10 @@ def check(twin, model, parameters):
         at = f"/ReplicationConfiguration/Rules/{number}/RepositoryFilters/{position}/Filter"
         if gap := model.hidden("AWS::ECR::Repository", place):
             yield Undecided(f"Filter '{prefix}' may be the name of a repository that was not seen: {gap}.", at)
+            continue
+        is_folder = any(name.startswith(f"{prefix}/") for name in names)
+        if not is_folder and undeclared_at_most(twin.primary, model):  # with a slash it would leave that one out
+            yield Undecided(f"Filter '{prefix}' may be the name of a repository that no scanned file declares.", at)
             continue
         others = [name for name in names if name.startswith(prefix) and not name.startswith(f"{prefix}/")]
         covered = "would also cover" if not others else f"also covers other repositories ('{len(others)}'), such as"

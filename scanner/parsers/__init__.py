@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
 
+from scanner.parsers.addresses import Addresses
 from scanner.parsers.reading import Deployments, Parsed, Places, Reading
 from scanner.parsers.tree import MAX_BYTES, Tree
 
@@ -27,15 +29,23 @@ the folder of a chart, come before those that read file by file.
 """
 
 
-def parse(path: Path, places: Places, named: Path | None = None, deployments: Deployments | None = None) -> Parsed:
+def parse(
+    path: Path,
+    places: Places,
+    named: Path | None = None,
+    deployments: Deployments | None = None,
+    after: Mapping[str, Addresses] | None = None,
+) -> Parsed:
     """Read infrastructure code in a file, or in a folder and below; raise `UsageError` when there is no such path.
 
     Paths in the result begin with `path` as it was given, or inside the folder if it is absolute or leads out of the
-    current one; with `named`, as if that had been given.  `deployments` say what `places` say, and more.
+    current one; with `named`, as if that had been given.  `deployments` say what `places` say, and more.  `after` are
+    the `addresses` of the code after a change, if this is how it was before: what is only forgotten is not declared.
     """
-    reading = Reading(places, deployments)
+    reading = Reading(places, deployments, after)
     tree = Tree(path, lambda error, folder: reading.failed(folder, f"{folder}: {error.strerror}"), named)
     for name, endings in FORMATS.items():
         if any(tree.files(*endings)):
             import_module(f"scanner.parsers.{name}").read(tree, reading)
+    reading.linked(tree.links())
     return reading.result()

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from scanner.documents import Document, load
+from scanner.documents import load
 from scanner.errors import DocumentError
 from scanner.model import Gap, Location, Unknown
 from scanner.parsers.names import properties_of
@@ -131,9 +131,9 @@ class _Assembly:
             return
         source = self.stacks.load(file, certain=True)
         if source is not None:
-            self.stacks.deploy(self._written(source), self._instances(artifact, file), self._find)
+            self.stacks.deploy(self._written(source), self._instances(artifact, source), self._find)
 
-    def _instances(self, artifact: Mapping[str, Any], file: File) -> list[Instance]:
+    def _instances(self, artifact: Mapping[str, Any], source: Source) -> list[Instance]:
         """Return where a stack is deployed: as the program says, and else as the configuration does."""
         match = _ENVIRONMENT.fullmatch(str(artifact.get("environment")))
         account, region = match.groups() if match else ("unknown-account", "unknown-region")
@@ -141,7 +141,7 @@ class _Assembly:
         own = _properties(artifact).get("parameters")
         own = own if isinstance(own, dict) else {}
         made: dict[tuple[str | None, str | None], Mapping[str, Any]] = {}
-        for other, another, given in self.stacks.instances(Source(Document({}, {}), file.path, file)):
+        for other, another, given in self.stacks.instances(source):
             place = (account or other, region or another)
             agrees = other in (None, place[0]) and another in (None, place[1])
             given = given if isinstance(given, Unsaid) else {**own, **given}

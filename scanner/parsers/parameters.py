@@ -27,6 +27,12 @@ def given(tree: Tree, template: File, mapping: IacMapping) -> Mapping[str, Any]:
     return Unsaid(Unknown(f"{file.path} holds no parameters")) if values is None else values
 
 
+def missing(tree: Tree, template: File, mapping: IacMapping) -> str:
+    """Return the file with parameters that a mapping names and that is not there; empty if there is none."""
+    named = mapping.parameters
+    return named if isinstance(named, str) and tree.beside(template, named) is None else ""
+
+
 def _values(body: Any) -> Mapping[str, Any] | None:
     """Return what a file gives in one of the forms that the command line and pipelines take.
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from scanner.config import IacMapping
 from scanner.finding import Exemption
 from scanner.model import Gap, Location, Resource, Unknown, guard, plain
+from scanner.parsers.addresses import Addresses
 from scanner.parsers.exemptions import Problem
 from scanner.parsers.registry import REGISTRY, Piece, fold, undeclared
+from scanner.uses import Uses
 
 Places = Callable[[str], Sequence[tuple[str | None, str | None]]]
 """Gives the (account, Region) instances of the code at a path; none means one whose place is not known."""
@@ -20,12 +23,27 @@ Deployments = Callable[[str], Sequence[IacMapping]]
 
 
 @dataclass(frozen=True)
+class Release:
+    """A chart in the scanned files that other code installs: its folder, what it is installed as, and by which code.
+
+    `values` are laid over those of the chart, the last one on top; each is an object, or `Unknown` if any may be set.
+    """
+
+    chart: str
+    where: IacMapping
+    values: tuple[Any, ...]
+    at: Location
+
+
+@dataclass(frozen=True)
 class Parsed:
     """What the files under a path declare.
 
     `files` are (path, status, message) of every file that was understood as infrastructure code: `complete`,
     `partial` when it leaves something open or an exemption in it cannot be understood, or `failed` when it could not
-    be read; other files are not mentioned.  `sha256` is that of the files that were read.
+    be read; other files are not mentioned.  `sha256` is that of the files that were read.  `uses` is what the code
+    makes of `iac` in the configuration, `addresses` what root modules of Terraform, by their folders, say of addresses
+    that were in use before.
     """
 
     resources: list[Resource]
@@ -33,12 +51,23 @@ class Parsed:
     files: list[tuple[str, str, str]]
     sha256: str
     exemptions: list[Exemption]
+    uses: Uses = field(default_factory=Uses)
+    addresses: dict[str, Addresses] = field(default_factory=dict)
 
 
 class Reading:
     """What has been read so far.  Registries are put together at the end, for their pieces may be in many files."""
 
-    def __init__(self, places: Places, deployments: Deployments | None = None) -> None:
+    def __init__(
+        self,
+        places: Places,
+        deployments: Deployments | None = None,
+        after: Mapping[str, Addresses] | None = None,
+    ) -> None:
+        """Take what the configuration says; `after` is what the code says later, where this is how it was before."""
+        self.after = after or {}
+        self.addresses: dict[str, Addresses] = {}
+        self.releases: dict[str, list[Release]] = {}
         self._places, self._deployments = places, deployments
         self._placed: dict[tuple[str | None, str | None], Location] = {}
         self._resources: list[Resource] = []
@@ -47,13 +76,22 @@ class Reading:
         self._files: list[tuple[str, str, str]] = []
         self._exemptions: list[Exemption] = []
         self._digests: dict[str, str] = {}
+        self.uses = Uses()
+
+    def released(self, release: Release) -> None:
+        """Take the release of a chart that a format behind this one reads."""
+        known = self.releases.setdefault(release.chart, [])
+        if not any(each.at == release.at and each.where == release.where for each in known):
+            known.append(release)
 
     def instances(self, path: str) -> list[tuple[str | None, str | None]]:
         """Return the (account, Region) pairs that the configuration gives a file; (None, None) if it gives none."""
+        self.uses.paths.add(path)
         return list(dict.fromkeys(self._places(path))) or [(None, None)]
 
     def deployments(self, path: str) -> list[IacMapping]:
         """Return what the configuration says of how the code at a path is deployed; empty if it says nothing."""
+        self.uses.paths.add(path)
         if self._deployments is not None:
             return list(self._deployments(path))
         return [IacMapping(path, account, region) for account, region in self._places(path)]
@@ -103,6 +141,15 @@ class Reading:
         """Note that a file was understood and declares nothing of an estate; `why` says so where it may surprise."""
         self._files.append((path, "complete", why))
 
+    def linked(self, links: Iterable[tuple[str, bool]]) -> None:
+        """Note symbolic links, which are not followed, and whether what each leads to is read in its own place."""
+        note = self.done if self._files else self.failed  # where nothing is judged, that must not look well
+        for path, is_read in list(links):
+            if is_read:
+                self.passed_over(path, "a symbolic link to files that are read in their own place")
+            else:
+                note(path, f"{path}: a symbolic link to what is not scanned; it is not followed")
+
     def failed(self, path: str, message: str) -> None:
         """Note that a file, or a folder, could not be read: it may declare anything, wherever it is for."""
         self._files.append((path, "failed", message))
@@ -120,7 +167,8 @@ class Reading:
         resources += [registry for region in made if (registry := undeclared(region)).id not in there]
         lines = "".join(f"{digest}  {path}\n" for path, digest in sorted(self._digests.items()))
         sha256 = hashlib.sha256(lines.encode("utf-8", "surrogateescape")).hexdigest()
-        return Parsed(resources, self._gaps, sorted(self._files), sha256, self._exemptions)
+        self.uses.paths.update(path for path, _, _ in self._files)
+        return Parsed(resources, self._gaps, sorted(self._files), sha256, self._exemptions, self.uses, self.addresses)
 
 
 def regions(places: dict[tuple[str | None, str | None], Location], found: Iterable[Resource]) -> list[Resource]:

@@ -92,12 +92,21 @@ class Stacks:
 
     def instances(self, source: Source) -> list[Instance]:
         """Return where a template is deployed, and with which parameters, as the configuration says."""
-        mappings = dict.fromkeys(self._reading.deployments(source.path)) if source.file else {}
-        return [
-            (each.account, each.region, parameters.given(self._tree, source.file, each))
-            for each in mappings
-            if source.file
-        ] or [(None, None, {})]
+        if source.file is None:
+            return [(None, None, {})]
+        found: list[Instance] = []
+        for each in dict.fromkeys(self._reading.deployments(source.path)):
+            given = parameters.given(self._tree, source.file, each)
+            declared = source.document.value.get("Parameters")
+            self._reading.uses.take(
+                "parameters",
+                each.parameters,
+                given,
+                declared if isinstance(declared, dict) else (),
+                parameters.missing(self._tree, source.file, each),
+            )
+            found.append((each.account, each.region, given))
+        return found or [(None, None, {})]
 
     def deploy(self, source: Source, instances: list[Instance], find: Find) -> None:
         """Read what a template declares where it is deployed."""

@@ -19,6 +19,7 @@ MAX_BYTES = 10_000_000
 _SKIPPED = {"__pycache__", "node_modules"}
 _IGNORE = ".gitignore"
 _WORKFLOWS = ".github"
+_DOCUMENTS = (".json", ".yaml", ".yml", ".template")
 _MADE_OF_ALL = (".tf", ".tf.json", ".tfvars", ".tfvars.json")
 """A module of Terraform is all of these in its folder: one that is not read is a gap, and never passed over."""
 
@@ -51,7 +52,7 @@ class Tree:
 
     Hidden folders (but that of GitHub's workflows), symbolic links, what package managers install and what
     `.gitignore` names are left out of a folder; a path that is given by itself is always read.  A link in the place of
-    a file of Terraform counts as a file that cannot be read.
+    a file of Terraform counts as a file that cannot be read; `links` tells of the others that may stand for code.
     """
 
     def __init__(self, path: Path, unreadable: Callable[[OSError, str], None], named: Path | None = None) -> None:
@@ -64,6 +65,7 @@ class Tree:
         self._path, self._unreadable = path, unreadable
         self._prefix = shown_prefix(named or path, folder=path.is_dir())
         self._is_folder = path.is_dir()
+        self._links: dict[str, Path] = {}
         self._files = {file.path: file for file in (self._walk(path) if self._is_folder else [self._file(path)])}
         self._taken: set[str] = set()
 
@@ -80,6 +82,18 @@ class Tree:
     def get(self, path: str) -> File | None:
         """Return a file by the path that reports name, taken or not."""
         return self._files.get(path)
+
+    def links(self) -> Iterator[tuple[str, bool]]:
+        """Yield the links to folders, and those in the place of YAML and JSON: is what they lead to read itself?"""
+        root = self._path.resolve()
+        for path, at in sorted(self._links.items()):
+            target = Path(os.path.realpath(at))
+            if not target.is_relative_to(root):
+                yield path, False
+                continue
+            shown = self._shown(self._path / target.relative_to(root))
+            below = self._prefix if target == root else f"{shown}/"
+            yield path, shown in self._files or any(each.startswith(below) for each in self._files)
 
     def folders(self) -> frozenset[str]:
         """Return the folders in which there are files, taken or not, at any depth."""
@@ -157,6 +171,7 @@ class Tree:
                 and name not in _SKIPPED
                 and not ignored.folder(here / name)
             )
+            self._links |= {self._shown(at): at for name in names if (at := here / name).is_symlink()}
             for name in sorted(files):
                 at = here / name
                 if ignored.file(at):
@@ -165,6 +180,8 @@ class Tree:
                     yield self._file(at)
                 elif name.endswith(_MADE_OF_ALL) and at.is_symlink():
                     self._unreadable(OSError(ELOOP, "a symbolic link, which is not followed"), self._shown(at))
+                elif name.endswith(_DOCUMENTS) and at.is_symlink():
+                    self._links[self._shown(at)] = at
 
     def _file(self, at: Path) -> File:
         return File(at, self._shown(at))

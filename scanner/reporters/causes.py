@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from scanner.finding import Finding, Status
 
 _OPERATION = re.compile(r"[a-z0-9-]+:[A-Z]")
+_UNSCANNED = re.compile(r"was looked for in (\S+), which was not scanned")
 _CODE = re.compile(r"[A-Z][A-Za-z0-9.]*[.]?")
 
 
@@ -27,9 +28,12 @@ def by_cause(findings: Iterable[Finding]) -> list[tuple[str, list[Finding]]]:
 def cause(message: str) -> str:
     """Return the part of a reason that begins with what was not answered, if it holds an error code, else all of it.
 
+    What was looked for where nothing was scanned has that as its cause, whatever it is.
     `Whether it exists is not known: the roles were not listed: AccessDenied: no` is one of `The roles were not listed:
     AccessDenied: no`.
     """
+    if unscanned := _UNSCANNED.search(message):
+        return f"Nothing was scanned of {unscanned[1]}."
     clauses = message.split(": ")
     code = next((at for at, clause in enumerate(clauses) if at and _CODE.fullmatch(clause)), 0)
     text = ": ".join(clauses[max(code - 1, 0) :])

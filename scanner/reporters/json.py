@@ -253,6 +253,7 @@ def finding_data(finding: Finding, scan: str) -> dict[str, Any]:
         "counterpart": _counterpart(finding),
         "pointer": finding.pointer,
         "location": location_data(finding.location),
+        "cause": location_data(finding.cause),
         "evidence": {
             **jsonable(finding.evidence),
             "operations": list(resource.operations),

@@ -82,6 +82,21 @@ class Anchors:
             physical_location=self.in_file(where),
         )
 
+    def cause(self, where: Location, id: int) -> om.Location:
+        """Return the code that brings a finding about something else as related location `id`."""
+        return om.Location(
+            id=id, message=message("Without this change it would not be so."), physical_location=self.in_file(where)
+        )
+
+    def subject(self, resource: Resource, id: int) -> om.Location:
+        """Return what a finding is about that stands at the code which causes it, as related location `id`."""
+        return om.Location(
+            id=id,
+            message=message(f"It is about this resource of type '{resource.type}', which no code declares."),
+            physical_location=self._live(resource.type, resource),
+            logical_locations=[logical(resource.id, resource.name)],
+        )
+
     def counterpart(self, finding: Finding, standby: Counterpart) -> om.Location:
         """Return the counterpart of a finding, related location 1; it may well not exist."""
         seen = {True: "present", False: "absent", None: "not seen"}[standby.exists]

@@ -153,9 +153,17 @@ class _Related:
         for at, resource in enumerate(finding.related[:_MOST_RELATED], start=2):
             self._add("related resource", anchors.related(resource, at))
         calls = finding.location.through if finding.location else ()
-        for at, call in enumerate(calls[:_MOST_RELATED], start=2 + len(finding.related[:_MOST_RELATED])):
-            self._add("call of the module", anchors.call(call, at))
+        for call in calls[:_MOST_RELATED]:
+            self._add("call of the module", anchors.call(call, self._next))
+        if finding.cause and finding.resource.locations:
+            self._add("change that brings it", anchors.cause(finding.cause, self._next))
+        elif finding.cause:
+            self._add("resource", anchors.subject(finding.resource, self._next))
         self.links = f" See {', '.join(self._names)}." if self._names else ""
+
+    @property
+    def _next(self) -> int:
+        return max((each.id for each in self.locations), default=1) + 1
 
     def _add(self, name: str, location: om.Location) -> None:
         self.locations.append(location)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from scanner.config import IacMapping
@@ -23,6 +23,7 @@ from scanner.parsers.kubernetes.comments import in_annotations, in_template, in_
 from scanner.parsers.kubernetes.functions import OPEN, TOKEN
 from scanner.parsers.kubernetes.gotemplate import Block, parse
 from scanner.parsers.kubernetes.objects import TYPES, Object, Source, objects
+from scanner.parsers.kubernetes.releases import through, values_of
 from scanner.parsers.kubernetes.render import Renderer, Template, Undecidable
 from scanner.parsers.kubernetes.rendered import Places, Rendered, Tree
 from scanner.parsers.kubernetes.values import enabled, located, member, merged
@@ -94,9 +95,11 @@ def _read(folder: str, file: File, tree: Files, reading: Reading) -> None:
             declared = list(charts.declared(chart, file, path, source))
             open[path] = reading.add(declared) or open.get(path, "")
             reading.placed(where.account, where.region, Location(path, 1))
+    for declared in charts.released(chart, file, present):
+        open[file.path] = reading.add(declared) or open.get(file.path, "")
     first = next(filter(None, open.values()), "")
     for path in charts.seen:
-        left = open.get(path, "") if path in names else first if path == file.path else ""
+        left = open.get(path, "") if path in open else first if path == file.path else ""
         reading.done(path, charts.wrong.get(path) or left)
 
 
@@ -108,7 +111,12 @@ def _environments(chart: Chart, file: File, reading: Reading) -> dict[str, list[
     """
     if chart.is_library:
         return {}
+    if chart.folder in reading.releases:  # code says how it is installed, and the configuration how else it is
+        own = [where for where in reading.deployed(file.path) if where.values or where.cluster or where.release]
+        return {file.path: own} if own else {}
     layered = [where for where in reading.deployed(file.path) if where.values]
+    for where in layered:
+        reading.uses.take("values", where.values)
     found = {file.path: layered} if layered else {}
     for path in chart.environments or [_join(chart.folder, "values.yaml")]:
         own = [where for where in reading.deployed(path) if not where.values and (where.region or not layered)]
@@ -230,6 +238,17 @@ class _Charts:
             yield from source.gap("the values of the chart cannot be read", Location(path, 1))
             return
         yield from self._rendered(chart, values, source, {})
+
+    def released(self, chart: Chart, file: File, present: frozenset[str]) -> Iterator[list[Resource | Gap]]:
+        """Yield what a chart declares in each of its releases that other code declares."""
+        releases = self._reading.releases.get(chart.folder, [])
+        for release in releases:
+            source = Source(file.path, replace(release.where, path=file.path), len(releases) > 1, present)
+            values = values_of(release, chart.values)
+            if isinstance(values, Unknown):
+                yield list(source.gap(values.reason, release.at))
+            else:
+                yield [through(one, release.at) for one in self._rendered(chart, values, source, {})]
 
     def _rendered(
         self, chart: Chart, values: Tree, source: Source, above: Mapping[str, Template]

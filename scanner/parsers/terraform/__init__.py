@@ -5,10 +5,14 @@ Nothing is executed and nothing is fetched; what only a run of Terraform can kno
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from scanner.model import Gap, Location, Unknown
+from scanner.parsers.addresses import Addresses
 from scanner.parsers.exemptions import MARK, in_comments
 from scanner.parsers.reading import Reading
-from scanner.parsers.terraform import backend, mapping, providers, remote
+from scanner.parsers.terraform import backend, charts, mapping, providers, remote
+from scanner.parsers.terraform.declared import Declared
 from scanner.parsers.terraform.maps import attribute_map
 from scanner.parsers.terraform.modules import Module, Modules
 from scanner.parsers.terraform.names import Environment, Instance, provider_name
@@ -58,11 +62,14 @@ class _Door:
 
     def _declare(self, environment: Environment) -> None:
         walk = Walk(environment)
-        found = list(walk.declared())
+        after = self._reading.after.get(environment.root.folder, Addresses())
+        found = [one for one in walk.declared() if isinstance(one, Gap) or not after.is_forgotten(one.address)]
+        self._reading.addresses[environment.root.folder] = walk.addresses
         self._places(walk.root, said=bool(found))
         made = [one for one in found if isinstance(one, Gap)]
         resources = [one for one in found if not isinstance(one, Gap)]
-        for one in [*made, *mapping.resources(resources, environment.suffix)]:
+        resources = [left for one in resources if (left := self._released(one, environment)) is not None]
+        for one in [*made, *mapping.resources(resources, environment.suffix, after.moved)]:
             if isinstance(one, Gap) and one in self._gaps:  # of another environment
                 continue
             self._reading.add([one])
@@ -70,6 +77,16 @@ class _Door:
                 self._gaps.add(one)
                 self._open.setdefault(one.path, one.message)
         self._used |= {folder: module for folder, module in walk.visited.items() if not remote.is_map(module)}
+
+    def _released(self, one: Declared, environment: Environment) -> Declared | None:
+        """Note the release of a chart that is read; return what is not one, or why it cannot be."""
+        if one.type != charts.RELEASE or one.doubt:
+            return one
+        made = charts.release(one, environment.root.folder, self._modules.tree)
+        if isinstance(made, str):
+            return replace(one, doubt=made)
+        self._reading.released(made)
+        return None
 
     def _places(self, root: Instance, *, said: bool) -> None:
         """Note what the providers of a root module are for; why that is not known is `said` where it matters."""

@@ -10,8 +10,9 @@ import re
 from collections.abc import Callable, Container, Mapping, Sequence
 from typing import Any
 
-_INDEX = r'\[(?:"(?:[^"\\]|\\.)*"|[^\]"]*)\]'
-_INDEXES = re.compile(_INDEX)
+from scanner.parsers.addresses import INDEX
+
+_INDEX, _INDEXES = INDEX.pattern, INDEX
 _STEP = re.compile(rf"([^.\[\]]+)((?:{_INDEX})*)")
 _MODULE = re.compile(rf"module\.[^.\[\]]+(?:{_INDEX})?")
 _ITSELF = {"each", "each.key", "count", "count.index"}

@@ -9,6 +9,7 @@ from scanner.documents import Document, load, pointer
 from scanner.errors import DocumentError
 from scanner.model import Location, Unknown
 from scanner.parsers import user_data
+from scanner.parsers.terraform.partial import marked, restored
 from scanner.parsers.terraform.values import Encoded, Pieces
 
 Refer = Callable[[Any, str, bool], Any]
@@ -163,13 +164,14 @@ class Conversion:
     def _json(self, rule: Mapping[str, Any], value: Any, source: str, at: str) -> Any:
         if isinstance(value, Encoded):
             value = value.value
-        elif isinstance(value, str):
-            document = _document(value)
+        elif isinstance(value, (str, Pieces)):
+            text = marked(value) if isinstance(value, Pieces) else value
+            document = _document(text or "")
             if isinstance(document, Unknown):
-                return document
+                return Unknown(value.reason) if isinstance(value, Pieces) else document
             if isinstance(document.value, (dict, list)) and (written := self._written.get(source)):
-                self._texts[source] = _Lines(document, value, written)
-            value = document.value
+                self._texts[source] = _Lines(document, text or "", written)
+            value = restored(document.value, value) if isinstance(value, Pieces) else document.value
         if isinstance(value, Unknown):
             return plain(value)
         if "attributes" not in rule:

@@ -36,7 +36,8 @@ class Declared:
     show -json` has them: nested blocks are lists of objects, and an attribute that is left out is missing or None;
     `Unknown` may stand anywhere in them.  `account` and `region` are None when nothing says where the resource lives.
     `locations` maps JSON Pointers into `values` to where they are written; "" is the block.  `doubt` says why it may
-    not be there at all (its `count` is not known); it is empty for what is there for certain.
+    not be there at all (its `count` is not known); it is empty for what is there for certain.  `stands_for` says why
+    it is not known which live object is imported; it is empty where that is known, and for what is not imported.
     """
 
     address: str
@@ -48,3 +49,4 @@ class Declared:
     path: str
     locations: Mapping[str, Location]
     doubt: str = ""
+    stands_for: str = ""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -100,11 +100,12 @@ def _pairs(over: Any) -> tuple[list[tuple[Any, Any]], str]:
 class Values:
     """What a block is worth: as `terraform show -json` has it, nested blocks being lists of objects.
 
-    `locations` maps JSON Pointers to where the values that were asked for are written.
+    `locations` maps JSON Pointers to where the values that were asked for are written.  `others` are values by their
+    names that hold where the block does not say.
     """
 
-    def __init__(self, block: Block, scope: Scope) -> None:
-        self._block, self._scope = block, scope
+    def __init__(self, block: Block, scope: Scope, others: Callable[[], Mapping[str, str]] | None = None) -> None:
+        self._block, self._scope, self._others = block, scope, others
         self._made: dict[str, Any] = {}
         self._ignored = dict(_ignored(block))
         self.locations: dict[str, Location] = {"": block.location}
@@ -125,12 +126,16 @@ class Values:
         """Return an attribute, or the blocks of a name; None if there is none."""
         if name not in self._made:
             self._made[name] = Unknown(f"'{name}' refers to itself")
-            self._made[name] = self._changed(name, self._get(name))
+            made = self._changed(name, self._get(name))
+            if (made is None or isinstance(made, Unknown)) and self._others:
+                made = self._others().get(name, made)
+            self._made[name] = made
         return self._made[name]
 
     def all(self) -> dict[str, Any]:
         """Return everything that is written."""
-        return {name: self.get(name) for name in self.names()}
+        others = self._others() if self._others else {}
+        return {name: self.get(name) for name in dict.fromkeys((*self.names(), *others))}
 
     def _get(self, name: str) -> Any:
         body = self._block.body

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -21,13 +21,15 @@ _CLUSTER, _SERVICE = "AWS::ECS::Cluster", "AWS::ECS::Service"
 _SETTINGS = "AccountSettings"
 
 
-def resources(declared: Sequence[Declared], suffix: str) -> Iterator[Resource | Piece | Gap]:
+def resources(
+    declared: Sequence[Declared], suffix: str, moved: Callable[[str], str] = str
+) -> Iterator[Resource | Piece | Gap]:
     """Return what the instances of one environment are in the model, with the references between them.
 
     Satellites (`aws_ecr_lifecycle_policy`) become properties of the resource that they are about.  `suffix` tells
-    environments apart in ids.
+    environments apart in ids; `moved` gives the address that one has by now.
     """
-    yield from _Environment(declared, suffix).declarations()
+    yield from _Environment(declared, suffix, moved).declarations()
 
 
 class _Instance:
@@ -60,7 +62,8 @@ class _Instance:
 
     @property
     def own_id(self) -> str:
-        return f"{self.declared.path}#{self.declared.address}{self.environment.suffix}"
+        environment = self.environment
+        return f"{self.declared.path}#{environment.moved(self.declared.address)}{environment.suffix}"
 
     @cached_property
     def id(self) -> str:
@@ -81,6 +84,12 @@ class _Instance:
                 return part if isinstance(part, Unknown) else unsaid
             parts.append(str(part))
         return "/".join(parts)
+
+    @property
+    def unmatched(self) -> str:
+        """Return why nobody knows which live object it is that is imported; empty where its ARN or name tells."""
+        named = isinstance(self.name, str) or self.id.startswith("arn:")
+        return "" if named else self.declared.stands_for
 
     def _part(self, key: str) -> Any:
         if key == "Cluster" and self.type == _SERVICE:
@@ -131,8 +140,8 @@ class _Instance:
 class _Environment:
     """The instances of one environment, which may refer to each other."""
 
-    def __init__(self, declared: Sequence[Declared], suffix: str) -> None:
-        self.suffix = suffix
+    def __init__(self, declared: Sequence[Declared], suffix: str, moved: Callable[[str], str]) -> None:
+        self.suffix, self.moved = suffix, moved
         self.instances: dict[str, _Instance] = {}
         for one in declared:
             described = None if one.data else attribute_map(one.type)
@@ -149,14 +158,15 @@ class _Environment:
         settings = []
         for one in self.instances.values():
             if gap := one.described.get("gap"):
-                yield from (one.gap(gap["reason"], type) for type in gap.get("types", [None]))
+                reason = ": ".join(filter(None, (gap["reason"], one.declared.doubt)))
+                yield from (one.gap(reason, type) for type in gap.get("types", [None]))
             if one.described.get("piece") == _SETTINGS:
                 settings.append(one.piece())
             elif "piece" in one.described:
                 yield one.piece()
             elif one.is_main:
-                if one.declared.doubt:
-                    yield one.gap(one.declared.doubt, one.type)
+                if doubt := one.declared.doubt or one.unmatched:
+                    yield one.gap(doubt, one.type)
                 else:
                     yield one.resource(parts.get(one.declared.address, ()))
         yield from _settings(settings)

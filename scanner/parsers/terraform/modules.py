@@ -38,6 +38,9 @@ class Module:
     data: Mapping[tuple[str, str], Block] = field(default_factory=dict)
     providers: tuple[Block, ...] = ()
     settings: tuple[Block, ...] = ()
+    imports: tuple[Block, ...] = ()
+    moved: tuple[Block, ...] = ()
+    removed: tuple[Block, ...] = ()
     problems: Mapping[str, tuple[Problem, ...]] = field(default_factory=dict)
 
     @cached_property
@@ -152,12 +155,15 @@ class _Blocks:
         self._named: dict[tuple[str, ...], Block] = {}
         self._locals: dict[str, Attr] = {}
         self._settings: list[Block] = []
+        self._of_state: dict[str, list[Block]] = {"import": [], "moved": [], "removed": []}
 
     def add(self, block: Block, *, override: bool) -> None:
         if block.type == "locals":
             self._locals |= block.body.attributes
         elif block.type == "terraform":
             self._settings = [*self._overridden(block), block] if override else [*self._settings, block]
+        elif block.type in self._of_state:
+            self._of_state[block.type].append(block)
         elif block.labels:
             key = (block.type, *block.labels, *(_alias(block) if block.type == "provider" else ()))
             there = self._named.get(key)
@@ -184,6 +190,9 @@ class _Blocks:
             "data": self._typed("data"),
             "providers": tuple(block for key, block in self._named.items() if key[0] == "provider"),
             "settings": tuple(self._settings),
+            "imports": tuple(self._of_state["import"]),
+            "moved": tuple(self._of_state["moved"]),
+            "removed": tuple(self._of_state["removed"]),
         }
 
     def _of(self, kind: str) -> dict[str, Block]:

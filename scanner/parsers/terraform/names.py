@@ -12,6 +12,7 @@ from typing import Any
 from scanner.model import Location, Unknown
 from scanner.parsers.terraform import providers, remote
 from scanner.parsers.terraform.evaluate import Scope, evaluate
+from scanner.parsers.terraform.imports import Imports, imports
 from scanner.parsers.terraform.instances import Values, expansion, references
 from scanner.parsers.terraform.lazy import Names, Node
 from scanner.parsers.terraform.modules import Module, Modules, text
@@ -68,6 +69,14 @@ class Instance:
     def through(self) -> tuple[Location, ...]:
         """Return the calls that lead here, outermost first."""
         return (*self.caller.instance.through, self.caller.block.location) if self.caller else ()
+
+    @cached_property
+    def imports(self) -> Imports:
+        """Return what the root module imports; while that is evaluated, nothing."""
+        if self.caller is not None:
+            return self.caller.instance.imports
+        self.__dict__["imports"] = Imports()
+        return imports(self)
 
     @property
     def doubt(self) -> str:

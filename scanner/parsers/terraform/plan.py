@@ -121,6 +121,9 @@ def _declare(document: Mapping[str, Any], written: Mapping[str, Location], path:
         return
     where = Places(recorded, document)
     instances = reading.instances(path)
+    for one in reading.deployments(path):  # the plan was made with them
+        reading.uses.take("var_files", one.var_files)
+        reading.uses.take("workspace", one.workspace)
     known = all(None not in where.place(one) for one in recorded)
     open = ""
     for place in instances[:1] if known else instances:

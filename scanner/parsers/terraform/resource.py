@@ -10,6 +10,7 @@ from scanner.parsers.terraform import providers, sources
 from scanner.parsers.terraform.computed import computed
 from scanner.parsers.terraform.declared import Attribute
 from scanner.parsers.terraform.evaluate import Scope
+from scanner.parsers.terraform.imports import Imported
 from scanner.parsers.terraform.instances import Values
 from scanner.parsers.terraform.maps import attribute_map
 from scanner.parsers.terraform.providers import CLOUD_CONTROL, DEFAULT, Provider, known
@@ -25,8 +26,13 @@ class ResourceInstance:
     def __init__(self, block: Block, address: str, owner: Instance, scope: Scope, *, data: bool) -> None:
         self.block, self.address, self.owner, self.data = block, address, owner, data
         self.type = block.labels[0]
-        self.values = Values(block, scope)
+        self.values = Values(block, scope, None if data else lambda: self.imported.values)
         self._computed: dict[str, Any] = {}
+
+    @cached_property
+    def imported(self) -> Imported:
+        """Return what tells which live object it stands for."""
+        return self.owner.imports.of(self.address, self.type)
 
     @cached_property
     def place(self) -> Provider:

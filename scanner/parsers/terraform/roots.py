@@ -163,9 +163,13 @@ class Roots:
     ) -> Iterator[tuple[list[str], Mapping[str, Any], str, list[IacMapping]]]:
         for one in chosen:
             found = {name: self.modules.tree.beside(root.first, name) for name in one.var_files}
-            given = {**base, **self._given(root, [file for file in found.values() if file is not None])}
+            own = self._given(root, [file for file in found.values() if file is not None])
+            given = {**base, **own}
+            self.reading.uses.take("workspace", one.workspace)
+            self.reading.uses.take("var_files", one.var_files, own, root.variables)
             if missing := next((name for name, file in found.items() if file is None), None):
                 given = _unsure(root, f"var_files names '{missing}', which is not there")
+                self.reading.uses.take("var_files", one.var_files, missing=missing)
             marks = [*one.var_files, *filter(None, [one.workspace])]
             yield marks, given, "no tfvars sets it", [one]
 

@@ -7,9 +7,11 @@ from dataclasses import replace
 
 from scanner.documents import pointer
 from scanner.model import Gap, Location
+from scanner.parsers.addresses import Addresses
 from scanner.parsers.terraform import providers, remote
 from scanner.parsers.terraform.declared import Declared
 from scanner.parsers.terraform.evaluate import allowance, evaluate
+from scanner.parsers.terraform.imports import addresses
 from scanner.parsers.terraform.instances import steps
 from scanner.parsers.terraform.lazy import Node
 from scanner.parsers.terraform.maps import attribute_map
@@ -28,11 +30,15 @@ STEPS = 30_000_000
 
 
 class Walk:
-    """Goes through the modules of one environment; `visited` are those that it has seen."""
+    """Goes through the modules of one environment; `visited` are those that it has seen.
+
+    `addresses` is what they say of addresses that were in use before.
+    """
 
     def __init__(self, environment: Environment) -> None:
         self.root = Instance(environment, environment.root, (), "", None)
         self.visited: dict[str, Module] = {}
+        self.addresses = Addresses()
         self._left = MOST
         self._barren: dict[str, bool] = {}
 
@@ -49,6 +55,7 @@ class Walk:
         self._left -= 1
         here = instance.module
         self.visited[here.folder] = here
+        addresses(instance, self.addresses)
         for data, there in ((False, here.managed), (True, here.data)):
             for type, name in there:
                 if attribute_map(type):
@@ -138,6 +145,7 @@ def declared(resource: ResourceInstance, doubt: str) -> Declared:
         (*resource.owner.through, locations[""])[0].path,
         locations,
         doubt or unread(resource.block) or resource.owner.doubt,
+        resource.imported.unknown,
     )
 
 

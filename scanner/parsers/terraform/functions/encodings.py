@@ -19,8 +19,9 @@ from scanner.guarded import Unknown
 from scanner.parsers.terraform.access import unknown_in
 from scanner.parsers.terraform.functions import jsons, yamls
 from scanner.parsers.terraform.functions.table import function
+from scanner.parsers.terraform.partial import marked, restored
 from scanner.parsers.terraform.templates import normal
-from scanner.parsers.terraform.values import Encoded, Mistake, Undecided, number, text_of
+from scanner.parsers.terraform.values import Encoded, Mistake, Pieces, Undecided, number, text_of
 
 DIGESTS: dict[str, Callable[[bytes], Any]] = {
     "md5": lambda data: hashlib.md5(data, usedforsecurity=False),
@@ -56,10 +57,21 @@ def _encoded(value: Any, write: Callable[[Any], str]) -> Any:
 @function(raw=True)
 def jsondecode(text: Any) -> Any:
     """Return what JSON text says; also what is known of text of which a part is unknown."""
+    if isinstance(text, Pieces):
+        return _json_of(text)
     if isinstance(text, Unknown):
         return text.value if isinstance(text, Encoded) else Unknown(text.reason)
+    return _from_json(text_of(text))
+
+
+def _json_of(pieces: Pieces) -> Any:
+    text = marked(pieces)
+    return Unknown(pieces.reason) if text is None else restored(_from_json(text), pieces)
+
+
+def _from_json(text: str) -> Any:
     try:
-        return json.loads(text_of(text), parse_float=_decimal, parse_int=_decimal, parse_constant=_refused)
+        return json.loads(text, parse_float=_decimal, parse_int=_decimal, parse_constant=_refused)
     except RecursionError:
         raise Undecided("the JSON text is nested too deeply") from None
     except ValueError:

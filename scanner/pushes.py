@@ -1,0 +1,52 @@
+"""Whether an image was pushed under a tag, in the registry that a reference names or in one that is paired with it.
+
+Reading something here that nobody has seen raises `InsufficientData`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from scanner.images import Image, RepositoryKey
+from scanner.model import InsufficientData, Model, Place
+from scanner.replication import counterpart_name
+
+
+def tagged(model: Model, repository: RepositoryKey, tag: str) -> Image | None:
+    """Return the image of a tag, None if it, or its whole repository, is known not to exist."""
+    place = Place(repository.account, repository.region)
+    if repository not in model.images and model.find("AWS::ECR::Repository", repository.name, place) is None:
+        return None
+    return model.images.tags(repository).get(tag)
+
+
+def elsewhere(model: Model, repository: RepositoryKey, tag: str) -> tuple[Place, Image] | None:
+    """Return where a registry that is paired with that of a repository has an image under a tag; None if none has.
+
+    The repository there has the same name, or is named after its own Region.
+    """
+    unseen: InsufficientData | None = None
+    for place in _paired(model, Place(repository.account, repository.region)):
+        own = counterpart_name(repository.name, Place(repository.account, repository.region), place)
+        for name in filter(None, (repository.name, own)):
+            try:
+                found = tagged(model, RepositoryKey.of(place, name), tag)
+            except InsufficientData as gap:
+                unseen = gap
+                continue
+            if found is not None:
+                return place, found
+    if unseen is not None:
+        raise unseen
+    return None
+
+
+def _paired(model: Model, place: Place) -> Iterator[Place]:
+    """Yield the places that are the standby of one, or of which it is the standby."""
+    found = [pair.standby for pair in model.pairs_of(place)]
+    found += [
+        Place(pair.primary.account or place.account, pair.primary.region)
+        for pair in model.pairs
+        if pair.standby.region == place.region and pair.standby.account in (None, place.account)
+    ]
+    yield from dict.fromkeys(each for each in found if each != place)
