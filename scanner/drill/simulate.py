@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from scanner.chain import NEEDS
 from scanner.drill.actions import image_age, needed_actions
+from scanner.drill.checks import checks
 from scanner.drill.judge import Verdicts, links
 from scanner.drill.shared import Shared, shared
 from scanner.drill.subjects import STARTERS, Subjects, references_of
@@ -127,8 +128,8 @@ def _recoveries(
         subjects = Subjects(workload, pair, model)
         chain = tuple(links(subjects, verdicts, loss))
         actions, unseen = needed_actions(subjects, verdicts)
-        age = image_age(subjects, model)
-        yield replace(_recovery(workload, pair, chain, actions, unseen, model), image_age=age)
+        found = _recovery(workload, pair, chain, actions, unseen, model)
+        yield replace(found, image_age=image_age(subjects, model), checks=checks(subjects, model))
 
 
 def _recovery(

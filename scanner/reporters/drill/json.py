@@ -105,6 +105,7 @@ def _recovery(one: Recovery) -> dict[str, Any]:
         "rpo": against_rpo(one).value,
         "image_age_seconds": _seconds(one.image_age),
         "actions": [_action(action) for action in one.actions],
+        "checks": [{"title": check.title, "command": check.command} for check in one.checks],
         "links": [_link(link) for link in one.links],
     }
 
@@ -115,6 +116,7 @@ def _action(action: Action) -> dict[str, Any]:
         "command": action.command or None,
         "estimate_seconds": _seconds(action.estimate),
         "basis": action.basis or None,
+        "undo": action.undo or None,
     }
 
 

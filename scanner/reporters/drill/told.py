@@ -91,6 +91,8 @@ def takes(action: Action) -> str:
 def held_against_rto(one: Recovery) -> str:
     """Return how long all actions take against the RTO, as a sentence."""
     rto = f"the RTO of {duration.words(one.rto)}" if one.rto is not None else ""
+    if not one.actions:
+        return f"Nothing has to be done{f': within {rto}' if rto else ''}."
     if one.within_rto is False:
         return f"At least {duration.words(one.estimate)}: longer than {rto}."
     if not one.is_estimate_whole:
