@@ -63,7 +63,7 @@ def simulate(model: Model, findings: Iterable[Finding], rules: Sequence[Rule], l
             waiting.append(workload)
             continue
         for one in _recoveries(workload, pairs, doubt, model, verdicts, loss):
-            key = (one.workload.type, one.name, *one.workload.place, one.standby)
+            key = (one.workload.type, one.name, one.workload.account, one.workload.region, one.standby)
             known = recoveries.get(key)
             if known is None or _gravity(one) < _gravity(known):  # the tasks of a family are one workload
                 recoveries[key] = one
@@ -96,7 +96,12 @@ def _stand_ins(workloads: Iterable[Resource], model: Model) -> frozenset[str]:
 
 
 def _is_hit(workload: Resource, loss: Loss, model: Model) -> bool:
-    """Tell whether a workload is lost, or what it pulls from; where nobody knows what it pulls, its place decides."""
+    """Tell whether a workload is lost, or what it pulls from; where nobody knows what it pulls, its place decides.
+
+    One of which nobody knows where it is may be.
+    """
+    if workload.account is None or workload.region is None:
+        return True
     if loss.takes(workload.type, workload.id, workload.name, workload.account, workload.region):
         return True
     if loss.kind == "cluster":
