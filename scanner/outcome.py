@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from enum import StrEnum
 
@@ -119,3 +119,9 @@ class Recovery:
         if self.estimate > self.rto:
             return False
         return True if self.is_estimate_whole else None
+
+    def outline(self) -> Recovery:
+        """Return it without what a report has no room for: what decided links that hold, and how to check it."""
+        kept = (State.BROKEN, State.UNKNOWN)
+        links = tuple(one if one.state in kept else LinkState(one.link, one.state, one.reason) for one in self.links)
+        return replace(self, links=links, checks=())

@@ -133,6 +133,6 @@ def image_age(subjects: Subjects, model: Model) -> timedelta | None:
                 pushed = replica.original and replica.original.pushed_at
                 if not pushed:
                     return None
-                ages.append(model.as_of - pushed)
+                ages.append(timedelta(seconds=int((model.as_of - pushed).total_seconds())))  # as reports have it
         return max(ages)
     return None

@@ -12,7 +12,7 @@ from typing import TextIO
 from scanner import duration
 from scanner.chain import title
 from scanner.drill import DrillReport
-from scanner.outcome import Action, Outcome, Recovery
+from scanner.outcome import Outcome, Recovery
 from scanner.reporters.drill import told
 from scanner.reporters.drill.repairs import GLOBAL_REGION, Repair, Repairs, commands
 from scanner.reporters.kinds import type_word
@@ -180,7 +180,7 @@ def _facts(one: Recovery) -> Iterator[str]:
     yield f"| | |{_ROWS}| Verdict | **{one.outcome.value}**: {prose(told.brief(one.reason), _SENTENCE)} |"
     yield f"| What | {prose(type_word(one.workload.type), _NAME)} {code(one.workload.id, _NAME)} |"
     yield f"| From | {code(here, _NAME)} |"
-    yield f"| To | {code(str(one.standby), _NAME) if one.standby else 'no standby is declared'} |"
+    yield f"| To | {code(told.standby_of(one), _NAME) if one.standby else told.standby_of(one)} |"
     yield f"| Who answers for it | {prose(one.owner, _NAME) if one.owner else _FILL_IN} |"
     yield f"| RTO | {_rto(one)} |"
     yield f"| RPO | {_rpo(one)} |"

@@ -82,6 +82,13 @@ def about(one: Recovery) -> Iterator[str]:
     yield from besides(one)
 
 
+def standby_of(one: Recovery) -> str:
+    """Return where a workload is to start."""
+    if one.standby is not None:
+        return str(one.standby)
+    return "no standby" if one.outcome is Outcome.FAILS else "standby not known"
+
+
 def takes(action: Action) -> str:
     """Return how long an action takes, and what that rests on."""
     time = f"at least {duration.words(action.estimate)}" if action.estimate is not None else "nobody can say how long"
