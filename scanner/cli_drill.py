@@ -23,9 +23,7 @@ RECOVERS, FAILS, INCOMPLETE = 0, 1, 3
 @click.argument("paths", nargs=-1, required=True, metavar="SNAPSHOT [CODE...]")
 @click.option("--lose", required=True, metavar="WHAT", help="A Region, or account:, registry:, cluster:, repository:.")
 @console.config_option
-@click.option(
-    "--format", "formats", multiple=True, metavar="F[=FILE][,..]", help="table (default), json, markdown (a runbook)."
-)
+@click.option("--format", "formats", multiple=True, metavar="F[=FILE][,..]", help="table, json, markdown (a runbook).")
 @click.option("-o", "--output", metavar="PATH", help="A file for one format, a folder for several; - is stdout.")
 @click.option("--with", "code", multiple=True, metavar="CODE", help="As it would be with this infrastructure code.")
 @click.option("--assume", "assumed", multiple=True, metavar="replicated:GLOB", help="As if these repositories were.")
@@ -45,7 +43,7 @@ def drill(
     rule_paths: tuple[str, ...],
     no_python_rules: bool,
 ) -> int:
-    """Lose a Region on paper: what starts in the standby, what breaks first.
+    """Lose a Region on paper: which link breaks first?
 
     Never touches the network.  Exit codes: 0 all recover, 1 some do not, 3 of some nobody can tell (if asked).
     """

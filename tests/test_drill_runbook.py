@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import re
 import shlex
@@ -12,7 +13,10 @@ from pathlib import Path
 import drills
 import pytest
 import reports
+from jsonschema import Draft202012Validator
 
+from scanner.assets import schema
+from scanner.cli import main
 from scanner.drill import Drill
 from scanner.outcome import LinkState, Outcome, State
 from scanner.reporters.drill import WRITERS
@@ -39,6 +43,32 @@ def test_no_command_asks_what_is_lost():
     blocks = [found[3] for found in BLOCK.finditer(written(drills.sample()))]
     assert len(blocks) >= 6
     assert not [line for block in blocks for line in block.splitlines() if "us-east-1" in line]
+
+
+def test_the_demo_is_drilled_in_every_format(demo, tmp_path, monkeypatch):
+    monkeypatch.chdir(demo)
+    with pytest.raises(SystemExit) as stop:
+        main(
+            [
+                "drill",
+                "snapshot",
+                "infra",
+                "--lose",
+                "us-east-1",
+                "--format",
+                "table,json,markdown",
+                "-o",
+                f"{tmp_path}",
+            ]
+        )
+    assert stop.value.code == 1
+    files = {path.name: path.read_text(encoding="utf-8") for path in tmp_path.iterdir()}
+    assert sorted(files) == ["regionproof.drill.json", "regionproof.drill.md", "regionproof.drill.txt"]
+    assert Draft202012Validator(schema("drill")).is_valid(json.loads(files["regionproof.drill.json"]))
+    blocks = [found[3] for found in BLOCK.finditer(files["regionproof.drill.md"])]
+    assert len(blocks) > 30
+    assert not [line for block in blocks for line in block.splitlines() if "us-east-1" in line]
+    assert not [line for block in blocks for line in block.splitlines() if line.strip().startswith("aws iam")]
 
 
 def test_a_tier_comes_after_those_it_needs():
