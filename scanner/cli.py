@@ -181,7 +181,7 @@ def scan(
     rules = console.chosen_rules(config, rule_paths, python=not no_python_rules)
     laid_over = _from_here(against) if against else None
     change = Change(laid_over, changed_since, new_only, _from_here(baseline) if baseline else None)
-    report, model = examine([_from_here(path) for path in paths], rules, config, console.now(), change)
+    report, model, _ = examine([_from_here(path) for path in paths], rules, config, console.now(), change)
     report = replace(report, checkout=_checkout(paths))
     console.warn_of(report, config.path)
     console.write_report(report, formats, output, options)

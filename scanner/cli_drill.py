@@ -24,7 +24,7 @@ RECOVERS, FAILS, INCOMPLETE = 0, 1, 3
 @click.argument("paths", nargs=-1, metavar="SNAPSHOT [CODE...]")
 @click.option("--lose", metavar="WHAT", help="A Region, or account:, registry:, cluster:, repository:.")
 @console.config_option
-@click.option("--format", "formats", multiple=True, metavar="F[=FILE][,..]", help="table (default), json, ...")
+@click.option("--format", "formats", multiple=True, metavar="F[=FILE][,..]", help="table, json, markdown (a runbook).")
 @click.option("-o", "--output", metavar="PATH", help="A file for one format, a folder for several; - is stdout.")
 @click.option("--with", "code", multiple=True, metavar="CODE", help="As it would be with this infrastructure code.")
 @click.option("--assume", "assumed", multiple=True, metavar="replicated:GLOB", help="As if these repositories were.")
@@ -52,7 +52,7 @@ def drill(
     log: str | None,
     record: str | None,
 ) -> int:
-    """Lose a Region on paper, and see what starts in the standby.
+    """Lose a Region on paper: which link breaks first?
 
     Of each workload it says which link of its chain breaks first.  Never touches the network.
     Exit codes: 0 all recover, 1 some do not, 3 of some nobody can tell (if asked).

@@ -11,6 +11,7 @@ from typing import Any
 import yaml
 
 from scanner import controls
+from scanner.chain import CHAIN, NEEDS
 from scanner.finding import Finding, Status
 from scanner.model import Location
 from scanner.rule import ALWAYS_READ, Rule
@@ -18,7 +19,7 @@ from scanner.testing import examples, run
 
 MARK = "<!-- Made from the rules by `regionproof rules docs`; edit the rule instead. -->"
 """Begins every page, and tells pages apart that somebody wrote by hand."""
-INDEX = "README.md"
+INDEX, LINKS = "README.md", "chain.md"
 
 _HEADINGS = {
     Status.PASS: "Passes",
@@ -30,9 +31,9 @@ _COMMENT = re.compile(r"(?:^|\s)#\s+(\S.*)$")
 
 
 def pages(rules: Sequence[Rule]) -> dict[str, str]:
-    """Return file name -> text: a page for each rule, and the index."""
+    """Return file name -> text: a page for each rule, the index, and the chain of a drill."""
     made = {f"{rule.id}.md": f"{MARK}\n\n{rule_page(rule)}" for rule in rules}
-    return {INDEX: f"{MARK}\n\n{index(rules)}", **made}
+    return {INDEX: f"{MARK}\n\n{index(rules)}", LINKS: f"{MARK}\n\n{chain(rules)}", **made}
 
 
 def rule_page(rule: Rule) -> str:
@@ -53,6 +54,22 @@ def index(rules: Sequence[Rule]) -> str:
         rows += [_row(rule) for rule in members]
         blocks += [f"## {group}", "\n".join(rows)]
     return "\n\n".join(blocks) + "\n"
+
+
+def chain(rules: Sequence[Rule]) -> str:
+    """Return the links of a drill in their order, with the rules that judge each."""
+    rows = ["| | link | what has to hold | rules that judge it |", "|---:|---|---|---|"]
+    for number, link in enumerate(CHAIN, 1):
+        judges = [
+            f"[{rule.id}]({rule.id}.md)" for rule in sorted(rules, key=lambda rule: rule.id) if rule.link == link.id
+        ]
+        rows.append(f"| {number} | `{link.id}` | {link.title} | {', '.join(judges) or 'none'} |")
+    rows.append(f"| | `{NEEDS.id}` | {NEEDS.title} | none: the drill does, out of `depends_on` |")
+    about = (
+        "`regionproof drill` takes each workload through these links, in the order in which they would break. A rule"
+        " judges what the workload needs; [how a drill works](../drill.md) says more."
+    )
+    return "\n\n".join(["# The chain of a drill", about, "\n".join(rows)]) + "\n"
 
 
 def _row(rule: Rule) -> str:

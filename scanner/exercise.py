@@ -9,7 +9,7 @@ from pathlib import Path
 
 from scanner.chain import CHAIN
 from scanner.config import Config
-from scanner.drill import DrillReport, simulate
+from scanner.drill import DrillReport
 from scanner.drill.what_if import Assumption, assuming, failing_back
 from scanner.errors import UsageError
 from scanner.loss import Loss
@@ -53,8 +53,9 @@ def exercise(
     if what_if.code and len(paths) != 1:
         raise UsageError("--with: lays code over one snapshot", "Give one snapshot, and the code with --with.")
     change = Change(against=paths[0]) if what_if.code else None
-    report, model = examine(what_if.code or paths, rules, config, now, change, amend)
-    drill = simulate(model, report.findings, rules, loss, fail_back=what_if.fail_back)
+    report, model, drill = examine(
+        what_if.code or paths, rules, config, now, change, amend, loss, fail_back=what_if.fail_back
+    )
     if not drill.recoveries and not drill.waiting:
         raise UsageError(f"--lose {loss}: no workload that was seen goes with it", _hint(model, loss))
     judged = {rule.link for rule in rules}

@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Any
 
 from scanner.model import Location, Pair, Place, Resource
+from scanner.outcome import Recovery
 
 
 class Status(StrEnum):
@@ -313,6 +314,8 @@ class Report:
     which nothing was scanned, so that no verdict is about them.  `changed_since` is the revision to which `findings`
     are narrowed, `not_shown` how many others there are.  `baseline` is what the findings were compared with,
     `checkout` the git repository that the code is in.  `tiers` are in the order in which they are declared.
+    `recoveries` is what becomes of each workload if its primary is lost, worst first, of the whole estate whatever the
+    findings are narrowed to; each is an outline.  It is None in reports of versions that did not drill.
     """
 
     tool_version: str
@@ -332,6 +335,7 @@ class Report:
     baseline: Baseline | None = None
     tiers: tuple[Tier, ...] = ()
     checkout: Checkout | None = None
+    recoveries: tuple[Recovery, ...] | None = None
 
     @property
     def complete(self) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from enum import StrEnum
 
@@ -50,13 +50,14 @@ class Action:
     """Something that somebody has to do, or that a pipeline does, before the workload runs in the standby.
 
     `command` is a line for a shell, empty where there is none that fits everybody.  `estimate` is how long it takes,
-    None where nobody can say; `basis` says what it rests on.
+    None where nobody can say; `basis` says what it rests on.  `undo` is the command that takes it back.
     """
 
     title: str
     command: str = ""
     estimate: timedelta | None = None
     basis: str = ""
+    undo: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +67,8 @@ class Recovery:
     `standby` is None where no pair names one.  `links` are in the order of the chain; links that no rule was asked
     about are left out.  `estimate` is the least time that the actions take, `is_estimate_whole` tells whether every
     action has one.  `image_age` is the age of the oldest image that is missing in the standby, zero if none is, None
-    if that was not seen: what is older than the RPO should have been there.  `needs` are names of tiers.
+    if that was not seen: what is older than the RPO should have been there.  `needs` are names of tiers.  `checks`
+    show whether it runs there, once it should.
     """
 
     workload: Resource
@@ -82,6 +84,7 @@ class Recovery:
     rto: timedelta | None = None
     rpo: timedelta | None = None
     image_age: timedelta | None = None
+    checks: tuple[Action, ...] = ()
 
     @property
     def name(self) -> str:
@@ -116,3 +119,9 @@ class Recovery:
         if self.estimate > self.rto:
             return False
         return True if self.is_estimate_whole else None
+
+    def outline(self) -> Recovery:
+        """Return it without what a report has no room for: what decided links that hold, and how to check it."""
+        kept = (State.BROKEN, State.UNKNOWN)
+        links = tuple(one if one.state in kept else LinkState(one.link, one.state, one.reason) for one in self.links)
+        return replace(self, links=links, checks=())

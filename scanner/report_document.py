@@ -34,6 +34,7 @@ from scanner.finding import (
     Tier,
 )
 from scanner.model import Location, Pair, Place, Properties, Resource, Unknown
+from scanner.outcome import Action, LinkState, Outcome, Recovery, State
 
 _NOWHERE = "(not written anywhere)"
 _Count = Annotated[int, msgspec.Meta(ge=0)]
@@ -303,6 +304,81 @@ class _Finding(msgspec.Struct):
         )
 
 
+class _Subject(msgspec.Struct):
+    id: str
+    type: str
+    name: str | None
+    account_id: str | None
+    region: str | None
+
+    def resource(self) -> Resource:
+        return Resource(self.type, self.id, self.name, self.account_id, self.region, _NOTHING)
+
+
+class _Link(msgspec.Struct):
+    link: str
+    state: State
+    reason: str | None
+    rule_id: str | None
+    fingerprint: str | None
+    subject: _Subject | None
+    accepted_until: str | None
+    also: tuple[str, ...]
+
+    def link_state(self) -> LinkState:
+        subject = self.subject.resource() if self.subject else None
+        texts = (self.reason or "", self.rule_id or "", self.fingerprint or "")
+        return LinkState(self.link, self.state, *texts, subject, self.accepted_until, self.also)
+
+
+class _Action(msgspec.Struct):
+    title: str
+    command: str | None
+    estimate_seconds: int | None
+    basis: str | None
+    undo: str | None
+
+    def action(self) -> Action:
+        estimate = _duration(self.estimate_seconds)
+        return Action(self.title, self.command or "", estimate, self.basis or "", self.undo or "")
+
+
+class _Recovery(msgspec.Struct):
+    workload: _Subject
+    standby: _Place | None
+    dr_class: str | None
+    outcome: Outcome
+    reason: str
+    tier: str | None
+    owner: str | None
+    needs: tuple[str, ...]
+    rto_seconds: int | None
+    rpo_seconds: int | None
+    image_age_seconds: int | None
+    actions: tuple[_Action, ...]
+    links: dict[str, State]
+    because: tuple[_Link, ...]
+
+    def recovery(self) -> Recovery:
+        told = {one.link: one.link_state() for one in self.because}
+        rto, rpo, age = map(_duration, (self.rto_seconds, self.rpo_seconds, self.image_age_seconds))
+        return Recovery(
+            self.workload.resource(),
+            self.standby.place() if self.standby else None,
+            self.dr_class,
+            self.outcome,
+            self.reason,
+            tuple(told.get(link) or LinkState(link, state) for link, state in self.links.items()),
+            tuple(each.action() for each in self.actions),
+            self.tier,
+            self.owner,
+            self.needs,
+            rto,
+            rpo,
+            age,
+        )
+
+
 class _Former(msgspec.Struct):
     fate: Fate
     reason: str
@@ -356,6 +432,7 @@ class Document(msgspec.Struct):
     baseline: _Baseline | None = None
     checkout: _Checkout | None = None
     former_failures: tuple[_Former, ...] = ()
+    recoveries: tuple[_Recovery, ...] | None = None
 
     def report(self) -> Report:
         """Return the report; raise `ValueError` or `OverflowError` for values that cannot be meant."""
@@ -377,6 +454,7 @@ class Document(msgspec.Struct):
             baseline=self._compared(),
             tiers=tuple(tier.tier() for tier in self.tiers),
             checkout=self.checkout.checkout() if self.checkout else None,
+            recoveries=None if self.recoveries is None else tuple(one.recovery() for one in self.recoveries),
         )
 
     def _compared(self) -> Baseline | None:

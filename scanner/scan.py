@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING
 
 from scanner import __version__
 from scanner.config import Config
+from scanner.drill import Drill, simulate
 from scanner.engine import assess, exempt
 from scanner.errors import RegionproofError, UsageError
 from scanner.finding import Baseline, BaselineState, Coverage, Exemption, Finding, Input, Origin, Report, Tier
 from scanner.images import ImageIndex, Listing, RepositoryKey
+from scanner.loss import Loss
 from scanner.model import Gap, InsufficientData, Model, Place, Resource
 from scanner.origins import Causes, brought, changed, is_code, is_shown, traced
 from scanner.overlay import overlay
@@ -78,9 +80,13 @@ def examine(
     now: datetime,
     change: Change | None = None,
     amend: Callable[[Model], Model] = lambda model: model,
-) -> tuple[Report, Model]:
+    loss: Loss | None = None,
+    *,
+    fail_back: bool = False,
+) -> tuple[Report, Model, Drill]:
     """Scan snapshots, templates and folders of templates, mixed freely; return the report and what it is about.
 
+    The drill is of a loss, or of the loss of each primary; `fail_back` is that of `simulate`.
     `now` is the time of a scan that reads no snapshot; else the report speaks of the oldest snapshot's time.
     `amend` makes another model of what was found, which is judged instead.
     Raises `UsageError` for a path that is not there, `SnapshotError` for a snapshot that is damaged,
@@ -137,9 +143,12 @@ def examine(
     )
     if earlier is not None:
         report = replace(report, baseline=_what_became(earlier, report))
+    drill = simulate(model, findings, rules, loss, fail_back=fail_back)
     shown = with_paths((each for each in findings if _is_shown(each, change, differing, new)), model)
     placed = tuple(causes.given(one) if one.origin is Origin.CHANGE or one.fingerprint in new else one for one in shown)
-    return replace(report, findings=placed, not_shown=len(findings) - len(placed)), model
+    recoveries = tuple(one.outline() for one in drill.recoveries)
+    report = replace(report, findings=placed, not_shown=len(findings) - len(placed), recoveries=recoveries)
+    return report, model, drill
 
 
 def _baseline(path: Path) -> ReportFile:

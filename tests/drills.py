@@ -24,6 +24,10 @@ SCALE = Action(
     "aws ecs update-service --region us-west-2 --cluster shop --service web --desired-count 4",
     timedelta(minutes=2),
     "The slowest launch rate of Fargate, by ecs-launch-rate-fits-rto.",
+    "aws ecs update-service --region us-west-2 --cluster shop --service web --desired-count 1",
+)
+CHECK = Action(
+    "See the state of 'shop/web'.", "aws ecs describe-services --region us-west-2 --cluster shop --services web"
 )
 TRAFFIC = Action("Send its traffic to the standby.", basis="The runbook of its tier says how.")
 
@@ -48,7 +52,13 @@ def pod(name: str, **fields: object) -> Recovery:
 
 
 def service(name: str, outcome: Outcome, reason: str = "", **fields: object) -> Recovery:
-    values: dict[str, object] = {"links": chain(), "rto": HOUR, "rpo": HOUR, "image_age": timedelta()}
+    values: dict[str, object] = {
+        "links": chain(),
+        "rto": HOUR,
+        "rpo": HOUR,
+        "image_age": timedelta(),
+        "checks": (CHECK,),
+    }
     return Recovery(reports.service(name), WEST, "warm-standby", outcome, reason, **{**values, **fields})
 
 
@@ -67,14 +77,19 @@ def sample() -> DrillReport:
         service(
             "shop/cart",
             Outcome.AFTER,
-            "",
+            SCALE.title,
             actions=(SCALE,),
             tier="front",
             owner="shop",
             needs=("data",),
             links=chain(needs=needs),
         ),
-        service("shop/pay", Outcome.AFTER, "", actions=(replace(SCALE, estimate=2 * HOUR), TRAFFIC)),
+        service(
+            "shop/pay",
+            Outcome.AFTER,
+            f"{SCALE.title} {TRAFFIC.title}",
+            actions=(replace(SCALE, estimate=2 * HOUR), TRAFFIC),
+        ),
         service("shop/idle", Outcome.RECOVERS, "Every link that it needs holds."),
         service("shop/mail", Outcome.RECOVERS, "Every link that it needs holds.", rto=None, rpo=None),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from itertools import product
@@ -26,6 +27,8 @@ from scanner.finding import (
     Step,
 )
 from scanner.model import Location, Pair, Place, Resource, guard
+from scanner.outcome import Action, LinkState, Outcome, Recovery, State
+from scanner.references import WORKLOADS
 
 ACCOUNT, OTHER = "111122223333", "444455556666"
 EAST, WEST = Place(ACCOUNT, "us-east-1"), Place(ACCOUNT, "us-west-2")
@@ -187,6 +190,27 @@ def _coverage() -> tuple[Coverage, ...]:
     return (*done, denied, slow, broken, fine)
 
 
+def recovery(found: Finding) -> Recovery:
+    """Return what becomes of a workload of which but one thing is known."""
+    outcome, state = {
+        Status.FAIL: (Outcome.FAILS, State.BROKEN),
+        Status.UNKNOWN: (Outcome.UNKNOWN, State.UNKNOWN),
+    }.get(found.status, (Outcome.RECOVERS, State.HOLDS))
+    link = LinkState("digest", state, found.message, found.rule_id, found.fingerprint, found.resource)
+    links = (LinkState("pair", State.HOLDS), link, LinkState("delivery", State.NOT_NEEDED))
+    return Recovery(found.resource, WEST, "warm-standby", outcome, found.message, links, rto=timedelta(minutes=30))
+
+
+def recoveries(found: Iterable[Finding]) -> tuple[Recovery, ...]:
+    """Return what becomes of the workloads that findings are about, of each the worst, as outlines."""
+    about: dict[str, Recovery] = {}
+    worst = (Status.FAIL, Status.UNKNOWN)
+    for each in sorted(found, key=lambda one: worst.index(one.status) if one.status in worst else len(worst)):
+        if each.resource.type in WORKLOADS and each.status is not Status.NOT_APPLICABLE:
+            about.setdefault(each.resource.id, recovery(each).outline())
+    return tuple(sorted(about.values(), key=lambda one: list(Outcome).index(one.outcome)))
+
+
 def sample() -> Report:
     """Return a report with every kind of finding, from a snapshot and from files."""
     return Report(
@@ -207,6 +231,7 @@ def sample() -> Report:
             (UNUSED, ExemptionState.UNUSED),
         ),
         config_sha256="2d" * 32,
+        recoveries=recoveries(_findings()),
     )
 
 
@@ -214,12 +239,19 @@ def clean() -> Report:
     """Return a report of a live scan in which everything was seen and nothing was found."""
     coverage = tuple(row for row in _coverage() if row.status == "complete" and row.service != "file")
     passed = tuple(each for each in _findings() if each.status is Status.PASS)
-    return replace(sample(), inputs=sample().inputs[:1], findings=passed, coverage=coverage, exemptions=())
+    return replace(
+        sample(),
+        inputs=sample().inputs[:1],
+        findings=passed,
+        coverage=coverage,
+        exemptions=(),
+        recoveries=recoveries(passed),
+    )
 
 
 def nothing() -> Report:
     """Return a report of nothing at all."""
-    return Report("0.1.0", AS_OF, (), (), True, (), (), ())
+    return Report("0.1.0", AS_OF, (), (), True, (), (), (), recoveries=())
 
 
 def baseline() -> Baseline:
@@ -312,7 +344,19 @@ def attacked(text: str, long: str = "x" * 1_000_000) -> Report:
         exemptions=((exemption, ExemptionState.EXPIRED), (exemption, ExemptionState.ACTIVE)),
         pairs=(Pair(Place(text, text), Place(text, text), text),),
         broken_rules=(BrokenRule(text, long, 2),),
+        recoveries=tuple(_attacked_recoveries(text, long, resources)),
     )
+
+
+def _attacked_recoveries(text: str, long: str, workloads: Sequence[Resource]) -> Iterator[Recovery]:
+    link = LinkState("digest", State.BROKEN, text, text, "0" * 32, workloads[0], "2027-03-01", (text,))
+    links = (link, LinkState(text, State.UNKNOWN, text))
+    actions = (Action(text, text, timedelta(1), text, text),)
+    more = {"tier": text, "owner": text, "needs": (text,), "rpo": timedelta(1), "image_age": timedelta(2)}
+    for workload in workloads[2:4]:
+        for outcome in Outcome:
+            yield Recovery(workload, Place(text, text), text, outcome, text, links, actions, **more)
+    yield Recovery(workloads[1], None, None, Outcome.FAILS, long, (replace(link, reason=long),))
 
 
 def _deep(value: object, depth: int) -> object:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
+import drills
 import pytest
 import reports
 from hypothesis import given, settings
@@ -54,6 +55,7 @@ def everything():
         broken_rules=(BrokenRule(reports.POLICY_RULE.id, "ValueError: no", 1),),
         changed_since="main",
         not_shown=3,
+        recoveries=tuple(one.outline() for one in drills.sample().drill.recoveries),
         tiers=(Tier("tier-0", timedelta(hours=1), None, "payments", "warm-standby", ("arn:aws:ecs:x",)),),
         coverage=tuple(replace(row, reused=1, reused_from="2026-01-01T00:00:00Z") for row in sample.coverage),
         baseline=Baseline("old.json", "0" * 64, "a798c24e-313e-5b0a-a58c-23be53169fd3", sample.as_of, former),
@@ -307,3 +309,10 @@ def test_a_report_is_known_by_its_bytes(tmp_path):
     found = load(tmp_path / "a.json")
     assert found.scan_id == json.loads(WHOLE)["scan_id"]
     assert len(found.sha256) == 64
+
+
+def test_a_report_of_before_the_drill_is_read_and_stays_one():
+    before = replace(reports.sample(), recoveries=None)
+    assert "recoveries" not in json.loads(written(before))
+    assert again(before).recoveries is None
+    assert written(again(before)) == written(before)

@@ -11,19 +11,22 @@ from dataclasses import dataclass, fields, replace
 from datetime import timedelta
 from html.parser import HTMLParser
 
+import drills
 import pytest
 import reports
 
 from scanner.finding import NOT_ENABLED, Coverage, Finding, Origin, Report, Severity, Status, Tier
 from scanner.model import Pair, Place
+from scanner.outcome import Outcome, Recovery, State
 from scanner.reporters import REPORTERS
 from scanner.reporters.brief import brief
-from scanner.reporters.by_workload import Recovery, by_tier, by_workload
+from scanner.reporters.by_workload import by_tier
 from scanner.reporters.html import findings as table
+from scanner.reporters.html import recoveries
 from scanner.reporters.html.heatmap import MOST_ACCOUNTS, heat_map
 from scanner.reporters.html.prose import link, markdown
 from scanner.reporters.html.topology import pictures
-from scanner.reporters.html.words import type_word
+from scanner.reporters.kinds import type_word
 
 NAMES = ["sample", "clean", "nothing", "hostile"]
 VOID = {"meta", "input", "br", "link", "hr", "img"}
@@ -249,11 +252,10 @@ def test_a_narrowed_report_does_not_take_what_it_leaves_out_for_unseen_or_as_nee
     narrowed = with_findings(tiers=(Tier("gold"),), not_shown=7)
     narrowed = replace(narrowed, pairs=reports.sample().pairs)
     text = Page(written(narrowed)).text
-    assert "No verdict that is shown is about a workload of this tier." in text
+    assert "No workload of this tier was seen." in text
     assert "No verdict that is shown compares the two." in text
     assert "what passes by them may fail by others" in text
     whole = Page(written(replace(narrowed, not_shown=0))).text
-    assert "No workload of this tier was seen." in whole
     assert "Nothing was compared." in whole
     assert "by others" not in whole
 
@@ -389,7 +391,8 @@ def test_of_more_the_worst_are_shown_and_the_json_report_is_named(text):
 
 
 def with_findings(*findings: Finding, **fields) -> Report:
-    return replace(reports.clean(), findings=findings, **{"pairs": (PAIR,), **fields})
+    own = {"pairs": (PAIR,), "recoveries": reports.recoveries(findings)}
+    return replace(reports.clean(), findings=findings, **{**own, **fields})
 
 
 def fail(severity=Severity.CRITICAL, name="shop/web", place=reports.EAST, **fields) -> Finding:
@@ -404,100 +407,79 @@ def other(status, name="shop/web", place=reports.EAST, **fields) -> Finding:
 PASS, UNKNOWN, NOTHING = other(Status.PASS), other(Status.UNKNOWN), other(Status.NOT_APPLICABLE)
 
 
-@pytest.mark.parametrize(
-    ("findings", "recovery", "reason"),
-    [
-        ([PASS], Recovery.RECOVERS, "1 verdict passed, none failed."),
-        ([PASS, NOTHING], Recovery.RECOVERS, "1 verdict passed, none failed."),
-        ([PASS, fail()], Recovery.FAILS, "Not there."),
-        ([UNKNOWN, fail(Severity.HIGH)], Recovery.FAILS, "Not there."),
-        ([PASS, UNKNOWN], Recovery.UNKNOWN, "It is unknown."),
-        ([fail(Severity.MEDIUM), UNKNOWN], Recovery.UNKNOWN, "It is unknown."),
-        ([PASS, fail(Severity.MEDIUM)], Recovery.DEGRADED, "Not there."),
-        ([PASS, fail(Severity.INFO)], Recovery.DEGRADED, "Not there."),
-        ([PASS, fail(exemption=reports.WAIVED)], Recovery.DEGRADED, "Not there. Exempted until 2027-03-01."),
-        ([NOTHING], Recovery.UNKNOWN, "No rule that ran applies to it."),
-    ],
-)
-def test_what_findings_come_to(findings, recovery, reason):
-    (verdict,) = by_workload(with_findings(*findings))
-    assert (verdict.recovery, verdict.reason, verdict.standbys) == (recovery, reason, ("us-west-2",))
-
-
-def test_a_workload_of_which_not_all_verdicts_are_shown_does_not_recover():
-    (verdict,) = by_workload(with_findings(PASS, not_shown=1))
-    assert verdict.recovery is Recovery.UNKNOWN
-
-
-def test_a_workload_that_no_pair_covers_cannot_be_told():
-    alone = other(Status.PASS, place=Place(reports.OTHER, "eu-west-1"), counterpart=None)
-    (verdict,) = by_workload(with_findings(alone))
-    assert (verdict.recovery, verdict.reason) == (Recovery.UNKNOWN, "No pair says which Region is its standby.")
-
-
-def test_what_waits_in_the_standby_counts_for_what_it_stands_in_for():
-    there = fail(place=reports.WEST, counterpart=None)
-    standby = replace(reports.PRESENT, id=there.resource.id)
-    (verdict,) = by_workload(with_findings(other(Status.PASS, counterpart=standby), there))
-    assert (verdict.resource.region, verdict.recovery) == ("us-east-1", Recovery.FAILS)
-    assert by_workload(with_findings(there)) == []
-
-
-@pytest.mark.parametrize(
-    ("pair", "account", "waits"),
-    [
-        (PAIR, reports.ACCOUNT, True),
-        (PAIR, reports.OTHER, False),
-        (replace(PAIR, standby=Place(None, "us-west-2")), reports.ACCOUNT, True),
-        (replace(PAIR, standby=Place(None, "us-west-2")), reports.OTHER, False),
-        (replace(PAIR, standby=Place(reports.OTHER, "us-west-2")), reports.OTHER, True),
-        (replace(PAIR, standby=Place(reports.OTHER, "us-west-2")), reports.ACCOUNT, False),
-        (Pair(Place(None, "us-east-1"), Place(None, "us-west-2")), reports.OTHER, True),
-        (Pair(reports.WEST, reports.EAST), reports.ACCOUNT, False),
-    ],
-)
-def test_what_is_in_the_standby_of_a_pair_and_compared_with_nothing_waits(pair, account, waits):
-    there = other(Status.PASS, place=Place(account, "us-west-2"), counterpart=None)
-    assert bool(by_workload(with_findings(there, pairs=(pair,)))) is not waits
-
-
-def test_the_reason_is_what_nobody_accepted_and_first_of_all_what_is_not_there():
-    accepted = fail(exemption=reports.WAIVED)
-    open_ = replace(fail(Severity.LOW), message="Open.")
-    assert by_workload(with_findings(accepted, open_))[0].reason == "Open."
-    differs = replace(fail(counterpart=reports.PRESENT), message="A differs.")
-    assert by_workload(with_findings(differs, fail()))[0].reason == "Not there."
-
-
-def test_a_cluster_missing_from_the_standby_fails_what_runs_in_it():
-    cluster = replace(reports.service("shop"), type="AWS::ECS::Cluster")
-    missing = reports.finding(reports.DIGEST_RULE, Status.FAIL, cluster, "No cluster.")
-    there = replace(missing, counterpart=reports.PRESENT)
-    assert [v.reason for v in by_workload(with_findings(PASS, missing))] == ["No cluster."]
-    assert [v.recovery for v in by_workload(with_findings(PASS, there))] == [Recovery.RECOVERS]
-    apart = other(Status.PASS, "shopping/web")
-    assert [v.recovery for v in by_workload(with_findings(apart, missing))] == [Recovery.RECOVERS]
-
-
-def test_tasks_of_a_family_are_one_workload():
-    tasks = [replace(reports.service(f"task/{n}"), type="AWS::ECS::Task", name="family:nightly") for n in range(3)]
-    found = [reports.finding(reports.PARITY_RULE, Status.PASS, task, "Fine.") for task in tasks]
-    assert len(by_workload(with_findings(*found))) == 1
+def tiered(name: str, tier: str | None, outcome: Outcome = Outcome.RECOVERS) -> Recovery:
+    return drills.service(f"shop/{name}", outcome, tier=tier)
 
 
 def test_workloads_stand_in_their_tiers_in_the_order_declared():
-    ids = [reports.service(f"shop/{name}").id for name in ("web", "api")]
-    tiers = (Tier("gold", workloads=(ids[1],)), Tier("empty"), Tier("silver", workloads=(ids[0],)))
-    found = [PASS, other(Status.PASS, "shop/api"), other(Status.PASS, "shop/rest")]
-    told = by_tier(with_findings(*found, tiers=tiers))
-    assert [(tier.name if tier else None, [v.name for v in verdicts]) for tier, verdicts in told] == [
+    tiers = (Tier("gold"), Tier("empty"), Tier("silver"))
+    found = (tiered("web", "silver"), tiered("api", "gold"), tiered("rest", None), tiered("odd", "of no report"))
+    report = with_findings(tiers=tiers, recoveries=found)
+    assert [(tier.name if tier else None, [v.name for v in verdicts]) for tier, verdicts in by_tier(report)] == [
         ("gold", ["shop/api"]),
         ("empty", []),
         ("silver", ["shop/web"]),
-        (None, ["shop/rest"]),
+        (None, ["shop/rest", "shop/odd"]),
     ]
-    text = written(with_findings(*found, tiers=tiers))
-    assert "No workload of this tier was seen." in text
+    assert "No workload of this tier was seen." in written(report)
+
+
+def drilled() -> Report:
+    outlines = tuple(one.outline() for one in drills.sample().drill.recoveries)
+    return with_findings(recoveries=outlines, tiers=(Tier("front", owner="shop"),))
+
+
+def test_a_card_says_what_breaks_first_and_draws_the_chain():
+    (block, *_) = recoveries.blocks(drilled())
+    api = block.cards[0]
+    assert (api.name, api.link, api.title) == ("shop/orders/api", "cluster", "The cluster is in the standby")
+    assert api.reason == "Cluster 'shop' is not in the standby."
+    assert api.notes == ["Also broken: digest."]
+    assert api.chain.words == "Of 28 links that were judged: 2 are broken (cluster, digest), 26 hold."
+    assert [(css, path.count("M")) for css, path in sorted(api.chain.paths)] == [("bad", 2 * 2 - 2), ("ok", 26)]
+    assert f'aria-label="{api.chain.words}"' in written(drilled())
+
+
+def test_a_card_of_actions_holds_them_against_the_rto():
+    cards = {card.name: card for block in recoveries.blocks(drilled()) for card in block.cards}
+    cart, pay = cards["shop/cart"], cards["shop/pay"]
+    assert [(step.title, step.time) for step in cart.steps] == [("Scale 'shop/web' up by 3 to 4 tasks.", "2 minutes")]
+    assert cart.notes == ["About 2 minutes: within the RTO of 1 hour."]
+    assert [step.time for step in pay.steps] == ["2 hours", "nobody can say how long"]
+    assert pay.notes == ["At least 2 hours: longer than the RTO of 1 hour."]
+    assert cards["shop/db"].notes == ["An image of 3 hours is missing; the RPO is 1 hour."]
+
+
+def test_what_several_workloads_need_stands_once():
+    assert [(row.number, row.link, row.subject) for row in recoveries.shared_rows(drilled())] == [
+        (2, "cluster", "EKS Cluster shop"),
+        (2, "digest", "repository shop/db"),
+    ]
+
+
+def test_marks_differ_in_shape_and_not_in_colour_alone():
+    assert len({path for (_, path), _ in recoveries.LEGEND}) == len(State)
+
+
+def test_few_links_judged_are_said_to_be_few():
+    text = Page(written(with_findings(PASS))).text
+    assert "3 of 28 links of the chain were judged." in text
+
+
+def test_a_report_of_before_the_drill_has_no_verdict_on_recovery():
+    text = Page(written(with_findings(PASS, recoveries=None))).text
+    assert "No drill was made, so there is no verdict on recovery" in text
+    assert "No workload was seen" not in text
+
+
+def test_very_many_workloads_stay_within_the_page():
+    few = drilled()
+    found = tuple(
+        replace(one, reason=one.reason * 30, actions=one.actions * 9) for one in few.recoveries for _ in range(250)
+    )
+    text = written(replace(few, recoveries=found))
+    assert text.count('<li class="card') <= 120
+    assert len(text) < 500_000
 
 
 @pytest.mark.parametrize(
@@ -508,7 +490,10 @@ def test_workloads_stand_in_their_tiers_in_the_order_declared():
         (with_findings(fail(), fail(name="a/b")), "2 of 2 workloads would not recover in the standby"),
         (with_findings(UNKNOWN), "Whether 1 of 1 workload would recover cannot be told"),
         (with_findings(PASS), "1 workload would recover in the standby"),
-        (with_findings(PASS, fail(Severity.LOW)), "1 workload would recover in the standby, 1 of them degraded"),
+        (
+            with_findings(recoveries=(tiered("web", None, Outcome.AFTER), tiered("api", None))),
+            "2 workloads would recover in the standby, 1 of them after actions",
+        ),
         (
             with_findings(PASS, coverage=reports.sample().coverage),
             "Nothing speaks against 1 workload, but not everything was seen",

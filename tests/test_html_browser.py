@@ -9,6 +9,7 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
+import drills
 import pytest
 import reports
 
@@ -44,9 +45,14 @@ def files(tmp_path_factory):
     found = {name: folder / f"{name}.html" for name in ("sample", "hostile", "large")}
     for name, path in found.items():
         out = io.StringIO()
-        REPORTERS["html"].write(large() if name == "large" else getattr(reports, name)(), out)
+        REPORTERS["html"].write({"large": large, "sample": drilled}.get(name, reports.hostile)(), out)
         path.write_text(out.getvalue(), encoding="utf-8")
     return {name: path.as_uri() for name, path in found.items()}
+
+
+def drilled():
+    """Return the sample with workloads of every outcome."""
+    return replace(reports.sample(), recoveries=tuple(one.outline() for one in drills.sample().drill.recoveries))
 
 
 def large():

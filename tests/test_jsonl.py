@@ -39,7 +39,7 @@ def test_every_line_validates(name):
     assert [error.message for each in found for error in VALIDATOR.iter_errors(each)] == []
 
 
-@pytest.mark.parametrize("record", ["header", "rule", "coverage", "exemption", "finding", "trailer"])
+@pytest.mark.parametrize("record", ["header", "rule", "coverage", "exemption", "recovery", "finding", "trailer"])
 def test_the_schema_wants_what_it_promises(record):
     line = next(each for each in records(reports.sample()) if each["record"] == record)
     assert not VALIDATOR.is_valid({"record": record})
@@ -54,7 +54,7 @@ def test_records_unknown_to_a_reader_are_allowed():
 def test_order_is_header_parts_trailer():
     broken = (BrokenRule("team-a", "ValueError: no", 1),)
     found = [each["record"] for each in records(replace(reports.sample(), broken_rules=broken))]
-    order = ["header", "rule", "broken_rule", "coverage", "exemption", "finding", "trailer"]
+    order = ["header", "rule", "broken_rule", "coverage", "exemption", "recovery", "finding", "trailer"]
     assert list(dict.fromkeys(found)) == order
     assert (found.count("header"), found.count("trailer")) == (1, 1)
 
@@ -78,12 +78,14 @@ def test_nothing_of_the_json_report_is_lost():
     assert kept["finding"] == whole["findings"]
     assert kept["coverage"] == whole["coverage"]
     assert kept["exemption"] == whole["exemptions"]
+    assert kept["recovery"] == whole["recoveries"]
     assert {rule.pop("id"): rule for rule in kept["rule"]} == whole["rules"]
     assert trailer["summary"] == whole["summary"]
     rest = whole.keys() - {
         "findings",
         "coverage",
         "exemptions",
+        "recoveries",
         "rules",
         "summary",
         "broken_rules",

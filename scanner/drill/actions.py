@@ -45,15 +45,14 @@ def _of_service(subjects: Subjects, standby: Resource, verdicts: Verdicts) -> It
     if short <= 0:
         return
     cluster, _, name = str(standby.name).partition("/")
-    command = _command(
-        "aws ecs update-service",
-        region=str(standby.region),
-        cluster=cluster,
-        service=name,
-        desired_count=str(service["DesiredCount"]),
-    )
+
+    def scaled_to(count: int) -> str:
+        given = {"region": str(standby.region), "cluster": cluster, "service": name, "desired_count": str(count)}
+        return command("aws ecs update-service", **given)
+
+    title = f"Scale '{standby.name}' up by {short} to {service['DesiredCount']} tasks."
     estimate, basis = _launch_time(subjects, verdicts)
-    yield Action(f"Scale '{standby.name}' up by {short} to {service['DesiredCount']} tasks.", command, estimate, basis)
+    yield Action(title, scaled_to(service["DesiredCount"]), estimate, basis, scaled_to(standby["DesiredCount"]))
 
 
 def _launch_time(subjects: Subjects, verdicts: Verdicts) -> tuple[timedelta | None, str]:
@@ -72,15 +71,17 @@ def _of_nodes(subjects: Subjects) -> Iterator[Action]:
     for group in sorted(subjects.of_type(_NODES), key=lambda one: one.id):
         scaling = group["ScalingConfig"] or {}
         if scaling.get("DesiredSize") == 0 and scaling.get("MaxSize"):
-            command = _command(
-                "aws eks update-nodegroup-config",
-                region=str(group.region),
-                cluster_name=group["ClusterName"],
-                nodegroup_name=group["NodegroupName"],
-                scaling_config="minSize=1,desiredSize=1",
+            given = {
+                "region": str(group.region),
+                "cluster_name": group["ClusterName"],
+                "nodegroup_name": group["NodegroupName"],
+            }
+            start, stop = (
+                command("aws eks update-nodegroup-config", **given, scaling_config=f"minSize={size},desiredSize={size}")
+                for size in (1, 0)
             )
             basis = "How fast instances start is not known."
-            yield Action(f"Start nodes of '{group.name}', which has none.", command, None, basis)
+            yield Action(f"Start nodes of '{group.name}', which has none.", start, None, basis, stop)
 
 
 def _of_replicas(workload: Resource, standby: Resource) -> Iterator[Action]:
@@ -89,16 +90,23 @@ def _of_replicas(workload: Resource, standby: Resource) -> Iterator[Action]:
     wanted, have = workload["Replicas"], standby["Replicas"]
     if wanted is None or have is None or have >= wanted:
         return
-    kind = workload.type.rpartition("::")[2].lower()
-    command = (
-        f"kubectl --context {shlex.quote(str(standby['Cluster']))} --namespace {shlex.quote(standby['Namespace'])} "
-        f"scale {kind}/{shlex.quote(standby['Name'])} --replicas={wanted}"
-    )
+    up, down = (kubectl(standby, f"scale {shlex.quote(kind_and_name(standby))} --replicas={n}") for n in (wanted, have))
     basis = "How fast pods start is not known."
-    yield Action(f"Scale '{standby.name}' from {have} to {wanted} replicas.", command, None, basis)
+    yield Action(f"Scale '{standby.name}' from {have} to {wanted} replicas.", up, None, basis, down)
 
 
-def _command(what: str, **options: str) -> str:
+def kind_and_name(workload: Resource) -> str:
+    """Return what kubectl calls a workload of a cluster."""
+    return f"{workload.type.rpartition('::')[2].lower()}/{workload['Name']}"
+
+
+def kubectl(workload: Resource, what: str) -> str:
+    """Return a line for a shell about a workload of a cluster, of which `what` is quoted already."""
+    context, namespace = (shlex.quote(str(workload[name])) for name in ("Cluster", "Namespace"))
+    return f"kubectl --context {context} --namespace {namespace} {what}"
+
+
+def command(what: str, **options: str) -> str:
     """Return a line for a shell: names come from accounts, and are quoted."""
     given = [f"--{name.replace('_', '-')} {shlex.quote(value)}" for name, value in options.items()]
     return " ".join([what, *given])
@@ -125,6 +133,6 @@ def image_age(subjects: Subjects, model: Model) -> timedelta | None:
                 pushed = replica.original and replica.original.pushed_at
                 if not pushed:
                     return None
-                ages.append(model.as_of - pushed)
+                ages.append(timedelta(seconds=int((model.as_of - pushed).total_seconds())))  # as reports have it
         return max(ages)
     return None

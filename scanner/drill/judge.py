@@ -112,7 +112,8 @@ def _is_about(finding: Finding, subjects: Subjects) -> bool:
     there, standby = finding.counterpart, subjects.pair.standby
     if there is None:
         return True
-    if finding.resource.type.startswith("AWS::ECR::") or finding.resource.place != subjects.workload.place:
+    place = finding.resource.account, finding.resource.region
+    if finding.resource.type.startswith("AWS::ECR::") or place != subjects.workload.place:
         return there.region == standby.region  # images may have an account of their own
     return (there.account, there.region) == standby
 

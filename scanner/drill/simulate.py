@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from scanner.chain import NEEDS
 from scanner.drill.actions import image_age, needed_actions
+from scanner.drill.checks import checks
 from scanner.drill.judge import Verdicts, links
 from scanner.drill.shared import Shared, shared
 from scanner.drill.subjects import STARTERS, Subjects, references_of
@@ -72,7 +73,7 @@ def simulate(
             waiting.append(workload)
             continue
         for one in _recoveries(workload, pairs, doubt, model, verdicts, loss):
-            key = (one.workload.type, one.name, *one.workload.place, one.standby)
+            key = (one.workload.type, one.name, one.workload.account, one.workload.region, one.standby)
             known = recoveries.get(key)
             if known is None or _gravity(one) < _gravity(known):  # the tasks of a family are one workload
                 recoveries[key] = one
@@ -112,7 +113,12 @@ def _stand_ins(workloads: Iterable[Resource], model: Model) -> frozenset[str]:
 
 
 def _is_hit(workload: Resource, loss: Loss, model: Model) -> bool:
-    """Tell whether a workload is lost, or what it pulls from; where nobody knows what it pulls, its place decides."""
+    """Tell whether a workload is lost, or what it pulls from; where nobody knows what it pulls, its place decides.
+
+    One of which nobody knows where it is may be.
+    """
+    if workload.account is None or workload.region is None:
+        return True
     if loss.takes(workload.type, workload.id, workload.name, workload.account, workload.region):
         return True
     if loss.kind == "cluster":
@@ -155,8 +161,8 @@ def _recoveries(
         subjects = Subjects(workload, pair, model)
         chain = tuple(links(subjects, verdicts, loss))
         actions, unseen = needed_actions(subjects, verdicts)
-        age = image_age(subjects, model)
-        yield replace(_recovery(workload, pair, chain, actions, unseen, model), image_age=age)
+        found = _recovery(workload, pair, chain, actions, unseen, model)
+        yield replace(found, image_age=image_age(subjects, model), checks=checks(subjects, model))
 
 
 def _recovery(

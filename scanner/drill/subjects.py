@@ -66,7 +66,8 @@ class Subjects:
 
     def is_there(self, resource: Resource) -> bool:
         """Tell whether a resource is on the standby's side."""
-        return resource.region == self.pair.standby.region and resource.place != self.workload.place
+        here = self.workload.place
+        return resource.region == self.pair.standby.region and (resource.account, resource.region) != here
 
     def counts(self, resource: Resource, *, across: bool) -> bool:
         """Tell whether what a rule says of a resource is about this workload.

@@ -64,7 +64,7 @@ def assuming(model: Model, assumptions: Sequence[Assumption]) -> Model:
         if not matching:
             continue
         used.update(matching)
-        for there in _standbys(model, repository.place):
+        for there in _standbys(model, repository):
             source, copy = (RepositoryKey.of(place, str(repository.name)) for place in (repository.place, there))
             copies.setdefault(copy, []).append(source)
             with suppress(InsufficientData):
@@ -80,9 +80,9 @@ def assuming(model: Model, assumptions: Sequence[Assumption]) -> Model:
     return model.amended(made.values(), images=_with_copies(model.images, copies))
 
 
-def _standbys(model: Model, place: Place) -> list[Place]:
+def _standbys(model: Model, repository: Resource) -> list[Place]:
     with suppress(InsufficientData):
-        return [pair.standby for pair in model.pairs_of(place)]
+        return [pair.standby for pair in model.pairs_of(repository.place)]
     return []
 
 

@@ -23,12 +23,13 @@ from scanner.finding import (
     Step,
     Tier,
 )
-from scanner.model import Location, Pair, Place, Resource
+from scanner.model import Location, Pair, Resource
 from scanner.reporters.identity import finding_id, scan_id
+from scanner.reporters.recoveries import place_data, recovery_data, resource_data
 from scanner.reporters.text import dumps, jsonable, timestamp
 
 SCHEMA = "https://regionproof.dev/schema/report-1.json"
-SCHEMA_VERSION = "1.3.0"
+SCHEMA_VERSION = "1.4.0"
 
 
 def write(report: Report, out: TextIO) -> None:
@@ -87,6 +88,8 @@ def document(report: Report) -> Iterator[tuple[str, Any]]:
     yield "coverage", map(coverage_data, sorted(report.coverage))
     yield "exemptions", _exemptions(report)
     yield "former_failures", [_former(each, report.baseline) for each in _former_failures(report)]
+    if report.recoveries is not None:
+        yield "recoveries", map(recovery_data, report.recoveries)
     yield "findings", (finding_data(finding, scan) for finding in report.findings)
 
 
@@ -157,11 +160,6 @@ def _tier(tier: Tier) -> dict[str, Any]:
         "dr_class": tier.dr_class,
         "workloads": list(tier.workloads),
     }
-
-
-def place_data(place: Place) -> dict[str, Any]:
-    """Return an account and Region as a report has them."""
-    return {"account_id": place.account, "region": place.region}
 
 
 def rule_data(rule: RuleSummary) -> dict[str, Any]:
@@ -267,11 +265,7 @@ def finding_data(finding: Finding, scan: str) -> dict[str, Any]:
 
 def _resource(resource: Resource) -> dict[str, Any]:
     return {
-        "id": resource.id,
-        "type": resource.type,
-        "name": resource.name,
-        "account_id": resource.account,
-        "region": resource.region,
+        **resource_data(resource),
         "location": location_data(resource.locate("")),
         "tags": jsonable(resource.tags),
     }

@@ -15,6 +15,7 @@ _RECORDS = {
     "broken_rules": "broken_rule",
     "coverage": "coverage",
     "exemptions": "exemption",
+    "recoveries": "recovery",
     "findings": "finding",
 }
 """Which parts of the JSON report become lines of their own, and what those are called."""
@@ -26,7 +27,7 @@ def write(report: Report, out: TextIO) -> None:
     parts["$schema"] = SCHEMA
     summary = parts.pop("summary")
     del parts["controls"]  # they count findings by the controls of the rules, and so can readers
-    records = {name: parts.pop(name) for name in _RECORDS}
+    records = {name: parts.pop(name, ()) for name in _RECORDS}
     _line(out, "header", {key: list(value) if key == "pairs" else value for key, value in parts.items()})
     counts: Counter[str] = Counter(dict.fromkeys(_RECORDS.values(), 0))
     for name, record in _RECORDS.items():

@@ -11,8 +11,9 @@ from xml.etree.ElementTree import Element, SubElement, tostring
 from xml.sax.saxutils import quoteattr
 
 from scanner.finding import Coverage, Fate, Finding, Former, Report, RuleSummary, Status
+from scanner.outcome import Outcome
 from scanner.reporters.brief import brief
-from scanner.reporters.by_workload import Recovery, WorkloadVerdict, by_workload
+from scanner.reporters.by_workload import WorkloadVerdict, by_workload
 from scanner.reporters.former import absent
 from scanner.reporters.gaps import COVERAGE_GAP, gaps_of
 from scanner.reporters.limits import FATES, limits
@@ -22,7 +23,7 @@ from scanner.reporters.verdicts import rules_of
 _NAME, _MESSAGE, _BODY = 512, 2_000, 10_000
 _COUNTED = {"failures": "failure", "errors": "error", "skipped": "skipped"}
 _FATES = {Fate.FIXED: "passed", Fate.GONE: "passed", Fate.UNDECIDED: "error", Fate.NOT_SCANNED: "skipped"}
-_RECOVERIES = {Recovery.FAILS: "failure", Recovery.UNKNOWN: "error"}
+_RECOVERIES = {Outcome.FAILS: "failure", Outcome.UNKNOWN: "error"}
 _LAST = "coverage"
 """The suite that is always there: it says what the report as a whole rests on."""
 

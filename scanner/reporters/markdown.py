@@ -7,8 +7,9 @@ from collections.abc import Iterator, Sequence
 from typing import TextIO
 
 from scanner.finding import Finding, Report, RuleSummary, Severity, Status, Tier
+from scanner.outcome import Outcome
 from scanner.reporters.brief import brief
-from scanner.reporters.by_workload import Recovery, WorkloadVerdict, by_tier
+from scanner.reporters.by_workload import WorkloadVerdict, by_tier
 from scanner.reporters.causes import by_cause
 from scanner.reporters.gaps import Gap, gaps_of
 from scanner.reporters.limits import FATES, limits, unjudged
@@ -29,10 +30,10 @@ _SIGNS = {
     Severity.INFO: "\N{MEDIUM WHITE CIRCLE}",
 }
 _RECOVERIES = {
-    Recovery.FAILS: "\N{LARGE RED CIRCLE}",
-    Recovery.UNKNOWN: "\N{MEDIUM WHITE CIRCLE}",
-    Recovery.DEGRADED: "\N{LARGE YELLOW CIRCLE}",
-    Recovery.RECOVERS: "\N{LARGE GREEN CIRCLE}",
+    Outcome.FAILS: "\N{LARGE RED CIRCLE}",
+    Outcome.UNKNOWN: "\N{MEDIUM WHITE CIRCLE}",
+    Outcome.AFTER: "\N{LARGE YELLOW CIRCLE}",
+    Outcome.RECOVERS: "\N{LARGE GREEN CIRCLE}",
 }
 
 
@@ -101,23 +102,22 @@ def _workloads(report: Report) -> Iterator[str]:
     if not verdicts:
         return
     counts = Counter(verdict.recovery for verdict, _ in verdicts)
-    told = ", ".join(f"{each.value}: {counts[each]:,}" for each in Recovery if counts[each])
+    told = ", ".join(f"{each.value}: {counts[each]:,}" for each in Outcome if counts[each])
     yield "### Would each workload recover?"
     yield ""
-    judge = "verdicts that are shown say" if report.not_shown else "rules judge"
-    yield f"{_count(len(verdicts), 'workload')}, as far as the {judge}: {told}."
-    order = list(Recovery)
-    wanting = [each for each in verdicts if each[0].recovery is not Recovery.RECOVERS]
+    yield f"{_count(len(verdicts), 'workload')}, as far as the rules judge: {told}."
+    order = list(Outcome)
+    wanting = [each for each in verdicts if each[0].recovery is not Outcome.RECOVERS]
     wanting.sort(key=lambda one: order.index(one[0].recovery))
     if wanting:
         yield from ("", "| verdict | workload | because |", "|---|---|---|")
         yield from (_workload(verdict, tier) for verdict, tier in wanting[:_MOST_WORKLOADS])
         if len(wanting) > _MOST_WORKLOADS:
             yield f"| | {_count(len(wanting) - _MOST_WORKLOADS, 'more workload')} | |"
-    fine = [code(verdict.name, _NAME) for verdict, _ in verdicts if verdict.recovery is Recovery.RECOVERS]
+    fine = [code(verdict.name, _NAME) for verdict, _ in verdicts if verdict.recovery is Outcome.RECOVERS]
     if fine:
         more = f" and {len(fine) - _MOST_WORKLOADS:,} more" if len(fine) > _MOST_WORKLOADS else ""
-        said = f"{_RECOVERIES[Recovery.RECOVERS]} {Recovery.RECOVERS.value}"
+        said = f"{_RECOVERIES[Outcome.RECOVERS]} {Outcome.RECOVERS.value}"
         yield from ("", f"{said}: {', '.join(fine[:_MOST_WORKLOADS])}{more}")
 
 

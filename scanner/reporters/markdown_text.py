@@ -48,13 +48,13 @@ def html(text: str, limit: int) -> str:
     return " ".join(f"<code>{escape(word)}</code>" if _RISKY.search(word) else escape(word) for word in words)
 
 
-def fenced(text: str, limit: int) -> str:
-    """Return lines as a block of code."""
+def fenced(text: str, limit: int, language: str = "text") -> str:
+    """Return lines as a block of code; `language` is one of our own."""
     lines = [inert(printable(line).rstrip()) for line in text[: 2 * limit].strip().splitlines()]
     body = cut("\n".join(lines), limit)
     longest = max((len(run) for run in re.findall("`+", body)), default=0)
     fence = "`" * max(3, longest + 1)
-    return f"{fence}text\n{body}\n{fence}"
+    return f"{fence}{language}\n{body}\n{fence}"
 
 
 def _line(text: str, limit: int) -> str:

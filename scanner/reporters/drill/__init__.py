@@ -24,4 +24,5 @@ class Writer:
 WRITERS: dict[str, Writer] = {
     "table": Writer("table", ".drill.txt"),
     "json": Writer("json", ".drill.json"),
+    "markdown": Writer("markdown", ".drill.md"),
 }

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from datetime import timedelta
 from typing import Any, TextIO
 
 from scanner.chain import CHAIN
 from scanner.drill import DrillReport, Shared
 from scanner.loss import Loss
-from scanner.model import Resource
-from scanner.outcome import Action, LinkState, Outcome, Recovery
-from scanner.reporters.json import coverage_data, location_data, place_data, rule_data, write_document
+from scanner.outcome import Outcome, Recovery
+from scanner.reporters.json import coverage_data, location_data, rule_data, write_document
 from scanner.reporters.objectives import Objective, against_rpo, against_rto
+from scanner.reporters.recoveries import action_data, link_data, place_data, resource_data, seconds
 from scanner.reporters.text import timestamp
 
 SCHEMA = "https://regionproof.dev/schema/drill-1.json"
@@ -39,7 +38,7 @@ def _document(report: DrillReport) -> Iterator[tuple[str, Any]]:
     yield "chain", [{"id": link.id, "title": link.title, "judged": link.id not in report.not_judged} for link in CHAIN]
     yield "rules", {id: rule_data(rule) for id, rule in sorted(report.rules.items())}
     yield "missed", map(coverage_data, sorted(report.missed))
-    yield "waiting", map(_resource, sorted(drill.waiting, key=lambda one: (one.id, one.type)))
+    yield "waiting", map(resource_data, sorted(drill.waiting, key=lambda one: (one.id, one.type)))
     yield "shared", map(_shared, drill.shared)
     yield "recoveries", map(_recovery, drill.recoveries)
 
@@ -80,7 +79,7 @@ def _shared(shared: Shared) -> dict[str, Any]:
     return {
         "link": shared.link,
         "rule_id": shared.rule_id or None,
-        "subject": _resource(shared.subject),
+        "subject": resource_data(shared.subject),
         "reason": shared.reason,
         "workloads": list(dict.fromkeys(one.workload.id for one in shared.workloads)),
     }
@@ -88,7 +87,7 @@ def _shared(shared: Shared) -> dict[str, Any]:
 
 def _recovery(one: Recovery) -> dict[str, Any]:
     return {
-        "workload": {**_resource(one.workload), "location": location_data(one.workload.locate(""))},
+        "workload": {**resource_data(one.workload), "location": location_data(one.workload.locate(""))},
         "standby": place_data(one.standby) if one.standby else None,
         "dr_class": one.dr_class,
         "outcome": one.outcome.value,
@@ -97,49 +96,14 @@ def _recovery(one: Recovery) -> dict[str, Any]:
         "tier": one.tier,
         "owner": one.owner,
         "needs": list(one.needs),
-        "rto_seconds": _seconds(one.rto),
+        "rto_seconds": seconds(one.rto),
         "rto": against_rto(one).value,
-        "estimate_seconds": _seconds(one.estimate),
+        "estimate_seconds": seconds(one.estimate),
         "estimate_is_whole": one.is_estimate_whole,
-        "rpo_seconds": _seconds(one.rpo),
+        "rpo_seconds": seconds(one.rpo),
         "rpo": against_rpo(one).value,
-        "image_age_seconds": _seconds(one.image_age),
-        "actions": [_action(action) for action in one.actions],
-        "links": [_link(link) for link in one.links],
+        "image_age_seconds": seconds(one.image_age),
+        "actions": [action_data(action) for action in one.actions],
+        "checks": [{"title": check.title, "command": check.command} for check in one.checks],
+        "links": [link_data(link) for link in one.links],
     }
-
-
-def _action(action: Action) -> dict[str, Any]:
-    return {
-        "title": action.title,
-        "command": action.command or None,
-        "estimate_seconds": _seconds(action.estimate),
-        "basis": action.basis or None,
-    }
-
-
-def _link(link: LinkState) -> dict[str, Any]:
-    return {
-        "link": link.link,
-        "state": link.state.value,
-        "reason": link.reason or None,
-        "rule_id": link.rule_id or None,
-        "fingerprint": link.fingerprint or None,
-        "subject": _resource(link.subject) if link.subject else None,
-        "accepted_until": link.accepted_until,
-        "also": list(link.also),
-    }
-
-
-def _resource(resource: Resource) -> dict[str, Any]:
-    return {
-        "id": resource.id,
-        "type": resource.type,
-        "name": resource.name,
-        "account_id": resource.account,
-        "region": resource.region,
-    }
-
-
-def _seconds(duration: timedelta | None) -> int | None:
-    return None if duration is None else int(duration.total_seconds())

@@ -217,4 +217,4 @@ def _end(report: DrillReport, page: Page) -> Iterator[str]:
 
 def _route(one: Recovery, page: Page) -> str:
     here = f"{one.workload.account or 'account unknown'}/{one.workload.region or 'Region unknown'}"
-    return f"{here} {arrow(page)} {one.standby or 'no standby'}"
+    return f"{here} {arrow(page)} {told.standby_of(one)}"

@@ -82,6 +82,13 @@ def about(one: Recovery) -> Iterator[str]:
     yield from besides(one)
 
 
+def standby_of(one: Recovery) -> str:
+    """Return where a workload is to start."""
+    if one.standby is not None:
+        return str(one.standby)
+    return "no standby" if one.outcome is Outcome.FAILS else "standby not known"
+
+
 def takes(action: Action) -> str:
     """Return how long an action takes, and what that rests on."""
     time = f"at least {duration.words(action.estimate)}" if action.estimate is not None else "nobody can say how long"
@@ -91,6 +98,8 @@ def takes(action: Action) -> str:
 def held_against_rto(one: Recovery) -> str:
     """Return how long all actions take against the RTO, as a sentence."""
     rto = f"the RTO of {duration.words(one.rto)}" if one.rto is not None else ""
+    if not one.actions:
+        return f"Nothing has to be done{f': within {rto}' if rto else ''}."
     if one.within_rto is False:
         return f"At least {duration.words(one.estimate)}: longer than {rto}."
     if not one.is_estimate_whole:

@@ -9,8 +9,8 @@ from typing import NamedTuple
 from scanner import duration
 from scanner.finding import Finding, Severity, Status
 from scanner.model import Resource
+from scanner.outcome import Outcome
 from scanner.recovery import DECLARED
-from scanner.reporters.by_workload import Recovery
 from scanner.reporters.text import cut
 
 
@@ -22,13 +22,17 @@ class Sign(NamedTuple):
     word: str
 
 
-RECOVERY: Mapping[Recovery, Sign] = {
-    Recovery.FAILS: Sign("bad", "✕", "does not recover"),
-    Recovery.UNKNOWN: Sign("unk", "?", "cannot tell"),
-    Recovery.DEGRADED: Sign("warn", "!", "degraded"),
-    Recovery.RECOVERS: Sign("ok", "✓", "recovers"),
+RECOVERY: Mapping[Outcome, Sign] = {
+    Outcome.FAILS: Sign("bad", "✕", "does not recover"),
+    Outcome.UNKNOWN: Sign("unk", "?", "cannot tell"),
+    Outcome.AFTER: Sign("warn", "!", "recovers after actions"),
+    Outcome.RECOVERS: Sign("ok", "✓", "recovers"),
 }
-_PLURALS = {"does not recover": "do not recover", "recovers": "recover"}
+_PLURALS = {
+    "does not recover": "do not recover",
+    "recovers after actions": "recover after actions",
+    "recovers": "recover",
+}
 SEVERITY: Mapping[Severity, Sign] = {
     Severity.CRITICAL: Sign("bad", "◆", "critical"),
     Severity.HIGH: Sign("bad", "▲", "high"),
