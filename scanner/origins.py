@@ -119,7 +119,7 @@ class Causes:
     def given(self, finding: Finding) -> Finding:
         """Return a finding that a change brings with the place of the code that causes it, as far as that is known."""
         own = finding.resource
-        if (own.type, own.id) in self._by_key:
+        if finding.cause is not None or (own.type, own.id) in self._by_key:
             return finding
         at = self._named(finding) or self._read(finding) or _related(finding) or self._only()
         return replace(finding, cause=at) if at else finding

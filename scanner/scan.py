@@ -103,13 +103,9 @@ def examine(
     if before is not None:
         changes = changed(before.resources if change.since else before.live, estate.resources, differing)
         causes = Causes(changes, {rule.id: rule.needs for rule in rules})
-        _add_evidence(before, config)
-        was = assess(_model(before, config, now), rules, config).findings
-        if change.against is None:
-            new = brought(findings, was)
-        else:
-            was = tuple(one for one in was if change.since or not is_code(one.resource))
-            findings = tuple(traced(findings, was))
+        was = _without(before, rules, config, now, change)
+        new = brought(findings, was)
+        findings = tuple(traced(findings, was)) if change.against else findings
     findings, exemptions = exempt(findings, (*config.exemptions, *estate.exemptions), model)
     if earlier is not None:
         findings = tuple(_compared(findings, earlier.report))
@@ -131,9 +127,18 @@ def examine(
     )
     if earlier is not None:
         report = replace(report, baseline=_what_became(earlier, report))
-    shown = with_paths((each for each in findings if _is_shown(each, change, differing, new)), model)
-    placed = tuple(causes.given(one) if one.origin is Origin.CHANGE or one.fingerprint in new else one for one in shown)
-    return replace(report, findings=placed, not_shown=len(findings) - len(placed)), model
+    kept = with_paths((each for each in findings if _is_shown(each, change, differing, new)), model)
+    shown = tuple(causes.given(one) if one.origin is Origin.CHANGE or one.fingerprint in new else one for one in kept)
+    return replace(report, findings=shown, not_shown=len(findings) - len(shown)), model
+
+
+def _without(
+    before: _Estate, rules: Sequence[Rule], config: Config, now: datetime, change: Change
+) -> tuple[Finding, ...]:
+    """Return the findings as they would be without the change; where nobody knows the code before it, of no code."""
+    _add_evidence(before, config)
+    was = assess(_model(before, config, now), rules, config).findings
+    return tuple(one for one in was if change.since or not is_code(one.resource))
 
 
 def _baseline(path: Path) -> ReportFile:
