@@ -67,9 +67,9 @@ def exercise(
         {rule.id: rule for rule in report.rules},
         tuple(what_if),
         tuple(link.id for link in CHAIN if link.id not in judged),
-        tuple(unmatched(model)),
         tuple(row for row in report.coverage if row.missed),
         report.config_sha256,
+        tuple(unmatched(model)),
     )
 
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import product
 
 from scanner.changes import Changes
 from scanner.finding import Finding, Origin
 from scanner.model import Location, Resource
-from scanner.overlay import differing
+from scanner.overlay import differing, says_something
 
 _Key = tuple[str, str]
+_Placed = tuple[str, str | None, str | None]
 _DECLARED = "Regionproof::"
 _COUNTED = re.compile(r"'?(?P<some>\d[\d,]*)'? of '?\d[\d,]*'? ")
 """How a message begins that counts: so many of so many."""
@@ -82,13 +84,17 @@ def changed(before: Iterable[Resource], after: Sequence[Resource], edits: Sequen
     found = [
         Changed(one, at)
         for key, one in now.items()
-        if is_code(one) and (at := _changed_at(one, was.get(key))) is not None
+        if _is_told(one) and (at := _changed_at(one, was.get(key))) is not None
     ]
     for key, one in was.items():
-        if is_code(one) and not (key in now and now[key].locations):
+        if _is_told(one) and not (key in now and now[key].locations):
             at = _deleted(one.locations.get(""), edits)
             found += [Changed(one, at)] if at else []
     return found
+
+
+def _is_told(one: Resource) -> bool:
+    return is_code(one) and says_something(one)
 
 
 def _changed_at(one: Resource, was: Resource | None) -> Location | None:
@@ -104,7 +110,7 @@ def _deleted(was: Location | None, edits: Sequence[Changes]) -> Location | None:
     """Return the changed line of a file that is nearest to where something stood, None if the file is gone."""
     if was is None:
         return None
-    lines = [begin for each in edits for begin, _ in each.lines.get(was.path, ())]
+    lines = [max(begin, 1) for each in edits for begin, _ in each.lines.get(was.path, ())]
     return Location(was.path, min(lines, key=lambda line: abs(line - was.line))) if lines else None
 
 
@@ -112,16 +118,22 @@ class Causes:
     """Finds the code of a change that brings a finding; `needs` are the types that each rule reads."""
 
     def __init__(self, changes: Sequence[Changed], needs: Mapping[str, frozenset[str]]) -> None:
-        self._changes, self._needs = changes, needs
+        self._needs = needs
         self._by_key = {(each.resource.type, each.resource.id): each for each in reversed(changes)}
         self._by_id = {each.resource.id: each for each in reversed(changes)}
+        self._by_place: dict[_Placed, tuple[int, Changed]] = {}
+        for number, each in enumerate(changes):
+            one = each.resource
+            self._by_place.setdefault((one.type, one.account, one.region), (number, each))
+        places = {each.at for each in changes}
+        self._only = places.pop() if len(places) == 1 else None
 
     def given(self, finding: Finding) -> Finding:
         """Return a finding that a change brings with the place of the code that causes it, as far as that is known."""
         own = finding.resource
-        if (own.type, own.id) in self._by_key:
+        if finding.cause is not None or (own.type, own.id) in self._by_key:
             return finding
-        at = self._named(finding) or self._read(finding) or _related(finding) or self._only()
+        at = self._named(finding) or self._read(finding) or _related(finding) or self._only
         return replace(finding, cause=at) if at else finding
 
     def _named(self, finding: Finding) -> Location | None:
@@ -138,15 +150,11 @@ class Causes:
         places = [(own.account, own.region)]
         places += [(standby.account, standby.region)] if standby else []
         for account, region in places:
-            for each in self._changes:
-                one = each.resource
-                if one.type in types and region in (None, one.region) and account in (None, one.account):
-                    return each.at
+            keys = product(types, {account, None}, {region, None})
+            found = [self._by_place[key] for key in keys if key in self._by_place]
+            if found:
+                return min(found, key=lambda each: each[0])[1].at
         return None
-
-    def _only(self) -> Location | None:
-        places = {each.at for each in self._changes}
-        return places.pop() if len(places) == 1 else None
 
 
 def _related(finding: Finding) -> Location | None:

@@ -57,7 +57,7 @@ def overlay(
     """
     hidden = GapIndex(gaps)
     matcher = _Matcher(live)
-    code = [one for one in code if _says_something(one) or matcher.match(one) is None]
+    code = [one for one in code if says_something(one) or matcher.match(one) is None]
     ids = matcher.ids(code)
     after = {(one.type, one.id): one for one in live}
     for key, names in _no_longer(matcher, code, before or ()).items():
@@ -76,7 +76,7 @@ def overlay(
     return [_settled(one, seen.get(key), after, seen) for key, one in after.items()]
 
 
-def _says_something(one: Resource) -> bool:
+def says_something(one: Resource) -> bool:
     """Tell a declared resource from what stands for a place of which code says nothing: a Region, a registry."""
     if one.type == REGISTRY:
         return any(name != "RegistryId" and not _is_not_declared(value, None) for name, value in one.properties.raw())

@@ -115,13 +115,9 @@ def examine(
     if before is not None:
         changes = changed(before.resources if change.since else before.live, estate.resources, differing)
         causes = Causes(changes, {rule.id: rule.needs for rule in rules})
-        _add_evidence(before, config)
-        was = assess(_model(before, config, now), rules, config).findings
-        if change.against is None:
-            new = brought(findings, was)
-        else:
-            was = tuple(one for one in was if change.since or not is_code(one.resource))
-            findings = tuple(traced(findings, was))
+        was = _without(before, rules, config, now, change)
+        new = brought(findings, was)
+        findings = tuple(traced(findings, was)) if change.against else findings
     findings, exemptions = exempt(findings, (*config.exemptions, *estate.exemptions), model)
     if earlier is not None:
         findings = tuple(_compared(findings, earlier.report))
@@ -149,6 +145,15 @@ def examine(
     recoveries = tuple(one.outline() for one in drill.recoveries)
     report = replace(report, findings=placed, not_shown=len(findings) - len(placed), recoveries=recoveries)
     return report, model, drill
+
+
+def _without(
+    before: _Estate, rules: Sequence[Rule], config: Config, now: datetime, change: Change
+) -> tuple[Finding, ...]:
+    """Return the findings as they would be without the change; where nobody knows the code before it, of no code."""
+    _add_evidence(before, config)
+    was = assess(_model(before, config, now), rules, config).findings
+    return tuple(one for one in was if change.since or not is_code(one.resource))
 
 
 def _baseline(path: Path) -> ReportFile:

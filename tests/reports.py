@@ -336,7 +336,7 @@ def attacked(text: str, long: str = "x" * 1_000_000) -> Report:
         nothing(),
         changed_since=text,
         not_shown=3,
-        baseline=Baseline(text, "0" * 64, text, AS_OF, tuple(lost)),
+        baseline=Baseline(text, "0" * 64, f"{0:08}-0000-4000-8000-{0:012}", AS_OF, tuple(lost)),
         inputs=(Input("snapshot", text, "0" * 64),),
         rules=(bad,),
         findings=tuple(distinct),

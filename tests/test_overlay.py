@@ -8,11 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from scanner.changes import Changes
 from scanner.cli import main
 from scanner.documents import load
 from scanner.finding import Finding, Origin, Severity, Status
 from scanner.model import Gap, Location, Resource, Unknown, guard, plain
-from scanner.origins import brought, traced
+from scanner.origins import brought, changed, traced
 from scanner.overlay import overlay
 from scanner.parsers.cloudformation import resources
 from scanner.vocabulary import TAGS
@@ -345,6 +346,22 @@ def test_what_only_moved_in_its_file_is_not_new(was, now, is_new):
         Finding("a-b", Status.UNKNOWN, Severity.LOW, repository(), text, fingerprint="1") for text in (was, now)
     )
     assert brought([after], [before]) == ({"1"} if is_new else set())
+
+
+def test_what_is_gone_is_told_at_the_nearest_changed_line_and_nowhere_if_its_file_is_gone():
+    edits = [Changes("HEAD", {"change.yaml": [(0, 1), (9, 10), (40, 40)]})]
+    was = declared(WEB)
+    assert [one.at for one in changed(was, [], edits)] == [Location("change.yaml", 1)]
+    near = [Changes("HEAD", {"change.yaml": [(9, 10), (40, 40)]})]
+    assert [one.at for one in changed(was, [], near)] == [Location("change.yaml", 9)]
+    assert changed(was, [], [Changes("HEAD", {"other.yaml": [(1, 1)]})]) == []
+    assert changed(was, was, edits) == []
+
+
+def test_what_differs_is_told_where_that_is_written():
+    after = declared(WEB.replace("IMMUTABLE", "MUTABLE"))
+    (one,) = changed(declared(WEB), after, [])
+    assert (one.at.line, one.at.column) == (5, 59)
 
 
 @pytest.mark.parametrize("worse", [{"severity": Severity.HIGH}, {"status": Status.UNKNOWN}, {"message": "Other."}])

@@ -27,6 +27,6 @@ class DrillReport:
     rules: Mapping[str, RuleSummary]
     assumptions: tuple[str, ...] = ()
     not_judged: tuple[str, ...] = ()
-    unmatched: tuple[tuple[str, str], ...] = ()
     missed: tuple[Coverage, ...] = ()
     config_sha256: str | None = None
+    unmatched: tuple[tuple[str, str], ...] = ()

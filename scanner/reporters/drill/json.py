@@ -38,6 +38,7 @@ def _document(report: DrillReport) -> Iterator[tuple[str, Any]]:
     yield "chain", [{"id": link.id, "title": link.title, "judged": link.id not in report.not_judged} for link in CHAIN]
     yield "rules", {id: rule_data(rule) for id, rule in sorted(report.rules.items())}
     yield "missed", map(coverage_data, sorted(report.missed))
+    yield "unmatched", [{"tier": tier, "glob": glob} for tier, glob in report.unmatched]
     yield "waiting", map(resource_data, sorted(drill.waiting, key=lambda one: (one.id, one.type)))
     yield "shared", map(_shared, drill.shared)
     yield "recoveries", map(_recovery, drill.recoveries)

@@ -205,6 +205,8 @@ def _apart(report: DrillReport, page: Page) -> Iterator[str]:
             more = f" and {len(names) - _MOST_ROWS:,} more" if len(names) > _MOST_ROWS else ""
             yield from page.wrapped(f"{place}: {', '.join(names[:_MOST_ROWS])}{more}", 2)
         yield ""
+    for sentence in told.unmatched(report):
+        yield from page.wrapped(sentence, label="Not seen     ")
     if report.drill.others:
         yield from page.wrapped(counted(report.drill.others, "workload"), label="Not touched  ")
 

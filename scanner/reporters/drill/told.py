@@ -148,3 +148,8 @@ def judged(report: DrillReport) -> str:
     left = [link.id for link in CHAIN if link.id in report.not_judged]
     text = f"{len(CHAIN) - len(left)} of {len(CHAIN)} links judged"
     return f"{text}; no rule that was asked judges {', '.join(left)}" if left else text
+
+
+def unmatched(report: DrillReport) -> list[str]:
+    """Return a sentence for each glob of a tier that names nothing that was seen."""
+    return [f"'{glob}' of tier '{tier}' names nothing that was seen." for tier, glob in report.unmatched]
