@@ -12,7 +12,7 @@ from scanner.drill.shared import shared
 from scanner.finding import Report, Tier
 from scanner.outcome import LinkState, Outcome, Recovery, State
 from scanner.reporters.by_workload import WorkloadVerdict, by_tier, by_workload, judged
-from scanner.reporters.drill.told import deciding, held_against_rto, standby_of
+from scanner.reporters.drill.told import deciding, held_against_rto, standby_of, workloads
 from scanner.reporters.html.brief import brief
 from scanner.reporters.html.words import RECOVERY, Sign, count, name, objectives, plural
 from scanner.reporters.kinds import type_word
@@ -106,7 +106,7 @@ _PLACES = {link.id: at for at, link in enumerate((*CHAIN, NEEDS))}
 def headline(report: Report) -> tuple[Sign, str]:
     """Return the one sentence that the page begins with."""
     outcomes = Counter(verdict.recovery for verdict in by_workload(report))
-    every = count(outcomes.total(), "workload")
+    every = workloads(report.recoveries or ())
     if report.recoveries is None:
         return RECOVERY[Outcome.UNKNOWN], "No drill was made, so there is no verdict on recovery"
     if outcomes[Outcome.FAILS]:
