@@ -21,8 +21,8 @@ from scanner.reporters.text import cut
 
 _MOST_CARDS, _MOST_CARDS_OF_A_TIER, _MOST_SHARED, _MOST_STEPS, _MOST_NAMES = 120, 48, 8, 5, 3
 _LONGEST_REASON = 240
-STEP, HEIGHT = 10, 14
-"""How far the marks of a chain are from each other, and how high a chain is, in SVG units."""
+STEP = 8
+"""How far the marks of a chain are from each other, in SVG units."""
 _MARKS: Mapping[State, tuple[str, str]] = {
     State.HOLDS: ("ok", "M{x} 4v6"),
     State.BROKEN: ("bad", "M{left} 3l6 8m-6 0l6-8"),
