@@ -197,7 +197,7 @@ def test_formats_go_where_they_are_told(run, here):
     code, out, _ = run("scan", ".", "--format", "table,json=deep/report.json,sarif=r.sarif")
     assert code == 1
     assert "web" in out
-    assert json.loads((here / "deep" / "report.json").read_text())["schema_version"] == "1.3.0"
+    assert json.loads((here / "deep" / "report.json").read_text())["schema_version"] == "1.4.0"
     assert json.loads((here / "r.sarif").read_text())["version"] == "2.1.0"
     run("scan", ".", "--format", "json,sarif", "-o", "reports")
     assert sorted(path.name for path in (here / "reports").iterdir()) == ["regionproof.json", "regionproof.sarif"]

@@ -10,9 +10,11 @@ import shlex
 from dataclasses import replace
 from pathlib import Path
 
+import botocore.session
 import drills
 import pytest
 import reports
+from botocore import xform_name
 from jsonschema import Draft202012Validator
 
 from scanner.assets import schema
@@ -69,6 +71,23 @@ def test_the_demo_is_drilled_in_every_format(demo, tmp_path, monkeypatch):
     assert len(blocks) > 30
     assert not [line for block in blocks for line in block.splitlines() if "us-east-1" in line]
     assert not [line for block in blocks for line in block.splitlines() if line.strip().startswith("aws iam")]
+
+    recoveries = json.loads(files["regionproof.drill.json"])["recoveries"]
+    given = [each for one in recoveries for each in (*one["actions"], *one["checks"]) if each["command"]]
+    assert {shlex.split(each["command"])[0] for each in given} == {"aws", "kubectl"}
+    assert [each["command"] for each in given if not is_known_to_the_cli(each["command"])] == []
+
+
+def is_known_to_the_cli(command: str) -> bool:
+    """Tell whether the AWS CLI has the operation and its options; what is for another program is not judged."""
+    program, service, operation, *options = shlex.split(command)
+    if program != "aws":
+        return True
+    model = botocore.session.get_session().get_service_model(service)
+    names = {xform_name(name, "-"): name for name in model.operation_names}
+    members = {xform_name(name, "-") for name in model.operation_model(names[operation]).input_shape.members}
+    used = {option.removeprefix("--") for option in options if option.startswith("--")}
+    return used <= members | {"region", "query"}
 
 
 def test_a_tier_comes_after_those_it_needs():

@@ -114,11 +114,15 @@ def sentence_of(report: DrillReport) -> str:
     recoveries = report.drill.recoveries
     counts = Counter(one.outcome for one in recoveries)
     parts = [f"{counts[outcome]:,} {VERBS[outcome][counts[outcome] != 1]}" for outcome in Outcome if counts[outcome]]
-    several = len({(one.workload.type, one.workload.id) for one in recoveries})
-    of = f"{len(recoveries):,} workload{'' if len(recoveries) == 1 else 's'}"
-    if several != len(recoveries):
-        of = f"{several:,} workload{'' if several == 1 else 's'} in {len(recoveries):,} standbys"
+    of = workloads(recoveries)
     return f"Without {lost(report.drill.loss)}: of {of}, {', '.join(parts) or 'none is to be recovered'}."
+
+
+def workloads(recoveries: Sequence[Recovery]) -> str:
+    """Return how many workloads there are, and in how many standbys if that is another number."""
+    number = len({(one.workload.type, one.workload.id) for one in recoveries})
+    said = f"{number:,} workload{'' if number == 1 else 's'}"
+    return said if number == len(recoveries) else f"{said} in {len(recoveries):,} standbys"
 
 
 def lost(loss: Loss | None) -> str:

@@ -13,7 +13,7 @@ from scanner.finding import Report, Tier
 from scanner.outcome import LinkState, Outcome, Recovery, State
 from scanner.reporters.brief import brief
 from scanner.reporters.by_workload import WorkloadVerdict, by_tier, by_workload, judged
-from scanner.reporters.drill.told import deciding, held_against_rto, standby_of
+from scanner.reporters.drill.told import deciding, held_against_rto, standby_of, workloads
 from scanner.reporters.html.words import RECOVERY, Sign, count, name, objectives, plural
 from scanner.reporters.kinds import type_word
 from scanner.reporters.objectives import Objective, against_rpo
@@ -21,8 +21,8 @@ from scanner.reporters.text import cut
 
 _MOST_CARDS, _MOST_CARDS_OF_A_TIER, _MOST_SHARED, _MOST_STEPS, _MOST_NAMES = 120, 48, 8, 5, 3
 _LONGEST_REASON = 240
-STEP, HEIGHT = 10, 14
-"""How far the marks of a chain are from each other, and how high a chain is, in SVG units."""
+STEP = 8
+"""How far the marks of a chain are from each other, in SVG units."""
 _MARKS: Mapping[State, tuple[str, str]] = {
     State.HOLDS: ("ok", "M{x} 4v6"),
     State.BROKEN: ("bad", "M{left} 3l6 8m-6 0l6-8"),
@@ -106,7 +106,7 @@ _PLACES = {link.id: at for at, link in enumerate((*CHAIN, NEEDS))}
 def headline(report: Report) -> tuple[Sign, str]:
     """Return the one sentence that the page begins with."""
     outcomes = Counter(verdict.recovery for verdict in by_workload(report))
-    every = count(outcomes.total(), "workload")
+    every = workloads(report.recoveries or ())
     if report.recoveries is None:
         return RECOVERY[Outcome.UNKNOWN], "No drill was made, so there is no verdict on recovery"
     if outcomes[Outcome.FAILS]:
