@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from scanner.config import Config
     from scanner.finding import Report, Severity
     from scanner.rule import Rule
+    from scanner.storage import Storage
 
 
 def config_option(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -213,22 +214,33 @@ def write_report(
     formats: Sequence[str],
     output: str | None,
     options: Mapping[str, Mapping[str, Any]] | None = None,
+    storage: Storage | None = None,
 ) -> None:
     """Write a report as `--format` and `-o` ask for; `options` are those of each format."""
     from scanner.output import destinations, replacing
     from scanner.reporters import REPORTERS
 
-    for destination in destinations(formats, output):
+    for destination in destinations(formats, output, storage.outgoing if storage else Path):
         reporter = REPORTERS[destination.format]
         given = dict((options or {}).get(destination.format, {}))
         if destination.path is not None:
             for remark in reporter.write_files(report, destination.path, replacing, **given):
-                click.echo(printable(remark), err=True)
+                click.echo(printable(storage.shown(remark) if storage else remark), err=True)
             continue
         if destination.format == "table":
             given |= {"width": width(), "color": color(), "unicode": unicode()}
         reporter.write(report, sys.stdout, **given)
         sys.stdout.flush()
+
+
+def storage(config: Config | None = None, profile: str | None = None) -> Storage:
+    """Return what gives files for the s3:// paths of this command, until it ends."""
+    from scanner.storage import Storage
+
+    def kms_key() -> str | None:
+        return (read_config(None) if config is None else config).kms_key
+
+    return click.get_current_context().with_resource(Storage(profile=profile, kms_key=kms_key))
 
 
 def now() -> datetime:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
@@ -22,8 +22,10 @@ class Destination:
     path: Path | None
 
 
-def destinations(formats: Sequence[str], output: str | None) -> list[Destination]:
-    """Read `--format F[=FILE][,...]` and `-o PATH`.
+def destinations(
+    formats: Sequence[str], output: str | None, located: Callable[[str], Path] = Path
+) -> list[Destination]:
+    """Read `--format F[=FILE][,...]` and `-o PATH`; `located` gives the file that a name stands for.
 
     `-o` names a file for one format and a directory for several; `-` is standard output.  Raises `UsageError` for an
     unknown format, for an empty name, and for two documents at one place.
@@ -32,7 +34,8 @@ def destinations(formats: Sequence[str], output: str | None) -> list[Destination
         raise UsageError("--output: no name", "Give a file or a folder; - is standard output.")
     given = [spec for group in formats for spec in group.split(",") if spec] or ["table"]
     plain = [spec for spec in given if "=" not in spec]
-    found = [_destination(spec, output, several=len(plain) > 1) for spec in given]
+    named = [_destination(spec, output, several=len(plain) > 1) for spec in given]
+    found = [Destination(format, None if name is None else located(name)) for format, name in named]
     if sum(destination.path is None for destination in found) > 1:
         raise UsageError("two reports cannot share standard output", "Give files: --format json=a.json,sarif=b.sarif.")
     paths = [destination.path.absolute() for destination in found if destination.path is not None]
@@ -41,16 +44,16 @@ def destinations(formats: Sequence[str], output: str | None) -> list[Destination
     return found
 
 
-def _destination(spec: str, output: str | None, *, several: bool) -> Destination:
+def _destination(spec: str, output: str | None, *, several: bool) -> tuple[str, str | None]:
     format, _, file = spec.partition("=")
     if format not in REPORTERS:
         raise UsageError(f"unknown format '{format}'", f"Formats: {', '.join(sorted(REPORTERS))}.")
     if file or output is None:
-        return Destination(format, Path(file) if file not in ("", "-") else None)
+        return format, file if file not in ("", "-") else None
     if output == "-":
-        return Destination(format, None)
+        return format, None
     is_folder = several or Path(output).is_dir() or output.endswith("/")
-    return Destination(format, Path(output) / f"regionproof{REPORTERS[format].suffix}" if is_folder else Path(output))
+    return format, f"{output.rstrip('/')}/regionproof{REPORTERS[format].suffix}" if is_folder else output
 
 
 @contextlib.contextmanager
