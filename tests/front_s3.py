@@ -35,6 +35,7 @@ class Front:
     """`script` says what becomes of a request: None passes it on, LOST, CUT, or what `error` gives."""
 
     url: str
+    moto: str
     script: Callable[[Asked], object] = lambda asked: None
     asked: list[Asked] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -111,7 +112,7 @@ def serve(moto: str) -> Iterator[Front]:
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
-    front = Front(f"http://127.0.0.1:{server.server_port}")
+    front = Front(f"http://127.0.0.1:{server.server_port}", moto)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:
