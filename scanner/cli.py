@@ -89,6 +89,7 @@ def demo(output: str) -> int:
     from scanner.reporters import REPORTERS
     from scanner.scan import scan as scan_paths
 
+    console.must_be_here(output)
     folder = Path(output)
     inputs = run(folder)
     click.echo(f"Collected an invented estate from a loopback endpoint into {folder / 'snapshot'}.", err=True)
@@ -144,7 +145,7 @@ def scan(
     sarif_anchor: str | None,
     pack: str | None,
 ) -> int:
-    """Judge snapshots and infrastructure code, mixed freely.  Never touches the network."""
+    """Judge snapshots and infrastructure code, mixed freely.  Offline, but for what stands at s3://."""
     from scanner.output import destinations
     from scanner.scan import Change, examine
 

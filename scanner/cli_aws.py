@@ -59,7 +59,7 @@ def collect(
     max_rate: float | None,
     log_format: str,
 ) -> int:
-    """Ask AWS, read-only, and write a snapshot.  The only command that touches the network."""
+    """Ask AWS, read-only, and write a snapshot.  No other command asks about the estate."""
     from scanner.collectors.live import collect as collect_live
     from scanner.collectors.since import PARTS
     from scanner.collectors.wanted import Scope
@@ -124,6 +124,7 @@ def init(organization: bool, role_name: str, profile: str | None, endpoint_url: 
     from scanner.collectors.session import Sessions
     from scanner.init import survey
 
+    console.must_be_here(output or "")
     if output and os.path.lexists(output):
         raise UsageError(f"{output}: there is something already", "Name another file, or move that one away.")
     sessions = Sessions(profile=profile, endpoint_url=endpoint_url)

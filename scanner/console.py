@@ -83,6 +83,14 @@ def must_be_named(options: Mapping[str, str | None]) -> None:
             raise UsageError(f"{option}: no name", "Name something, or leave the option out.")
 
 
+def must_be_here(path: str) -> None:
+    """Raise `UsageError` for an s3:// path where only a file or folder can be meant."""
+    from scanner.storage import is_remote
+
+    if is_remote(path):
+        raise UsageError(f"{path}: this command writes to the disk only", "Name a file or folder.")
+
+
 def read_config(path: str | None) -> Config:
     """Return the configuration of a file, or of the one in the working directory, or an empty one.
 

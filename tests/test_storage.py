@@ -475,5 +475,32 @@ def test_nothing_is_left_of_an_upload_that_fails(front, bucket, large):
     assert "Uploads" not in S3[0].list_multipart_uploads(Bucket=BUCKET)
 
 
+def test_the_policy_allows_what_is_asked_and_no_more():
+    page = (Path(__file__).parent.parent / "docs" / "storage.md").read_text(encoding="utf-8")
+    allowed, denied = (json.loads(text)["Statement"] for text in re.findall(r"```json\n(.+?)```", page, re.DOTALL))
+    actions = {"s3:ListBucket", *allowed[1]["Action"]}
+    calls = set(re.findall(r"_call\(\s*\"(\w+)\"|get_paginator\(\"(\w+)\"", Path(objects.__file__).read_text()))
+    needed = {
+        "list_objects_v2": "s3:ListBucket",
+        "get_object": "s3:GetObject",
+        "head_object": "s3:GetObject",
+        "put_object": "s3:PutObject",
+        "create_multipart_upload": "s3:PutObject",
+        "upload_part": "s3:PutObject",
+        "complete_multipart_upload": "s3:PutObject",
+        "abort_multipart_upload": "s3:AbortMultipartUpload",
+        "delete_object": "s3:DeleteObject",
+    }
+    assert {"".join(call) for call in calls} == needed.keys()
+    assert actions == set(needed.values())
+    assert denied[0]["Effect"] == "Deny"
+
+
+@pytest.mark.parametrize("command", ["demo", "init"])
+def test_what_is_written_to_the_disk_only_says_so(command, credentials, capsys):
+    run(command, "-o", AWAY, code=2)
+    assert "writes to the disk only" in said(capsys)
+
+
 def test_the_endpoint_of_the_estate_is_none_for_storage(credentials):
     assert objects.Bucket(BUCKET)._client.meta.endpoint_url == "https://s3.amazonaws.com"
