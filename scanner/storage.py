@@ -72,7 +72,7 @@ class Storage:
         """Return where a file is."""
         if not is_remote(text):
             return Path(text)
-        bucket, key = self._parsed(text)
+        bucket, key = self._named(text)
         path = self._at("from", bucket.name, key)
         if ("file", text) not in self._copies:
             bucket.download(key, path)
@@ -97,9 +97,7 @@ class Storage:
         """Return where to write what `send` takes there."""
         if not is_remote(text):
             return Path(text)
-        bucket, key = self._parsed(text)
-        if not key:
-            raise UsageError(f"{text}: no name in the bucket", _HINT)
+        bucket, key = self._named(text)
         return self._at("to", bucket.name, key)
 
     def outgoing_pack(self, text: str) -> Path:
@@ -165,6 +163,12 @@ class Storage:
             raise UsageError(f"there is no snapshot at {where}", hint) from None
         names = [part.relative_to(path).as_posix() for part in Snapshot.listed(path).parts(only)]
         bucket.download_all(prefix, names, path)
+
+    def _named(self, text: str) -> tuple[Bucket, str]:
+        bucket, key = self._parsed(text)
+        if not key:
+            raise UsageError(f"{text}: no name in the bucket", _HINT)
+        return bucket, key
 
     def _parsed(self, text: str) -> tuple[Bucket, str]:
         name, _, key = text.removeprefix(SCHEME).partition("/")

@@ -265,6 +265,15 @@ def test_an_interrupted_run_is_resumed(front, estate, local, capsys):
     assert below()[CLAIM] != claim
 
 
+def test_what_was_damaged_meanwhile_is_asked_for_again(front, write):
+    front.once("PUT", f"{WEST}/target.json", error(403, "AccessDenied"))
+    with pytest.raises(StorageError, match="AccessDenied"):
+        write()
+    put(f"nightly/1/{EAST}/calls.jsonl.gz", b"not what the record says")
+    write(resume=True)
+    assert Snapshot.open(download(Path("other"))).targets
+
+
 def test_a_finished_snapshot_is_never_overwritten(there, front, bucket, write, tmp_path):
     before = stored()
     for resume in (False, True):
@@ -403,14 +412,24 @@ def test_a_place_where_nothing_can_be_is_told(front, path, code, message, capsys
 
 
 def test_a_bucket_is_no_name_of_a_report(front, capsys):
-    run("convert", "x.json", "-o", f"s3://{BUCKET}", code=2)
-    assert "no name in the bucket" in said(capsys)
+    for arguments in (("x.json", "-o", f"s3://{BUCKET}"), (f"s3://{BUCKET}/",)):
+        run("convert", *arguments, code=2)
+        assert "no name in the bucket" in said(capsys)
 
 
 def test_nobodys_credentials_are_told(front, monkeypatch, capsys):
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
     run("inventory", AWAY, code=4)
     assert f"reading {AWAY}/snapshot.json: Unable to locate credentials" in said(capsys)
+
+
+def test_the_region_of_the_bucket_is_found(there, front):
+    front.once("GET", MANIFEST, error(301, "PermanentRedirect", **{"x-amz-bucket-region": "eu-west-1"}))
+    run("inventory", AWAY)
+    assert {re.search(r"/\d+/([^/]+)/s3/", each.headers["authorization"])[1] for each in front.asked} == {
+        "us-east-1",  # that of the first request only
+        "eu-west-1",
+    }
 
 
 def test_a_report_that_cannot_be_written_leaves_what_stood_there(there, front, capsys):

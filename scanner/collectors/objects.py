@@ -175,7 +175,7 @@ def _error(doing: str, where: str, bucket: str, response: dict[str, Any]) -> Reg
         return TakenError(f"{where}: written by somebody else meanwhile", "Let one run at a time write there.")
     if code in _OTHER_REGION:
         region = metadata.get("HTTPHeaders", {}).get("x-amz-bucket-region", "another Region")
-        return UsageError(f"{where}: the bucket is in {region}: {said}", "Name its Region: AWS_REGION.")
+        return UsageError(f"{where}: the bucket is in {region}: {said}", "Name its Region: AWS_DEFAULT_REGION.")
     if code in _NOT_ACCEPTED:
         return CredentialsError(f"{where}: S3 does not accept these credentials: {said}", "Sign in again.")
     if code == "RequestTimeTooSkewed":
