@@ -12,6 +12,8 @@ from urllib.parse import unquote, urlsplit
 
 LOST = object()
 """The request is passed on, and its answer is not."""
+LATE = object()
+"""The request is passed on, and refused all the same: what was asked for is done, and nobody knows."""
 CUT = object()
 """The answer ends in the middle."""
 
@@ -32,7 +34,7 @@ class Asked:
 
 @dataclass
 class Front:
-    """`script` says what becomes of a request: None passes it on, LOST, CUT, or what `error` gives."""
+    """`script` says what becomes of a request: None passes it on, LOST, LATE, CUT, or what `error` gives."""
 
     url: str
     moto: str
@@ -85,6 +87,8 @@ def serve(moto: str) -> Iterator[Front]:
                 connection.close()
             if told is LOST:
                 self.close_connection = True
+            elif told is LATE:
+                self.send(403, {"Content-Type": "application/xml"}, error(403, "AccessDenied")[1].encode())
             else:
                 self.send(response.status, headers, data, half=told is CUT)
 

@@ -17,7 +17,7 @@ import pytest
 pytest.importorskip("moto.server", reason="moto is not installed")
 
 import boto3
-from front_s3 import CUT, LOST, error
+from front_s3 import CUT, LATE, LOST, error
 from front_s3 import serve as serve_front
 from test_moto import moto_endpoint  # noqa: F401 - a fixture
 
@@ -252,11 +252,9 @@ def test_an_interrupted_run_is_resumed(front, estate, local, capsys):
     assert f"writing {AWAY}/{WEST}/images.parquet: AccessDenied: not you" in told
     assert "docs/storage.md" in told
     assert "--resume goes on" in told
-    assert MANIFEST not in below()
+    assert f"nightly/1/{MANIFEST}" not in listed()
     run("inventory", AWAY, code=4)
     assert f"the snapshot {AWAY} is unfinished" in said(capsys)
-    run(*COLLECT, estate, "-o", AWAY, code=2)
-    assert "Finish it with --resume" in said(capsys)
     claim = below()[CLAIM]
     front.reset()
     run(*COLLECT, estate, "-o", AWAY, "--resume")
@@ -265,11 +263,41 @@ def test_an_interrupted_run_is_resumed(front, estate, local, capsys):
     assert below()[CLAIM] != claim
 
 
+WRITTEN = (
+    CLAIM,
+    *(f"{target}/{part}" for target in (EAST, WEST) for part in ("calls.jsonl.gz", "images.parquet", "target.json")),
+    CATALOGUE,
+)
+
+
+@pytest.mark.parametrize("name", WRITTEN)
+def test_a_run_that_ends_anywhere_is_resumed_to_the_same(front, write, local, name):
+    """It ends when this was written, and does not know that it was."""
+    front.once("PUT", name, LATE)
+    with pytest.raises(StorageError, match="AccessDenied"):
+        write()
+    assert f"nightly/1/{MANIFEST}" not in listed()
+    write(resume=True)
+    assert listed() == sorted(f"nightly/1/{each}" for each in (*WRITTEN, MANIFEST))
+    assert Snapshot.open(download(Path("other"))).images() == Snapshot.open(local).images()
+
+
+def test_a_manifest_that_was_written_counts(front, write):
+    front.once("PUT", MANIFEST, LATE)
+    with pytest.raises(StorageError, match="AccessDenied"):
+        write()
+    assert Snapshot.open(download(Path("other"))).targets
+    with pytest.raises(UsageError, match="never overwritten"):
+        write(resume=True)
+
+
 def test_what_was_damaged_meanwhile_is_asked_for_again(front, write):
     front.once("PUT", f"{WEST}/target.json", error(403, "AccessDenied"))
     with pytest.raises(StorageError, match="AccessDenied"):
         write()
     put(f"nightly/1/{EAST}/calls.jsonl.gz", b"not what the record says")
+    with pytest.raises(UsageError, match="is an unfinished snapshot"):
+        write()
     write(resume=True)
     assert Snapshot.open(download(Path("other"))).targets
 
@@ -298,7 +326,7 @@ def test_of_two_runs_one_gives_way(front, write, name):
     with pytest.raises(StorageError, match=re.escape(f"{AWAY}/{name}: another run writes this snapshot")):
         write()
     assert get(f"nightly/1/{name}") == b"of another run"
-    assert name == MANIFEST or MANIFEST not in below()
+    assert name == MANIFEST or f"nightly/1/{MANIFEST}" not in listed()
 
 
 def test_what_another_run_changed_behind_us_is_noticed(front, write):
@@ -309,7 +337,7 @@ def test_what_another_run_changed_behind_us_is_noticed(front, write):
     front.script = another
     with pytest.raises(StorageError, match=f"{EAST}/images.parquet: another run writes this snapshot"):
         write()
-    assert MANIFEST not in below()
+    assert f"nightly/1/{MANIFEST}" not in listed()
 
 
 def test_who_resumes_takes_over(front, write):
