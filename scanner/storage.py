@@ -41,7 +41,7 @@ class Storage:
         self._profile, self._kms_key = profile, kms_key
         self._folder: tempfile.TemporaryDirectory[str] | None = None
         self._buckets: dict[str, Bucket] = {}
-        self._copies: dict[tuple[str, str], Path] = {}
+        self._copies: set[Path] = set()
         self._packs: list[Path] = []
 
     def __enter__(self) -> Storage:
@@ -63,9 +63,9 @@ class Storage:
             return Path(text)
         bucket, key = self._parsed(text)
         path = self._at("from", bucket.name, key)
-        if ("snapshot", text) not in self._copies:
+        if path not in self._copies:
             self._get_snapshot(bucket, key, path, only)
-            self._copies["snapshot", text] = path
+            self._copies.add(path)
         return path
 
     def file(self, text: str) -> Path:
@@ -74,9 +74,9 @@ class Storage:
             return Path(text)
         bucket, key = self._named(text)
         path = self._at("from", bucket.name, key)
-        if ("file", text) not in self._copies:
+        if path not in self._copies:
             bucket.download(key, path)
-            self._copies["file", text] = path
+            self._copies.add(path)
         return path
 
     def folder(self, text: str) -> Path:

@@ -227,6 +227,7 @@ def test_an_evidence_pack_is_put_there_and_verified(there, front, local, capsys)
     run("scan", AWAY, "--evidence", pack, code=2)
     assert "never mixed with anything" in said(capsys)
     put("packs/1/coverage.json", b"[]")
+    run("verify", f"s3://{BUCKET}/nothing", code=2)
     run("verify", pack, code=1)
     assert "coverage.json: has 2 bytes" in capsys.readouterr().out
 
