@@ -177,7 +177,6 @@ def scan(
     console.write_report(report, formats, output, options, storage)
     if pack is not None:
         cli_reports.write_pack(storage, pack, report, model, config, rules)
-    storage.send()
     return _exit_code(report, fail_on, fail_on_incomplete)
 
 

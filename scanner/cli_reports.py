@@ -50,7 +50,6 @@ def convert(
     destinations(formats, output, storage.outgoing)  # complain before the work is done
     options = console.of_formats(controls, group_by, markdown_for, sarif_profile, sarif_category, sarif_anchor)
     console.write_report(_read(report, storage).report, formats, output, options, storage)
-    storage.send()
     return OK
 
 
@@ -158,6 +157,7 @@ def write_pack(
     from scanner.evidence_pack import Pack, write
 
     manifest = write(storage.outgoing(folder), Pack(report, model, config, rules, storage.snapshot))
+    storage.send()
     click.echo(f"Evidence: {len(manifest.files):,} files in {folder}, seal {manifest.seal}", err=True)
 
 

@@ -227,18 +227,21 @@ def write_report(
     """Write a report as `--format` and `-o` ask for; `options` are those of each format."""
     from scanner.output import destinations, replacing
     from scanner.reporters import REPORTERS
+    from scanner.storage import Storage
 
-    for destination in destinations(formats, output, storage.outgoing if storage else Path):
+    storage = storage or Storage()
+    for destination in destinations(formats, output, storage.outgoing):
         reporter = REPORTERS[destination.format]
         given = dict((options or {}).get(destination.format, {}))
         if destination.path is not None:
             for remark in reporter.write_files(report, destination.path, replacing, **given):
-                click.echo(printable(storage.shown(remark) if storage else remark), err=True)
+                click.echo(printable(storage.shown(remark)), err=True)
             continue
         if destination.format == "table":
             given |= {"width": width(), "color": color(), "unicode": unicode()}
         reporter.write(report, sys.stdout, **given)
         sys.stdout.flush()
+    storage.send()
 
 
 def storage(config: Config | None = None, profile: str | None = None) -> Storage:

@@ -113,7 +113,7 @@ class Storage:
         return path
 
     def send(self) -> None:
-        """Write to S3 what stands in the places that were asked for."""
+        """Write to S3 what stands in the places that were asked for, and was not sent yet."""
         if self._folder is None:
             return
         root = Path(self._folder.name) / "to"
@@ -122,6 +122,7 @@ class Storage:
                 name, _, key = path.relative_to(root).as_posix().partition("/")
                 is_new = any(path.is_relative_to(pack) for pack in self._packs)
                 self._bucket(name).put(key, path, "" if is_new else None)
+                path.unlink()
 
     def mirrored(self, text: str) -> tuple[Path, Mirror | None]:
         """Return where to write a snapshot, and what keeps it at S3."""
