@@ -164,7 +164,7 @@ def scan(
 
     config = _selected(console.read_config(config_path), select, ignore)
     storage = console.storage(config)
-    destinations(formats, output, storage.outgoing)  # complain before the work is done
+    destinations(formats, output, located=storage.outgoing)  # complain before the work is done
     if pack is not None:
         cli_reports.must_be_new(storage.outgoing_pack(pack))
     options = console.of_formats(controls, group_by, markdown_for, sarif_profile, sarif_category, sarif_anchor)

@@ -47,7 +47,7 @@ def convert(
     from scanner.output import destinations
 
     storage = console.storage()
-    destinations(formats, output, storage.outgoing)  # complain before the work is done
+    destinations(formats, output, located=storage.outgoing)  # complain before the work is done
     options = console.of_formats(controls, group_by, markdown_for, sarif_profile, sarif_category, sarif_anchor)
     console.write_report(_read(report, storage).report, formats, output, options, storage)
     return OK

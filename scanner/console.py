@@ -230,7 +230,7 @@ def write_report(
     from scanner.storage import Storage
 
     storage = storage or Storage()
-    for destination in destinations(formats, output, storage.outgoing):
+    for destination in destinations(formats, output, located=storage.outgoing):
         reporter = REPORTERS[destination.format]
         given = dict((options or {}).get(destination.format, {}))
         if destination.path is not None:
