@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import re
 import tempfile
-from collections.abc import Callable, Container
+from collections.abc import Callable, Container, Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scanner.errors import RegionproofError, SnapshotError, UsageError
-from scanner.finding import Report
+from scanner.finding import Input, Report
 
 if TYPE_CHECKING:
     from scanner.collectors.mirror import Mirror
@@ -142,11 +142,14 @@ class Storage:
             text = text.replace(f"{self._folder.name}/{part}/", SCHEME)
         return text
 
+    def inputs(self, inputs: Iterable[Input]) -> tuple[Input, ...]:
+        """Return what was read under the names of the command line."""
+        return tuple(replace(each, path=self.shown(each.path)) for each in inputs)
+
     def named(self, report: Report) -> Report:
         """Return a report that names what was read as the command line does."""
-        inputs = tuple(replace(each, path=self.shown(each.path)) for each in report.inputs)
         baseline = report.baseline and replace(report.baseline, path=self.shown(report.baseline.path))
-        return replace(report, inputs=inputs, baseline=baseline)
+        return replace(report, inputs=self.inputs(report.inputs), baseline=baseline)
 
     def _get_snapshot(self, bucket: Bucket, key: str, path: Path, only: Container[str] | None) -> None:
         from scanner.collectors.objects import NotThereError
