@@ -191,7 +191,8 @@ class Storage:
 
     def _at(self, *names: str) -> Path:
         if self._folder is None:
-            self._folder = tempfile.TemporaryDirectory(prefix="regionproof-")  # nobody else can look into it
+            parent = Path(tempfile.gettempdir()).resolve()
+            self._folder = tempfile.TemporaryDirectory(prefix="regionproof-", dir=parent)  # nobody else can look in
         return Path(self._folder.name).joinpath(*names)
 
 

@@ -157,11 +157,12 @@ def write(bucket, local, tmp_path):
     """Return what writes the snapshot to S3 as a collection does, from a folder of its own each time."""
     snapshot, folders = Snapshot.open(local), iter(range(9))
 
-    def write(*, resume=False):
+    def write(*, resume=False, elsewhere=False):
         folder = tmp_path / f"folder-{next(folders)}"
         mirror = Mirror(folder, bucket, "nightly/1/")
         mirror.begin(resume=resume)
-        writer = SnapshotWriter(folder, resume=resume, keep=mirror.keep)
+        keep = (lambda part: part.name == MANIFEST and mirror.keep(part)) if elsewhere else mirror.keep
+        writer = SnapshotWriter(folder, resume=resume, keep=keep)
         for target in snapshot.targets:
             calls = list(snapshot.calls_of(target))
             images = {key.name: listing for key, listing in snapshot.images_of(target).items()}
@@ -303,6 +304,19 @@ def test_what_was_damaged_meanwhile_is_asked_for_again(front, write):
     assert Snapshot.open(download(Path("other"))).targets
 
 
+@pytest.mark.parametrize("damaged", [False, True])
+def test_what_other_processes_wrote_is_kept_at_the_end(front, write, damaged):
+    front.once("PUT", f"{WEST}/target.json", error(403, "AccessDenied"))
+    with pytest.raises(StorageError, match="AccessDenied"):
+        write()
+    if damaged:
+        put(f"nightly/1/{EAST}/calls.jsonl.gz", b"not what the record says")
+    front.reset()
+    write(resume=True, elsewhere=True)
+    assert any(EAST in key for key in front.keys("PUT")) == damaged
+    assert Snapshot.open(download(Path("other"))).targets
+
+
 def test_a_finished_snapshot_is_never_overwritten(there, front, bucket, write, tmp_path):
     before = stored()
     for resume in (False, True):
@@ -353,6 +367,20 @@ def test_who_resumes_takes_over(front, write):
     with pytest.raises(StorageError, match="another run writes this snapshot"):
         write()
     assert Snapshot.open(download(Path("other"))).targets
+
+
+def test_who_was_taken_over_at_once_gives_way(front, write):
+    lists = []
+
+    def another(asked):
+        lists.extend([asked] if "list-type" in asked.query else [])
+        if len(lists) == 2:  # it has claimed the place, and looks what is there
+            front.script = lambda _: None
+            put(f"nightly/1/{CLAIM}", b"of another run")
+
+    front.script = another
+    with pytest.raises(StorageError, match=f"{CLAIM}: another run writes this snapshot"):
+        write(resume=True)
 
 
 def test_leftovers_of_a_try_before_go(front, write):

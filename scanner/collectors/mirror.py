@@ -13,7 +13,7 @@ from pathlib import Path
 
 from scanner.collectors.objects import ABSENT, Bucket, TakenError
 from scanner.errors import RegionproofError, StorageError, UsageError
-from scanner.parts import CALLS, IMAGES, TARGET, pretty
+from scanner.parts import CALLS, IMAGES, TARGET, pretty, sha256
 from scanner.snapshot import MANIFEST, Snapshot
 
 CATALOGUE = "tables/images/symlink.txt"
@@ -36,6 +36,7 @@ class Mirror:
         self._url = f"s3://{bucket.name}/{prefix}"
         self._tags: dict[str, str] = {}
         """What was last seen or written of each object, by its name below the prefix."""
+        self._hashes: dict[str, str] = {}
 
     def begin(self, *, resume: bool) -> None:
         """Claim the place, and with `resume` get what an earlier run has left there.
@@ -48,8 +49,10 @@ class Mirror:
         self._tags = {_CLAIM: there.get(_CLAIM, ABSENT)}
         self._put(_CLAIM, claim)
         if resume:
-            self._tags = self._list()
-            self._bucket.download_all(self._prefix, filter(_PART.fullmatch, self._tags), self._folder)
+            self._tags = {**self._list(), _CLAIM: self._tags[_CLAIM]}  # somebody may have taken it over already
+            parts = [name for name in self._tags if _PART.fullmatch(name)]
+            self._bucket.download_all(self._prefix, parts, self._folder)
+            self._hashes = {name: sha256(self._folder / name) for name in parts}
 
     def keep(self, part: Path) -> None:
         """Write a file of the folder to the bucket; raise `StorageError` and others, and `OSError`."""
@@ -57,14 +60,18 @@ class Mirror:
         try:
             if name == MANIFEST:
                 self._finish()
-            self._put(name, part)
+            self._keep(name, part)
         except RegionproofError as error:
             error.hint = f"{error.hint} {_GO_ON}".strip()
             raise
 
     def _finish(self) -> None:
         """Make sure that what the manifest names is what stands there, and nothing else does."""
-        named = [part.relative_to(self._folder).as_posix() for part in Snapshot.listed(self._folder).parts()]
+        parts = Snapshot.listed(self._folder).parts()
+        named = [part.relative_to(self._folder).as_posix() for part in parts]
+        for name, (part, expected) in zip(named, parts.items(), strict=True):
+            if self._hashes.get(name) != expected:  # another process has written it to the folder
+                self._keep(name, part)
         shards = [f"{self._url}{name}\n" for name in named if name.endswith(IMAGES)]
         self._put(CATALOGUE, "".join(shards).encode())
         there = self._list()
@@ -73,6 +80,10 @@ class Mirror:
                 raise StorageError(f"{self._url}{name}: another run writes this snapshot", "Let it finish, or stop it.")
         for name in sorted(there.keys() - {_CLAIM, CATALOGUE, *named}):
             self._bucket.delete(self._prefix + name)  # of a try before, which does not count
+
+    def _keep(self, name: str, part: Path) -> None:
+        self._put(name, part)
+        self._hashes[name] = sha256(part)
 
     def _put(self, name: str, content: Path | bytes) -> None:
         try:
