@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -102,6 +102,7 @@ def demo(output: str) -> int:
     from scanner.scan import scan as scan_paths
 
     console.must_be_named({"--output": output})
+    console.must_be_here(output)
     folder = Path(output)
     inputs = run(folder)
     click.echo(f"Collected an invented estate from a loopback endpoint into {folder / 'snapshot'}.", err=True)
@@ -156,7 +157,7 @@ def scan(
     sarif_anchor: str | None,
     pack: str | None,
 ) -> int:
-    """Judge snapshots and infrastructure code, mixed freely.  Never touches the network."""
+    """Judge snapshots and infrastructure code, mixed freely.  Offline, but for what stands at s3://."""
     from scanner.output import destinations
     from scanner.scan import Change, examine
 
@@ -173,20 +174,22 @@ def scan(
         hint = "Give the live estate, --against SNAPSHOT, or an earlier report, --baseline REPORT."
         raise UsageError("--new-only: new compared with what?", hint)
 
-    destinations(formats, output)  # complain before the work is done
-    if pack is not None:
-        cli_reports.must_be_new(Path(pack))
-    options = console.of_formats(controls, group_by, markdown_for, sarif_profile, sarif_category, sarif_anchor)
     config = _selected(console.read_config(config_path), select, ignore)
-    rules = console.chosen_rules(config, rule_paths, python=not no_python_rules)
-    laid_over = _from_here(against) if against else None
-    change = Change(laid_over, changed_since, new_only, _from_here(baseline) if baseline else None)
-    report, model, _ = examine([_from_here(path) for path in paths], rules, config, console.now(), change)
-    report = replace(report, checkout=_checkout(paths))
-    console.warn_of(report, config.path)
-    console.write_report(report, formats, output, options)
+    storage = console.storage(config)
+    destinations(formats, output, located=storage.outgoing)  # complain before the work is done
     if pack is not None:
-        cli_reports.write_pack(Path(pack), report, model, config, rules)
+        cli_reports.must_be_new(storage.outgoing_pack(pack))
+    options = console.of_formats(controls, group_by, markdown_for, sarif_profile, sarif_category, sarif_anchor)
+    rules = console.chosen_rules(config, rule_paths, python=not no_python_rules)
+    laid_over = _near(against, storage.snapshot) if against else None
+    change = Change(laid_over, changed_since, new_only, _near(baseline, storage.file) if baseline else None)
+    near = [_near(path, storage.snapshot) for path in paths]
+    report, model, _ = examine(near, rules, config, console.now(), change)
+    report = replace(storage.named(report), checkout=_checkout(near))
+    console.warn_of(report, config.path)
+    console.write_report(report, formats, output, options, storage)
+    if pack is not None:
+        cli_reports.write_pack(storage, pack, report, model, config, rules)
     return _exit_code(report, config.path, fail_on, fail_on_incomplete)
 
 
@@ -217,7 +220,7 @@ def serve(snapshot: str, port: int, faults: str | None) -> int:
     from scanner.snapshot import Snapshot
 
     broken = read(Path(faults)) if faults else None
-    with serve_snapshot(Snapshot.open(Path(snapshot)), port=port, faults=broken) as endpoint:
+    with serve_snapshot(Snapshot.open(console.storage().snapshot(snapshot)), port=port, faults=broken) as endpoint:
         click.echo(f"Serving {snapshot} at {endpoint.url}; Ctrl-C stops.", err=True)
         click.echo(f"Try: aws ecr describe-repositories --endpoint-url {endpoint.url} --region REGION", err=True)
         endpoint.wait()
@@ -229,18 +232,22 @@ def _selected(config: Config, select: Sequence[str], ignore: Sequence[str]) -> C
     return replace(config, select=console.split(select) or config.select, ignore=ignored)
 
 
-def _checkout(paths: Sequence[str]) -> Checkout | None:
+def _checkout(paths: Sequence[Path]) -> Checkout | None:
     """Return the git repository of the code among paths; where there is none, of the working directory."""
     from scanner.checkout import checkout
     from scanner.scan import is_snapshot
 
-    code = [path for path in map(_from_here, paths) if not is_snapshot(path)]
+    code = [path for path in paths if not is_snapshot(path)]
     return checkout(code or [Path()])
 
 
-def _from_here(path: str) -> Path:
+def _near(text: str, located: Callable[[str], Path]) -> Path:
     """Return a path relative to the working directory where it is below it: reports are read elsewhere."""
-    return Path(path).relative_to(Path.cwd()) if Path(path).is_relative_to(Path.cwd()) else Path(path)
+    from scanner.storage import is_remote
+
+    path = located(text)
+    below = not is_remote(text) and path.is_relative_to(Path.cwd())
+    return path.relative_to(Path.cwd()) if below else path
 
 
 def _exit_code(report: Report, config: str | None, fail_on: str, fail_on_incomplete: bool) -> int:

@@ -22,7 +22,7 @@ OK = 0
 
 
 @click.command()
-@click.option("-o", "--output", metavar="SNAPSHOT", help="The folder to write the snapshot to.")
+@click.option("-o", "--output", metavar="SNAPSHOT", help="The folder, or s3://BUCKET/PREFIX, to write the snapshot to.")
 @click.option("--dry-run", is_flag=True, help="Find accounts and Regions, print what would be asked, and stop.")
 @console.config_option
 @click.option("--accounts", metavar="A,B", help="Account ids; default: the account of the credentials.")
@@ -59,8 +59,9 @@ def collect(
     max_rate: float | None,
     log_format: str,
 ) -> int:
-    """Ask AWS, read-only, and write a snapshot.  The only command that touches the network."""
+    """Ask AWS, read-only, and write a snapshot.  No other command asks about the estate."""
     from scanner.collectors.live import collect as collect_live
+    from scanner.collectors.since import PARTS
     from scanner.collectors.wanted import Scope
     from scanner.reporters.progress import narrator
 
@@ -83,9 +84,11 @@ def collect(
         return _dry_run(rules, scope, profile, endpoint_url, **asked)
     if output is None:
         raise UsageError("no folder to write the snapshot to", "Name one: -o snapshot.")
+    storage = console.storage(config, profile)
+    path, mirror = storage.mirrored(output)
     narrates = narrator(log_format, sys.stderr, console.now)
     collected = collect_live(
-        Path(output),
+        path,
         **asked,
         scope=scope,
         pairs=config.pairs,
@@ -95,7 +98,8 @@ def collect(
         clock=console.now,
         config_sha256=config.sha256,
         max_rate=max_rate,
-        earlier=Path(since) if since else None,
+        mirror=mirror,
+        earlier=storage.snapshot(since, only=PARTS) if since else None,
         kubernetes_files=_by_cluster(files),
         ask_clusters=kubernetes_api,
         progress=narrates,
@@ -122,6 +126,7 @@ def init(organization: bool, role_name: str, profile: str | None, endpoint_url: 
     from scanner.init import survey
 
     console.must_be_named({"--output": output})
+    console.must_be_here(output or "")
     if output and os.path.lexists(output):
         raise UsageError(f"{output}: there is something already", "Name another file, or move that one away.")
     sessions = Sessions(profile=profile, endpoint_url=endpoint_url)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -71,12 +72,14 @@ def drill(
     loss = Loss.parse(lose)
     if serve:
         return _serve(paths, loss, port, log, record)
-    console.drill_destinations(formats, output)  # complain before the work is done
     what_if = WhatIf(tuple(map(Path, code)), tuple(map(Assumption.parse, assumed)), fail_back)
     config = console.read_config(config_path)
+    storage = console.storage(config)
+    asked = console.drill_destinations(formats, output, storage)  # complain before the work is done
     rules = _rules_of_links(config, rule_paths, python=not no_python_rules)
-    report = exercise([Path(path) for path in paths], rules, config, console.now(), loss, what_if)
-    console.write_drill(report, formats, output)
+    report = exercise([storage.snapshot(path) for path in paths], rules, config, console.now(), loss, what_if)
+    report = replace(report, inputs=storage.inputs(report.inputs))
+    console.write_drill(report, asked, storage)
     if record is not None:
         _record(report, Path(record))
     return _exit_code(report, fail_on_incomplete)
@@ -90,7 +93,7 @@ def _serve(paths: Sequence[str], loss: Loss, port: int, log: str | None, record:
         raise UsageError("--serve: takes one snapshot", "regionproof drill SNAPSHOT --lose us-east-1 --serve")
     if record is not None and log is None:
         raise UsageError("--record: of a game day without a log", "Give the log a place, --log FILE.")
-    snapshot = Snapshot.open(Path(paths[0]))
+    snapshot = Snapshot.open(console.storage().snapshot(paths[0]))
     about = {"snapshot": paths[0], "sha256": snapshot.sha256}
     where = Path(log) if log is not None else None
     with serve(snapshot, [loss], console.now, port=port, log=where, about=about) as endpoint:
@@ -125,8 +128,6 @@ def _say_what_to_do(path: Path) -> None:
 
 def _rules_of_links(config: Config, folders: Sequence[str], *, python: bool) -> list[Rule]:
     """Return the rules that judge links, optional or not, but for those that the configuration ignores."""
-    from dataclasses import replace
-
     asked = replace(config, select=("*",))
     rules = [rule for rule in console.chosen_rules(asked, folders, python=python) if rule.link]
     if not rules:

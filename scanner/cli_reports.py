@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from scanner.model import Model
     from scanner.report_file import ReportFile
     from scanner.rule import Rule
+    from scanner.storage import Storage
 
 OK, FINDINGS = 0, 1
 
@@ -44,9 +46,10 @@ def convert(
     """
     from scanner.output import destinations
 
-    destinations(formats, output)  # complain before the work is done
+    storage = console.storage()
+    destinations(formats, output, located=storage.outgoing)  # complain before the work is done
     options = console.of_formats(controls, group_by, markdown_for, sarif_profile, sarif_category, sarif_anchor)
-    console.write_report(_read(report).report, formats, output, options)
+    console.write_report(_read(report, storage).report, formats, output, options, storage)
     return OK
 
 
@@ -73,14 +76,18 @@ def diff(old: str, new: str, format: str, output: str | None, fail_on: str) -> i
     console.must_be_named({"--output": output})
     if old == new == "-":
         raise UsageError("two reports cannot share standard input", "Give a file for one of them.")
-    before, after = _read(old), _read(new)
+    storage = console.storage()
+    before, after = _read(old, storage), _read(new, storage)
     if before.report.not_shown:
         raise UsageError(
             f"{old}: a report that leaves out {before.report.not_shown:,} verdicts, so what is new is not known",
             "Give the report of a whole scan, without --new-only and --changed-since.",
         )
     found = compare(before.report, after.report)
-    _write_differences(found, (before, after), format, output)
+    target = None if output in (None, "-") else storage.outgoing(output)
+    _write_differences(found, (before, after), format, target)
+    storage.send()
+    console.tell_written([target] if target is not None else [], storage)
     new_failures = (one.finding for one in found.differences if one.kind is Kind.NEW)
     return FINDINGS if any(console.reaches(each.severity, fail_on) for each in new_failures) else OK
 
@@ -99,7 +106,9 @@ def inventory(paths: tuple[str, ...], config_path: str | None, output: str) -> i
     from scanner.scan import resources
 
     console.must_be_named({"--output": output})
-    found = resources([Path(path) for path in paths], console.read_config(config_path))
+    config = console.read_config(config_path)
+    storage = console.storage(config)
+    found = resources([storage.snapshot(path) for path in paths], config)
     if all(each.locations for each in found):
         raise RegionproofError(
             f"{', '.join(paths)}: nothing live to list", "Give a snapshot; `regionproof collect` makes one."
@@ -108,8 +117,9 @@ def inventory(paths: tuple[str, ...], config_path: str | None, output: str) -> i
         with console.standard_output() as out:
             write(found, out)
         return OK
-    with replacing(Path(output)) as out:
+    with replacing(storage.outgoing(output)) as out:
         lines = write(found, out)
+    storage.send()
     click.echo(f"{lines:,} resources in {output}; commit it, and give it to scan --sarif-anchor.", err=True)
     return OK
 
@@ -123,7 +133,7 @@ def verify(folder: str) -> int:
     """
     from scanner.seal import verify as look
 
-    path = Path(folder)
+    path = console.storage().folder(folder)
     if not path.is_dir():
         raise UsageError(f"{folder}: no such folder", "`regionproof scan --evidence DIR` writes a pack.")
     found = look(path)
@@ -145,32 +155,35 @@ def must_be_new(folder: Path) -> None:
     must_be_new(folder)
 
 
-def write_pack(folder: Path, report: Report, model: Model, config: Config, rules: Sequence[Rule]) -> None:
+def write_pack(
+    storage: Storage, folder: str, report: Report, model: Model, config: Config, rules: Sequence[Rule]
+) -> None:
     """Write the evidence pack of a scan, and say its seal; raise `OutputError`."""
     from scanner.evidence_pack import Pack, write
 
-    manifest = write(folder, Pack(report, model, config, rules))
+    manifest = write(storage.outgoing(folder), Pack(report, model, config, rules, storage.snapshot))
+    storage.send()
     click.echo(f"Evidence: {len(manifest.files):,} files in {folder}, seal {manifest.seal}", err=True)
 
 
-def _read(path: str) -> ReportFile:
+def _read(path: str, storage: Storage) -> ReportFile:
     from scanner.report_file import load, read
 
     if path == "-":
         return read("standard input", sys.stdin.buffer.read())
-    return load(Path(path))
+    found = load(storage.file(path))
+    return replace(found, path=storage.shown(found.path))
 
 
-def _write_differences(found: object, files: tuple[ReportFile, ReportFile], format: str, output: str | None) -> None:
+def _write_differences(found: object, files: tuple[ReportFile, ReportFile], format: str, output: Path | None) -> None:
     from scanner.output import replacing
     from scanner.reporters import differences
 
     write = getattr(differences, format)
     sides = tuple(differences.Side(each.path, each.sha256, each.scan_id, each.report) for each in files)
-    if output not in (None, "-"):
-        with replacing(Path(str(output))) as out:
+    if output is not None:
+        with replacing(output) as out:
             write(found, sides, out)
-        console.tell_written([Path(str(output))])
         return
     with console.standard_output() as out:
         options = {"width": console.width(), "color": console.color(), "unicode": console.unicode()}

@@ -73,7 +73,7 @@ class Config:
 
     `pairs` None means: derive them from the registries' replication rules.  `tiers` are `Regionproof::Recovery::Tier`.
     `evidence` are globs relative to the file and where each is written; None means that nobody named any, which is
-    not the same as none.
+    not the same as none.  `kms_key` encrypts what is written to s3://, None leaves that to the bucket.
     """
 
     accounts: tuple[str, ...] = ()
@@ -90,6 +90,7 @@ class Config:
     iac: tuple[IacMapping, ...] = ()
     tiers: tuple[Resource, ...] = ()
     evidence: tuple[tuple[str, Location | None], ...] | None = None
+    kms_key: str | None = None
     path: str | None = None
     sha256: str | None = None
 
@@ -202,6 +203,7 @@ def _config(document: Document, path: str, sha256: str) -> Config:
         ),
         tiers=tuple(_tiers(scope.get("workloads", {}), document, path)),
         evidence=_evidence(document, value["evidence"]) if "evidence" in value else None,
+        kms_key=value.get("storage", {}).get("kms_key"),
         path=path,
         sha256=sha256,
     )

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from scanner.finding import Report, Severity
     from scanner.output import Destination
     from scanner.rule import Rule
+    from scanner.storage import Storage
 
 
 def config_option(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -88,6 +89,14 @@ def must_be_named(options: Mapping[str, str | None]) -> None:
     for option, value in options.items():
         if value == "":
             raise UsageError(f"{option}: no name", "Name something, or leave the option out.")
+
+
+def must_be_here(path: str) -> None:
+    """Raise `UsageError` for an s3:// path where only a file or folder can be meant."""
+    from scanner.storage import is_remote
+
+    if is_remote(path):
+        raise UsageError(f"{path}: this command writes to the disk only", "Name a file or folder.")
 
 
 def read_config(path: str | None) -> Config:
@@ -237,12 +246,15 @@ def write_report(
     formats: Sequence[str],
     output: str | None,
     options: Mapping[str, Mapping[str, Any]] | None = None,
+    storage: Storage | None = None,
 ) -> None:
     """Write a report as `--format` and `-o` ask for, and say where; `options` are those of each format."""
     from scanner.output import destinations, replacing
     from scanner.reporters import REPORTERS
+    from scanner.storage import Storage
 
-    asked = destinations(formats, output)
+    storage = storage or Storage()
+    asked = destinations(formats, output, located=storage.outgoing)
     for destination in asked:
         reporter = REPORTERS[destination.format]
         given = dict((options or {}).get(destination.format, {}))
@@ -250,22 +262,24 @@ def write_report(
             click.echo(printable(f"{destination.format}: {remark}"), err=True)
         if destination.path is not None:
             for remark in reporter.write_files(report, destination.path, replacing, **given):
-                click.echo(printable(remark), err=True)
+                click.echo(printable(storage.shown(remark)), err=True)
             continue
         with standard_output() as out:
             if destination.format == "table":
                 given |= {"width": width(), "color": color(), "unicode": unicode()}
             reporter.write(report, out, **given)
-    tell_written([destination.path for destination in asked if destination.path is not None])
+    storage.send()
+    tell_written([one.path for one in asked if one.path is not None], storage)
 
 
-def tell_written(paths: Sequence[Path]) -> None:
+def tell_written(paths: Sequence[Path], storage: Storage) -> None:
     """Say on stderr which files were written, if any were."""
     folders = {path.parent for path in paths}
+    told = f"Written to {', '.join(map(str, paths))}." if paths else ""
     if len(paths) > 1 and len(folders) == 1 and folders != {Path()}:
-        click.echo(printable(f"Written to {folders.pop()}: {', '.join(path.name for path in paths)}."), err=True)
-    elif paths:
-        click.echo(printable(f"Written to {', '.join(map(str, paths))}."), err=True)
+        told = f"Written to {folders.pop()}: {', '.join(path.name for path in paths)}."
+    if told:
+        click.echo(printable(storage.shown(told)), err=True)
 
 
 @contextlib.contextmanager
@@ -292,28 +306,40 @@ def discard_output() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def drill_destinations(formats: Sequence[str], output: str | None) -> list[Destination]:
+def drill_destinations(formats: Sequence[str], output: str | None, storage: Storage) -> list[Destination]:
     """Read `--format` and `-o` of a drill; raise `UsageError` as `scanner.output.destinations` does."""
     from scanner.output import destinations
     from scanner.reporters.drill import WRITERS
 
-    return destinations(formats, output, WRITERS)
+    return destinations(formats, output, WRITERS, located=storage.outgoing)
 
 
-def write_drill(report: DrillReport, formats: Sequence[str], output: str | None) -> None:
-    """Write a drill as `--format` and `-o` ask for."""
+def write_drill(report: DrillReport, asked: Sequence[Destination], storage: Storage) -> None:
+    """Write a drill where it is asked for, and say where."""
     from scanner.output import replacing
     from scanner.reporters.drill import WRITERS
 
-    for destination in drill_destinations(formats, output):
+    for destination in asked:
         write = WRITERS[destination.format].write
         if destination.path is not None:
-            with replacing(destination.path) as out:
-                write(report, out)
+            with replacing(destination.path) as file:
+                write(report, file)
             continue
         given = {"width": width(), "color": color(), "unicode": unicode()} if destination.format == "table" else {}
-        write(report, sys.stdout, **given)
-        sys.stdout.flush()
+        with standard_output() as out:
+            write(report, out, **given)
+    storage.send()
+    tell_written([one.path for one in asked if one.path is not None], storage)
+
+
+def storage(config: Config | None = None, profile: str | None = None) -> Storage:
+    """Return what gives files for the s3:// paths of this command, until it ends."""
+    from scanner.storage import Storage
+
+    def kms_key() -> str | None:
+        return (read_config(None) if config is None else config).kms_key
+
+    return click.get_current_context().with_resource(Storage(profile=profile, kms_key=kms_key))
 
 
 def now() -> datetime:

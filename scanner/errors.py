@@ -63,5 +63,9 @@ class CredentialsError(RegionproofError):
     """AWS does not know who is asking, so nothing can be collected."""
 
 
+class StorageError(RegionproofError):
+    """What stands at s3:// could not be read or written."""
+
+
 class OutputError(RegionproofError):
     """A result could not be written; what stood there before is untouched."""

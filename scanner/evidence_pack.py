@@ -11,7 +11,7 @@ import re
 import shutil
 import tempfile
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -47,12 +47,16 @@ manifest.json       the SHA-256 of every file; `regionproof verify` compares
 
 @dataclass(frozen=True)
 class Pack:
-    """What goes into a pack: a report, the model it is about, and the configuration and rules it was made with."""
+    """What goes into a pack: a report, the model it is about, and the configuration and rules it was made with.
+
+    `located` gives the folder of a snapshot that the report names.
+    """
 
     report: Report
     model: Model
     config: Config
     rules: Sequence[Rule]
+    located: Callable[[str], Path] = Path
 
 
 def must_be_new(path: Path) -> None:
@@ -99,7 +103,7 @@ def _write(folder: Path, pack: Pack) -> Manifest:
     _json(folder / "exemptions.json", list(parts["exemptions"]))
     _json(folder / "rules.json", [_rule(rule, parts["rules"][rule.id]) for rule in pack.rules])
     _json(folder / "inputs.json", parts["inputs"])
-    _inputs(folder / "inputs", report)
+    _inputs(folder / "inputs", pack)
     _json(folder / "configuration.json", _configuration(pack.config, list(parts["pairs"])))
     _config_file(folder / "configuration", pack.config)
     with _open(folder / "README.txt") as out:
@@ -240,12 +244,12 @@ def _rule(rule: Rule, said: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _inputs(folder: Path, report: Report) -> None:
+def _inputs(folder: Path, pack: Pack) -> None:
     """Copy the manifests of the snapshots: they hold the hash of every part, and when it was collected."""
-    for each in report.inputs:
+    for each in pack.report.inputs:
         if each.kind not in ("snapshot", "against"):
             continue
-        data = (Path(each.path) / "snapshot.json").read_bytes()
+        data = (pack.located(each.path) / "snapshot.json").read_bytes()
         if hashlib.sha256(data).hexdigest() != each.sha256:
             raise OutputError(f"{each.path}: the snapshot changed while it was scanned", "Scan it again.")
         folder.mkdir(exist_ok=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, TextIO
@@ -31,9 +31,13 @@ class Format(Protocol):
 
 
 def destinations(
-    formats: Sequence[str], output: str | None, known: Mapping[str, Format] = REPORTERS
+    formats: Sequence[str],
+    output: str | None,
+    known: Mapping[str, Format] = REPORTERS,
+    *,
+    located: Callable[[str], Path] = Path,
 ) -> list[Destination]:
-    """Read `--format F[=FILE][,...]` and `-o PATH`.
+    """Read `--format F[=FILE][,...]` and `-o PATH`; `located` gives the file that a name stands for.
 
     `known` are the formats there are.
     `-o` names a file for one format and a directory for several; `-` is standard output.  Raises `UsageError` for an
@@ -43,7 +47,8 @@ def destinations(
         raise UsageError("--output: no name", "Give a file or a folder; - is standard output.")
     given = [spec for group in formats for spec in group.split(",") if spec] or ["table"]
     plain = [spec for spec in given if "=" not in spec]
-    found = [_destination(spec, output, known, several=len(plain) > 1) for spec in given]
+    named = [_destination(spec, output, known, several=len(plain) > 1) for spec in given]
+    found = [Destination(format, None if name is None else located(name)) for format, name in named]
     if sum(destination.path is None for destination in found) > 1:
         raise UsageError("two reports cannot share standard output", "Give files: --format json=a.json,sarif=b.sarif.")
     paths = [destination.path.absolute() for destination in found if destination.path is not None]
@@ -52,16 +57,18 @@ def destinations(
     return found
 
 
-def _destination(spec: str, output: str | None, known: Mapping[str, Format], *, several: bool) -> Destination:
+def _destination(
+    spec: str, output: str | None, known: Mapping[str, Format], *, several: bool
+) -> tuple[str, str | None]:
     format, _, file = spec.partition("=")
     if format not in known:
         raise UsageError(f"unknown format '{format}'", f"Formats: {', '.join(sorted(known))}.")
     if file or output is None:
-        return Destination(format, Path(file) if file not in ("", "-") else None)
+        return format, file if file not in ("", "-") else None
     if output == "-":
-        return Destination(format, None)
+        return format, None
     is_folder = several or Path(output).is_dir() or output.endswith("/")
-    return Destination(format, Path(output) / f"regionproof{known[format].suffix}" if is_folder else Path(output))
+    return format, f"{output.rstrip('/')}/regionproof{known[format].suffix}" if is_folder else output
 
 
 @contextlib.contextmanager

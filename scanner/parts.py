@@ -14,7 +14,7 @@ import json
 import os
 import shutil
 import zlib
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from heapq import merge
 from pathlib import Path
@@ -26,8 +26,14 @@ from scanner.recorded import Call, LeftOut, Stage, Target, from_line, redacted, 
 
 SCHEMA_VERSION = "1"
 TARGET, IMAGES = "target.json", "images.parquet"
+Keep = Callable[[Path], None]
+"""Is given each file of a snapshot when it is on the disk, in the order that makes them count."""
 CALLS: Mapping[Stage, str] = {stage: f"{stage}.jsonl.gz" for stage in Stage}
 """The calls of each stage."""
+
+
+def kept(part: Path) -> None:
+    """Keep a file where it is, and nowhere else."""
 
 
 @dataclass(frozen=True)
@@ -111,8 +117,8 @@ def lines(part: Path) -> Iterator[bytes]:
 class TargetWriter:
     """Writes a stage of one target, beside the place where it will stand; any thread may add to it."""
 
-    def __init__(self, final: Path, target: Target, stage: Stage = Stage.CALLS) -> None:
-        self._final, self._target, self._stage = final, target, stage
+    def __init__(self, final: Path, target: Target, stage: Stage = Stage.CALLS, keep: Keep = kept) -> None:
+        self._final, self._target, self._stage, self._keep = final, target, stage, keep
         self._partial = final.with_name(f".{target.region}.partial")
         shutil.rmtree(self._partial, ignore_errors=True)
         self._partial.mkdir(parents=True)
@@ -150,6 +156,8 @@ class TargetWriter:
         for part in partial.iterdir():
             fsync(part)
         self._put(record.parts, parts)
+        for name in (*parts, TARGET):
+            self._keep(self._final / name)
 
     def _with_those_before(self, record: TargetRecord) -> TargetRecord:
         there = read_record(self._final)

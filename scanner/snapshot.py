@@ -13,7 +13,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from itertools import groupby
@@ -28,12 +28,14 @@ from scanner.images import Listing, RepositoryKey
 from scanner.model import Place
 from scanner.parts import (
     SCHEMA_VERSION,
+    Keep,
     TargetRecord,
     TargetWriter,
     calls,
     directory,
     entry_of,
     fsync,
+    kept,
     lines,
     pretty,
     read_record,
@@ -45,7 +47,8 @@ from scanner.stored import Registry, StoredListing
 
 __all__ = ["Call", "CallError", "Snapshot", "SnapshotWriter", "Target", "TargetRecord"]
 
-_MANIFEST, _TARGETS = "snapshot.json", "targets"
+MANIFEST = "snapshot.json"
+_TARGETS = "targets"
 
 
 class Snapshot:
@@ -65,20 +68,37 @@ class Snapshot:
         }
 
     @classmethod
-    def open(cls, path: Path) -> Snapshot:
-        """Open and verify a snapshot; raise `SnapshotError` that names what is missing or damaged, and what to do."""
+    def open(cls, path: Path, *, only: Container[str] | None = None) -> Snapshot:
+        """Open and verify a snapshot; raise `SnapshotError` that names what is missing or damaged, and what to do.
+
+        Who reads parts of some names `only` need not have the others.
+        """
+        snapshot = cls.listed(path)
+        for part, expected in snapshot.parts(only).items():
+            _verify(part, expected)
+        return snapshot
+
+    @classmethod
+    def listed(cls, path: Path) -> Snapshot:
+        """Return a snapshot of which only the manifest was read; raise `SnapshotError`."""
         manifest, sha256 = _read_manifest(path)
         try:
             snapshot = cls(path, manifest, sha256)
         except ValueError as error:
-            raise SnapshotError(f"{path / _MANIFEST}: {error}", AGAIN) from None
+            raise SnapshotError(f"{path / MANIFEST}: {error}", AGAIN) from None
         places = [target.place for target in snapshot.targets]
         if len(set(places)) != len(places):
-            raise SnapshotError(f"{path / _MANIFEST}: a target is listed twice", AGAIN)
-        for record in snapshot.records:
-            for name, expected in record.parts.items():
-                _verify(directory(path, record.target) / name, expected)
+            raise SnapshotError(f"{path / MANIFEST}: a target is listed twice", AGAIN)
         return snapshot
+
+    def parts(self, only: Container[str] | None = None) -> dict[Path, str]:
+        """Return where the parts (of some names) stand, and the SHA-256 of each."""
+        return {
+            directory(self.path, record.target) / name: expected
+            for record in self.records
+            for name, expected in record.parts.items()
+            if only is None or name in only
+        }
 
     @property
     def targets(self) -> tuple[Target, ...]:
@@ -169,9 +189,11 @@ class Snapshot:
 class SnapshotWriter:
     """Writes a snapshot target by target; `finish` makes it one.  A killed run loses the targets in flight only."""
 
-    def __init__(self, path: Path, *, resume: bool = False, config_sha256: str | None = None) -> None:
+    def __init__(
+        self, path: Path, *, resume: bool = False, config_sha256: str | None = None, keep: Keep = kept
+    ) -> None:
         """Begin at `path`; raise `UsageError` if something else stands there, or, without `resume`, anything."""
-        self.path, self.config_sha256 = path, config_sha256
+        self.path, self.config_sha256, self._keep = path, config_sha256, keep
         _refuse(path, resume)
 
     def done(self, target: Target, stage: Stage | None = None) -> bool:
@@ -184,7 +206,7 @@ class SnapshotWriter:
 
     def begin(self, target: Target, stage: Stage = Stage.CALLS) -> TargetWriter:
         """Begin a stage of a target; nothing of it counts until its writer has finished."""
-        return TargetWriter(directory(self.path, target), target, stage)
+        return TargetWriter(directory(self.path, target), target, stage, self._keep)
 
     def calls_before(self, target: Target, stage: Stage) -> Iterator[Call]:
         """Yield the calls of the stages of a target before one, sorted as those of a snapshot."""
@@ -241,11 +263,12 @@ class SnapshotWriter:
                 {**place._asdict(), "status": status} for place, status in sorted((not_enabled or {}).items())
             ],
         }
-        partial = self.path / f".{_MANIFEST}.partial"
+        partial = self.path / f".{MANIFEST}.partial"
         partial.write_text(pretty(manifest), encoding="utf-8")
         fsync(partial)
-        partial.replace(self.path / _MANIFEST)
+        partial.replace(self.path / MANIFEST)
         fsync(self.path)
+        self._keep(self.path / MANIFEST)
         return Snapshot.open(self.path)
 
     def _recorded(self, target: Target, stage: Stage | None = None) -> TargetRecord:
@@ -270,10 +293,10 @@ def _refuse(path: Path, resume: bool) -> None:
         return
     if not path.is_dir():
         raise UsageError(f"{path} is a file; a snapshot is a directory", "Choose another place.")
-    if (path / _MANIFEST).exists():
+    if (path / MANIFEST).exists():
         raise UsageError(f"{path} is a finished snapshot, which is never overwritten", "Choose another directory.")
     names = {entry.name for entry in path.iterdir()}
-    if names - {_TARGETS, f".{_MANIFEST}.partial"}:
+    if names - {_TARGETS, f".{MANIFEST}.partial"}:
         raise UsageError(f"{path} is not empty and not a snapshot", "Choose an empty or a new directory.")
     if names and not resume:
         raise UsageError(f"{path} is an unfinished snapshot", "Finish it with --resume, or choose another directory.")
@@ -282,13 +305,13 @@ def _refuse(path: Path, resume: bool) -> None:
 def _read_manifest(path: Path) -> tuple[dict[str, Any], str]:
     import jsonschema
 
-    part = path / _MANIFEST
+    part = path / MANIFEST
     if not path.exists():
         raise SnapshotError(f"there is no snapshot at {path}", "Check the path, or collect one: regionproof collect.")
     if not part.is_file():
         if (path / _TARGETS).is_dir():
             raise SnapshotError(f"the snapshot {path} is unfinished", "'regionproof collect --resume' finishes it.")
-        raise SnapshotError(f"{path} is not a snapshot: it has no {_MANIFEST}", "Check the path.")
+        raise SnapshotError(f"{path} is not a snapshot: it has no {MANIFEST}", "Check the path.")
     try:
         text = part.read_bytes()
         manifest = json.loads(text)

@@ -13,6 +13,7 @@ from typing import Any
 from scanner.collectors import ASSUME_ROLE, COLLECTORS, batches, eks, kubernetes_api, kubernetes_file, needs, since
 from scanner.collectors.ask import MALFORMED, Answers, Ask, UnreadableError
 from scanner.collectors.discovery import find
+from scanner.collectors.mirror import Mirror
 from scanner.collectors.organization import Account
 from scanner.collectors.part import Count, Images, Part
 from scanner.collectors.roles import Entry, Roles
@@ -27,7 +28,7 @@ from scanner.config import Organization
 from scanner.errors import UsageError
 from scanner.kubernetes_objects import SERVICE
 from scanner.model import Pair, Place
-from scanner.parts import TargetWriter
+from scanner.parts import TargetWriter, kept
 from scanner.progress import Finished, Progress, Silent, State
 from scanner.recorded import Call, CallError, Stage, Target, timestamp
 from scanner.snapshot import Snapshot, SnapshotWriter
@@ -62,6 +63,7 @@ def collect(
     kubernetes_files: Mapping[str, Sequence[Path]] | None = None,
     ask_clusters: bool = False,
     progress: Progress | None = None,
+    mirror: Mirror | None = None,
 ) -> Collected:
     """Collect a snapshot into the directory `path`.
 
@@ -71,12 +73,13 @@ def collect(
     No accounts means one's own, and no Regions every enabled one.  With `whole`, all accounts of the organization are
     asked; `organization` says how they, and other accounts, are entered.  Answers that can never change are taken
     from the snapshot `earlier`, if it has them.  What runs in EKS clusters is read from what kubectl wrote to
-    `kubernetes_files` (by the cluster's ARN), and with `ask_clusters` the API of each cluster is asked.
+    `kubernetes_files` (by the cluster's ARN), and with `ask_clusters` the API of each cluster is asked.  `mirror` keeps
+    every file of the snapshot at s3://, too.
     Raises `UsageError`, `CredentialsError` or `RegionproofError` before the first target is asked (`SnapshotError` for
     a damaged `earlier`); after that, no error of AWS leaves this function: it stands in the snapshot.  See
     `collect_targets` for the rest.
     """
-    reusable = since.answers_of(Snapshot.open(earlier)) if earlier else since.nothing
+    reusable = since.answers_of(Snapshot.open(earlier, only=since.PARTS)) if earlier else since.nothing
     sessions = Sessions(profile=profile, endpoint_url=endpoint_url, limits=limits)
     found = find(
         sessions,
@@ -92,7 +95,9 @@ def collect(
     if not found.plan.targets:
         raise UsageError("none of the Regions is enabled in any of the accounts", "Name others, or none: --regions.")
     files = _from_files(kubernetes_files or {}, found.plan, clock)
-    writer = SnapshotWriter(path, resume=resume, config_sha256=config_sha256)
+    if mirror:
+        mirror.begin(resume=resume)
+    writer = SnapshotWriter(path, resume=resume, config_sha256=config_sha256, keep=mirror.keep if mirror else kept)
     snapshot = collect_targets(
         found.plan.targets,
         writer,

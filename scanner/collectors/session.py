@@ -54,7 +54,7 @@ class Sessions:
         self.botocore_version: str = botocore.__version__
         self._endpoint_url = endpoint_url
         self._lock = threading.Lock()  # boto3 makes clients in one thread at a time
-        with _explained("finding credentials"):
+        with explained("finding credentials"):
             core = botocore.session.Session(session_vars=_NO_FILES if credentials else None)
             self._session: Any = boto3.Session(botocore_session=core, profile_name=profile, **(credentials or {}))
         self._config = Config(
@@ -84,7 +84,7 @@ class Sessions:
 
     def identity(self, region: str) -> Identity:
         """Return who asks; raise `CredentialsError`, or `RegionproofError` if AWS cannot be reached."""
-        with _explained("asking AWS who we are (sts:GetCallerIdentity)"):
+        with explained("asking AWS who we are (sts:GetCallerIdentity)"):
             answer = self.client("sts", region).get_caller_identity()
             _, partition, _, _, account, _ = answer["Arn"].split(":", 5)
             return Identity(account or answer["Account"], partition, answer["Arn"])
@@ -118,8 +118,8 @@ _CREDENTIALS = (
 
 
 @contextmanager
-def _explained(doing: str) -> Iterator[None]:
-    """Turn what botocore raises into errors a user can act on."""
+def explained(doing: str, hint: str = "Check the network, the proxy and --endpoint-url.") -> Iterator[None]:
+    """Turn what botocore raises into errors a user can act on; `hint` is for an endpoint that cannot be reached."""
     from botocore.exceptions import BotoCoreError, ClientError
     from botocore.parsers import ResponseParserError
 
@@ -133,9 +133,8 @@ def _explained(doing: str) -> Iterator[None]:
     except BotoCoreError as error:
         if {kind.__name__ for kind in type(error).__mro__} & set(_CREDENTIALS):
             raise CredentialsError(f"{doing}: {error}", _SIGN_IN) from None
-        hint = "Check the network, the proxy and --endpoint-url."
         # The text of a parser's error quotes the body of the answer, which is nobody's business.
         text = "the answer could not be parsed" if type(error).__name__ == "ResponseParserError" else error
         raise RegionproofError(f"{doing}: {type(error).__name__}: {text}", hint) from None
     except (KeyError, ValueError, ResponseParserError) as error:
-        raise RegionproofError(f"{doing}: the answer makes no sense: {error}", "Check --endpoint-url.") from None
+        raise RegionproofError(f"{doing}: the answer makes no sense: {error}", hint) from None

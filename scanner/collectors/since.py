@@ -9,9 +9,12 @@ from typing import Any
 
 from scanner import __version__
 from scanner.collectors import COLLECTORS, needs
+from scanner.parts import CALLS
 from scanner.recorded import Call, Target, canonical
 from scanner.snapshot import Snapshot
 
+PARTS = frozenset(CALLS.values())
+"""The parts of an earlier snapshot that are read."""
 _IMMUTABLE = {
     (service, ask.operation): ask.immutable for service in COLLECTORS for ask in needs.every(service) if ask.immutable
 }
