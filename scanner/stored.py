@@ -21,7 +21,7 @@ from typing import Any
 from scanner import shards
 from scanner.database import query
 from scanner.errors import AGAIN, SnapshotError
-from scanner.images import SAMPLE, Image, Lacking, Listing, Missing, TagDifferences, time_of
+from scanner.images import SAMPLE, Among, Image, Lacking, Listing, Missing, TagDifferences, time_of
 
 TOGETHER = 2_000_000
 """How many images of both sides are compared in one query, unless one repository has more."""
@@ -40,6 +40,9 @@ _ALL_TIMES = "list(epoch_us(pushed_at)) FILTER (pushed_at IS NOT NULL)"
 _NEWEST = "pushed_at DESC NULLS LAST, digest"
 _PAGE = f"""
     SELECT {shards.LOADED} FROM read_parquet(?) WHERE repository BETWEEN ? AND ? ORDER BY repository, digest
+"""  # noqa: S608 - nothing from outside
+_NAMED = f"""
+    SELECT {shards.LOADED} FROM read_parquet(?) WHERE digest IN (SELECT unhex(unnest(?::VARCHAR[])))
 """  # noqa: S608 - nothing from outside
 _LACKING = f"""
     SELECT repository, count(pushed_at), count(*) - count(pushed_at),
@@ -119,11 +122,17 @@ class Registry:
         self.counts: Mapping[str, shards.Count] = shards.counts(path) if counts is None else counts
         self._pages = _Runs(((name, count.images) for name, count in self.counts.items()), PAGE)
         self._asked: Counter[int] = Counter()
+        self._named: tuple[frozenset[str] | None, Mapping[tuple[str, str], Image]] = None, {}
         self._comparisons: dict[Registry | None, _Comparison] = {}
         self._key, self._lock = object(), threading.Lock()
 
     def __reduce__(self) -> Any:
         return Registry, (self.path, self.counts)
+
+    @property
+    def is_large(self) -> bool:
+        """Tell whether its images are read in more than one go."""
+        return len(self._pages.sizes) > 1
 
     def images(self, name: str) -> Listing:
         """Return what is stored of one repository."""
@@ -164,6 +173,15 @@ class Registry:
         found: tuple[Image, ...] = _shelf.get((self._key, name, asked, values), make)
         return found
 
+    def named(self, digests: frozenset[str]) -> Mapping[tuple[str, str], Image]:
+        """Return the images of these digests, by repository and digest; the answer about the last ones is kept."""
+        with self._lock:
+            if self._named[0] is not digests:
+                wanted = sorted(digest.removeprefix("sha256:") for digest in digests if _DIGEST.fullmatch(digest))
+                rows = self._read(_NAMED, wanted)
+                self._named = digests, {(name, image.digest): image for name, image in rows}
+            return self._named[1]
+
     def compared(self, replica: Registry | None) -> _Comparison:
         """Return the comparison with another registry; with nothing, if that is known to be empty."""
         with self._lock:
@@ -178,7 +196,7 @@ class Registry:
             found.setdefault(repository, []).append(image)
         return len(rows), {name: Listing(tuple(images)) for name, images in found.items()}
 
-    def _read(self, sql: str, *parameters: str) -> list[tuple[str, Image]]:
+    def _read(self, sql: str, *parameters: Any) -> list[tuple[str, Image]]:
         try:
             return list(map(shards.image, query([self.path], sql, [file_of(self), *parameters])))
         except OverflowError as error:
@@ -301,8 +319,10 @@ class StoredListing(Listing):
         found = self.registry.counts.get(self.name)
         return found.images if found else 0
 
-    def get(self, digest: str) -> Image | None:
-        """Return the image of that digest."""
+    def get(self, digest: str, among: Among | None = None) -> Image | None:
+        """Return the image of that digest; `among` gives all that will be asked about, in any repository."""
+        if among is not None and self.registry.is_large and digest in (digests := among()):
+            return self.registry.named(digests).get((self.name, digest))
         if self._is_near():
             return self.loaded.get(digest)
         if not _DIGEST.fullmatch(digest):

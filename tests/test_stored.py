@@ -183,6 +183,18 @@ def test_a_large_repository_is_read_once_queries_have_taken_as_long(tmp_path, mo
     assert ["BETWEEN" in sql for _, sql, _ in asked] == [False, False, True]
 
 
+def test_what_will_be_asked_about_is_looked_for_together(tmp_path, monkeypatch):
+    index = stored_index(tmp_path, {"a": IMAGES, "b": IMAGES[3:]}, {"a": IMAGES[:1]})
+    asked, wanted = [], frozenset(map(digest, (0, 4, 9))) | {"", "sha256:no"}
+    monkeypatch.setattr(stored, "query", lambda *given: asked.append(given) or database.query(*given))
+    a, b = (HERE._replace(name=name) for name in ("a", "b"))
+    found = [index.get(key, digest(n), lambda: wanted) for n in (0, 4, 9) for key in (a, b)]
+    assert found == [IMAGES[0], None, IMAGES[4], IMAGES[4], None, None]
+    assert len(asked) == 1
+    assert index.get(a, digest(5), lambda: wanted) == IMAGES[5]
+    assert index.get(THERE._replace(name="a"), digest(0), lambda: pytest.fail("it is small")) == IMAGES[0]
+
+
 def test_no_file_stays_open_and_any_thread_may_ask(tmp_path):
     index = stored_index(tmp_path, dict.fromkeys(NAMES, IMAGES), dict.fromkeys(NAMES, IMAGES[2:]))
     found = []
