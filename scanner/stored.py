@@ -27,7 +27,7 @@ TOGETHER = 2_000_000
 """How many images of both sides are compared in one query, unless one repository has more."""
 PAGE = 20_000
 """How many images are read at once; a repository that has more is read alone."""
-ROWS_A_QUERY = 200
+ROWS_A_QUERY = 1_000
 """How many images are read in the time that a query for one of them takes."""
 KEPT = 200_000
 """How many images stay in memory when they were looked at, unless one repository has more."""
