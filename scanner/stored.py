@@ -57,6 +57,14 @@ _ABSENT = """
     ANTI JOIN (SELECT repository, digest FROM read_parquet($there) WHERE repository BETWEEN $first AND $last)
     USING (repository, digest)
 """
+_ALIKE = """
+    SELECT count(*)
+    FROM (SELECT repository, digest FROM read_parquet($here) WHERE repository BETWEEN $first AND $last) AS here
+    POSITIONAL JOIN
+        (SELECT repository, digest FROM read_parquet($there) WHERE repository BETWEEN $first AND $last) AS there
+    WHERE here.repository = there.repository AND here.digest = there.digest
+"""
+"""How many rows are the same on both sides, one beside the other: if all are, nothing is lacking."""
 _DIFFERING = """
     WITH differing AS MATERIALIZED (
         SELECT repository, digest, unnest(tags) AS tag FROM (
@@ -240,6 +248,7 @@ class _Comparison:
         sizes = Counter({name: count.images for name, count in here.counts.items()})
         sizes.update({name: count.images for name, count in there.counts.items()} if there else {})
         self._runs = _Runs(sorted(sizes.items()), TOGETHER)
+        self._uneven = {self._runs.of(name) for name in sizes if _images(here, name) != _images(there, name)}
         self._lacking: dict[int, dict[str, Lacking]] = {}
         self._differing: dict[int, tuple[frozenset[str], Mapping[str, int]]] = {}
         self._lock = threading.Lock()
@@ -251,7 +260,8 @@ class _Comparison:
         number = self._runs.of(name)
         with self._lock:
             if number not in self._lacking:
-                self._lacking[number] = self._found(self._runs.span(number), _LAST_TIMES)
+                alike = number not in self._uneven and self._is_alike(number)
+                self._lacking[number] = {} if alike else self._found(self._runs.span(number), _LAST_TIMES)
         return self._lacking[number].get(name) or Lacking(self._here.counts[name].active)
 
     def tags(self, name: str) -> int | None:
@@ -264,6 +274,11 @@ class _Comparison:
                 self._differing[number] = differing, dict(self._asked(_TAGS, span))
         differing, tags = self._differing[number]
         return None if name in differing else tags[name]
+
+    def _is_alike(self, number: int) -> bool:
+        """Tell whether both sides hold the same, row by row: that takes a third of the time of a search."""
+        ((same,),) = self._asked(_ALIKE, self._runs.span(number))
+        return bool(2 * same == self._runs.sizes[number])
 
     def _found(self, span: tuple[str, str], times: str) -> dict[str, Lacking]:
         sql = _LACKING.format(times=times, absent=_ABSENT if self._there else "")
@@ -285,6 +300,11 @@ class _Comparison:
         if self._there and "$there" in sql:
             parameters["there"] = file_of(self._there)
         return query([registry.path for registry in both], sql, parameters)
+
+
+def _images(registry: Registry | None, name: str) -> int:
+    found = registry.counts.get(name) if registry else None
+    return found.images if found else 0
 
 
 def _text(digest: bytes) -> str:
