@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scanner import database, shards, stored
+from scanner import database, lacking, shards, stored
 from scanner.errors import RegionproofError, SnapshotError
 from scanner.images import SAMPLE, Image, ImageIndex, Listing, RepositoryKey
 from scanner.model import InsufficientData
@@ -72,9 +72,9 @@ copied = st.sets(st.sampled_from(NAMES))
 def small():
     """Let few images be many: so that runs and pages end, and kept times do not suffice."""
     with pytest.MonkeyPatch.context() as patch:
-        for name, value in (("TOGETHER", 7), ("PAGE", 4)):
-            patch.setattr(stored, name, value)
-        patch.setattr(stored, "_LAST_TIMES", "max(epoch_us(pushed_at), 2)")
+        patch.setattr(lacking, "TOGETHER", 7)
+        patch.setattr(stored, "PAGE", 4)
+        patch.setattr(lacking, "_LAST_TIMES", "max(epoch_us(pushed_at), 2)")
         patch.setattr(stored, "_shelf", stored._Shelf(6))
         yield
 
@@ -169,8 +169,8 @@ def test_what_was_asked_does_not_change_how_an_index_is_written(tmp_path):
 def test_a_shard_is_read_once_for_whatever_grace_times(tmp_path, monkeypatch):
     index = stored_index(tmp_path, dict.fromkeys(("a", "b"), IMAGES), dict.fromkeys(("a", "b"), IMAGES[1:]))
     asked = []
-    monkeypatch.setattr(stored, "TOGETHER", 100)
-    monkeypatch.setattr(stored, "query", lambda *given: asked.append(given) or database.query(*given))
+    monkeypatch.setattr(lacking, "TOGETHER", 100)
+    monkeypatch.setattr(lacking, "query", lambda *given: asked.append(given) or database.query(*given))
     for name in ("a", "b"):
         for older_than in (NOON, NOON - timedelta(days=9)):
             index.missing(HERE._replace(name=name), THERE._replace(name=name), older_than)
@@ -189,8 +189,8 @@ def test_a_shard_is_read_once_for_whatever_grace_times(tmp_path, monkeypatch):
 )
 def test_what_is_alike_needs_no_search(tmp_path, monkeypatch, there, missing, queries):
     index, asked = stored_index(tmp_path, {"a": IMAGES, "b": IMAGES}, there), []
-    monkeypatch.setattr(stored, "TOGETHER", 100)
-    monkeypatch.setattr(stored, "query", lambda *given: asked.append(given) or database.query(*given))
+    monkeypatch.setattr(lacking, "TOGETHER", 100)
+    monkeypatch.setattr(lacking, "query", lambda *given: asked.append(given) or database.query(*given))
     found = [index.missing(HERE._replace(name=name), THERE._replace(name=name), NOON) for name in ("a", "b")]
     assert (tuple(each.missing for each in found), [each.images for each in found]) == (missing, [6, 6])
     assert len(asked) == queries
