@@ -7,6 +7,7 @@ after a query.
 from __future__ import annotations
 
 import atexit
+import glob
 import os
 import tempfile
 import threading
@@ -22,6 +23,11 @@ THREADS = 2
 
 _lock = threading.Lock()
 _databases: dict[int, tuple[Any, Path]] = {}
+
+
+def file_of(path: Path) -> str:
+    """Return a path as DuckDB takes it, which else reads wildcards in it."""
+    return glob.escape(str(path))
 
 
 def query(shards: Sequence[Path], sql: str, parameters: Sequence[Any] | Mapping[str, Any]) -> list[tuple[Any, ...]]:

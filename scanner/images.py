@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -22,6 +22,7 @@ from scanner.model import InsufficientData, Place
 
 _EPOCH, _MICROSECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(microseconds=1)
 _NEVER = datetime.min.replace(tzinfo=UTC)
+Among = Callable[[], frozenset[str]]
 SAMPLE = 5
 """How many missing digests a finding names; the counts are always exact."""
 
@@ -173,8 +174,8 @@ class Listing:
         """Return how many images it holds."""
         return len(self.images)
 
-    def get(self, digest: str) -> Image | None:
-        """Return the image of that digest."""
+    def get(self, digest: str, among: Among | None = None) -> Image | None:  # noqa: ARG002 - for those that are stored
+        """Return the image of that digest; `among` gives all that will be asked about, in any repository."""
         return self._by_digest.get(digest)
 
     def tagged(self, tag: str) -> Image | None:
@@ -267,11 +268,15 @@ class ImageIndex:
         """Return what was listed of a repository, to the end or not; None if nobody asked."""
         return self._listings.get(key)
 
-    def get(self, key: RepositoryKey, digest: str) -> Image | None:
-        """Return an image by digest, None if it is known not to be there; else raise `InsufficientData`."""
+    def get(self, key: RepositoryKey, digest: str, among: Among | None = None) -> Image | None:
+        """Return an image by digest, None if it is known not to be there; else raise `InsufficientData`.
+
+        Who is going to ask about many in many repositories may give a function that says which, `among`: they are then
+        looked for together.
+        """
         listing = self._listings.get(key)
         with _readable(key):
-            found = listing.get(digest) if listing else None
+            found = listing.get(digest, among) if listing else None
         if found is None:
             self._whole(key)  # absence is only known of a whole list
         return found

@@ -7,7 +7,6 @@ never before.
 
 from __future__ import annotations
 
-import glob
 import threading
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
@@ -106,7 +105,7 @@ def counts(path: Path) -> dict[str, Count]:
     Raises `SnapshotError` that names the shard if it cannot be read, is of another version, or holds an image twice or
     what is no image.
     """
-    file = [glob.escape(str(path))]
+    file = [database.file_of(path)]
     stamp = database.query([path], "SELECT value FROM parquet_kv_metadata(?) WHERE key = ?", [*file, _VERSION])
     version = stamp[0][0].decode("utf-8", "replace") if stamp else None
     if version not in (None, SCHEMA_VERSION):
@@ -166,11 +165,11 @@ class Spool:
         query = _FIRST if self.repeats else "SELECT * FROM images ORDER BY repository, digest"
         with _connect(path.with_name(".sorting")) as connection:
             source = connection.read_json(
-                glob.escape(str(self._path)), columns=dict(COLUMNS.values()), format="newline_delimited"
+                database.file_of(self._path), columns=dict(COLUMNS.values()), format="newline_delimited"
             )
             source.project(_STORED).create_view("images")
             connection.execute(copy(query, path))
-            for repository, problem in connection.execute(_UNFIT, [glob.escape(str(path))]).fetchall():
+            for repository, problem in connection.execute(_UNFIT, [database.file_of(path)]).fetchall():
                 raise ValueError(f"{path} cannot be written: {problem}, in '{repository}'")
 
 

@@ -1,80 +1,39 @@
 """The images of one registry, left in its shard: questions are answered by queries, in bounded memory.
 
-What stays in memory is how many images each repository has, what replicas lack, and the images looked at last.  A
-question about a repository is answered for those beside it too, since they are asked about next: what a replica lacks
-takes one look at both shards, whatever the grace times.
+What stays in memory is how many images each repository has, what replicas lack (`scanner.lacking`), and the images
+looked at last.
 """
 
 from __future__ import annotations
 
-import glob
 import re
 import threading
-from array import array
-from bisect import bisect_right
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from scanner import shards
-from scanner.database import query
+from scanner.database import file_of, query
 from scanner.errors import AGAIN, SnapshotError
-from scanner.images import SAMPLE, Image, Lacking, Listing, Missing, TagDifferences, time_of
+from scanner.images import Among, Image, Listing, Missing, TagDifferences
+from scanner.lacking import Comparison, Runs
 
-TOGETHER = 2_000_000
-"""How many images of both sides are compared in one query, unless one repository has more."""
 PAGE = 20_000
 """How many images are read at once; a repository that has more is read alone."""
-ROWS_A_QUERY = 200
+ROWS_A_QUERY = 1_000
 """How many images are read in the time that a query for one of them takes."""
 KEPT = 200_000
 """How many images stay in memory when they were looked at, unless one repository has more."""
-TIMES = 1_000
-"""How many push times are kept of what the replica of one repository lacks, the last ones."""
-
 _DIGEST = re.compile("sha256:[0-9a-f]{64}")
-_LAST_TIMES = f"max(epoch_us(pushed_at), {TIMES})"
-_ALL_TIMES = "list(epoch_us(pushed_at)) FILTER (pushed_at IS NOT NULL)"
 _NEWEST = "pushed_at DESC NULLS LAST, digest"
 _PAGE = f"""
     SELECT {shards.LOADED} FROM read_parquet(?) WHERE repository BETWEEN ? AND ? ORDER BY repository, digest
 """  # noqa: S608 - nothing from outside
-_LACKING = f"""
-    SELECT repository, count(pushed_at), count(*) - count(pushed_at),
-        min(row(epoch_us(pushed_at), digest), {SAMPLE}) FILTER (pushed_at IS NOT NULL),
-        min(digest, {SAMPLE}) FILTER (pushed_at IS NULL), {{times}}
-    FROM (
-        SELECT repository, digest, pushed_at FROM read_parquet($here)
-        WHERE repository BETWEEN $first AND $last AND status = 'ACTIVE'
-    ) {{absent}} GROUP BY repository
+_NAMED = f"""
+    SELECT {shards.LOADED} FROM read_parquet(?) WHERE digest IN (SELECT unhex(unnest(?::VARCHAR[])))
 """  # noqa: S608 - nothing from outside
-_ABSENT = """
-    ANTI JOIN (SELECT repository, digest FROM read_parquet($there) WHERE repository BETWEEN $first AND $last)
-    USING (repository, digest)
-"""
-_DIFFERING = """
-    WITH differing AS MATERIALIZED (
-        SELECT repository, digest, unnest(tags) AS tag FROM (
-            SELECT repository, digest, tags FROM read_parquet($here)
-            WHERE repository BETWEEN $first AND $last AND len(tags) > 0
-        ) ANTI JOIN (
-            SELECT repository, digest, tags FROM read_parquet($there) WHERE repository BETWEEN $first AND $last
-        ) USING (repository, digest, tags)
-    ), there AS (
-        SELECT repository, digest, tags FROM read_parquet($there)
-        WHERE repository BETWEEN $first AND $last AND repository IN (SELECT repository FROM differing)
-    )
-    SELECT repository FROM differing SEMI JOIN there USING (repository, digest)
-    UNION SELECT repository FROM differing SEMI JOIN (SELECT repository, unnest(tags) AS tag FROM there)
-    USING (repository, tag)
-"""
-"""The repositories that have a tag which, there, is on another image or lacks on the same one."""
-_TAGS = """
-    SELECT repository, sum(len(tags))::BIGINT FROM read_parquet($here)
-    WHERE repository BETWEEN $first AND $last GROUP BY repository
-"""
 
 
 class _Shelf:
@@ -117,13 +76,19 @@ class Registry:
     def __init__(self, path: Path, counts: Mapping[str, shards.Count] | None = None) -> None:
         self.path = path
         self.counts: Mapping[str, shards.Count] = shards.counts(path) if counts is None else counts
-        self._pages = _Runs(((name, count.images) for name, count in self.counts.items()), PAGE)
+        self._pages = Runs(((name, count.images) for name, count in self.counts.items()), PAGE)
         self._asked: Counter[int] = Counter()
-        self._comparisons: dict[Registry | None, _Comparison] = {}
+        self._named: tuple[frozenset[str] | None, Mapping[tuple[str, str], Image]] = None, {}
+        self._comparisons: dict[Registry | None, Comparison] = {}
         self._key, self._lock = object(), threading.Lock()
 
     def __reduce__(self) -> Any:
         return Registry, (self.path, self.counts)
+
+    @property
+    def is_large(self) -> bool:
+        """Tell whether its images are read in more than one go."""
+        return len(self._pages.sizes) > 1
 
     def images(self, name: str) -> Listing:
         """Return what is stored of one repository."""
@@ -146,7 +111,7 @@ class Registry:
         self._asked[number] += ROWS_A_QUERY
         if self._asked[number] < self._pages.sizes[number]:
             return False
-        del self._asked[number]
+        self._asked.pop(number, None)  # another thread may have come first
         return True
 
     def where(
@@ -164,11 +129,20 @@ class Registry:
         found: tuple[Image, ...] = _shelf.get((self._key, name, asked, values), make)
         return found
 
-    def compared(self, replica: Registry | None) -> _Comparison:
+    def named(self, digests: frozenset[str]) -> Mapping[tuple[str, str], Image]:
+        """Return the images of these digests, by repository and digest; the answer about the last ones is kept."""
+        with self._lock:
+            if self._named[0] is not digests:
+                wanted = sorted(digest.removeprefix("sha256:") for digest in digests if _DIGEST.fullmatch(digest))
+                rows = self._read(_NAMED, wanted)
+                self._named = digests, {(name, image.digest): image for name, image in rows}
+            return self._named[1]
+
+    def compared(self, replica: Registry | None) -> Comparison:
         """Return the comparison with another registry; with nothing, if that is known to be empty."""
         with self._lock:
             if replica not in self._comparisons:
-                self._comparisons[replica] = _Comparison(self, replica)
+                self._comparisons[replica] = Comparison(self, replica)
             return self._comparisons[replica]
 
     def _page(self, number: int) -> tuple[int, Mapping[str, Listing]]:
@@ -178,99 +152,11 @@ class Registry:
             found.setdefault(repository, []).append(image)
         return len(rows), {name: Listing(tuple(images)) for name, images in found.items()}
 
-    def _read(self, sql: str, *parameters: str) -> list[tuple[str, Image]]:
+    def _read(self, sql: str, *parameters: Any) -> list[tuple[str, Image]]:
         try:
-            return list(map(shards.image, query([self.path], sql, [file_of(self), *parameters])))
+            return list(map(shards.image, query([self.path], sql, [file_of(self.path), *parameters])))
         except OverflowError as error:
             raise SnapshotError(f"{self.path} cannot be read: {error}", AGAIN) from error
-
-
-def file_of(registry: Registry) -> str:
-    """Return a shard as DuckDB takes it."""
-    return glob.escape(str(registry.path))
-
-
-class _Runs:
-    """Repositories beside one another, in runs of up to `most` images, or of one repository that has more."""
-
-    def __init__(self, sizes: Iterable[tuple[str, int]], most: int) -> None:
-        self._first: list[str] = []
-        self._last: list[str] = []
-        self.sizes: list[int] = []
-        for name, size in sizes:
-            if not self.sizes or self.sizes[-1] + size > most:
-                self._first.append(name)
-                self._last.append(name)
-                self.sizes.append(0)
-            self._last[-1] = name
-            self.sizes[-1] += size
-
-    def of(self, name: str) -> int:
-        """Return the number of the run that a repository belongs to."""
-        return bisect_right(self._first, name) - 1
-
-    def span(self, number: int) -> tuple[str, str]:
-        """Return the first and the last repository of a run."""
-        return self._first[number], self._last[number]
-
-
-class _Comparison:
-    """What a replica lacks of the repositories of a registry.  Any thread may ask; what was found once is kept."""
-
-    def __init__(self, here: Registry, there: Registry | None) -> None:
-        self._here, self._there = here, there
-        sizes = Counter({name: count.images for name, count in here.counts.items()})
-        sizes.update({name: count.images for name, count in there.counts.items()} if there else {})
-        self._runs = _Runs(sorted(sizes.items()), TOGETHER)
-        self._lacking: dict[int, dict[str, Lacking]] = {}
-        self._differing: dict[int, tuple[frozenset[str], Mapping[str, int]]] = {}
-        self._lock = threading.Lock()
-
-    def lacking(self, name: str, *, every_time: bool = False) -> Lacking:
-        """Tell what a replica lacks of a repository, with the last push times, or with every one."""
-        if every_time:
-            return self._found((name, name), _ALL_TIMES)[name]
-        number = self._runs.of(name)
-        with self._lock:
-            if number not in self._lacking:
-                self._lacking[number] = self._found(self._runs.span(number), _LAST_TIMES)
-        return self._lacking[number].get(name) or Lacking(self._here.counts[name].active)
-
-    def tags(self, name: str) -> int | None:
-        """Return how many tags a repository has, None if any of them may be on another image there, or on none."""
-        number = self._runs.of(name)
-        with self._lock:
-            if number not in self._differing:
-                span = self._runs.span(number)
-                differing = frozenset(name for (name,) in self._asked(_DIFFERING, span))
-                self._differing[number] = differing, dict(self._asked(_TAGS, span))
-        differing, tags = self._differing[number]
-        return None if name in differing else tags[name]
-
-    def _found(self, span: tuple[str, str], times: str) -> dict[str, Lacking]:
-        sql = _LACKING.format(times=times, absent=_ABSENT if self._there else "")
-        return {name: self._of(name, *found) for name, *found in self._asked(sql, span)}
-
-    def _of(self, name: str, dated: int, undated: int, oldest: Any, unknown: Any, newest: Any) -> Lacking:
-        return Lacking(
-            self._here.counts[name].active,
-            dated,
-            undated,
-            tuple((time_of(time), _text(digest)) for time, digest in oldest or ()),
-            tuple(map(_text, unknown or ())),
-            array("q", sorted(newest or ())),
-        )
-
-    def _asked(self, sql: str, span: tuple[str, str]) -> list[tuple[Any, ...]]:
-        both = [registry for registry in (self._here, self._there) if registry]
-        parameters = {"here": file_of(self._here), "first": span[0], "last": span[1]}
-        if self._there and "$there" in sql:
-            parameters["there"] = file_of(self._there)
-        return query([registry.path for registry in both], sql, parameters)
-
-
-def _text(digest: bytes) -> str:
-    return f"sha256:{digest.hex()}"
 
 
 class StoredListing(Listing):
@@ -301,8 +187,10 @@ class StoredListing(Listing):
         found = self.registry.counts.get(self.name)
         return found.images if found else 0
 
-    def get(self, digest: str) -> Image | None:
-        """Return the image of that digest."""
+    def get(self, digest: str, among: Among | None = None) -> Image | None:
+        """Return the image of that digest; `among` gives all that will be asked about, in any repository."""
+        if among is not None and self.registry.is_large and digest in (digests := among()):
+            return self.registry.named(digests).get((self.name, digest))
         if self._is_near():
             return self.loaded.get(digest)
         if not _DIGEST.fullmatch(digest):

@@ -174,12 +174,26 @@ def _own(reference: Reference) -> RepositoryKey:
 def find_image(model: Model, repository: RepositoryKey, digest: str) -> Image | None:
     """Return an image, None if it, or its whole repository, is known not to exist; else raise `InsufficientData`."""
     try:
-        return model.images.get(repository, digest)
+        return model.images.get(repository, digest, partial(_digests_that_run, model))
     except InsufficientData:
         place = Place(repository.account, repository.region)
         if repository not in model.images and model.find("AWS::ECR::Repository", repository.name, place) is None:
             return None
         raise
+
+
+_running: WeakKeyDictionary[Model, frozenset[str]] = WeakKeyDictionary()
+
+
+def _digests_that_run(model: Model) -> frozenset[str]:
+    """Return the digests that AWS established for the workloads that were seen: these will be asked about."""
+    if model not in _running:
+        found: set[str] = set()
+        for workload in (one for type in WORKLOADS for one in model.of_type(type)):
+            with suppress(InsufficientData):
+                found |= {image["ImageDigest"] or "" for image in workload["ContainerImages"] or ()}
+        _running[model] = frozenset(found)
+    return _running[model]
 
 
 def can_pull(model: Model, use: Use, repository: RepositoryKey) -> bool:

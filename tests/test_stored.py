@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scanner import database, shards, stored
+from scanner import database, lacking, shards, stored
 from scanner.errors import RegionproofError, SnapshotError
 from scanner.images import SAMPLE, Image, ImageIndex, Listing, RepositoryKey
 from scanner.model import InsufficientData
@@ -65,15 +65,16 @@ some_images = st.lists(
     max_size=8,
 ).map(lambda images: tuple(sorted(images, key=lambda image: image.digest)))
 sides = st.dictionaries(st.sampled_from(NAMES), some_images, max_size=5)
+copied = st.sets(st.sampled_from(NAMES))
 
 
 @pytest.fixture(scope="module", autouse=True)
 def small():
     """Let few images be many: so that runs and pages end, and kept times do not suffice."""
     with pytest.MonkeyPatch.context() as patch:
-        for name, value in (("TOGETHER", 7), ("PAGE", 4)):
-            patch.setattr(stored, name, value)
-        patch.setattr(stored, "_LAST_TIMES", "max(epoch_us(pushed_at), 2)")
+        patch.setattr(lacking, "TOGETHER", 7)
+        patch.setattr(stored, "PAGE", 4)
+        patch.setattr(lacking, "_LAST_TIMES", "max(epoch_us(pushed_at), 2)")
         patch.setattr(stored, "_shelf", stored._Shelf(6))
         yield
 
@@ -95,9 +96,10 @@ def naive(here, there, older_than):
     return sum(image.status == "ACTIVE" for image in here), len(late), len(pending), oldest
 
 
-@given(sides, sides, st.sets(st.tuples(st.sampled_from([HERE, THERE]), st.sampled_from(NAMES)), max_size=2))
+@given(sides, sides, copied, st.sets(st.tuples(st.sampled_from([HERE, THERE]), st.sampled_from(NAMES)), max_size=2))
 @settings(max_examples=15, deadline=None)
-def test_what_is_missing_is_the_naive_set_difference(tmp_path_factory, here, there, incomplete):
+def test_what_is_missing_is_the_naive_set_difference(tmp_path_factory, here, there, same, incomplete):
+    there |= {name: here[name] for name in same & here.keys()}
     index = stored_index(tmp_path_factory.mktemp("estate"), here, there, incomplete)
     for older_than in (NOON, NOON - timedelta(hours=0.5), NOON - timedelta(hours=30)):
         for name in NAMES:
@@ -112,9 +114,10 @@ def test_what_is_missing_is_the_naive_set_difference(tmp_path_factory, here, the
             assert len(set(found.sample)) == min(SAMPLE, found.missing)
 
 
-@given(sides, sides, st.sets(st.tuples(st.sampled_from([HERE, THERE]), st.sampled_from(NAMES)), max_size=1))
+@given(sides, sides, copied, st.sets(st.tuples(st.sampled_from([HERE, THERE]), st.sampled_from(NAMES)), max_size=1))
 @settings(max_examples=10, deadline=None)
-def test_a_shard_answers_whatever_is_asked_as_memory_does(tmp_path_factory, here, there, incomplete):
+def test_a_shard_answers_whatever_is_asked_as_memory_does(tmp_path_factory, here, there, same, incomplete):
+    there |= {name: here[name] for name in same & here.keys()}
     index = stored_index(tmp_path_factory.mktemp("estate"), here, there, incomplete)
     memory = ImageIndex(
         {
@@ -166,12 +169,31 @@ def test_what_was_asked_does_not_change_how_an_index_is_written(tmp_path):
 def test_a_shard_is_read_once_for_whatever_grace_times(tmp_path, monkeypatch):
     index = stored_index(tmp_path, dict.fromkeys(("a", "b"), IMAGES), dict.fromkeys(("a", "b"), IMAGES[1:]))
     asked = []
-    monkeypatch.setattr(stored, "TOGETHER", 100)
-    monkeypatch.setattr(stored, "query", lambda *given: asked.append(given) or database.query(*given))
+    monkeypatch.setattr(lacking, "TOGETHER", 100)
+    monkeypatch.setattr(lacking, "query", lambda *given: asked.append(given) or database.query(*given))
     for name in ("a", "b"):
         for older_than in (NOON, NOON - timedelta(days=9)):
             index.missing(HERE._replace(name=name), THERE._replace(name=name), older_than)
     assert len(asked) == 1
+
+
+@pytest.mark.parametrize(
+    ("there", "missing", "queries"),
+    [
+        ({"a": IMAGES, "b": IMAGES}, (0, 0), 1),
+        ({"a": IMAGES, "b": (*IMAGES[1:], Image(digest(9)))}, (0, 1), 2),  # as many, but not the same
+        ({"a": IMAGES[:1], "b": IMAGES}, (5, 0), 1),
+        ({"a": (*IMAGES, Image(digest(9))), "b": IMAGES}, (0, 0), 1),
+        ({"a": IMAGES, "b": IMAGES, "aa": IMAGES}, (0, 0), 1),
+    ],
+)
+def test_what_is_alike_needs_no_search(tmp_path, monkeypatch, there, missing, queries):
+    index, asked = stored_index(tmp_path, {"a": IMAGES, "b": IMAGES}, there), []
+    monkeypatch.setattr(lacking, "TOGETHER", 100)
+    monkeypatch.setattr(lacking, "query", lambda *given: asked.append(given) or database.query(*given))
+    found = [index.missing(HERE._replace(name=name), THERE._replace(name=name), NOON) for name in ("a", "b")]
+    assert (tuple(each.missing for each in found), [each.images for each in found]) == (missing, [6, 6])
+    assert len(asked) == queries
 
 
 def test_a_large_repository_is_read_once_queries_have_taken_as_long(tmp_path, monkeypatch):
@@ -181,6 +203,18 @@ def test_a_large_repository_is_read_once_queries_have_taken_as_long(tmp_path, mo
     monkeypatch.setattr(stored, "query", lambda *given: asked.append(given) or database.query(*given))
     assert [index.get(key, digest(n)) for n in (0, 9, 0, 1, 2, 9)] == [IMAGES[0], None, *IMAGES[:3], None]
     assert ["BETWEEN" in sql for _, sql, _ in asked] == [False, False, True]
+
+
+def test_what_will_be_asked_about_is_looked_for_together(tmp_path, monkeypatch):
+    index = stored_index(tmp_path, {"a": IMAGES, "b": IMAGES[3:]}, {"a": IMAGES[:1]})
+    asked, wanted = [], frozenset(map(digest, (0, 4, 9))) | {"", "sha256:no"}
+    monkeypatch.setattr(stored, "query", lambda *given: asked.append(given) or database.query(*given))
+    a, b = (HERE._replace(name=name) for name in ("a", "b"))
+    found = [index.get(key, digest(n), lambda: wanted) for n in (0, 4, 9) for key in (a, b)]
+    assert found == [IMAGES[0], None, IMAGES[4], IMAGES[4], None, None]
+    assert len(asked) == 1
+    assert index.get(a, digest(5), lambda: wanted) == IMAGES[5]
+    assert index.get(THERE._replace(name="a"), digest(0), lambda: pytest.fail("it is small")) == IMAGES[0]
 
 
 def test_no_file_stays_open_and_any_thread_may_ask(tmp_path):
