@@ -6,6 +6,7 @@ Reading something here that nobody has seen raises `InsufficientData`.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 
 from scanner.images import Image, RepositoryKey
 from scanner.model import InsufficientData, Model, Place
@@ -39,6 +40,21 @@ def elsewhere(model: Model, repository: RepositoryKey, tag: str) -> tuple[Place,
     if unseen is not None:
         raise unseen
     return None
+
+
+def not_pushed(model: Model, repository: RepositoryKey, tag: str, grace: timedelta) -> tuple[bool, str]:
+    """Return whether it is certain that a tag which no image of its repository has will not come, and a clause why.
+
+    It may, where no paired registry has it either, or one has it since less than `grace`.
+    """
+    other = elsewhere(model, repository, tag)
+    if other is None:
+        return False, "which neither Region has; it may not be pushed yet"
+    place, image = other
+    only = f"which '{place}' has and '{repository.account}/{repository.region}' does not"
+    if image.pushed_at and image.pushed_at > model.as_of - grace:
+        return False, f"{only}; pushed at '{image.pushed_at.isoformat()}', it may still be on its way"
+    return True, only
 
 
 def _paired(model: Model, place: Place) -> Iterator[Place]:

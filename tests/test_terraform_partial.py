@@ -3,6 +3,8 @@
 import json
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from terraform_trees import PROVIDER, of_type, reader
 
 from scanner.guarded import Unknown, plain
@@ -54,6 +56,24 @@ def shown(value):
 )
 def test_only_what_depends_on_an_unknown_part_is_unknown(parts, known):
     assert read(*parts) == known
+
+
+TEXT = st.text(st.characters(exclude_categories=["Cs", "Co"]), max_size=8)
+
+
+@given(st.dictionaries(TEXT, st.tuples(TEXT, st.booleans()), min_size=1, max_size=5), st.booleans())
+def test_known_members_are_read_as_they_are_whatever_is_in_them(members, ascii):
+    """Each member is (text, whether it is unknown)."""
+    parts = ["{"]
+    for number, (name, (text, hidden)) in enumerate(members.items()):
+        parts[-1] += f"{',' if number else ''}{json.dumps(name, ensure_ascii=ascii)}: "
+        if hidden:
+            parts[-1] += '"'
+            parts += [SEEN, '"']
+        else:
+            parts[-1] += json.dumps(text, ensure_ascii=ascii)
+    parts[-1] += "}"
+    assert read(*parts) == {name: "?" if hidden else text for name, (text, hidden) in members.items()}
 
 
 def test_what_stands_alone_is_itself_and_the_rest_of_a_text_is_kept():

@@ -198,7 +198,7 @@ examples:
 """
 
 from scanner.model import InsufficientData
-from scanner.pushes import elsewhere, tagged
+from scanner.pushes import not_pushed, tagged
 from scanner.rule import Evidence, NotApplicable, Undecided, Violation
 from scanner.workloads import cache_of, find_image, live_only, reference_of
 
@@ -244,7 +244,7 @@ def judge(image, pointer, replaced, model, rows, grace):
     if found is not None and found.status == "ACTIVE":
         return
     if found is None and not digest:
-        yield not_pushed(f"Container '{name}' would run '{what}'", reference, pointer, model, grace)
+        yield absent(f"Container '{name}' would run '{what}'", reference, pointer, model, grace)
         return
     gone = "does not hold any more" if found is None else f"holds as '{found.status}'"
     runs = f"Container '{name}' runs '{what}', which '{reference.place}' {gone}"
@@ -256,15 +256,11 @@ def judge(image, pointer, replaced, model, rows, grace):
         yield Violation(f"{runs}; no new task could pull it.", pointer)
 
 
-def not_pushed(runs, reference, pointer, model, grace):
+def absent(runs, reference, pointer, model, grace):
     """Judge a tag that no image of the registry has."""
     if cache := cache_of(model, reference.key):
         return Undecided(f"{runs}, which '{cache.upstream}' may still bring to '{reference.place}'.", pointer)
-    other = elsewhere(model, reference.key, reference.tag)
-    if other is None:
-        return Undecided(f"{runs}, which neither Region has; it may not be pushed yet.", pointer)
-    place, image = other
-    only = f"{runs}, which '{place}' has and '{reference.place}' does not"
-    if image.pushed_at and image.pushed_at > model.as_of - grace:
-        return Undecided(f"{only}; pushed at '{image.pushed_at.isoformat()}', it may still be on its way.", pointer)
-    return Violation(f"{only}; no task could pull it.", pointer)
+    certain, why = not_pushed(model, reference.key, reference.tag, grace)
+    if certain:
+        return Violation(f"{runs}, {why}; no task could pull it.", pointer)
+    return Undecided(f"{runs}, {why}.", pointer)

@@ -3,7 +3,7 @@ title: Every function that is a container image is in the standby, on the same b
 severity: high
 link: definition
 resource: AWS::Lambda::Function
-needs: [AWS::ECR::Image]
+needs: [AWS::ECR::Repository, AWS::ECR::Image]
 across: standby
 when: pair.dr_class != 'backup-restore'
 rationale: |
@@ -27,6 +27,13 @@ traps:
   - A tag may mean another image in each Region, so the digests are compared that Lambda resolved.
   - A function that is an archive has no image.
   - A file does not say which digest Lambda will resolve; it is the one that the registry has under the tag, and where the registry was not listed, one tag in both Regions is undecided as well.
+  - A tag that the standby lacks and the primary has is no function there; one that neither has, or that was pushed less than the grace time ago, may come yet.
+parameters:
+  grace:
+    type: string
+    format: duration
+    default: 30m
+    description: An image pushed less than this before the scan may still be replicating; most take up to 30 minutes.
 controls:
   aws-well-architected: [REL13-BP02]
 examples:
@@ -86,6 +93,10 @@ examples:
     - primary: {PackageType: Image, Code: {ImageUri: "111122223333.dkr.ecr.us-east-1.amazonaws.com/shop/resize@sha256:3333333333333333333333333333333333333333333333333333333333333333"}}  # under another name, and the same bytes
       standby: {PackageType: Image, Code: {ImageUri: "111122223333.dkr.ecr.us-west-2.amazonaws.com/dr/resize@sha256:3333333333333333333333333333333333333333333333333333333333333333"}}
   fail:
+    - Resources: *templates  # the standby has another tag; the image is exactly as old as the grace time
+      Images:
+        - {Repository: shop/resize, Digest: resize-4, Tags: ["4"], PushedAt: "2026-10-31T23:30:00Z"}
+        - {Repository: shop/resize, Digest: resize-3, Tags: ["3"], Region: us-west-2}
     - Resources: *templates  # one tag on other bytes
       Images:
         - {Repository: shop/resize, Digest: resize-4, Tags: ["4"]}
@@ -119,10 +130,39 @@ examples:
       standby: {PackageType: Image, Code: {ImageUri: "111122223333.dkr.ecr.us-west-2.amazonaws.com/shop/resize@sha256:2222222222222222222222222222222222222222222222222222222222222222"}}
   unknown:
     - Resources: *templates  # what the tags mean was not listed
-    - Resources: *templates  # the standby's tag was not pushed yet
+    - Resources: *templates  # neither Region has the tag yet
+      Images:
+        - {Repository: shop/resize, Digest: resize-3, Tags: ["3"]}
+        - {Repository: shop/resize, Region: us-west-2}
+    - Resources: *templates  # pushed a moment ago
+      Images:
+        - {Repository: shop/resize, Digest: resize-4, Tags: ["4"], PushedAt: "2026-10-31T23:31:00Z"}
+        - {Repository: shop/resize, Region: us-west-2}
+    - Resources: *templates  # the list of the standby ended early
       Images:
         - {Repository: shop/resize, Digest: resize-4, Tags: ["4"]}
-        - {Repository: shop/resize, Region: us-west-2}
+        - {Repository: shop/resize, Region: us-west-2, Incomplete: ThrottlingException}
+    - Resources: *templates  # what the primary's tag means was not listed, and the standby has it
+      Images: [{Repository: shop/resize, Digest: resize-4, Tags: ["4"], Region: us-west-2}]
+    - Resources:  # the function runs in the standby, though its tag has moved away since
+        here:
+          Type: AWS::Lambda::Function
+          Properties:
+            FunctionName: resize
+            PackageType: Image
+            Code: {ImageUri: "111122223333.dkr.ecr.us-east-1.amazonaws.com/shop/resize:4"}
+            ContainerImages: [{ContainerName: resize, Image: "111122223333.dkr.ecr.us-east-1.amazonaws.com/shop/resize:4", ImageDigest: {Unknown: not shown}}]
+        there:
+          Type: AWS::Lambda::Function
+          Region: us-west-2
+          Properties:
+            FunctionName: resize
+            PackageType: Image
+            Code: {ImageUri: "111122223333.dkr.ecr.us-west-2.amazonaws.com/shop/resize:4"}
+            ContainerImages: [{ContainerName: resize, Image: "111122223333.dkr.ecr.us-west-2.amazonaws.com/shop/resize:4", ImageDigest: resize-4}]
+      Images:
+        - {Repository: shop/resize, Digest: resize-5, Tags: ["4"]}
+        - {Repository: shop/resize, Digest: resize-4, Region: us-west-2}
     - primary: {PackageType: Image, Code: {ImageUri: "111122223333.dkr.ecr.us-east-1.amazonaws.com/assets-us-east-1:4"}}  # each Region has a repository that is named after it
       standby: {PackageType: Image, Code: {ImageUri: "111122223333.dkr.ecr.us-west-2.amazonaws.com/assets-us-west-2:4"}}
     - primary: {PackageType: Image, Code: {ImageUri: "111122223333.dkr.ecr.us-east-1.amazonaws.com/shop/resize:4"}}
@@ -156,6 +196,7 @@ examples:
 """
 
 from scanner.model import InsufficientData
+from scanner.pushes import not_pushed, tagged
 from scanner.replication import counterpart_name
 from scanner.rule import Evidence, NotApplicable, Undecided, Violation
 from scanner.workloads import digest_of, live_only, reference_of
@@ -181,7 +222,14 @@ def check(twin, model, parameters):
         needed, ready = digests(here, model), digests(there, model)
     except InsufficientData as gap:
         mine = reference_of(here["Code"] and here["Code"]["ImageUri"])
-        if mine != image:  # else it is one image, whatever its tag means
+        lacking = absent(there, image, model, parameters["grace"])
+        if lacking:
+            yield Violation(
+                f"Function '{here.name}' in {where} is to be made of '{image}', {lacking}; nothing could create it.",
+                "/Code/ImageUri",
+                (there,),
+            )
+        elif mine != image:  # else it is one image, whatever its tag means
             yield undecided(twin, mine, image, str(gap).rstrip("."))
         return
     yield Evidence(primary=sorted(needed), standby=sorted(ready))
@@ -198,6 +246,27 @@ def check(twin, model, parameters):
             "/ContainerImages",
             (there,),
         )
+
+
+def absent(function, image, model, grace):
+    """Return why a function cannot be made of its image, None if it is made already, or may be yet."""
+    if is_made(function, model):
+        return None
+    try:
+        if image.key is None or tagged(model, image.key, image.tag) is not None:
+            return None
+        certain, why = not_pushed(model, image.key, image.tag, grace)
+    except InsufficientData:
+        return None
+    return why if certain else None
+
+
+def is_made(function, model):
+    """Tell whether it is known which images a function runs, or will."""
+    try:
+        return bool(digests(function, model))
+    except InsufficientData:
+        return False
 
 
 def undecided(twin, mine, image, why):
