@@ -74,7 +74,7 @@ def _all(model: Model, type: str, place: Place) -> list[Resource]:
         raise InsufficientData(f"the network of {place} was not scanned")
     found = _tables.setdefault(model, {})
     if (type, place) not in found:
-        found[type, place] = [one for one in model.of_type(type) if (one.account, one.region) == place]
+        found[type, place] = [one for one in model.in_place(type, place) if (one.account, one.region) == place]
     return found[type, place]
 
 

@@ -143,7 +143,7 @@ def pairs_to(model: Model, place: Place) -> list[Pair]:
     """
     if not regions_that_fail_over_to(model, place):
         return []
-    return [pair for declared in model.pairs for pair in _towards(declared, place)]
+    return [pair for declared in model.pairs_about(place.account) for pair in _towards(declared, place)]
 
 
 def _towards(pair: Pair, place: Place) -> Iterator[Pair]:
@@ -182,7 +182,7 @@ def plans_of(model: Model, tier: Resource) -> tuple[list[Resource], list[str]]:
     """Return the plans of ARC Region switch that scale something of a tier, and why there may be more."""
     found: list[Resource] = []
     # A file holds neither executions nor warnings, so one that cannot be read hides none.
-    doubts = [str(gap) for gap in model.gaps if gap.path is None and gap.hides(PLAN, None, None)]
+    doubts = [str(gap) for gap in model.gaps_hiding(PLAN) if gap.path is None]
     for plan in model.of_type(PLAN):
         try:
             if names_cluster_of(plan["Workflows"], tier):

@@ -48,7 +48,18 @@ ROOMS = {
     "starters",
     "workloads",
 }
-LIBRARY = {"__future__", "collections", "datetime", "fnmatch", "functools", "itertools", "json", "operator", "re"}
+LIBRARY = {
+    "__future__",
+    "collections",
+    "datetime",
+    "fnmatch",
+    "functools",
+    "itertools",
+    "json",
+    "operator",
+    "re",
+    "weakref",
+}
 
 SENTENCE = r"(?:['A-Z0-9]|[a-z0-9-]+:[A-Z]).*[.]"
 """A message begins with a capital, a quoted value, or the name of an AWS operation, and ends with a period."""

@@ -410,7 +410,9 @@ def has_address(workload, id, model):
         return workload["NetworkConfiguration"]["AwsvpcConfiguration"]["AssignPublicIp"] == "ENABLED"
     if workload.type == "AWS::EKS::FargateProfile":
         return False
-    return any(s["MapPublicIpOnLaunch"] for s in model.of_type("AWS::EC2::Subnet") if s["SubnetId"] == id)
+    return any(
+        s["MapPublicIpOnLaunch"] for s in model.in_place("AWS::EC2::Subnet", workload.place) if s["SubnetId"] == id
+    )
 
 
 def repositories(workload, model):
