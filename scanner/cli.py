@@ -219,7 +219,7 @@ def _selected(config: Config, select: Sequence[str], ignore: Sequence[str]) -> C
 def _checkout(paths: Sequence[str]) -> Checkout | None:
     """Return the git repository of the code among paths; where there is none, of the working directory."""
     from scanner.checkout import checkout
-    from scanner.scan import is_snapshot
+    from scanner.estate import is_snapshot
 
     code = [path for path in map(_from_here, paths) if not is_snapshot(path)]
     return checkout(code or [Path()])

@@ -6,6 +6,7 @@ import hashlib
 import pickle
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from fnmatch import fnmatchcase
 from typing import NoReturn
 
@@ -138,14 +139,14 @@ def _about(resource: Resource, rules: Sequence[Rule], judge: Judge, model: Model
 
 
 def exempt(
-    findings: Sequence[Finding], exemptions: Sequence[Exemption], model: Model
+    findings: Sequence[Finding], exemptions: Sequence[Exemption], as_of: datetime
 ) -> tuple[tuple[Finding, ...], tuple[tuple[Exemption, ExemptionState], ...]]:
     """Attach exemptions to the failures they cover, and say what became of each exemption.
 
-    An expired exemption covers nothing.  The clock is the data's own (`model.as_of`), so that a scan of last week's
+    An expired exemption covers nothing.  The clock is the data's own (`as_of`), so that a scan of last week's
     snapshot says today what it said then.
     """
-    today = model.as_of.date()
+    today = as_of.date()
     used: set[int] = set()
     covered = []
     for finding in findings:

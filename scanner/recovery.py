@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import date, timedelta
 from fnmatch import fnmatchcase
@@ -15,6 +16,7 @@ from typing import Any
 
 from scanner import duration
 from scanner.model import InsufficientData, Model, Pair, Place, Resource
+from scanner.references import WORKLOADS
 from scanner.workloads import regions_that_fail_over_to
 
 DECLARED = ("GitHub::", "GitLab::", "Regionproof::", "Terraform::")
@@ -61,6 +63,17 @@ def tier_of(model: Model, workload: Resource) -> Resource | None:
         names = " and ".join(f"'{tier['Name']}'" for tier in best)
         raise InsufficientData(f"the tiers {names} name '{workload.name}' equally well; name it in one of them")
     return best[0]
+
+
+def workloads_by_tier(model: Model) -> dict[str | None, set[str]]:
+    """Return the ids of the workloads of each declared tier, by its name; those of no tier are under None."""
+    found: dict[str | None, set[str]] = {}
+    for type in WORKLOADS if any(model.of_type(TIER)) else ():
+        for workload in model.subjects(type):
+            with suppress(InsufficientData):
+                tier = tier_of(model, workload)
+                found.setdefault(tier.name if tier else None, set()).add(workload.id)
+    return found
 
 
 def _rank(tier: Resource, type: str, name: str) -> tuple[bool, bool, int] | None:

@@ -32,6 +32,12 @@ def is_everywhere(type: str) -> bool:
     return type in EVERYWHERE or type.startswith(_DECLARED)
 
 
+def is_common(gap: Gap, accounts: frozenset[str]) -> bool:
+    """Tell whether every section knows of a gap, if these are the accounts that were asked."""
+    unplaced = gap.account not in accounts or gap.region is None
+    return unplaced or gap.type is None or gap.type == _REGISTRY or is_everywhere(gap.type)
+
+
 @dataclass(frozen=True)
 class Common:
     """What every section of an estate knows.
@@ -62,11 +68,6 @@ class Common:
     def unit(self, account: str | None) -> str:
         """Return the unit that an account is judged with."""
         return account if account in self.accounts else REST
-
-    def holds(self, gap: Gap) -> bool:
-        """Tell whether a gap is one of those that every section knows."""
-        unplaced = gap.account not in self.accounts or gap.region is None
-        return unplaced or gap.type is None or gap.type == _REGISTRY or is_everywhere(gap.type)
 
     def index(self, name: str, keep: Callable[[Gap], bool]) -> GapIndex:
         """Return an index of the gaps that are to be kept; it is made once under its name."""
@@ -115,7 +116,7 @@ class Section(Model):
         self._common, self._units = common, units
         self._beyond: set[str] = set()
         self._blind_spots: tuple[Gap, ...] | None = None
-        own = sorted({gap for gap in gaps if not common.holds(gap)}, key=repr)
+        own = sorted({gap for gap in gaps if not is_common(gap, common.accounts)}, key=repr)
         super().__init__(
             [*(one for one in resources if not is_everywhere(one.type)), *common.resources],
             gaps=own,

@@ -16,6 +16,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import cached_property
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -60,6 +61,7 @@ class Snapshot:
         self.started_at: str = manifest["started_at"]
         self.finished_at: str = manifest["finished_at"]
         self.records = tuple(record_of(entry) for entry in manifest["targets"])
+        self._by_target = {record.target: record for record in self.records}
         self.not_enabled = {
             Place(entry["account"], entry["region"]): str(entry["status"]) for entry in manifest.get("not_enabled", ())
         }
@@ -85,6 +87,14 @@ class Snapshot:
         """Return what was asked, sorted by account and Region."""
         return tuple(record.target for record in self.records)
 
+    @cached_property
+    def by_account(self) -> dict[str, list[Target]]:
+        """Return the targets of each account."""
+        found: dict[str, list[Target]] = {}
+        for target in self.targets:
+            found.setdefault(target.account, []).append(target)
+        return found
+
     @property
     def as_of(self) -> datetime:
         """Return the time the data speaks of: when the first call was made."""
@@ -98,6 +108,10 @@ class Snapshot:
     def calls_of(self, target: Target) -> Iterator[Call]:
         """Yield the calls of one target, sorted by service, operation, parameters and page."""
         return calls(directory(self.path, target), self._record(target))
+
+    def lines_of(self, target: Target) -> Iterator[bytes]:
+        """Yield the calls of a target's first stage, as lines of JSON."""
+        return lines(directory(self.path, target) / parts.CALLS[Stage.CALLS])
 
     def images(self) -> dict[RepositoryKey, Listing]:
         """Return the images of every repository that was asked for; a list that ended early says why."""
@@ -135,7 +149,7 @@ class Snapshot:
         return versions, self.targets, times, self.not_enabled, list(self.calls()), self.images()
 
     def _record(self, target: Target) -> TargetRecord:
-        return next(record for record in self.records if record.target == target)
+        return self._by_target[target]
 
     def _coverage_of(self, record: TargetRecord) -> Iterator[Coverage]:
         place = (record.target.account, record.target.region)
