@@ -85,14 +85,15 @@ def _add_snapshot(estate: Estate, snapshot: Snapshot) -> None:
     estate.resources += resources
     estate.gaps += gaps
     estate.listings.update(snapshot.images())
+    estate.coverage += snapshot.coverage_of(snapshot.targets)
     add_facts(estate, snapshot)
 
 
 def add_facts(estate: Estate, snapshot: Snapshot) -> None:
-    """Add what a report says of a snapshot beside its resources."""
+    """Add what a report says of a snapshot beside what its targets tell."""
     estate.asked |= {target.place for target in snapshot.targets}
     estate.scanned |= estate.asked
-    estate.coverage += snapshot.coverage()
+    estate.coverage += snapshot.coverage_not_enabled()
     estate.inputs.append(Input("snapshot", snapshot.path.as_posix(), snapshot.sha256))
     estate.as_of = min(estate.as_of or snapshot.as_of, snapshot.as_of)
 

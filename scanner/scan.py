@@ -81,16 +81,19 @@ def scan(
 def _by_groups(
     snapshots: Sequence[Snapshot], rules: Sequence[Rule], config: Config, change: Change, executor: Executor
 ) -> Report:
+    from scanner.groups import judged
+    from scanner.survey import survey
+
     earlier = _baseline(change.baseline) if change.baseline else None
     estate = Estate()
     for snapshot in snapshots:
         add_facts(estate, snapshot)
-    must_hold_something(estate, [snapshot.path for snapshot in snapshots])
     add_evidence(estate, config)
-    from scanner.groups import judged, survey
-
-    common, groups = survey(snapshots, estate.resources, estate.gaps, config)
-    found = judged(snapshots, common, groups, rules, config, executor)
+    seen = survey(snapshots, estate.resources, estate.gaps, config, executor)
+    estate.coverage += seen.coverage
+    must_hold_something(estate, [snapshot.path for snapshot in snapshots])
+    common = seen.common
+    found = judged(snapshots, common, seen.groups, rules, config, executor)
     outcome = _Outcome(
         common.as_of, common.pairs, common.pairs_derived, arranged(found.findings), broken(found.failures)
     )

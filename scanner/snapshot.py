@@ -130,11 +130,20 @@ class Snapshot:
 
     def coverage(self) -> tuple[Coverage, ...]:
         """Return how each operation was answered in each account and Region, and which Regions are not enabled."""
-        rows = [row for record in self.records for row in self._coverage_of(record)]
-        for place, status in self.not_enabled.items():
-            region = (place.account or "", place.region, "account", "account:ListRegions")
-            rows.append(Coverage(*region, NOT_ENABLED, 0, message=status))
-        return tuple(sorted(rows))
+        asked = (row for record in self.records for row in self._coverage_of(record))
+        return tuple(sorted((*asked, *self.coverage_not_enabled())))
+
+    def coverage_of(self, targets: Iterable[Target]) -> list[Coverage]:
+        """Return how each operation was answered in some targets."""
+        return [row for target in targets for row in self._coverage_of(self._record(target))]
+
+    def coverage_not_enabled(self) -> list[Coverage]:
+        """Return which Regions are not enabled."""
+        operation = ("account", "account:ListRegions", NOT_ENABLED, 0)
+        return [
+            Coverage(place.account or "", place.region, *operation, message=status)
+            for place, status in self.not_enabled.items()
+        ]
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Snapshot):
