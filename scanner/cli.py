@@ -121,6 +121,7 @@ def demo(output: str) -> int:
 @console.rules_options
 @console.format_options
 @click.option("--evidence", "pack", metavar="DIR", help="Write what an auditor asks for into this new folder, too.")
+@console.executor_option
 def scan(
     paths: tuple[str, ...],
     config_path: str | None,
@@ -143,10 +144,12 @@ def scan(
     sarif_category: str | None,
     sarif_anchor: str | None,
     pack: str | None,
+    executor: str,
 ) -> int:
     """Judge snapshots and infrastructure code, mixed freely.  Never touches the network."""
     from scanner.output import destinations
     from scanner.scan import Change, examine
+    from scanner.scan import scan as scan_paths
 
     console.must_be_named(
         {
@@ -164,15 +167,23 @@ def scan(
     destinations(formats, output)  # complain before the work is done
     if pack is not None:
         cli_reports.must_be_new(Path(pack))
+        if executor != "local":
+            raise UsageError("--evidence and --executor exclude each other", "Write the evidence pack on one machine.")
     options = console.of_formats(controls, group_by, markdown_for, sarif_profile, sarif_category, sarif_anchor)
     config = _selected(console.read_config(config_path), select, ignore)
     rules = console.chosen_rules(config, rule_paths, python=not no_python_rules)
     laid_over = _from_here(against) if against else None
     change = Change(laid_over, changed_since, new_only, _from_here(baseline) if baseline else None)
-    report, model = examine([_from_here(path) for path in paths], rules, config, console.now(), change)
+    work = [_from_here(path) for path in paths], rules, config, console.now(), change
+    model = None
+    if pack is None:
+        with console.executor(executor) as runs:
+            report = scan_paths(*work, runs)
+    else:
+        report, model = examine(*work)
     report = replace(report, checkout=_checkout(paths))
     console.write_report(report, formats, output, options)
-    if pack is not None:
+    if pack is not None and model is not None:
         cli_reports.write_pack(Path(pack), report, model, config, rules)
     return _exit_code(report, fail_on, fail_on_incomplete)
 

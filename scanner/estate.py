@@ -43,10 +43,19 @@ def read_paths(paths: Sequence[Path], config: Config, opened: Mapping[Path, Snap
                 f"{path}: no such file or folder", "Give a snapshot, a template, or a folder of infrastructure code."
             )
         if is_snapshot(path):
-            _add_snapshot(estate, (opened or {}).get(path) or Snapshot.open(path))
+            _add_snapshot(estate, (opened or {}).get(path) or open_whole(path))
         else:
             _add_code(estate, path, config)
     return estate
+
+
+def open_whole(path: Path) -> Snapshot:
+    """Open a snapshot; raise `SnapshotError`, and `UsageError` for a shard: its report would look like one on all."""
+    snapshot = Snapshot.open(path)
+    if snapshot.shard is not None:
+        hint = "Merge all of them first: regionproof collect --merge SHARD... -o SNAPSHOT."
+        raise UsageError(f"{path} is shard {snapshot.shard} of a snapshot", hint)
+    return snapshot
 
 
 def must_hold_something(estate: Estate, paths: Sequence[Path]) -> None:

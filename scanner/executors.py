@@ -136,15 +136,16 @@ def batched(items: Iterable[tuple[int, _Item]], slots: int, most: int = TARGETS)
 
 
 @contextmanager
-def executor(name: str) -> Iterator[Executor]:
+def executor(name: str) -> Iterator[Executor | None]:
     """Give the executor that `--executor` names: `local`, `dask`, or `dask:` and the address of a scheduler.
 
-    `dask` is a cluster of processes on this machine, one for each processor.  Raises `UsageError` for any other name
-    and where Dask is not installed, and `RegionproofError` for a scheduler that does not answer.
+    `local` is None: whoever has work does it the way that is best in one process.  `dask` is a cluster of processes on
+    this machine, one for each processor.  Raises `UsageError` for any other name and where Dask is not installed, and
+    `RegionproofError` for a scheduler that does not answer.
     """
     kind, _, address = name.partition(":")
     if name == "local":
-        yield Local()
+        yield None
         return
     if kind != "dask" or (address and "://" not in address) or name.endswith(":"):
         raise UsageError(f"--executor: no executor '{name}'", "Give local, dask, or dask:tcp://HOST:8786.")

@@ -12,7 +12,16 @@ from scanner import __version__
 from scanner.config import Config
 from scanner.engine import arranged, assess, exempt
 from scanner.errors import UsageError
-from scanner.estate import Estate, add_evidence, add_facts, is_snapshot, model_of, must_hold_something, read_paths
+from scanner.estate import (
+    Estate,
+    add_evidence,
+    add_facts,
+    is_snapshot,
+    model_of,
+    must_hold_something,
+    open_whole,
+    read_paths,
+)
 from scanner.executors import Executor, Local
 from scanner.finding import (
     Baseline,
@@ -72,7 +81,7 @@ def scan(
     change = change or Change()
     if change.since or change.against or not all(map(is_snapshot, paths)) or any(rule.foreign for rule in rules):
         return examine(paths, rules, config, now, change)[0]
-    opened = {path: Snapshot.open(path) for path in paths}
+    opened = {path: open_whole(path) for path in paths}
     if executor is None and sum(len(snapshot.records) for snapshot in opened.values()) <= at_once:
         return _examined(paths, rules, config, now, change, opened)[0]
     return _by_groups([opened[path] for path in paths], rules, config, change, executor or Local())

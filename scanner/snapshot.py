@@ -43,6 +43,7 @@ from scanner.parts import (
     sha256,
 )
 from scanner.recorded import IMAGES, Call, CallError, LeftOut, Stage, Target
+from scanner.split import Shard
 
 __all__ = ["Call", "CallError", "Snapshot", "SnapshotWriter", "Target", "TargetRecord"]
 
@@ -60,6 +61,8 @@ class Snapshot:
         self.config_sha256: str | None = manifest["config_sha256"]
         self.started_at: str = manifest["started_at"]
         self.finished_at: str = manifest["finished_at"]
+        shard = manifest.get("shard")
+        self.shard = Shard(shard["index"], shard["of"]) if shard else None
         self.records = tuple(record_of(entry) for entry in manifest["targets"])
         self._by_target = {record.target: record for record in self.records}
         self.not_enabled = {
@@ -248,25 +251,31 @@ class SnapshotWriter:
         *,
         botocore_version: str | None = None,
         not_enabled: Mapping[Place, str] | None = None,
+        shard: Shard | None = None,
+        at: str = "",
     ) -> Snapshot:
         """Write the manifest over these targets, all of which must be done; return the finished snapshot.
 
         `not_enabled` are the Regions that are no targets because the account has not opted in to them, and the status.
+        `shard` is which part of a collection it is; one that no account is of has no targets, and is of the time `at`.
         """
         records = [self._recorded(target) for target in sorted(targets, key=lambda target: target.place)]
         entries = [entry_of(self._with_own_hash(record)) for record in records]
-        manifest = {
+        manifest: dict[str, Any] = {
             "schema_version": SCHEMA_VERSION,
             "tool": {"name": "regionproof", "version": __version__},
             "botocore_version": botocore_version,
             "config_sha256": self.config_sha256,
-            "started_at": min(record.started_at for record in records),
-            "finished_at": max(record.finished_at for record in records),
+            "started_at": min((record.started_at for record in records), default=at),
+            "finished_at": max((record.finished_at for record in records), default=at),
             "targets": entries,
             "not_enabled": [
                 {**place._asdict(), "status": status} for place, status in sorted((not_enabled or {}).items())
             ],
         }
+        if shard is not None:
+            manifest["shard"] = {"index": shard.index, "of": shard.of}
+        self.path.mkdir(parents=True, exist_ok=True)
         partial = self.path / f".{_MANIFEST}.partial"
         partial.write_text(pretty(manifest), encoding="utf-8")
         fsync(partial)
