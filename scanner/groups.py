@@ -15,7 +15,6 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from scanner import rule as rules_module
 from scanner.collectors import read
 from scanner.config import Config
 from scanner.engine import judge
@@ -23,11 +22,11 @@ from scanner.executors import Executor, batched
 from scanner.finding import Finding
 from scanner.guarded import Properties
 from scanner.images import ImageIndex
-from scanner.model import Gap, Resource
+from scanner.model import Gap, Model, Resource
 from scanner.pull_path import with_paths
 from scanner.recovery import workloads_by_tier
-from scanner.rule import Rule
-from scanner.section import EVERYTHING, Common, Section
+from scanner.rule import Rule, forget
+from scanner.section import EVERYTHING, REST, Common, Section, is_everywhere
 from scanner.snapshot import Snapshot
 from scanner.survey import Group, Union
 from scanner.verdict import Failures
@@ -77,6 +76,8 @@ def judged(
             said |= found
         todo = _joined(said)
         said = {group: one for group, one in said.items() if not any(group <= joined for joined in todo)}
+    if unfinished := [group for group, one in said.items() if one.beyond]:  # what is everything asks for nothing more
+        raise AssertionError(f"{len(unfinished)} groups were not judged to the end")
     return _together(said[group] for group in sorted(said, key=min))
 
 
@@ -108,17 +109,18 @@ def _judge_groups(work: _Work, groups: Sequence[Group]) -> dict[Group, Verdicts]
 
 
 def _judge(work: _Work, group: Group) -> Verdicts:
-    section = _section(work, group)
-    findings, failures = judge(section, work.rules, work.config)
-    findings = list(with_paths(findings, section))
-    tiers = workloads_by_tier(section)
-    rules_module.forget()
-    if section.beyond:
-        return Verdicts(beyond={group: section.beyond})
+    model = _model(work, group)
+    findings, failures = judge(model, work.rules, work.config)
+    findings = list(with_paths(findings, model))
+    tiers = workloads_by_tier(model)
+    forget()
+    if isinstance(model, Section) and model.beyond:
+        return Verdicts(beyond={group: model.beyond})
     return Verdicts(_compact(findings), [failures], tiers)
 
 
-def _section(work: _Work, group: Group) -> Section:
+def _model(work: _Work, group: Group) -> Model:
+    """Return the section of a group; of a group that is everything, the whole model."""
     resources: list[Resource] = []
     gaps: list[Gap] = []
     listings: dict[Any, Any] = {}
@@ -129,7 +131,18 @@ def _section(work: _Work, group: Group) -> Section:
         gaps += unseen
         for target in targets:
             listings |= snapshot.images_of(target)
-    return Section(work.common, group, resources, gaps, ImageIndex(listings))
+    common, images = work.common, ImageIndex(listings)
+    if group < {*common.accounts, REST}:
+        return Section(common, group, resources, gaps, images)
+    return Model(
+        [*(one for one in resources if not is_everywhere(one.type)), *common.resources],
+        gaps=[*gaps, *common.gaps],
+        pairs=work.config.pairs,
+        images=images,
+        scanned=common.scanned,
+        asked=common.asked,
+        as_of=common.as_of,
+    )
 
 
 def _compact(findings: Iterable[Finding]) -> list[Finding]:
