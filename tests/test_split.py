@@ -114,7 +114,7 @@ def test_missing_shards_are_named(collected, tmp_path):
 
 def test_a_shard_that_is_named_twice_is_refused(mine, tmp_path):
     shutil.copytree(mine / "shard-1", mine / "again")
-    with pytest.raises(UsageError, match="again and .*shard-1 are both shard 1/4"):
+    with pytest.raises(UsageError, match=r"again and .*shard-1 are both shard 1/4"):
         merge([*shards(mine), mine / "again"], tmp_path / "merged")
 
 
