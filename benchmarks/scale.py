@@ -2,10 +2,10 @@
 
     python -m benchmarks.scale [--accounts 200] [--only memory|workers|overhead|simulation] [--quick]
 
-`memory`: the most memory of a scan of a growing organization of accounts that have nothing to do with each other, group
-by group and all at once.  `workers`: the same scan by one and by two workers of a local Dask cluster.  `overhead`: tasks
-that do nothing.  `simulation`: a collection of 10,000 accounts, in simulated time.  Linux only: memory is read from
-/proc.
+`memory`: the most memory of a scan of a growing organization of accounts that have nothing to do with each other,
+group by group and all at once.  `workers`: the same scan by one and by two workers of a local Dask cluster.
+`overhead`: tasks that do nothing.  `simulation`: a collection of 10,000 accounts, in simulated time.  Linux only:
+memory is read from /proc.
 """
 
 from __future__ import annotations
@@ -160,15 +160,16 @@ def overhead(targets: int) -> None:
             batches = batched([(1, number) for number in range(count)], executor.slots, most)
             started = time.perf_counter()
             assert sum(executor.run(_nothing, None, batches)) == count
-            print(
-                f"{most} a task: {(time.perf_counter() - started) / count * 1000:.3f} ms a target ({len(batches)} tasks)"
-            )
+            taken = (time.perf_counter() - started) / count * 1000
+            print(f"{most} a task: {taken:.3f} ms a target ({len(batches)} tasks)")
 
 
-REQUESTS, FAMILY_RATE, LATENCY, CPU = 85, 10.0, 0.040, 0.0012
-"""Requests of a typical target, of which at most so many a second are one family's; seconds and CPU seconds each."""
-LARGEST_FAMILY = 0.4
-IN_FLIGHT, TARGETS_AT_ONCE, START = 32, 48, 60.0
+REQUESTS, CPU = 66, 0.0028
+"""Of a typical target, and CPU seconds of each with all that follows from it, as `benchmarks.organization` measured."""
+LATENCY, IN_FLIGHT, START = 0.040, 32, 60.0
+"""Seconds of a request, how many a process makes at a time, and seconds until a machine begins."""
+LARGEST_FAMILY, FAMILY_RATE = 0.4, 10.0
+"""The part of a target's requests that AWS counts together, and how many of those a second it bears."""
 FARGATE = {"vCPU": 0.04048, "GB": 0.004445}
 """US dollars an hour: https://aws.amazon.com/fargate/pricing/, us-east-1, Linux, x86."""
 
@@ -202,13 +203,9 @@ def _batches(sizes: Sequence[float], regions: int, machines: int) -> list[list[f
 
 
 def _seconds(batch: Sequence[float], regions: int) -> float:
-    """Return how long a machine takes for a batch: it is bound by its processor, by latency or by its largest target."""
+    """Return how long a machine takes for a batch: its processor, latency or its largest target bind it."""
     requests = sum(batch) * regions
-    processor = requests * CPU
-    flight = requests * LATENCY / IN_FLIGHT
-    largest = max(batch) * LARGEST_FAMILY / FAMILY_RATE
-    turns = len(batch) * regions / TARGETS_AT_ONCE
-    return max(processor, flight, largest) + turns * 3 * LATENCY
+    return max(requests * CPU, requests * LATENCY / IN_FLIGHT, max(batch) * LARGEST_FAMILY / FAMILY_RATE)
 
 
 def main() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from scanner.errors import UsageError
@@ -52,21 +52,21 @@ def _must_belong_together(shards: dict[Path, Snapshot]) -> None:
 
 def _must_be_alike(shards: dict[Path, Snapshot]) -> None:
     """Raise `UsageError` if shards were not collected in the same way."""
-    first_path, first = next(iter(shards.items()))
-    for path, other in shards.items():
-        for what, one, another in (
-            ("another number of shards", first.shard and first.shard.of, other.shard and other.shard.of),
-            ("another configuration", first.config_sha256, other.config_sha256),
-            ("another version of regionproof", first.tool_version, other.tool_version),
-            ("another version of botocore", first.botocore_version, other.botocore_version),
-            ("other services", _services(first) or _services(other), _services(other) or _services(first)),
-        ):
-            if one != another:
-                raise UsageError(f"{path} was collected with {what} than {first_path}", _SAME)
-
-
-def _services(snapshot: Snapshot) -> set[str]:
-    return {service for target in snapshot.targets for service in target.services}
+    facts: tuple[tuple[str, Callable[[Snapshot], object]], ...] = (
+        ("another number of shards", lambda one: one.shard and one.shard.of),
+        ("another configuration", lambda one: one.config_sha256),
+        ("another version of regionproof", lambda one: one.tool_version),
+        ("another version of botocore", lambda one: one.botocore_version),
+        ("other services", lambda one: {service for target in one.targets for service in target.services} or None),
+    )
+    for what, fact in facts:
+        told = {path: found for path, one in shards.items() if (found := fact(one)) is not None}
+        for path, found in told.items():  # a shard without accounts tells of no services
+            first = next(iter(told))
+            if found != told[first]:
+                raise UsageError(f"{path} was collected with {what} than {first}", _SAME)
+    if len({one.config_sha256 for one in shards.values()}) > 1:
+        raise UsageError("some shards were collected with a configuration, and some without", _SAME)
 
 
 def _must_be_whole(seen: dict[Shard, Path]) -> None:

@@ -22,8 +22,11 @@ from scanner.split import Shard
 accounts = st.from_regex(r"[0-9]{12}", fullmatch=True)
 
 
+ESTATE = estate()
+
+
 def clock():
-    return estate().at
+    return ESTATE.at
 
 
 @pytest.mark.parametrize("text", ["1", "8/8", "0/0", "-1/8", "1/8/2", "a/b", "", "1/", "٣/8", " 1/8", "1/8 "])
@@ -53,7 +56,7 @@ OF = 4
 def collected(tmp_path_factory):
     """Return the folders of the shards of the demo estate, and of the same as one snapshot."""
     folder = tmp_path_factory.mktemp("shards")
-    with pytest.MonkeyPatch.context() as patch, serve(estate()) as endpoint:
+    with pytest.MonkeyPatch.context() as patch, serve(ESTATE) as endpoint:
         patch.setenv("AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7EXAMPLE")
         patch.setenv("AWS_SECRET_ACCESS_KEY", "wJalrXUtnFEMIK7MDENGbPxRfiCYEXAMPLEKEY")
         patch.setenv("AWS_EC2_METADATA_DISABLED", "true")
@@ -83,7 +86,7 @@ def mine(collected, tmp_path):
     return tmp_path / "mine"
 
 
-def edit(shard, **changes):
+def edit(shard, /, **changes):
     manifest = json.loads((shard / "snapshot.json").read_text())
     (shard / "snapshot.json").write_text(json.dumps(manifest | changes))
 
@@ -127,7 +130,6 @@ def test_a_whole_snapshot_is_no_shard(collected, tmp_path):
     ("changes", "message"),
     [
         ({"shard": {"index": 1, "of": 5}}, "another number of shards"),
-        ({"config_sha256": "0" * 64}, "another configuration"),
         ({"tool": {"name": "regionproof", "version": "0"}}, "another version of regionproof"),
         ({"botocore_version": "0"}, "another version of botocore"),
     ],
@@ -138,17 +140,29 @@ def test_shards_of_different_collections_are_refused(mine, tmp_path, changes, me
         merge(shards(mine), tmp_path / "merged")
 
 
+def test_shards_of_two_configurations_are_refused(mine, tmp_path):
+    for number, shard in enumerate(shards(mine)):
+        edit(shard, config_sha256=str(number % 2) * 64)
+    with pytest.raises(UsageError, match="shard-1 was collected with another configuration than .*shard-0"):
+        merge(shards(mine), tmp_path / "merged")
+
+
 def full(folder):
     return next(shard for shard in shards(folder) if Snapshot.open(shard).targets)
 
 
 def test_shards_of_other_services_are_refused(mine, tmp_path):
     manifest = json.loads((full(mine) / "snapshot.json").read_text())
-    others = [shard for shard in shards(mine) if shard != full(mine) and Snapshot.open(shard).targets]
-    if others:
-        edit(full(mine), targets=[target | {"services": ["ecs"]} for target in manifest["targets"]])
-        with pytest.raises(UsageError, match="other services"):
-            merge(shards(mine), tmp_path / "merged")
+    edit(full(mine), targets=[target | {"services": ["ecs"]} for target in manifest["targets"]])
+    with pytest.raises(UsageError, match="other services"):
+        merge(shards(mine), tmp_path / "merged")
+
+
+def test_a_shard_without_the_configuration_of_the_others_is_refused(mine, tmp_path):
+    for shard in shards(mine)[1:]:
+        edit(shard, config_sha256="0" * 64)
+    with pytest.raises(UsageError, match="some without"):
+        merge(shards(mine), tmp_path / "merged")
 
 
 def test_a_target_in_a_shard_that_is_not_its_own_is_refused(mine, tmp_path):
