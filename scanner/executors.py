@@ -72,10 +72,9 @@ class Dask:
 
         with _explained():
             kept = self._client.submit(_keep, shared, pure=False)
-            futures = [
-                self._client.submit(_checked, __version__, function, kept, batch, pure=False, retries=_ATTEMPTS)
-                for batch in batches
-            ]
+            futures = self._client.map(
+                _checked, batches, version=__version__, function=function, shared=kept, pure=False, retries=_ATTEMPTS
+            )
             try:
                 for future in _ended(distributed, futures):
                     yield future.result()
@@ -93,7 +92,7 @@ def _keep(shared: _Item) -> _Item:
     return shared
 
 
-def _checked(version: str, function: Callable[[Any, Any], _Result], shared: Any, batch: Any) -> _Result:
+def _checked(batch: Any, version: str, function: Callable[[Any, Any], _Result], shared: Any) -> _Result:
     if version != __version__:
         raise RegionproofError(
             f"a Dask worker has regionproof {__version__}, and not {version}",

@@ -143,7 +143,7 @@ def test_shards_of_different_collections_are_refused(mine, tmp_path, changes, me
 def test_shards_of_two_configurations_are_refused(mine, tmp_path):
     for number, shard in enumerate(shards(mine)):
         edit(shard, config_sha256=str(number % 2) * 64)
-    with pytest.raises(UsageError, match="shard-1 was collected with another configuration than .*shard-0"):
+    with pytest.raises(UsageError, match=r"shard-1 was collected with another configuration than .*shard-0"):
         merge(shards(mine), tmp_path / "merged")
 
 
