@@ -9,7 +9,6 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from clones import copies
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -23,7 +22,6 @@ from scanner.executors import Local, batched, executor
 from scanner.reporters import REPORTERS
 from scanner.rule import load_rules
 from scanner.scan import scan
-from scanner.snapshot import Snapshot
 
 NOW = datetime(2026, 11, 24, 6, tzinfo=UTC)
 
@@ -73,9 +71,8 @@ def text(report):
 
 def test_a_scan_on_workers_one_of_which_is_killed_gives_the_same_report(dask, demo, tmp_path):
     rules = [rule for rule in load_rules() if rule.group in ("image", "repository", "workload", "evidence")]
-    snapshot = copies(Snapshot.open(demo / "snapshot"), tmp_path / "s", count=2, seed=3)
     here, there = (
-        text(scan([snapshot.path], rules, Config(), NOW, executor=runs))
+        text(scan([demo / "snapshot"], rules, Config(), NOW, executor=runs))
         for runs in (None, Deadly(dask, str(tmp_path / "died")))
     )
     assert (tmp_path / "died").exists()
@@ -138,6 +135,18 @@ def test_a_scheduler_that_does_not_answer_is_named(monkeypatch):
     with (
         pytest.raises(RegionproofError, match=r"no Dask scheduler answers at tcp://127\.0\.0\.1:9"),
         executor("dask:tcp://127.0.0.1:9"),
+    ):
+        pass
+
+
+def test_a_scheduler_without_workers_is_named(monkeypatch):
+    import distributed
+
+    monkeypatch.setattr(executors, "_WORKER", 0.2)
+    with (
+        distributed.LocalCluster(n_workers=0, dashboard_address=None) as cluster,
+        pytest.raises(RegionproofError, match="has no workers"),
+        executor(f"dask:{cluster.scheduler_address}"),
     ):
         pass
 
