@@ -16,11 +16,10 @@ BUCKET = "AWS::S3::Bucket"
 
 def seen(model: Model, name: str) -> Resource:
     """Return the bucket of a name, of which there is one in the world; raise where it was not seen."""
-    for bucket in model.of_type(BUCKET):
-        if bucket.name == name and bucket.region is None:
+    for bucket in model.named(BUCKET, name):
+        if bucket.region is None:
             raise InsufficientData(f"the Region of bucket '{name}' is not known")
-        if bucket.name == name:
-            return bucket
+        return bucket
     raise InsufficientData(f"bucket '{name}' was not seen")
 
 

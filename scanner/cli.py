@@ -134,6 +134,7 @@ def demo(output: str) -> int:
 @console.rules_options
 @console.format_options
 @click.option("--evidence", "pack", metavar="DIR", help="Write what an auditor asks for into this new folder, too.")
+@console.executor_option
 def scan(
     paths: tuple[str, ...],
     config_path: str | None,
@@ -156,10 +157,12 @@ def scan(
     sarif_category: str | None,
     sarif_anchor: str | None,
     pack: str | None,
+    executor: str,
 ) -> int:
     """Judge snapshots and infrastructure code, mixed freely.  Offline, but for what stands at s3://."""
     from scanner.output import destinations
     from scanner.scan import Change, examine
+    from scanner.scan import scan as scan_paths
 
     console.must_be_named(
         {
@@ -174,6 +177,8 @@ def scan(
         hint = "Give the live estate, --against SNAPSHOT, or an earlier report, --baseline REPORT."
         raise UsageError("--new-only: new compared with what?", hint)
 
+    if pack is not None and executor != "local":
+        raise UsageError("--evidence and --executor exclude each other", "Write the evidence pack on one machine.")
     config = _selected(console.read_config(config_path), select, ignore)
     storage = console.storage(config)
     destinations(formats, output, located=storage.outgoing)  # complain before the work is done
@@ -184,11 +189,17 @@ def scan(
     laid_over = _near(against, storage.snapshot) if against else None
     change = Change(laid_over, changed_since, new_only, _near(baseline, storage.file) if baseline else None)
     near = [_near(path, storage.snapshot) for path in paths]
-    report, model, _ = examine(near, rules, config, console.now(), change)
+    work = near, rules, config, console.now(), change
+    model = None
+    if pack is None:
+        with console.executor(executor) as runs:
+            report = scan_paths(*work, runs)
+    else:
+        report, model, _ = examine(*work)
     report = replace(storage.named(report), checkout=_checkout(near))
     console.warn_of(report, config.path)
     console.write_report(report, formats, output, options, storage)
-    if pack is not None:
+    if pack is not None and model is not None:
         cli_reports.write_pack(storage, pack, report, model, config, rules)
     return _exit_code(report, config.path, fail_on, fail_on_incomplete)
 
@@ -235,7 +246,7 @@ def _selected(config: Config, select: Sequence[str], ignore: Sequence[str]) -> C
 def _checkout(paths: Sequence[Path]) -> Checkout | None:
     """Return the git repository of the code among paths; where there is none, of the working directory."""
     from scanner.checkout import checkout
-    from scanner.scan import is_snapshot
+    from scanner.estate import is_snapshot
 
     code = [path for path in paths if not is_snapshot(path)]
     return checkout(code or [Path()])

@@ -22,6 +22,7 @@ OK = 0
 
 
 @click.command()
+@click.argument("shards", nargs=-1, metavar="[SHARD...]")
 @click.option("-o", "--output", metavar="SNAPSHOT", help="The folder, or s3://BUCKET/PREFIX, to write the snapshot to.")
 @click.option("--dry-run", is_flag=True, help="Find accounts and Regions, print what would be asked, and stop.")
 @console.config_option
@@ -38,8 +39,12 @@ OK = 0
 @click.option("--kubernetes-api", is_flag=True, help="Ask the API of each EKS cluster what runs in it.")
 @console.rules_options
 @click.option("--max-rate", type=click.FloatRange(0, min_open=True), metavar="N", help="Most requests a second.")
+@console.executor_option
+@click.option("--shard", metavar="I/N", help="Only the accounts of part I of N, counted from 0.")
+@click.option("--merge", is_flag=True, help="Ask nothing: make one snapshot of all the parts that --shard wrote.")
 @click.option("--log-format", type=click.Choice(["text", "json"]), default="text", show_default=True)
 def collect(
+    shards: tuple[str, ...],
     output: str | None,
     dry_run: bool,
     config_path: str | None,
@@ -57,15 +62,25 @@ def collect(
     rule_paths: tuple[str, ...],
     no_python_rules: bool,
     max_rate: float | None,
+    executor: str,
+    shard: str | None,
+    merge: bool,
     log_format: str,
 ) -> int:
-    """Ask AWS, read-only, and write a snapshot.  No other command asks about the estate."""
+    """Ask AWS, read-only, and write a snapshot.  No other command asks about the estate.
+
+    `--shard 0/8` to `--shard 7/8`, on as many machines, write the parts of one; `--merge` puts them together.
+    """
     from scanner.collectors.live import collect as collect_live
     from scanner.collectors.since import PARTS
     from scanner.collectors.wanted import Scope
     from scanner.reporters.progress import narrator
+    from scanner.split import Shard
 
     console.must_be_named({"--output": output})
+    if merge or shards:
+        return _merge(shards, output, merge)
+    part = Shard.parse(shard) if shard is not None else None
     if whole and accounts:
         raise UsageError("--organization and --accounts exclude each other", "Leave one of them out.")
     config = console.read_config(config_path)
@@ -79,7 +94,8 @@ def collect(
         "services": console.listed(services),
         "needed": None if services else _needed(rules),
     }
-    scope = Scope() if services else _scope(rules, config)
+    # A shard does not know what workloads of others name, so it lists the images of everybody.
+    scope = Scope() if services or part else _scope(rules, config)
     if dry_run:
         return _dry_run(rules, scope, profile, endpoint_url, **asked)
     if output is None:
@@ -87,23 +103,26 @@ def collect(
     storage = console.storage(config, profile)
     path, mirror = storage.mirrored(output)
     narrates = narrator(log_format, sys.stderr, console.now)
-    collected = collect_live(
-        path,
-        **asked,
-        scope=scope,
-        pairs=config.pairs,
-        profile=profile,
-        endpoint_url=endpoint_url,
-        resume=resume,
-        clock=console.now,
-        config_sha256=config.sha256,
-        max_rate=max_rate,
-        mirror=mirror,
-        earlier=storage.snapshot(since, only=PARTS) if since else None,
-        kubernetes_files=_by_cluster(files),
-        ask_clusters=kubernetes_api,
-        progress=narrates,
-    )
+    with console.executor(executor) as runs:
+        collected = collect_live(
+            path,
+            **asked,
+            scope=scope,
+            pairs=config.pairs,
+            profile=profile,
+            endpoint_url=endpoint_url,
+            resume=resume,
+            clock=console.now,
+            config_sha256=config.sha256,
+            max_rate=max_rate,
+            mirror=mirror,
+            earlier=storage.snapshot(since, only=PARTS) if since else None,
+            kubernetes_files=_by_cluster(files),
+            ask_clusters=kubernetes_api,
+            executor=runs,
+            shard=part,
+            progress=narrates,
+        )
     left_out = {account.id: reason for account, reason in collected.left_out.items()}
     narrates.close(output, collected.snapshot.coverage(), left_out, console.width())
     return OK
@@ -193,6 +212,20 @@ def permissions(
         documents = [iam.central(role)] if central else policies
         text = json.dumps(documents[0] if len(documents) == 1 else documents, indent=2) + "\n"
     click.echo(text, nl=False)
+    return OK
+
+
+def _merge(shards: Sequence[str], output: str | None, asked: bool) -> int:
+    from scanner.merging import merge
+
+    if not asked:
+        raise UsageError(f"'{shards[0]}' is not expected", "To put shards together, add --merge.")
+    if not shards:
+        raise UsageError("--merge: no shards are named", "Name all of them: --merge shard-0 shard-1 -o snapshot.")
+    if output is None:
+        raise UsageError("no folder to write the snapshot to", "Name one: -o snapshot.")
+    merged = merge([Path(shard) for shard in shards], Path(output))
+    click.echo(f"Merged {len(shards)} shards with {len(merged.targets)} accounts x Regions into {output}.", err=True)
     return OK
 
 

@@ -32,7 +32,7 @@ def support(model: Model, place: Place, kubernetes: str) -> Resource | None:
     Raises `InsufficientData` if the answer was not seen, or does not name the version.
     """
     found = model.find(CLUSTER_VERSION, kubernetes, place)
-    if found is None and any(one.place == place for one in model.of_type(CLUSTER_VERSION)):
+    if found is None and any(one.place == place for one in model.in_place(CLUSTER_VERSION, place)):
         raise InsufficientData(f"EKS lists no Kubernetes version '{kubernetes}' in '{place}'")
     return found
 
@@ -41,10 +41,8 @@ def parts(model: Model, type: str, cluster: Resource) -> Iterator[Resource]:
     """Yield the node groups, profiles or whatever of a cluster; raise `InsufficientData` if there may be others."""
     if gap := model.hidden(type, cluster.place):
         raise InsufficientData(f"those of '{cluster.id}' may exist unseen: {gap}")
-    for part in model.of_type(type):
-        account, region = cluster.place
-        here = part.account in (None, account) and part.region in (None, region)
-        if here and part["ClusterName"] == cluster.name and part.place == cluster.place:  # one not known raises
+    for part in model.in_place(type, cluster.place):
+        if part["ClusterName"] == cluster.name and part.place == cluster.place:  # one not known raises
             yield part
 
 

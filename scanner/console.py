@@ -18,6 +18,7 @@ from scanner.errors import OutputError, UsageError
 if TYPE_CHECKING:
     from scanner.config import Config
     from scanner.drill import DrillReport
+    from scanner.executors import Executor
     from scanner.finding import Report, Severity
     from scanner.output import Destination
     from scanner.rule import Rule
@@ -35,6 +36,23 @@ def rules_options(command: Callable[..., Any]) -> Callable[..., Any]:
     code = click.option("--no-python-rules", is_flag=True, help="Refuse rules that are code and not built in.")
     folders = click.option("--rules", "rule_paths", multiple=True, metavar="DIR", help="Also the rules in this folder.")
     return folders(code(command))
+
+
+def executor_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the option that says where the work runs; `executor` reads it."""
+    help = "Where it runs: local, dask (processes on this machine), or dask:tcp://HOST:8786."
+    return click.option("--executor", default="local", show_default=True, metavar="E", help=help)(command)
+
+
+@contextlib.contextmanager
+def executor(name: str) -> Iterator[Executor | None]:
+    """Give the executor of `--executor`, None for this process; raise `UsageError` and `RegionproofError`."""
+    from scanner.executors import executor
+
+    with executor(name) as found:
+        if found is not None and found.dashboard:
+            click.echo(f"Dask shows what it does at {found.dashboard}", err=True)
+        yield found
 
 
 def format_options(command: Callable[..., Any]) -> Callable[..., Any]:

@@ -7,6 +7,7 @@ import pickle
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from fnmatch import fnmatchcase
 from typing import NoReturn
 
@@ -15,7 +16,7 @@ from scanner.finding import BrokenRule, Counterpart, Exemption, ExemptionState, 
 from scanner.model import Gap, InsufficientData, Location, Model, Place, Properties, Resource, Twin
 from scanner.rule import Rule, Subject
 from scanner.sweeping import rarely_swept
-from scanner.verdict import Decision, Judge, Limits, Misbehaviour, sentence
+from scanner.verdict import Decision, Failures, Judge, Limits, Misbehaviour, broken, sentence
 
 _ORDER = {Status.FAIL: 0, Status.UNKNOWN: 1, Status.PASS: 2, Status.NOT_APPLICABLE: 3}
 _RANK = {severity: severity.rank for severity in Severity}
@@ -53,26 +54,26 @@ def assess(model: Model, rules: Iterable[Rule], config: Config, limits: Limits |
     foreign = [rule for rule in rules if rule.foreign]
     own = [rule for rule in rules if not rule.foreign]
     if not foreign:
-        return _joined([_judged(model, own, config, limits)], model)
+        return _joined([judge(model, own, config, limits)], model)
     before = pickle.dumps(model)
-    parts = [_judged(model, group, config, limits) for group in (own, *([rule] for rule in foreign))]
+    parts = [judge(model, group, config, limits) for group in (own, *([rule] for rule in foreign))]
     if not _changed(model, before):
         return _joined(parts, model)
     model = pickle.loads(before)  # noqa: S301 - we wrote it ourselves a moment ago
-    parts = [_judged(model, own, config, limits)]
+    parts = [judge(model, own, config, limits)]
     parts += [_judged_alone(rule, before, model, config, limits) for rule in foreign]
     return _joined(parts, model)
 
 
-_Part = tuple[list[Finding], tuple[BrokenRule, ...]]
+_Part = tuple[list[Finding], Failures]
 
 
 def _judged_alone(rule: Rule, before: bytes, model: Model, config: Config, limits: Limits) -> _Part:
     """Judge by one rule on a copy; if it changes that, its verdicts are void."""
     copy: Model = pickle.loads(before)  # noqa: S301 - as above
     as_it_was = pickle.dumps(copy)
-    part = _judged(copy, [rule], config, limits)
-    return _judged(model, [replace(rule, check=_void)], config, limits) if _changed(copy, as_it_was) else part
+    part = judge(copy, [rule], config, limits)
+    return judge(model, [replace(rule, check=_void)], config, limits) if _changed(copy, as_it_was) else part
 
 
 def _void(*_: object) -> NoReturn:
@@ -88,22 +89,29 @@ def _changed(model: Model, before: bytes) -> bool:
 
 def _joined(parts: Sequence[_Part], model: Model) -> Assessment:
     findings = [finding for found, _ in parts for finding in found]
-    broken = sorted(rule for _, failed in parts for rule in failed)
-    return Assessment(tuple(_numbered(_ordered(findings))), tuple(broken), model)
+    return Assessment(arranged(findings), broken(failures for _, failures in parts), model)
 
 
-def _judged(model: Model, rules: Sequence[Rule], config: Config, limits: Limits) -> _Part:
+def arranged(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """Return all findings of a scan, worst first, those with one fingerprint told apart."""
+    return tuple(_numbered(_ordered(findings)))
+
+
+def judge(
+    model: Model, rules: Sequence[Rule], config: Config, limits: Limits | None = None
+) -> tuple[list[Finding], Failures]:
+    """Judge what a model, or a part of one, is asked about: the findings in no order, and how often rules failed."""
     by_type: dict[str, list[Rule]] = {}
     for rule in rules:
         for type in rule.resource:
             by_type.setdefault(type, []).append(rule)
     found: list[Finding] = []
-    with rarely_swept(), Judge(model, limits) as judge:
+    with rarely_swept(), Judge(model, limits or Limits()) as judge:
         for type, about in by_type.items():
-            for resource in model.of_type(type):
+            for resource in model.subjects(type):
                 found += _about(resource, about, judge, model, config)
         found += (finding for rule in rules for finding in _unseen(rule, model))
-        return found, judge.broken()
+        return found, judge.failures
 
 
 def _about(resource: Resource, rules: Sequence[Rule], judge: Judge, model: Model, config: Config) -> Iterator[Finding]:
@@ -132,14 +140,14 @@ def _about(resource: Resource, rules: Sequence[Rule], judge: Judge, model: Model
 
 
 def exempt(
-    findings: Sequence[Finding], exemptions: Sequence[Exemption], model: Model
+    findings: Sequence[Finding], exemptions: Sequence[Exemption], as_of: datetime
 ) -> tuple[tuple[Finding, ...], tuple[tuple[Exemption, ExemptionState], ...]]:
     """Attach exemptions to the failures they cover, and say what became of each exemption.
 
-    An expired exemption covers nothing.  The clock is the data's own (`model.as_of`), so that a scan of last week's
+    An expired exemption covers nothing.  The clock is the data's own (`as_of`), so that a scan of last week's
     snapshot says today what it said then.
     """
-    today = model.as_of.date()
+    today = as_of.date()
     used: set[int] = set()
     covered = []
     for finding in findings:
@@ -224,7 +232,7 @@ def _unseen(rule: Rule, model: Model) -> Iterator[Finding]:
     """Return one `unknown` for each gap that may hide subjects of the rule, however many types of them it hides."""
     hidden: dict[Gap, list[Gap]] = {}
     for type in rule.resource:
-        for gap in model.gaps:
+        for gap in model.blind_spots():
             if gap.type == type and _concerns(rule, gap, model):
                 hidden.setdefault(replace(gap, type=None), []).append(gap)
     for gaps in hidden.values():

@@ -16,7 +16,7 @@ from scanner.loss import Loss
 from scanner.model import Model
 from scanner.recovery import unmatched
 from scanner.rule import Rule
-from scanner.scan import Change, examine
+from scanner.scan import Change, Exercise, examine
 
 
 @dataclass(frozen=True)
@@ -53,9 +53,8 @@ def exercise(
     if what_if.code and len(paths) != 1:
         raise UsageError("--with: lays code over one snapshot", "Give one snapshot, and the code with --with.")
     change = Change(against=paths[0]) if what_if.code else None
-    report, model, drill = examine(
-        what_if.code or paths, rules, config, now, change, amend, loss, fail_back=what_if.fail_back
-    )
+    lost = Exercise(loss, what_if.fail_back, amend)
+    report, model, drill = examine(what_if.code or paths, rules, config, now, change, lost)
     if not drill.recoveries and not drill.waiting:
         raise UsageError(f"--lose {loss}: no workload that was seen goes with it", _hint(model, loss))
     judged = {rule.link for rule in rules}

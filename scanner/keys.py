@@ -31,7 +31,8 @@ def key_of(model: Model, user: Resource, named: str, place: Place | None = None)
             _require_account(user, named)
             return None
         id = str(alias["TargetKeyId"]).rpartition("/")[2]
-    for key in model.of_type(KEY):
+    owner = named.split(":")[4] if named.startswith("arn:") else place.account  # an id is one of one's own account
+    for key in model.in_place(KEY, Place(owner, place.region)):
         if key.region == place.region and key["KeyId"] == id:
             return key
     if gap := model.hidden(KEY, place):

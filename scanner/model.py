@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from scanner.gaps import Gap, GapIndex
 from scanner.guarded import InsufficientData, Items, Properties, Unknown, guard, plain
+from scanner.pairs import Pair, PairIndex, bind, destinations
 from scanner.resource import Location, Place, Resource
 
 if TYPE_CHECKING:
@@ -35,25 +36,6 @@ __all__ = [
     "guard",
     "plain",
 ]
-
-
-@dataclass(frozen=True, order=True)
-class Pair:
-    """A primary place and the standby that takes over.
-
-    `rpo` and `rto` are objectives, None when not declared.  `image_distribution` says how images get to the standby:
-    by the `replication` of ECR, which is also meant when nothing is declared, or by a `dual-push` of every pipeline.
-    """
-
-    primary: Place
-    standby: Place
-    dr_class: str | None = None
-    rpo: timedelta | None = None
-    rto: timedelta | None = None
-    image_distribution: str | None = None
-
-    def __str__(self) -> str:
-        return f"{self.primary} -> {self.standby}"
 
 
 _NAMED_FREELY = ("AWS::ECS::", "AWS::EKS::", "AWS::Lambda::", "Kubernetes::")
@@ -101,7 +83,7 @@ _Name = tuple[str, str, Place]
 _FACTS = frozenset(
     (
         *("_by_type", "_seen", "_declared", "_vague", "_has_code", "_live", "_listed", "_images"),
-        *("scanned", "gaps", "as_of", "pairs", "pairs_derived", "planned"),
+        *("scanned", "_gaps", "as_of", "pairs", "pairs_derived", "planned"),
     )
 )
 
@@ -150,7 +132,7 @@ class Model:
         self.scanned = frozenset(scanned)
         self._live = regions if asked is None else frozenset(asked)
         self._listed = regions - self._live - self.scanned
-        self.gaps = tuple(sorted(set(gaps), key=repr))
+        self._gaps = tuple(sorted(set(gaps), key=repr))
         self._images = images
         self.as_of = as_of
         self.pairs_derived = pairs is None
@@ -160,12 +142,14 @@ class Model:
 
     def _index(self) -> None:
         """Prepare for the questions that rules ask again and again; what is found stays right: nothing changes."""
-        self._gaps_of_all = GapIndex(self.gaps)
-        self._gaps_of_accounts = GapIndex(gap for gap in self.gaps if gap.path is None)
-        self._gaps_of_files = GapIndex(gap for gap in self.gaps if gap.path)
+        self._gaps_of_all = GapIndex(self._gaps)
+        self._gaps_of_accounts = GapIndex(gap for gap in self._gaps if gap.path is None)
+        self._gaps_of_files = GapIndex(gap for gap in self._gaps if gap.path)
         self._judged: dict[str, tuple[Resource, ...]] = {}
         self._placed: dict[str, dict[Place | None, list[Resource]]] = {}
         self._pairs_at: dict[Place, tuple[Pair, ...]] = {}
+        self._pair_index: list[PairIndex] = []
+        self._unseen_replication: list[str | None] = []
 
     def __setattr__(self, name: str, value: Any) -> None:
         if getattr(self, "_complete", False):
@@ -208,13 +192,44 @@ class Model:
         """Return the images of the repositories that were listed."""
         return self._images
 
+    @property
+    def gaps(self) -> tuple[Gap, ...]:
+        """Return everything that was not seen; `gaps_hiding` tells what hides a type without a look at all of it."""
+        return self._gaps
+
+    def gaps_hiding(self, type: str) -> tuple[Gap, ...]:
+        """Return the gaps that may hide resources of a type, wherever."""
+        return tuple(gap for gap in self._gaps if gap.hides(type, None, None))
+
+    def subjects(self, type: str) -> Iterator[Resource]:
+        """Return the resources of a type about which verdicts are given."""
+        return iter(self._of_type(type))
+
+    def blind_spots(self) -> tuple[Gap, ...]:
+        """Return the gaps about which verdicts are given."""
+        return self._gaps
+
     def of_type(self, type: str) -> Iterator[Resource]:
         """Return the resources of a type that were seen; `hidden` says whether there may be others.
 
         A resource that only a file shows is left out where an account was asked and did not say: it may exist, and
         differ.  So is a Region of an account in which nobody looked: it is there to be found, not to be judged.
+        A rule that asks for all of a type needs all accounts in memory at once (`scanner.section`): ask `in_place`,
+        `connected` or `named` where that is enough.
         """
         return iter(self._of_type(type))
+
+    def connected(self, type: str, place: Place) -> Iterator[Resource]:  # noqa: ARG002 - a part of an estate asks
+        """Return those `of_type` that can have to do with a place.
+
+        All that are in its account or in one that is connected with that are among them: by a pair, by replication or
+        by an image that either names.
+        """
+        return iter(self._of_type(type))
+
+    def named(self, type: str, name: str) -> Iterator[Resource]:
+        """Return those `of_type` that have a name, wherever they are."""
+        return (resource for resource in self._of_type(type) if resource.name == name)
 
     def _of_type(self, type: str) -> tuple[Resource, ...]:
         if type not in self._judged:
@@ -247,7 +262,7 @@ class Model:
         """Return a resource, None if it is known not to exist; raise `InsufficientData` if it may exist unseen."""
         found = self._by_type.get(type, {}).get(id)
         if found is None:
-            account, region = _place_in(id)
+            account, region = place_in(id)
             if account is None or region is None:
                 raise InsufficientData(f"'{id}' does not say where it is, so nobody can tell whether it exists")
             self._must_have_looked(type, account, region, id)
@@ -305,10 +320,32 @@ class Model:
             if self.pairs_derived:
                 registry = self.find("AWS::ECR::Registry", "registry", place)
                 if registry is not None:
-                    list(_destinations(registry))  # raises if one of them was not seen
-            bound = (each for pair in self.pairs for each in _bind(pair, place))
+                    list(destinations(registry))  # raises if one of them was not seen
+            bound = (each for pair in self.pairs_about(place.account) for each in bind(pair, place))
             self._pairs_at[place] = tuple(dict.fromkeys(bound))
         return self._pairs_at[place]
+
+    def pairs_about(self, account: str | None) -> Sequence[Pair]:
+        """Return the pairs that name an account, and those that are of every account; None: all."""
+        if not self._pair_index:
+            self._pair_index.append(PairIndex(self.pairs))
+        return self._pair_index[0].about(account)
+
+    def unseen_replication(self) -> str | None:
+        """Return why a replication rule from which a pair follows may not have been seen, None if all were."""
+        if not self._unseen_replication:
+            self._unseen_replication.append(self._find_unseen_replication())
+        return self._unseen_replication[0]
+
+    def _find_unseen_replication(self) -> str | None:
+        if gap := self.hidden("AWS::ECR::Registry"):
+            return str(gap)
+        for registry in self._of_type("AWS::ECR::Registry"):
+            try:
+                self.pairs_of(registry.place)
+            except InsufficientData as reason:
+                return str(reason)
+        return None
 
     def twins(self, resource: Resource) -> list[Twin]:
         """Return the resource's counterpart for each pair whose primary is its account and Region."""
@@ -334,34 +371,9 @@ class Model:
             with suppress(InsufficientData):  # `pairs_of` raises for this place
                 yield from [
                     Pair(registry.place, standby)
-                    for standby in _destinations(registry)
+                    for standby in destinations(registry)
                     if standby.region != registry.region
                 ]
-
-
-def _destinations(registry: Resource) -> Iterator[Place]:
-    """Yield where a registry replicates to; raise `InsufficientData` if some of it was not seen or makes no sense."""
-    try:
-        for rule in (registry["ReplicationConfiguration"] or {}).get("Rules") or []:
-            for destination in rule["Destinations"] or []:
-                account, region = destination["RegistryId"], destination["Region"]
-                yield Place(account + "", region + "")
-    except (TypeError, AttributeError) as error:
-        raise InsufficientData(f"a replication rule of '{registry.id}' names no registry") from error
-
-
-def _bind(pair: Pair, place: Place) -> Iterator[Pair]:
-    """Yield the pair, in the direction in which `place` is its primary; active-active pairs have both."""
-    primary = pair.primary
-    standby = Place(pair.standby.account or primary.account, pair.standby.region)
-    if _is_at(primary, place):
-        yield replace(pair, primary=place, standby=Place(standby.account or place.account, standby.region))
-    if pair.dr_class == "active-active" and _is_at(standby, place):
-        yield replace(pair, primary=place, standby=Place(primary.account or place.account, primary.region))
-
-
-def _is_at(declared: Place, place: Place) -> bool:
-    return declared.region == place.region and declared.account in (None, place.account)
 
 
 def _may_be_in(resource: Resource, place: Place) -> bool:
@@ -374,7 +386,7 @@ def _revision(id: str) -> int:
     return int(last) if last.isascii() and last.isdecimal() and len(last) < 20 else 0
 
 
-def _place_in(id: str) -> tuple[str | None, str | None]:
+def place_in(id: str) -> tuple[str | None, str | None]:
     """Return the account and Region an ARN or an `aws://` id names."""
     if id.startswith("arn:") and id.count(":") >= 5:
         _, _, _, region, account, _ = id.split(":", 5)

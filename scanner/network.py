@@ -101,7 +101,7 @@ def _all(model: Model, type: str, place: Place) -> list[Resource]:
         raise InsufficientData(f"the network of {place} was not scanned")
     found = _tables.setdefault(model, {})
     if (type, place) not in found:
-        found[type, place] = [one for one in model.of_type(type) if (one.account, one.region) == place]
+        found[type, place] = [one for one in model.in_place(type, place) if (one.account, one.region) == place]
     return found[type, place]
 
 
@@ -277,4 +277,5 @@ def has_address(workload: Resource, subnet_id: str, model: Model) -> bool:
         return bool(workload["NetworkConfiguration"]["AwsvpcConfiguration"]["AssignPublicIp"] == "ENABLED")
     if workload.type == "AWS::EKS::FargateProfile":
         return False
-    return any(one["MapPublicIpOnLaunch"] for one in model.of_type(SUBNET) if one["SubnetId"] == subnet_id)
+    subnets = model.in_place(SUBNET, workload.place)
+    return any(one["MapPublicIpOnLaunch"] for one in subnets if one["SubnetId"] == subnet_id)

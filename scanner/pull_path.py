@@ -36,17 +36,17 @@ def with_paths(findings: Iterable[Finding], model: Model) -> Iterator[Finding]:
             yield finding
             continue
         if services is None:
-            services = _services(model)
+            services = _services(model, Place(finding.resource.account, finding.resource.region or ""))
         path: tuple[Step, ...] = ()
         with suppress(InsufficientData, IndexError):  # then which image it is was not seen
             path = tuple(_path(finding, int(at[1] or 0), model, services))
         yield replace(finding, path=path) if path else finding
 
 
-def _services(model: Model) -> dict[str, Resource]:
+def _services(model: Model, place: Place) -> dict[str, Resource]:
     """Return the first service that starts each task definition, by the definition's id."""
     found: dict[str, Resource] = {}
-    for service in model.of_type("AWS::ECS::Service"):
+    for service in model.connected("AWS::ECS::Service", place):
         with suppress(InsufficientData):
             if isinstance(id := service["TaskDefinition"], str):
                 found.setdefault(id, service)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import date, timedelta
 from fnmatch import fnmatchcase
@@ -15,7 +16,8 @@ from typing import Any
 
 from scanner import duration
 from scanner.model import InsufficientData, Model, Pair, Place, Resource
-from scanner.workloads import WORKLOADS, regions_that_fail_over_to
+from scanner.references import WORKLOADS
+from scanner.workloads import regions_that_fail_over_to
 
 DECLARED = ("GitHub::", "GitLab::", "Regionproof::", "Terraform::")
 """How the types begin of what no account and no template shows; it has no account and no Region."""
@@ -78,6 +80,17 @@ def unmatched(model: Model) -> Iterator[tuple[str, str]]:
             for glob in tier[property] or ():
                 if not any(fnmatchcase(name, glob) for name in known):
                     yield str(tier.name), glob
+
+
+def workloads_by_tier(model: Model) -> dict[str | None, set[str]]:
+    """Return the ids of the workloads of each declared tier, by its name; those of no tier are under None."""
+    found: dict[str | None, set[str]] = {}
+    for type in WORKLOADS if any(model.of_type(TIER)) else ():
+        for workload in model.subjects(type):
+            with suppress(InsufficientData):
+                tier = tier_of(model, workload)
+                found.setdefault(tier.name if tier else None, set()).add(workload.id)
+    return found
 
 
 def _rank(tier: Resource, type: str, name: str) -> tuple[bool, bool, int] | None:
@@ -160,7 +173,7 @@ def pairs_to(model: Model, place: Place) -> list[Pair]:
     """
     if not regions_that_fail_over_to(model, place):
         return []
-    return [pair for declared in model.pairs for pair in _towards(declared, place)]
+    return [pair for declared in model.pairs_about(place.account) for pair in _towards(declared, place)]
 
 
 def _towards(pair: Pair, place: Place) -> Iterator[Pair]:
@@ -199,7 +212,7 @@ def plans_of(model: Model, tier: Resource) -> tuple[list[Resource], list[str]]:
     """Return the plans of ARC Region switch that scale something of a tier, and why there may be more."""
     found: list[Resource] = []
     # A file holds neither executions nor warnings, so one that cannot be read hides none.
-    doubts = [str(gap) for gap in model.gaps if gap.path is None and gap.hides(PLAN, None, None)]
+    doubts = [str(gap) for gap in model.gaps_hiding(PLAN) if gap.path is None]
     for plan in model.of_type(PLAN):
         try:
             if names_cluster_of(plan["Workflows"], tier):

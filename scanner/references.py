@@ -273,7 +273,7 @@ def uses(model: Model, registry: Place) -> Uses:
 
 def _uses(model: Model, registry: Place) -> Uses:
     if model not in _all_uses:
-        _all_uses[model] = _find_uses(model)
+        _all_uses[model] = _find_uses(model, registry)
     seen, unread = _all_uses[model]
     reasons = [f"{gap}" for type in _WORKLOADS if (gap := model.hidden(type, registry))]
     if registry not in model.scanned:
@@ -282,12 +282,12 @@ def _uses(model: Model, registry: Place) -> Uses:
     return Uses(seen.get(registry, ()), tuple(dict.fromkeys(reasons)))
 
 
-def _find_uses(model: Model) -> _Found:
+def _find_uses(model: Model, registry: Place) -> _Found:
     """Return what workloads pull, by registry (None for all that is not ECR), and those of which that was not seen."""
     seen: list[Use] = []
     unread: list[tuple[Resource, str]] = []
     for type in _WORKLOADS:
-        for workload in model.of_type(type):
+        for workload in model.connected(type, registry):
             if type != TASK_DEFINITION or workload.locations:
                 _read_uses(workload, model, seen, unread)
     by_registry: dict[Place | None, list[Use]] = {}

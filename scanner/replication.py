@@ -185,12 +185,11 @@ _by_place: WeakKeyDictionary[Model, dict[Place, list[Resource]]] = WeakKeyDictio
 
 def repositories_of(place: Place, model: Model) -> Sequence[Resource]:
     """Return the repositories of a place that were seen; `Model.hidden` says whether there may be others."""
-    if model not in _by_place:
-        grouped: dict[Place, list[Resource]] = {}
-        for repository in model.of_type("AWS::ECR::Repository"):
-            grouped.setdefault(Place(repository.account, repository.region or ""), []).append(repository)
-        _by_place[model] = grouped
-    return _by_place[model].get(place, ())
+    known = _by_place.setdefault(model, {})
+    if place not in known:
+        found = model.in_place("AWS::ECR::Repository", place)
+        known[place] = [repository for repository in found if (repository.account, repository.region) == place]
+    return known[place]
 
 
 def counterpart_name(repository: str, primary: Place, standby: Place) -> str | None:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import lru_cache
 from importlib.resources.abc import Traversable
+from pathlib import Path
 from typing import Any
 
 from scanner import code, duration, header
@@ -94,6 +95,10 @@ class Rule:
     optional: bool = False
     foreign: bool = False
     written: Header | None = None
+
+    def __reduce__(self) -> Any:
+        """Pickle the text of the rule: what decides is made from it again, where it may lack the file."""
+        return _again, (self.id, self.written, self.foreign, self.parameters, self.severity)
 
     @property
     def group(self) -> str:
@@ -176,10 +181,20 @@ def load_rule(id: str, file: Traversable, *, trusted: bool = False) -> Rule:
 
 def _load(file: RuleFile, *, trusted: bool) -> Rule:
     read = header.read(file)
-    value = read.value
-    if not trusted and (problem := _schema_problem(schema("rule"), value)):
+    if not trusted and (problem := _schema_problem(schema("rule"), read.value)):
         at, message = problem
         raise RuleError(f"{read.at(*at)}: {message}", "schemas/rule.json describes the header of a rule.")
+    return _rule(file, read, trusted=trusted)
+
+
+def _again(id: str, read: Header, foreign: bool, parameters: Mapping[str, Any], severity: Severity) -> Rule:
+    """Return a rule that was pickled."""
+    made = _rule(RuleFile(id, Path(read.path), read.path), read, trusted=not foreign)
+    return replace(made, parameters=parameters, severity=severity)
+
+
+def _rule(file: RuleFile, read: Header, *, trusted: bool) -> Rule:
+    value = read.value
     resource = value["resource"]
     subjects = (resource,) if isinstance(resource, str) else tuple(resource)
     return Rule(
@@ -204,6 +219,11 @@ def _load(file: RuleFile, *, trusted: bool) -> Rule:
 def root(subject: Subject) -> Mapping[str, Any]:
     """Return what expressions see: a resource's properties, or `{primary, standby, pair}` in an `across` rule."""
     return subject.properties if isinstance(subject, Resource) else _twin_root(subject)
+
+
+def forget() -> None:
+    """Let go of the subjects that were looked at last, and of their model."""
+    _twin_root.cache_clear()
 
 
 @lru_cache(maxsize=2)  # one rule after the other is asked about the same twin

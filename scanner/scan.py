@@ -3,53 +3,54 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scanner import __version__
 from scanner.config import Config
-from scanner.drill import Drill, simulate
-from scanner.engine import assess, exempt
-from scanner.errors import RegionproofError, UsageError
-from scanner.finding import Baseline, BaselineState, Coverage, Exemption, Finding, Input, Origin, Report, Tier
-from scanner.images import ImageIndex, Listing, RepositoryKey
+from scanner.drill import Drill, settled, simulate
+from scanner.engine import arranged, assess, exempt
+from scanner.errors import UsageError
+from scanner.estate import (
+    Estate,
+    add_evidence,
+    add_facts,
+    add_parsed,
+    is_snapshot,
+    model_of,
+    must_hold_something,
+    open_whole,
+    read_paths,
+)
+from scanner.executors import Executor, Local
+from scanner.finding import (
+    Baseline,
+    BaselineState,
+    BrokenRule,
+    Coverage,
+    Finding,
+    Origin,
+    Report,
+    Tier,
+)
 from scanner.loss import Loss
-from scanner.model import Gap, InsufficientData, Model, Place, Resource
+from scanner.model import Model, Pair, Place, Resource
 from scanner.origins import Causes, brought, changed, is_code, is_shown, traced
 from scanner.overlay import overlay
 from scanner.pull_path import with_paths
-from scanner.recovery import objective, tier_of
-from scanner.references import WORKLOADS
+from scanner.recovery import objective, workloads_by_tier
 from scanner.rule import Rule
-from scanner.uses import Uses, slips
+from scanner.snapshot import Snapshot
+from scanner.uses import slips
+from scanner.verdict import broken
 
 if TYPE_CHECKING:
     from scanner.changes import Changes
     from scanner.parsers import Parsed
     from scanner.parsers.addresses import Addresses
     from scanner.report_file import ReportFile
-
-
-@dataclass
-class _Estate:
-    """What the paths hold together."""
-
-    resources: list[Resource] = field(default_factory=list)
-    live: list[Resource] = field(default_factory=list)
-    gaps: list[Gap] = field(default_factory=list)
-    listings: dict[RepositoryKey, Listing] = field(default_factory=dict)
-    scanned: set[Place] = field(default_factory=set)
-    asked: set[Place] = field(default_factory=set)
-    coverage: list[Coverage] = field(default_factory=list)
-    inputs: list[Input] = field(default_factory=list)
-    exemptions: list[Exemption] = field(default_factory=list)
-    uses: Uses = field(default_factory=Uses)
-    addresses: dict[str, Addresses] = field(default_factory=dict)
-    as_of: datetime | None = None
-    planned: bool = False
 
 
 @dataclass(frozen=True)
@@ -66,11 +67,67 @@ class Change:
     baseline: Path | None = None
 
 
+AT_ONCE = 32
+"""Up to so many targets are judged at once: to look at them twice takes longer, and their memory is small."""
+
+
 def scan(
-    paths: Sequence[Path], rules: Sequence[Rule], config: Config, now: datetime, change: Change | None = None
+    paths: Sequence[Path],
+    rules: Sequence[Rule],
+    config: Config,
+    now: datetime,
+    change: Change | None = None,
+    executor: Executor | None = None,
+    at_once: int = AT_ONCE,
 ) -> Report:
-    """Scan as `examine` does, and return the report alone."""
-    return examine(paths, rules, config, now, change)[0]
+    """Scan as `examine` does, and return the report alone: of more targets than `at_once`, group by group.
+
+    Where one of the paths is infrastructure code, or one of the rules is the code of a pack, `executor` has nothing to
+    do: all is judged at once (see `scanner.groups`).
+    """
+    change = change or Change()
+    if change.since or change.against or not all(map(is_snapshot, paths)) or any(rule.foreign for rule in rules):
+        return examine(paths, rules, config, now, change)[0]
+    opened = {path: open_whole(path) for path in paths}
+    if executor is None and sum(len(snapshot.records) for snapshot in opened.values()) <= at_once:
+        return _examined(paths, rules, config, now, change, opened, Exercise())[0]
+    return _by_groups([opened[path] for path in paths], rules, config, change, executor or Local())
+
+
+def _by_groups(
+    snapshots: Sequence[Snapshot], rules: Sequence[Rule], config: Config, change: Change, executor: Executor
+) -> Report:
+    from scanner.groups import judged
+    from scanner.survey import survey
+
+    earlier = _baseline(change.baseline) if change.baseline else None
+    estate = Estate()
+    for snapshot in snapshots:
+        add_facts(estate, snapshot)
+    add_evidence(estate, config)
+    seen = survey(snapshots, estate.resources, estate.gaps, config, executor)
+    estate.coverage += seen.coverage
+    must_hold_something(estate, [snapshot.path for snapshot in snapshots])
+    common = seen.common
+    found = judged(snapshots, common, seen.groups, rules, config, executor)
+    outcome = _Outcome(
+        common.as_of, common.pairs, common.pairs_derived, arranged(found.findings), broken(found.failures)
+    )
+    report = _report(estate, outcome, found.tiers, rules, config, change, earlier)
+    report = replace(report, recoveries=settled(found.recoveries))
+    return _narrowed(report, (each for each in report.findings if _is_shown(each, change, (), frozenset())))
+
+
+@dataclass(frozen=True)
+class Exercise:
+    """What a scan loses: a `loss`, or each primary; `fail_back` is that of `scanner.drill.simulate`.
+
+    `amend` makes another model of what was found, which is judged instead.
+    """
+
+    loss: Loss | None = None
+    fail_back: bool = False
+    amend: Callable[[Model], Model] = lambda model: model
 
 
 def examine(
@@ -79,28 +136,29 @@ def examine(
     config: Config,
     now: datetime,
     change: Change | None = None,
-    amend: Callable[[Model], Model] = lambda model: model,
-    loss: Loss | None = None,
-    *,
-    fail_back: bool = False,
+    exercise: Exercise | None = None,
 ) -> tuple[Report, Model, Drill]:
     """Scan snapshots, templates and folders of templates, mixed freely; return the report and what it is about.
 
-    The drill is of a loss, or of the loss of each primary; `fail_back` is that of `simulate`.
     `now` is the time of a scan that reads no snapshot; else the report speaks of the oldest snapshot's time.
-    `amend` makes another model of what was found, which is judged instead.
     Raises `UsageError` for a path that is not there, `SnapshotError` for a snapshot that is damaged,
     `ReportError` for a baseline that is, and `RegionproofError` if the paths hold nothing that can be scanned.
     """
-    change = change or Change()
+    return _examined(paths, rules, config, now, change or Change(), {}, exercise or Exercise())
+
+
+def _examined(
+    paths: Sequence[Path],
+    rules: Sequence[Rule],
+    config: Config,
+    now: datetime,
+    change: Change,
+    opened: Mapping[Path, Snapshot],
+    exercise: Exercise,
+) -> tuple[Report, Model, Drill]:
     earlier = _baseline(change.baseline) if change.baseline else None
-    estate = _read(paths, config)
-    if not estate.coverage:
-        names = ", ".join(map(str, paths))
-        raise RegionproofError(
-            f"{names}: nothing to scan: no snapshot and no infrastructure code",
-            "`regionproof collect -o snapshot` makes a snapshot; `regionproof demo` shows one.",
-        )
+    estate = read_paths(paths, config, opened)
+    must_hold_something(estate, paths)
     estate.coverage += _slips(estate, paths, config)
     differing = [_differing(change.since, path) for path in paths] if change.since else []
     before = None
@@ -108,8 +166,8 @@ def examine(
         before, estate = _laid_over(change.against, paths, estate, config, change.since)
     elif change.since is not None:
         before = _as_it_was(paths, estate, config, change.since)
-    _add_evidence(estate, config)
-    assessed = assess(amend(_model(estate, config, now)), rules, config)
+    add_evidence(estate, config)
+    assessed = assess(exercise.amend(model_of(estate, config, now)), rules, config)
     model, findings = assessed.model, assessed.findings
     new, causes = frozenset[str](), Causes((), {})
     if before is not None:
@@ -118,42 +176,71 @@ def examine(
         was = _without(before, rules, config, now, change)
         new = brought(findings, was)
         findings = tuple(traced(findings, was)) if change.against else findings
-    findings, exemptions = exempt(findings, (*config.exemptions, *estate.exemptions), model)
+    outcome = _Outcome(model.as_of, model.pairs, model.pairs_derived, findings, assessed.broken)
+    report = _report(estate, outcome, workloads_by_tier(model), rules, config, change, earlier)
+    drill = simulate(model, report.findings, rules, exercise.loss, fail_back=exercise.fail_back)
+    report = replace(report, recoveries=tuple(one.outline() for one in drill.recoveries))
+    shown = with_paths((each for each in report.findings if _is_shown(each, change, differing, new)), model)
+    placed = (causes.given(one) if one.origin is Origin.CHANGE or one.fingerprint in new else one for one in shown)
+    return _narrowed(report, placed), model, drill
+
+
+def _without(
+    before: Estate, rules: Sequence[Rule], config: Config, now: datetime, change: Change
+) -> tuple[Finding, ...]:
+    """Return the findings as they would be without the change; where nobody knows the code before it, of no code."""
+    add_evidence(before, config)
+    was = assess(model_of(before, config, now), rules, config).findings
+    return tuple(one for one in was if change.since or not is_code(one.resource))
+
+
+@dataclass(frozen=True)
+class _Outcome:
+    """What came of an evaluation, and which pairs and which time it is about."""
+
+    as_of: datetime
+    pairs: tuple[Pair, ...]
+    pairs_derived: bool
+    findings: tuple[Finding, ...]
+    broken: tuple[BrokenRule, ...]
+
+
+def _report(
+    estate: Estate,
+    outcome: _Outcome,
+    workloads: Mapping[str | None, set[str]],
+    rules: Sequence[Rule],
+    config: Config,
+    change: Change,
+    earlier: ReportFile | None,
+) -> Report:
+    """Return the report of all findings."""
+    findings, exemptions = exempt(outcome.findings, (*config.exemptions, *estate.exemptions), outcome.as_of)
     if earlier is not None:
         findings = tuple(_compared(findings, earlier.report))
     report = Report(
         tool_version=__version__,
-        as_of=model.as_of,
+        as_of=outcome.as_of,
         inputs=tuple(estate.inputs),
-        pairs=model.pairs,
-        pairs_derived=model.pairs_derived,
+        pairs=outcome.pairs,
+        pairs_derived=outcome.pairs_derived,
         rules=tuple(rule.summary() for rule in rules),
         findings=findings,
         coverage=tuple(sorted(estate.coverage)),
         exemptions=exemptions,
         config_sha256=config.sha256,
-        broken_rules=assessed.broken,
+        broken_rules=outcome.broken,
         unseen=tuple(_unseen(estate, config)),
         changed_since=change.since,
-        tiers=tuple(_tiers(model, config)),
+        tiers=tuple(_tiers(workloads, config)),
     )
-    if earlier is not None:
-        report = replace(report, baseline=_what_became(earlier, report))
-    drill = simulate(model, findings, rules, loss, fail_back=fail_back)
-    shown = with_paths((each for each in findings if _is_shown(each, change, differing, new)), model)
-    placed = tuple(causes.given(one) if one.origin is Origin.CHANGE or one.fingerprint in new else one for one in shown)
-    recoveries = tuple(one.outline() for one in drill.recoveries)
-    report = replace(report, findings=placed, not_shown=len(findings) - len(placed), recoveries=recoveries)
-    return report, model, drill
+    return report if earlier is None else replace(report, baseline=_what_became(earlier, report))
 
 
-def _without(
-    before: _Estate, rules: Sequence[Rule], config: Config, now: datetime, change: Change
-) -> tuple[Finding, ...]:
-    """Return the findings as they would be without the change; where nobody knows the code before it, of no code."""
-    _add_evidence(before, config)
-    was = assess(_model(before, config, now), rules, config).findings
-    return tuple(one for one in was if change.since or not is_code(one.resource))
+def _narrowed(report: Report, shown: Iterable[Finding]) -> Report:
+    """Return the report with those of its findings that are shown."""
+    kept = tuple(shown)
+    return replace(report, findings=kept, not_shown=len(report.findings) - len(kept))
 
 
 def _baseline(path: Path) -> ReportFile:
@@ -187,46 +274,19 @@ def _what_became(earlier: ReportFile, report: Report) -> Baseline:
 
 def resources(paths: Sequence[Path], config: Config) -> list[Resource]:
     """Return the resources of snapshots and of infrastructure code; raise as `scan` does."""
-    return _read(paths, config).resources
-
-
-def _read(paths: Sequence[Path], config: Config) -> _Estate:
-    estate = _Estate()
-    for path in paths:
-        if not path.exists():
-            raise UsageError(
-                f"{path}: no such file or folder", "Give a snapshot, a template, or a folder of infrastructure code."
-            )
-        if is_snapshot(path):
-            _add_snapshot(estate, path)
-        else:
-            _add_code(estate, path, config)
-    return estate
-
-
-def _model(estate: _Estate, config: Config, now: datetime) -> Model:
-    return Model(
-        estate.resources,
-        gaps=estate.gaps,
-        pairs=config.pairs,
-        images=ImageIndex(estate.listings),
-        scanned=estate.scanned,
-        asked=estate.asked,
-        as_of=estate.as_of or now,
-        planned=estate.planned,
-    )
+    return read_paths(paths, config).resources
 
 
 def _laid_over(
-    against: Path, paths: Sequence[Path], code: _Estate, config: Config, since: str | None
-) -> tuple[_Estate, _Estate]:
+    against: Path, paths: Sequence[Path], code: Estate, config: Config, since: str | None
+) -> tuple[Estate, Estate]:
     """Return the estate without the change, and with it."""
     if not is_snapshot(against):
         raise UsageError(f"{against}: no snapshot", "--against takes a snapshot; `regionproof collect` makes one.")
     for path in paths:
         if is_snapshot(path):
             raise UsageError(f"{path}: a snapshot", "With --against, the paths are infrastructure code.")
-    live = _read([against], config)
+    live = read_paths([against], config)
     live.live = live.resources
     was = [_before(path, since, config, code.addresses) for path in paths] if since else []
     declared = [one for parsed in was for one in parsed.resources] if since else None
@@ -247,11 +307,11 @@ def _laid_over(
     return live, after
 
 
-def _as_it_was(paths: Sequence[Path], code: _Estate, config: Config, since: str) -> _Estate:
+def _as_it_was(paths: Sequence[Path], code: Estate, config: Config, since: str) -> Estate:
     """Return what the code declared at a revision."""
-    estate = _Estate()
+    estate = Estate()
     for path in paths:
-        _add_parsed(estate, _before(path, since, config, code.addresses))
+        add_parsed(estate, _before(path, since, config, code.addresses))
     return estate
 
 
@@ -289,84 +349,22 @@ def _is_new(finding: Finding, change: Change) -> bool:
     return brought and (change.baseline is None or finding.baseline_state is BaselineState.NEW)
 
 
-def _unseen(estate: _Estate, config: Config) -> Iterator[Place]:
+def _unseen(estate: Estate, config: Config) -> Iterator[Place]:
     """Yield the primaries of declared pairs of which nothing was scanned; that must not look well."""
     for primary in dict.fromkeys(pair.primary for pair in config.pairs or ()):
         if not any(primary.account in (None, at.account) and primary.region == at.region for at in estate.scanned):
             yield primary
 
 
-def is_snapshot(path: Path) -> bool:
-    """Tell whether a path is a snapshot, finished or not."""
-    return path.is_dir() and ((path / "snapshot.json").exists() or (path / "targets").is_dir())
-
-
-def _add_snapshot(estate: _Estate, path: Path) -> None:
-    from scanner.collectors import read
-    from scanner.snapshot import Snapshot
-
-    snapshot = Snapshot.open(path)
-    if twice := estate.asked & {target.place for target in snapshot.targets}:
-        raise UsageError(
-            f"{path}: '{min(twice)}' is in another snapshot that was given, too", "Give one snapshot of each place."
-        )
-    resources, gaps = read(snapshot)
-    estate.resources += resources
-    estate.gaps += gaps
-    estate.listings.update(snapshot.images())
-    estate.asked |= {target.place for target in snapshot.targets}
-    estate.scanned |= estate.asked
-    estate.coverage += snapshot.coverage()
-    estate.inputs.append(Input("snapshot", path.as_posix(), snapshot.sha256))
-    estate.as_of = min(estate.as_of or snapshot.as_of, snapshot.as_of)
-
-
-def _add_code(estate: _Estate, path: Path, config: Config) -> None:
-    from scanner.parsers import parse
-
-    parsed = parse(path, config.places, deployments=config.deployments)
-    _add_parsed(estate, parsed)
-    estate.coverage += [Coverage("", "", "file", name, status, 1, message=text) for name, status, text in parsed.files]
-    estate.exemptions += parsed.exemptions
-    estate.uses.add(parsed.uses)
-    estate.addresses |= parsed.addresses
-    estate.inputs.append(Input("iac", path.as_posix(), parsed.sha256))
-
-
-def _add_parsed(estate: _Estate, parsed: Parsed) -> None:
-    estate.resources += parsed.resources
-    estate.gaps += parsed.gaps
-    estate.scanned |= {resource.place for resource in parsed.resources if resource.type == "AWS::Account::Region"}
-
-
-def _add_evidence(estate: _Estate, config: Config) -> None:
-    from scanner.evidence import read
-
-    evidence = read(config)
-    estate.resources += [*config.tiers, *evidence.resources]
-    estate.gaps += evidence.gaps
-    estate.coverage += [
-        Coverage("", "", "file", name, status, 1, message=text) for name, status, text in evidence.files
-    ]
-    if evidence.files:
-        estate.inputs.append(Input("evidence", config.path or "", evidence.sha256))
-
-
-def _slips(estate: _Estate, paths: Sequence[Path], config: Config) -> list[Coverage]:
+def _slips(estate: Estate, paths: Sequence[Path], config: Config) -> list[Coverage]:
     """Return the configuration as a file that was not understood in full, where `iac` says what no code takes."""
     code = [path for path in paths if not is_snapshot(path)]
     said = "; ".join(slips(config, estate.uses, code)) if code else ""
     return [Coverage("", "", "file", config.path or "", "partial", 1, message=f"iac: {said}")] if said else []
 
 
-def _tiers(model: Model, config: Config) -> Iterator[Tier]:
+def _tiers(workloads: Mapping[str | None, set[str]], config: Config) -> Iterator[Tier]:
     """Yield the declared tiers, each with the workloads that were seen of it."""
-    members: dict[str | None, set[str]] = {}
-    for type in WORKLOADS if config.tiers else ():
-        for workload in model.of_type(type):
-            with suppress(InsufficientData):
-                tier = tier_of(model, workload)
-                members.setdefault(tier.name if tier else None, set()).add(workload.id)
     for tier in config.tiers:
         yield Tier(
             str(tier.name),
@@ -374,5 +372,5 @@ def _tiers(model: Model, config: Config) -> Iterator[Tier]:
             objective(tier, "Rto"),
             tier["Owner"],
             tier["DrClass"],
-            tuple(sorted(members.get(tier.name, ()))),
+            tuple(sorted(workloads.get(tier.name, ()))),
         )

@@ -16,6 +16,7 @@ from collections import Counter
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import cached_property
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -43,6 +44,7 @@ from scanner.parts import (
     sha256,
 )
 from scanner.recorded import IMAGES, Call, CallError, LeftOut, Stage, Target
+from scanner.split import Shard
 from scanner.stored import Registry, StoredListing
 
 __all__ = ["Call", "CallError", "Snapshot", "SnapshotWriter", "Target", "TargetRecord"]
@@ -62,7 +64,10 @@ class Snapshot:
         self.config_sha256: str | None = manifest["config_sha256"]
         self.started_at: str = manifest["started_at"]
         self.finished_at: str = manifest["finished_at"]
+        shard = manifest.get("shard")
+        self.shard = Shard(shard["index"], shard["of"]) if shard else None
         self.records = tuple(record_of(entry) for entry in manifest["targets"])
+        self._by_target = {record.target: record for record in self.records}
         self.not_enabled = {
             Place(entry["account"], entry["region"]): str(entry["status"]) for entry in manifest.get("not_enabled", ())
         }
@@ -105,6 +110,14 @@ class Snapshot:
         """Return what was asked, sorted by account and Region."""
         return tuple(record.target for record in self.records)
 
+    @cached_property
+    def by_account(self) -> dict[str, list[Target]]:
+        """Return the targets of each account."""
+        found: dict[str, list[Target]] = {}
+        for target in self.targets:
+            found.setdefault(target.account, []).append(target)
+        return found
+
     @property
     def as_of(self) -> datetime:
         """Return the time the data speaks of: when the first call was made."""
@@ -118,6 +131,10 @@ class Snapshot:
     def calls_of(self, target: Target) -> Iterator[Call]:
         """Yield the calls of one target, sorted by service, operation, parameters and page."""
         return calls(directory(self.path, target), self._record(target))
+
+    def lines_of(self, target: Target) -> Iterator[bytes]:
+        """Yield the calls of a target's first stage, as lines of JSON."""
+        return lines(directory(self.path, target) / parts.CALLS[Stage.CALLS])
 
     def images(self) -> dict[RepositoryKey, Listing]:
         """Return the images of every repository that was asked for; a list that ended early says why."""
@@ -136,11 +153,20 @@ class Snapshot:
 
     def coverage(self) -> tuple[Coverage, ...]:
         """Return how each operation was answered in each account and Region, and which Regions are not enabled."""
-        rows = [row for record in self.records for row in self._coverage_of(record)]
-        for place, status in self.not_enabled.items():
-            region = (place.account or "", place.region, "account", "account:ListRegions")
-            rows.append(Coverage(*region, NOT_ENABLED, 0, message=status))
-        return tuple(sorted(rows))
+        asked = (row for record in self.records for row in self._coverage_of(record))
+        return tuple(sorted((*asked, *self.coverage_not_enabled())))
+
+    def coverage_of(self, targets: Iterable[Target]) -> list[Coverage]:
+        """Return how each operation was answered in some targets."""
+        return [row for target in targets for row in self._coverage_of(self._record(target))]
+
+    def coverage_not_enabled(self) -> list[Coverage]:
+        """Return which Regions are not enabled."""
+        operation = ("account", "account:ListRegions", NOT_ENABLED, 0)
+        return [
+            Coverage(place.account or "", place.region, *operation, message=status)
+            for place, status in self.not_enabled.items()
+        ]
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Snapshot):
@@ -155,7 +181,7 @@ class Snapshot:
         return versions, self.targets, times, self.not_enabled, list(self.calls()), self.images()
 
     def _record(self, target: Target) -> TargetRecord:
-        return next(record for record in self.records if record.target == target)
+        return self._by_target[target]
 
     def _coverage_of(self, record: TargetRecord) -> Iterator[Coverage]:
         place = (record.target.account, record.target.region)
@@ -244,25 +270,31 @@ class SnapshotWriter:
         *,
         botocore_version: str | None = None,
         not_enabled: Mapping[Place, str] | None = None,
+        shard: Shard | None = None,
+        at: str = "",
     ) -> Snapshot:
         """Write the manifest over these targets, all of which must be done; return the finished snapshot.
 
         `not_enabled` are the Regions that are no targets because the account has not opted in to them, and the status.
+        `shard` is which part of a collection it is; one that no account is of has no targets, and is of the time `at`.
         """
         records = [self._recorded(target) for target in sorted(targets, key=lambda target: target.place)]
         entries = [entry_of(self._with_own_hash(record)) for record in records]
-        manifest = {
+        manifest: dict[str, Any] = {
             "schema_version": SCHEMA_VERSION,
             "tool": {"name": "regionproof", "version": __version__},
             "botocore_version": botocore_version,
             "config_sha256": self.config_sha256,
-            "started_at": min(record.started_at for record in records),
-            "finished_at": max(record.finished_at for record in records),
+            "started_at": min((record.started_at for record in records), default=at),
+            "finished_at": max((record.finished_at for record in records), default=at),
             "targets": entries,
             "not_enabled": [
                 {**place._asdict(), "status": status} for place, status in sorted((not_enabled or {}).items())
             ],
         }
+        if shard is not None:
+            manifest["shard"] = {"index": shard.index, "of": shard.of}
+        self.path.mkdir(parents=True, exist_ok=True)
         partial = self.path / f".{MANIFEST}.partial"
         partial.write_text(pretty(manifest), encoding="utf-8")
         fsync(partial)

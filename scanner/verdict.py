@@ -51,6 +51,22 @@ class Decision(NamedTuple):
     severity: Severity | None = None
 
 
+Failures = Mapping[str, Mapping[str, int]]
+"""How often each rule failed: by its id, by the reason."""
+
+
+def broken(failures: Iterable[Failures]) -> tuple[BrokenRule, ...]:
+    """Return the rules that failed, sorted, each with the reason that came most often."""
+    counts: dict[str, Counter[str]] = {}
+    for each in failures:
+        for id, reasons in each.items():
+            counts.setdefault(id, Counter()).update(reasons)
+    return tuple(
+        BrokenRule(id, min(reasons, key=lambda reason: (-reasons[reason], reason)), reasons.total())
+        for id, reasons in sorted(counts.items())
+    )
+
+
 class Judge:
     """Asks rules about subjects of a model, and keeps count of those that fail."""
 
@@ -69,12 +85,10 @@ class Judge:
     def __exit__(self, *error: object) -> None:
         self._time.__exit__(*error)
 
-    def broken(self) -> tuple[BrokenRule, ...]:
-        """Return the rules that failed, each with the reason that came most often."""
-        return tuple(
-            BrokenRule(id, min(reasons, key=lambda reason: (-reasons[reason], reason)), reasons.total())
-            for id, reasons in sorted(self._failures.items())
-        )
+    @property
+    def failures(self) -> Failures:
+        """Return how often each rule that failed did, by the reason."""
+        return self._failures
 
     def decide(self, rule: Rule, subject: Subject) -> tuple[list[Decision], Mapping[str, Any]]:
         """Return what a rule says about a subject, at least one thing, and the evidence it gives."""

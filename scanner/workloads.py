@@ -268,7 +268,6 @@ def cached_instead(model: Model, repository: RepositoryKey, standby: Place) -> b
     return registry is None or not replicates(rules_of(registry), repository.name, standby)
 
 
-_unseen: WeakKeyDictionary[Model, str | None] = WeakKeyDictionary()
 _failing_over: WeakKeyDictionary[Model, dict[tuple[Place, bool], frozenset[str]]] = WeakKeyDictionary()
 
 
@@ -281,14 +280,13 @@ def regions_that_fail_over_to(model: Model, place: Place, *, deployed: bool = Fa
     """
     known = _failing_over.setdefault(model, {})
     if (place, deployed) not in known:
-        pairs = [pair for pair in model.pairs if not (deployed and pair.dr_class == "backup-restore")]
+        pairs = [
+            pair for pair in model.pairs_about(place.account) if not (deployed and pair.dr_class == "backup-restore")
+        ]
         known[place, deployed] = frozenset(region for pair in pairs for region in _primary_regions(pair, place))
     found = known[place, deployed]
-    if not found and model.pairs_derived:
-        if model not in _unseen:
-            _unseen[model] = _unseen_replication(model)
-        if reason := _unseen[model]:
-            raise InsufficientData(f"which Regions are standbys follows from replication rules not all seen: {reason}")
+    if not found and model.pairs_derived and (reason := model.unseen_replication()):
+        raise InsufficientData(f"which Regions are standbys follows from replication rules not all seen: {reason}")
     return found
 
 
@@ -311,17 +309,6 @@ def _primary_regions(pair: Pair, place: Place) -> Iterator[str]:
         # A standby without an account is in the account of its primary; a pair with none is in every account.
         if standby.region == place.region and (standby.account or primary.account) in (None, place.account):
             yield primary.region
-
-
-def _unseen_replication(model: Model) -> str | None:
-    if gap := model.hidden("AWS::ECR::Registry"):
-        return str(gap)
-    for registry in model.of_type("AWS::ECR::Registry"):
-        try:
-            model.pairs_of(registry.place)
-        except InsufficientData as reason:
-            return str(reason)
-    return None
 
 
 class Replica:

@@ -562,7 +562,7 @@ def test_a_token_that_comes_back_ends_the_list_as_an_error(stub, tmp_path):
 
 
 def test_a_list_without_end_ends(stub, tmp_path, monkeypatch):
-    monkeypatch.setattr("scanner.collectors.live.MAX_PAGES", 5)
+    monkeypatch.setattr("scanner.collectors.here.MAX_PAGES", 5)
     tokens = count()
     stub.script = lambda operation, _: (
         {"repositories": [], "nextToken": f"t{next(tokens)}"} if operation == "ecr:DescribeRepositories" else None

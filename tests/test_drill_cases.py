@@ -6,10 +6,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from scanner import scan
 from scanner.config import read
 from scanner.drill import simulate
 from scanner.engine import assess, selected
+from scanner.estate import add_evidence, read_paths
 from scanner.images import ImageIndex, Listing, RepositoryKey
 from scanner.loss import Loss
 from scanner.model import Gap, Model, Resource, Unknown, guard, plain
@@ -29,8 +29,8 @@ class Demo:
 
     def __init__(self, folder):
         self.config = read(folder / "regionproof.yaml")
-        estate = scan._read([folder / "snapshot", folder / "infra"], self.config)
-        scan._add_evidence(estate, self.config)
+        estate = read_paths([folder / "snapshot", folder / "infra"], self.config)
+        add_evidence(estate, self.config)
         self.resources = [one for one in estate.resources if one.account in (SHOP, None)]
         self.images, self.gaps = dict(estate.listings), estate.gaps
         self.scanned, self.asked = estate.scanned, estate.asked

@@ -352,7 +352,7 @@ class TestExemptions:
         return judge(python_rule("yield Violation('Bad.')\nyield Undecided('Perhaps.')"), SHOP, repository("web"))
 
     def exempt(self, findings, *exemptions):
-        covered, states = engine.exempt(findings, exemptions, model())
+        covered, states = engine.exempt(findings, exemptions, model().as_of)
         assert [replace(finding, exemption=None) for finding in covered] == list(findings)
         used = [(f.resource.name, f.status.value) for f in covered if f.exemption]
         return used, [state for _, state in states]

@@ -60,6 +60,7 @@ LIBRARY = {
     "json",
     "operator",
     "re",
+    "weakref",
 }
 
 SENTENCE = r"(?:['A-Z0-9]|[a-z0-9-]+:[A-Z]).*[.]"

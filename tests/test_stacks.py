@@ -331,7 +331,7 @@ def test_an_exemption_reaches_what_a_resource_brings(tmp_path):
     (repository,) = of(parsed, "AWS::ECR::Repository")
     finding = Finding(entry["rule"], Status.FAIL, Severity.LOW, repository, "m")
     model = Model(parsed.resources, images=ImageIndex({}), as_of=datetime(2026, 11, 1, tzinfo=UTC))
-    (exempted,), _ = exempt([finding], parsed.exemptions, model)
+    (exempted,), _ = exempt([finding], parsed.exemptions, model.as_of)
     assert exempted.exemption == exemption
 
 

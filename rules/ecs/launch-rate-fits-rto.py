@@ -165,13 +165,15 @@ examples:
       Pairs: *ten
 """
 
-from functools import lru_cache
+from weakref import WeakKeyDictionary
 
 from scanner.model import InsufficientData, Twin
 from scanner.rule import Evidence, NotApplicable, Undecided, Violation
 from scanner.workloads import live_only
 
 FARGATE = ("FARGATE", "FARGATE_SPOT")
+
+counts = WeakKeyDictionary()
 
 
 def check(twin, model, parameters):
@@ -225,23 +227,24 @@ def to_start(primary, standby):
 
 def all_to_start(pair, model):
     """Return how many tasks all services of the primary that have a counterpart on Fargate would start."""
-    total = counted(model, pair)
-    if isinstance(total, InsufficientData):
-        raise InsufficientData(str(total))
-    return total
+    known = counts.setdefault(model, {})
+    if pair not in known:  # every service of the primary asks
+        known[pair] = counted(model, pair)
+    if isinstance(known[pair], str):
+        raise InsufficientData(known[pair])
+    return known[pair]
 
 
-@lru_cache(maxsize=4)
 def counted(model, pair):
-    """Count once for a pair what each of its services asks for; what cannot be counted is returned, not raised."""
+    """Return what the services of a primary ask for together, or why that cannot be counted."""
     if gap := model.hidden("AWS::ECS::Service", pair.primary):
-        return InsufficientData(f"other services that start at the same time may exist unseen: {gap}")
+        return f"other services that start at the same time may exist unseen: {gap}"
     total = 0
-    for service in model.of_type("AWS::ECS::Service"):
+    for service in model.in_place("AWS::ECS::Service", pair.primary):
         if (service.account, service.region) == pair.primary:
             try:
                 standby = Twin(model, service, pair).standby
                 total += to_start(service, standby) if standby is not None and on_fargate(standby) else 0
             except InsufficientData as gap:
-                return gap
+                return str(gap)
     return total

@@ -174,6 +174,7 @@ import re
 from fnmatch import fnmatchcase
 
 from scanner.model import InsufficientData
+from scanner.recovery import pairs_to
 from scanner.rule import Evidence, NotApplicable, Undecided, Violation
 from scanner.workloads import regions_that_fail_over_to
 
@@ -191,7 +192,8 @@ def check(definition, model, parameters):
     for number in range(len(containers)):
         for read in (variables, log_options, secrets, files, words):
             yield from judge(read, containers, number, lost, parameters["allowed_variables"])
-    yield from judge_volumes(definition, lost, model)
+    primaries = {pair.primary for pair in pairs_to(model, place) if pair.primary.region in lost}
+    yield from judge_volumes(definition, lost, sorted(primaries), model)
 
 
 def judge(read, containers, number, lost, allowed):
@@ -249,13 +251,13 @@ def words(container, _):
             yield f"The {member}", word, f"/{member}/{number}"
 
 
-def judge_volumes(definition, lost, model):
-    """Yield the file systems that the primary's task definitions mount too: each exists in one Region alone."""
+def judge_volumes(definition, lost, primaries, model):
+    """Yield the file systems that the primaries' task definitions mount too: each exists in one Region alone."""
     for number, volume in enumerate(definition["Volumes"] or ()):
         id = (volume["EFSVolumeConfiguration"] or {}).get("FilesystemId")
         if not id:
             continue
-        other = next((one for one in mounting(id, lost, model)), None)
+        other = next((one for one in mounting(id, primaries, model)), None)
         if other or any(names(id, region) for region in lost):
             yield Violation(
                 f"Volume '{volume['Name']}' is the file system '{id}', which is in the primary's Region; one in the "
@@ -265,15 +267,14 @@ def judge_volumes(definition, lost, model):
             )
 
 
-def mounting(id, lost, model):
-    """Yield the task definitions of lost Regions that mount a file system; raise if there may be others."""
-    for other in model.of_type(TASK_DEFINITION):
-        if other.region in lost:
-            for volume in other["Volumes"] or ():
-                if (volume["EFSVolumeConfiguration"] or {}).get("FilesystemId") == id:
-                    yield other
-    if unseen := lost - {place.region for place in model.scanned}:
-        raise InsufficientData(f"which file systems '{min(unseen)}' mounts was not seen: it was not scanned")
-    gap = next((gap for gap in model.gaps for region in lost if gap.hides(TASK_DEFINITION, None, region)), None)
-    if gap:
-        raise InsufficientData(f"which file systems the primary mounts was not all seen: {gap}")
+def mounting(id, primaries, model):
+    """Yield the task definitions of the primaries that mount a file system; raise if there may be others."""
+    for other in (one for place in primaries for one in model.in_place(TASK_DEFINITION, place)):
+        for volume in other["Volumes"] or ():
+            if (volume["EFSVolumeConfiguration"] or {}).get("FilesystemId") == id:
+                yield other
+    for place in primaries:
+        if place not in model.scanned:
+            raise InsufficientData(f"which file systems '{place}' mounts was not seen: it was not scanned")
+        if gap := model.hidden(TASK_DEFINITION, place):
+            raise InsufficientData(f"which file systems the primary mounts was not all seen: {gap}")

@@ -124,9 +124,7 @@ def check(twin, model, parameters):
         yield NotApplicable(f"The registry of '{primary}' does not replicate to '{standby}'.")
         return
     doubts = []
-    for rule in model.of_type("AWS::Events::Rule"):
-        if rule.account not in (None, standby.account) or rule.region not in (None, standby.region):
-            continue
+    for rule in model.in_place("AWS::Events::Rule", standby):
         try:
             heard = hears(rule, failure(primary, standby))
         except InsufficientData as gap:

@@ -137,7 +137,7 @@ def check(region, model, parameters):
 
 
 def workloads(place, model):
-    found = [one for type in TYPES for one in model.of_type(type) if (one.account, one.region) == place]
+    found = [one for type in TYPES for one in model.in_place(type, place) if (one.account, one.region) == place]
     images = [one for one in found if one.type != "AWS::Lambda::Function" or one["PackageType"] == "Image"]
     return sorted(images, key=lambda workload: workload.id)
 

@@ -85,7 +85,9 @@ def check(twin, model, parameters):
     runbook = next((each for each in model.of_type(RUNBOOK) if each["Scenario"] == "failback"), None)
     if runbook is not None:
         yield NotApplicable(f"Runbook '{runbook['Source']}' says how to fail back.")
-    elif gap := next((gap for gap in model.gaps if gap.type == RUNBOOK), None):  # others hide nothing in a file
+    elif gap := next(
+        (gap for gap in model.gaps_hiding(RUNBOOK) if gap.type == RUNBOOK), None
+    ):  # others hide nothing in a file
         yield Undecided(f"A runbook for failing back may exist unseen: {gap}.")
     else:
         yield Violation(

@@ -156,7 +156,7 @@ def unsigned(here, there, place, model):
     """Return the repositories of the primary that its rules sign and those of the standby would not."""
     if not all(rule["RepositoryFilters"] for rule in there):
         return []
-    found = [one.name for one in model.of_type("AWS::ECR::Repository") if (one.account, one.region) == place]
+    found = [one.name for one in model.in_place("AWS::ECR::Repository", place) if (one.account, one.region) == place]
     left = [name for name in found if name and signs(here, name) and not signs(there, name)]
     if not left and (gap := model.hidden("AWS::ECR::Repository", place)):
         raise InsufficientData(f"repositories that only the primary signs may exist unseen: {gap}")

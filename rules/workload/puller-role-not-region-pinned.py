@@ -277,7 +277,7 @@ def pulled(puller, model):
         return containers(puller), []
     found, unseen = [], [str(gap) for type in KUBERNETES if (gap := model.hidden(type, puller.place))]
     for type in KUBERNETES:
-        for workload in model.of_type(type):
+        for workload in model.in_place(type, puller.place):
             if (workload.account, workload.region) == puller.place and in_cluster(workload, puller):
                 found += containers(workload)
     return found, unseen[:1]

@@ -72,12 +72,16 @@ ASSUME_ROLE = ("sts", "AssumeRole")
 """The call whose failure keeps us out of an account."""
 
 
-def read(snapshot: Snapshot) -> tuple[list[Resource], list[Gap]]:
-    """Return every resource a snapshot shows, and everything it does not; raise `SnapshotError` if it is damaged."""
+def read(snapshot: Snapshot, targets: Sequence[Target] | None = None) -> tuple[list[Resource], list[Gap]]:
+    """Return every resource a snapshot shows, and everything it does not; raise `SnapshotError` if it is damaged.
+
+    With `targets`, only what those show: all targets of an account are given, or none.
+    """
     resources: list[Resource] = []
     gaps: list[Gap] = []
-    told = {target.place for target in snapshot.targets}  # each target tells of its Region, the first of all others
-    for target in snapshot.targets:
+    targets = snapshot.targets if targets is None else targets
+    told = {target.place for target in targets}  # each target tells of its Region, the first of all others
+    for target in targets:
         found = list(_read_target(target, list(snapshot.calls_of(target)), snapshot.left_out(target)))
         gaps += [item for item in found if isinstance(item, Gap)]
         there = [item for item in found if isinstance(item, Resource)]

@@ -6,6 +6,8 @@ The shards on the disk say it, by queries whose memory is bounded, however many 
 from __future__ import annotations
 
 import glob
+import os
+import platform
 import shutil
 import threading
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -38,12 +40,19 @@ class Digests:
     ) -> None:
         self._writer, self._pairs = writer, pairs
         self._targets: Mapping[Place, Target] = {target.place: target for target in targets}
-        self._folder = writer.path / "targets" / ".digests"
+        self._folder = writer.path / "targets" / ".digests"  # other processes may work on the same snapshot
         self._lock = threading.Lock()
         self._running = set(mentioned.digests)
         for target in targets:
             if mentioned.tags and (shard := writer.images_of(target)):
                 self._running |= self._tagged(shard, mentioned)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name != "_lock"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self._lock = threading.Lock()
 
     def of(self, ask: Ask, answers: Answers) -> tuple[list[dict[str, Any]], LeftOut | None]:
         """Return the parameters to ask with, and what is left out."""
@@ -104,10 +113,11 @@ class Digests:
         """Open a database that knows what runs; what does not fit in its memory goes to a folder that is removed."""
         import duckdb
 
+        folder = self._folder / f"{platform.node()}-{os.getpid()}"
         settings: dict[str, str | bool | int | float | list[str]] = {
             "threads": 1,
             "memory_limit": _MEMORY,
-            "temp_directory": str(self._folder),
+            "temp_directory": str(folder),
             "autoload_known_extensions": False,
             "autoinstall_known_extensions": False,
         }
@@ -119,9 +129,11 @@ class Digests:
         except duckdb.OutOfMemoryException:
             raise UnreadableError("there was not enough memory or disk to compare the images") from None
         except duckdb.IOException as error:  # a full disk is one
-            raise OSError(f"{self._folder}: {str(error).partition(': {')[0]}") from error
+            raise OSError(f"{folder}: {str(error).partition(': {')[0]}") from error
         finally:
-            shutil.rmtree(self._folder, ignore_errors=True)
+            shutil.rmtree(folder, ignore_errors=True)
+            with suppress(OSError):  # not empty: another process has a folder in it
+                self._folder.rmdir()
 
 
 def _rules(registry: Resource) -> list[Mapping[str, Any]]:

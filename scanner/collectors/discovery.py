@@ -16,6 +16,7 @@ from scanner.collectors.targets import plan as make_plan
 from scanner.config import Organization
 from scanner.errors import RegionproofError, UsageError
 from scanner.regions import check, partition_of
+from scanner.split import Shard
 
 _FIRST = "us-east-1"
 """Where we ask who we are, if nobody named a Region."""
@@ -43,6 +44,7 @@ def find(
     whole: bool = False,
     services: Sequence[str] = (),
     needed: Collection[str] | None = None,
+    shard: Shard | None = None,
 ) -> Found:
     """Find out which Regions of which accounts there are to ask; see `collect` for what is given and raised."""
     unknown = sorted(set(services) - set(COLLECTORS))
@@ -67,6 +69,10 @@ def find(
         client = sessions.client("organizations", home, keys(roles.delegated()))
         listed = members(client, include_ous=organization.include_ous, exclude=organization.exclude)
         accounts, left_out = [account.id for account in listed.accounts], listed.left_out
+    if shard is not None:
+        accounts = [account for account in accounts or [identity.account] if shard.holds(account)]
+        if not accounts:  # then no account is of this shard, which is nobody's mistake
+            return Found(Plan((), {}, {}, {}), roles, left_out)
     asker = Asker(identity.account, identity.partition, home, sessions.client, roles, clock)
     todo = make_plan(asker, entry, accounts, regions=regions, services=services or needs.services(needed))
     return Found(todo, roles, left_out)

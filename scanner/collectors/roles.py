@@ -51,7 +51,8 @@ class Roles:
     """
 
     def __init__(self, entry: Entry, client_for: ClientFor, *, home: str, clock: Callable[[], datetime]) -> None:
-        self._entry, self._client_for, self._home, self._clock = entry, client_for, home, clock
+        self.entry, self.home = entry, home
+        self._client_for, self._clock = client_for, clock
         self._lock = threading.Lock()
         self._doors: dict[str, _Door] = {}
         self._sts: dict[Any, Any] = {}
@@ -64,7 +65,7 @@ class Roles:
         """
         if target.role_arn is None:
             return None
-        entry = self._entry
+        entry = self.entry
         given = {
             "Policy": entry.session_policy,
             "Tags": [{"Key": key, "Value": value} for key, value in sorted(entry.session_tags.items())],
@@ -76,14 +77,14 @@ class Roles:
 
         It gets no session policy, which would have to allow sts:AssumeRole as well, and no tags.
         """
-        arn = self._entry.delegated_role
+        arn = self.entry.delegated_role
         return self._open(arn, {}, lambda: None) if arn else None
 
     def _open(self, role_arn: str, given: Mapping[str, Any], source: Callable[[], Any | None]) -> Any:
         from botocore.credentials import DeferredRefreshableCredentials, create_assume_role_refresher
         from botocore.parsers import ResponseParserError
 
-        said = {"RoleArn": role_arn, "RoleSessionName": SESSION_NAME, "ExternalId": self._entry.external_id, **given}
+        said = {"RoleArn": role_arn, "RoleSessionName": SESSION_NAME, "ExternalId": self.entry.external_id, **given}
         parameters = {name: value for name, value in said.items() if value}
 
         def refresh() -> Any:
@@ -104,7 +105,7 @@ class Roles:
         frozen = tuple(sorted(credentials.items())) if credentials else None
         with self._lock:
             if frozen not in self._sts:
-                self._sts = {frozen: self._client_for("sts", self._home, credentials)}
+                self._sts = {frozen: self._client_for("sts", self.home, credentials)}
             return self._sts[frozen]
 
 

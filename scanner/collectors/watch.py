@@ -6,11 +6,13 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
 from queue import Empty, Queue
+from typing import Protocol
 
 from scanner.collectors.part import Count
 from scanner.collectors.scheduler import Counts
 from scanner.model import Place
 from scanner.progress import Finished, Progress, State
+from scanner.recorded import Stage, Target
 
 _TICK = 0.4
 """Seconds between two looks at how far we are."""
@@ -34,9 +36,10 @@ class Watch:
         for _ in pending:
             while (done := _next(ended)) is None:
                 self._progress.tick(self._now())
-            self._take(done.result())
+            self.take(done.result())
 
-    def _take(self, target: Finished) -> None:
+    def take(self, target: Finished) -> None:
+        """Take note of a target that ended a round."""
         before = self._told.pop(target.place, None)
         target = before.and_then(target) if before else target
         self._left[target.place] -= 1
@@ -56,3 +59,16 @@ def _next(ended: Queue[Future[Finished]]) -> Future[Finished] | None:
         return ended.get(timeout=_TICK)
     except Empty:
         return None
+
+
+class Crew(Protocol):
+    """Who asks targets; `counts` and `images` are what was asked and listed so far."""
+
+    counts: Counts
+    images: Count
+
+    def ask(self, due: Mapping[Target, Sequence[Stage]], watch: Watch) -> None:
+        """Collect stages of targets, and tell `watch` of each."""
+
+    def close(self) -> None:
+        """Return when the requests in flight have ended."""

@@ -6,6 +6,6 @@ needs, and their verdicts become the states of its links.  Nothing is judged twi
 
 from scanner.drill.report import DrillReport
 from scanner.drill.shared import Shared
-from scanner.drill.simulate import Drill, simulate
+from scanner.drill.simulate import Drill, chains, settled, simulate
 
-__all__ = ["Drill", "DrillReport", "Shared", "simulate"]
+__all__ = ["Drill", "DrillReport", "Shared", "chains", "settled", "simulate"]

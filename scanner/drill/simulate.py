@@ -57,6 +57,22 @@ def simulate(
     `findings` are those of `rules` about `model`.  Links that none of the rules judges are left out of the chains.
     With `fail_back` the pairs of the model are turned round, and what stands in for a workload goes back to that.
     """
+    found = chains(model, findings, rules, loss, fail_back=fail_back)
+    return replace(found, recoveries=settled(found.recoveries))
+
+
+def chains(
+    model: Model,
+    findings: Iterable[Finding],
+    rules: Sequence[Rule],
+    loss: Loss | None = None,
+    *,
+    fail_back: bool = False,
+) -> Drill:
+    """Do what `simulate` does for each workload alone, in no order, whatever becomes of what it depends on.
+
+    So the parts of an estate can be looked at one by one; `settled` makes one of what is found in all of them.
+    """
     verdicts = Verdicts(findings, rules)
     found = [one for type in (*WORKLOADS, *STARTERS) for one in _workloads(type, model)]
     stand_ins = _stand_ins(found, model)
@@ -77,13 +93,17 @@ def simulate(
             known = recoveries.get(key)
             if known is None or _gravity(one) < _gravity(known):  # the tasks of a family are one workload
                 recoveries[key] = one
-    judged = _with_needs(list(recoveries.values()))
-    return Drill(loss, tuple(sorted(judged, key=_gravity)), tuple(waiting), others)
+    return Drill(loss, tuple(recoveries.values()), tuple(waiting), others)
+
+
+def settled(recoveries: Sequence[Recovery]) -> tuple[Recovery, ...]:
+    """Return the recoveries as they are once what their tiers depend on is counted, worst first."""
+    return tuple(sorted(_with_needs(recoveries), key=_gravity))
 
 
 def _workloads(type: str, model: Model) -> Iterator[Resource]:
     """Yield what runs, and what files declare that does not run yet."""
-    found = [one for one in model.of_type(type) if _is_workload(one)]
+    found = [one for one in model.subjects(type) if _is_workload(one)]
     live = {(one.name, one.place) for one in found if not one.locations}
     yield from (one for one in found if model.planned or not one.locations or (one.name, one.place) not in live)
 
