@@ -128,6 +128,9 @@ class Section(Model):
         )
         object.__setattr__(self, "pairs", common.pairs)  # they are many, and sorted
         object.__setattr__(self, "pairs_derived", common.pairs_derived)
+        for type, ones in self._by_type.items():
+            for id in () if is_everywhere(type) else ones:  # of two resources of one id, the whole model has but one
+                self._reach(place_in(id)[0])
 
     def _index(self) -> None:
         super()._index()
