@@ -144,7 +144,7 @@ def test_a_scheduler_without_workers_is_named(monkeypatch):
 
     monkeypatch.setattr(executors, "_WORKER", 0.2)
     with (
-        distributed.LocalCluster(n_workers=0, dashboard_address=None) as cluster,
+        distributed.LocalCluster(n_workers=0, host="127.0.0.1", dashboard_address="127.0.0.1:0") as cluster,
         pytest.raises(RegionproofError, match="has no workers"),
         executor(f"dask:{cluster.scheduler_address}"),
     ):
