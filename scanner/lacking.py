@@ -22,8 +22,6 @@ TOGETHER = 2_000_000
 """How many images of both sides are compared in one query, unless one repository has more."""
 TIMES = 1_000
 """How many push times are kept of what the replica of one repository lacks, the last ones."""
-
-
 _LAST_TIMES = f"max(epoch_us(pushed_at), {TIMES})"
 _ALL_TIMES = "list(epoch_us(pushed_at)) FILTER (pushed_at IS NOT NULL)"
 _LACKING = f"""

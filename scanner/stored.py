@@ -139,7 +139,8 @@ class Registry:
             return self._named[1]
 
     def compared(self, replica: Registry | None) -> Comparison:
-        """Return the comparison with another registry; with nothing, if that is known to be empty."""
+        """Return the comparison with another registry; with nothing, if that is known to be empty and has no shard."""
+        replica = replica if replica and replica.counts else None
         with self._lock:
             if replica not in self._comparisons:
                 self._comparisons[replica] = Comparison(self, replica)
@@ -235,7 +236,7 @@ class StoredListing(Listing):
     def tag_differences(self, replica: Listing, older_than: datetime) -> TagDifferences:
         """Compare the tags of images that are not younger than `older_than` with those of a replica."""
         there = self._twin(replica)
-        tags = self.registry.compared(there).tags(self.name) if there and self.count else None
+        tags = self.registry.compared(there).tags(self.name) if there and there.counts and self.count else None
         if tags is not None:
             return TagDifferences(tags, {}, {})
         return self.loaded.tag_differences(replica.loaded, older_than)

@@ -26,7 +26,9 @@ def digest(number):
 
 
 def shard(path, listings):
-    """Write the images of repositories as a shard."""
+    """Write the images of repositories as a shard, of which there is none without images."""
+    if not any(listings.values()):
+        return Registry(path, {})
     spool = shards.Spool(path.with_name("rows"))
     spool.add(b"".join(shards.image_lines(name, images) for name, images in listings.items()))
     spool.write(path)
@@ -148,6 +150,21 @@ def test_a_shard_answers_whatever_is_asked_as_memory_does(tmp_path_factory, here
 
 
 IMAGES = tuple(Image(digest(n), (f"v{n}",), NOON - timedelta(hours=n), n) for n in range(6))
+
+
+def test_a_registry_without_images_has_no_shard_and_lacks_all(tmp_path):
+    index = stored_index(tmp_path, {"a": IMAGES}, {"a": ()})
+    assert not (tmp_path / "us-west-2.parquet").exists()
+    for here, there in (tuple(index), tuple(index)[::-1]):
+        whole = index.count(here)
+        found = index.missing(here, there, NOON), index.tag_differences(here, there, NOON)
+        assert (found[0].images, found[0].missing, found[1].tags, found[1].lost) == (whole, whole, whole, {})
+        assert (index.get(there, digest(9)), index.tagged(there, "v9"), index.referrers(there, digest(9))) == (
+            None,
+            None,
+            (),
+        )
+        assert (index.newest(there, 9), len(index.images(here))) == (index.images(there)[:9], whole)
 
 
 def test_what_was_asked_does_not_change_how_an_index_is_written(tmp_path):

@@ -139,9 +139,14 @@ def _readers(
 ) -> tuple[Callable[[Target], Iterable[Call]], Callable[[Target], Mapping[RepositoryKey, Listing]]]:
     """Return what reads the calls and the images of one target."""
     if isinstance(recording, Divided):
-        return recording.calls_of, recording.images_of
+        return recording.calls_of, lambda target: _in_memory(recording.images_of(target))
     by_place: dict[Place, list[Call]] = defaultdict(list)
     for call in recording.calls():
         by_place[Place(call.account, call.region)].append(call)
     listings = recording.images()
     return lambda target: by_place.get(target.place, ()), lambda _: listings
+
+
+def _in_memory(listings: Mapping[RepositoryKey, Listing]) -> Mapping[RepositoryKey, Listing]:
+    """Return lists that are not read again for each page of an answer."""
+    return {key: Listing(listing.images, listing.incomplete) for key, listing in listings.items()}
