@@ -217,6 +217,7 @@ def permissions(
 
 def _merge(shards: Sequence[str], output: str | None, asked: bool) -> int:
     from scanner.merging import merge
+    from scanner.parts import kept
 
     if not asked:
         raise UsageError(f"'{shards[0]}' is not expected", "To put shards together, add --merge.")
@@ -224,7 +225,12 @@ def _merge(shards: Sequence[str], output: str | None, asked: bool) -> int:
         raise UsageError("--merge: no shards are named", "Name all of them: --merge shard-0 shard-1 -o snapshot.")
     if output is None:
         raise UsageError("no folder to write the snapshot to", "Name one: -o snapshot.")
-    merged = merge([Path(shard) for shard in shards], Path(output))
+    storage = console.storage()
+    path, mirror = storage.mirrored(output)
+    copies = [storage.snapshot(shard) for shard in shards]
+    if mirror:
+        mirror.begin(resume=True)
+    merged = merge(copies, path, mirror.keep if mirror else kept)
     click.echo(f"Merged {len(shards)} shards with {len(merged.targets)} accounts x Regions into {output}.", err=True)
     return OK
 

@@ -55,7 +55,7 @@ def drill(
 ) -> int:
     """Lose a Region on paper: which link breaks first?
 
-    Of each workload it says which link of its chain breaks first.  Never touches the network.
+    Of each workload it says which link of its chain breaks first.  Offline, but for what stands at s3://.
     Exit codes: 0 all recover, 1 some do not, 3 of some nobody can tell (if asked).
     """
     from scanner.drill.what_if import Assumption
@@ -63,6 +63,8 @@ def drill(
     from scanner.loss import Loss
 
     console.must_be_named({"--log": log, "--record": record})
+    for path in (log, record):
+        console.must_be_here(path or "")
     if log is not None and record is not None and not serve:
         return _record_game_day(Path(log), Path(record))
     if log is not None and not serve:

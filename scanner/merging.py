@@ -7,28 +7,31 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from scanner.errors import UsageError
-from scanner.parts import directory
+from scanner.parts import directory, kept
 from scanner.snapshot import Snapshot, SnapshotWriter
 from scanner.split import Shard
 
 _SAME = "Collect all shards with one version, one configuration and the same options."
 
 
-def merge(paths: Sequence[Path], output: Path) -> Snapshot:
+def merge(paths: Sequence[Path], output: Path, keep: Callable[[Path], None] = kept) -> Snapshot:
     """Make one snapshot of all shards of a collection, at `output`; what an interrupted merge left there is done again.
 
+    `keep` is told of each file that is whole.
     Raises `SnapshotError` for a shard that is damaged or unfinished, and `UsageError` for shards that do not belong
     together, if one is missing, and for two that hold the same target.
     """
     shards = {path: Snapshot.open(path) for path in paths}
     _must_belong_together(shards)
     first = next(iter(shards.values()))
-    writer = SnapshotWriter(output, resume=True, config_sha256=first.config_sha256)
+    writer = SnapshotWriter(output, resume=True, config_sha256=first.config_sha256, keep=keep)
     for snapshot in shards.values():
         for target in snapshot.targets:
             at = directory(output, target)
             shutil.rmtree(at, ignore_errors=True)
             shutil.copytree(directory(snapshot.path, target), at)
+            for file in sorted(at.iterdir()):
+                keep(file)
     return writer.finish(
         [target for snapshot in shards.values() for target in snapshot.targets],
         botocore_version=first.botocore_version,

@@ -135,6 +135,11 @@ class Spool:
         self.repeats = False
         """Whether an image was added more than once: the first stays."""
 
+    def __del__(self) -> None:
+        """Close what an interrupted run leaves open."""
+        if self._out is not None:
+            self._out.close()
+
     def add(self, lines: bytes) -> None:
         """Add rows as lines of JSON with the members of `COLUMNS`; see `repeats`.  Raises `OSError`."""
         with self._lock:

@@ -90,8 +90,10 @@ def sample() -> DrillReport:
             f"{SCALE.title} {TRAFFIC.title}",
             actions=(replace(SCALE, estimate=2 * HOUR), TRAFFIC),
         ),
-        service("shop/idle", Outcome.RECOVERS, "Every link that it needs holds."),
-        service("shop/mail", Outcome.RECOVERS, "Every link that it needs holds.", rto=None, rpo=None),
+        service("shop/idle", Outcome.RECOVERS, "Every link that it needs and that was judged holds."),
+        service(
+            "shop/mail", Outcome.RECOVERS, "Every link that it needs and that was judged holds.", rto=None, rpo=None
+        ),
     )
     missed = Coverage(ACCOUNT, "us-west-2", "ecr", "ecr:DescribeImages", "partial", 3, 0, (("AccessDenied", 1),))
     waiting = (reports.service("shop/old", WEST),)

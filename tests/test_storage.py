@@ -580,3 +580,21 @@ def test_what_is_written_to_the_disk_only_says_so(command, credentials, capsys):
 
 def test_the_endpoint_of_the_estate_is_none_for_storage(credentials):
     assert objects.Bucket(BUCKET)._client.meta.endpoint_url == "https://s3.amazonaws.com"
+
+
+@pytest.mark.usefixtures("front")
+def test_shards_are_merged_from_s3_to_s3(estate, tmp_path):
+    for index in range(2):
+        run(*COLLECT, estate, "--shard", f"{index}/2", "-o", f"s3://{BUCKET}/shards/{index}")
+    run(*COLLECT, estate, "-o", "whole")
+
+    run("collect", "--merge", f"s3://{BUCKET}/shards/0", f"s3://{BUCKET}/shards/1", "-o", AWAY)
+
+    run("scan", AWAY, "--format", "json", "-o", "away.json", "--fail-on", "never")
+    run("scan", "whole", "--format", "json", "-o", "whole.json", "--fail-on", "never")
+    away, whole = (json.loads((tmp_path / name).read_text()) for name in ("away.json", "whole.json"))
+    verdicts = [[(one["fingerprint"], one["status"]) for one in each["findings"]] for each in (away, whole)]
+    assert verdicts[0] == verdicts[1]
+    assert away["coverage"] == whole["coverage"]
+    assert get(f"nightly/1/{MANIFEST}")
+    run("collect", "--merge", f"s3://{BUCKET}/shards/0", f"s3://{BUCKET}/shards/1", "-o", AWAY, code=2)

@@ -233,7 +233,7 @@ def _outcome(chain: Sequence[LinkState], actions: Sequence[Action], unseen: str)
         return Outcome.UNKNOWN, f"What has to be done was not all seen: {unseen.rstrip('.')}."
     if actions:
         return Outcome.AFTER, " ".join(action.title for action in actions)
-    return Outcome.RECOVERS, "Every link that it needs holds."
+    return Outcome.RECOVERS, "Every link that it needs and that was judged holds."
 
 
 def _with_needs(recoveries: Sequence[Recovery]) -> Iterator[Recovery]:
