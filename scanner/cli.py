@@ -95,10 +95,13 @@ for _command in (
 def demo(output: str) -> int:
     """Show the whole flow on an invented estate.
 
-    It is served on loopback, collected from and scanned, and every report is written.
+    It is served on loopback, collected from, scanned, and drilled, and every report is written.
     """
-    from scanner.demo import run
+    from scanner.demo import LOST, run
+    from scanner.exercise import WhatIf, exercise
+    from scanner.loss import Loss
     from scanner.reporters import REPORTERS
+    from scanner.reporters.drill import WRITERS
     from scanner.scan import scan as scan_paths
 
     console.must_be_named({"--output": output})
@@ -111,8 +114,15 @@ def demo(output: str) -> int:
     console.write_report(report, ("table",), None)
     click.echo(err=True)
     console.write_report(report, tuple(REPORTERS), str(folder) + "/")
+    lost = Loss.parse(LOST)
+    told = exercise(
+        inputs.paths, cli_drill.rules_of_links(config, (), python=True), config, inputs.as_of, lost, WhatIf()
+    )
+    storage = console.storage(config)
+    console.write_drill(told, console.drill_destinations(tuple(WRITERS), str(folder) + "/", storage), storage)
     scanned = " ".join(map(str, inputs.paths))
     click.echo(f"Next: regionproof scan {scanned} --config {inputs.config}", err=True)
+    click.echo(f"  or: regionproof drill {scanned} --config {inputs.config} --lose {lost}", err=True)
     return OK
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -78,7 +79,7 @@ def drill(
     config = console.read_config(config_path)
     storage = console.storage(config)
     asked = console.drill_destinations(formats, output, storage)  # complain before the work is done
-    rules = _rules_of_links(config, rule_paths, python=not no_python_rules)
+    rules = rules_of_links(config, rule_paths, python=not no_python_rules)
     report = exercise([storage.snapshot(path) for path in paths], rules, config, console.now(), loss, what_if)
     report = replace(report, inputs=storage.inputs(report.inputs))
     console.write_drill(report, asked, storage)
@@ -101,7 +102,11 @@ def _serve(paths: Sequence[str], loss: Loss, port: int, log: str | None, record:
     with serve(snapshot, [loss], console.now, port=port, log=where, about=about) as endpoint:
         click.echo(f"Serving {paths[0]} without {loss} at {endpoint.url}; Ctrl-C stops.", err=True)
         click.echo(f"Try: AWS_ENDPOINT_URL={endpoint.url} aws ecs list-clusters --region REGION", err=True)
-        endpoint.wait()
+        if record is None:
+            endpoint.wait()
+        else:
+            with suppress(KeyboardInterrupt):  # that is how it ends, and then it is recorded
+                endpoint.wait()
     return RECOVERS if record is None or where is None else _record_game_day(where, Path(record))
 
 
@@ -128,7 +133,7 @@ def _say_what_to_do(path: Path) -> None:
     click.echo(f"Written to {path}; sign it off, and name it under `evidence` of regionproof.yaml.", err=True)
 
 
-def _rules_of_links(config: Config, folders: Sequence[str], *, python: bool) -> list[Rule]:
+def rules_of_links(config: Config, folders: Sequence[str], *, python: bool) -> list[Rule]:
     """Return the rules that judge links, optional or not, but for those that the configuration ignores."""
     asked = replace(config, select=("*",))
     rules = [rule for rule in console.chosen_rules(asked, folders, python=python) if rule.link]

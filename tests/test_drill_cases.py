@@ -20,6 +20,7 @@ SHOP, EAST, WEST = "111122223333", "us-east-1", "us-west-2"
 SERVICE, DEFINITION, REPOSITORY = "AWS::ECS::Service", "AWS::ECS::TaskDefinition", "AWS::ECR::Repository"
 FUNCTION, QUOTA = "AWS::Lambda::Function", "AWS::ServiceQuotas::Quota"
 BASKET, STOCK, DASHBOARDS = "storefront/basket", "stock-levels", "analytics/dashboards/dashboards"
+PRICES = "hourly-prices"
 COREDNS = "analytics/kube-system/coredns"
 HOST = f"{SHOP}.dkr.ecr.{{}}.amazonaws.com"
 
@@ -377,12 +378,16 @@ def test_where_nobody_saw_which_image_runs_nobody_can_tell(hides, workload, link
 def test_what_is_ready_recovers(estate, rules):
     found = estate.recoveries(rules)
 
-    assert {name: found[name].outcome for name in (BASKET, STOCK, DASHBOARDS, COREDNS)} == {
+    assert {name: found[name].outcome for name in (BASKET, PRICES, STOCK, DASHBOARDS, COREDNS)} == {
         BASKET: Outcome.AFTER,
+        PRICES: Outcome.AFTER,
         STOCK: Outcome.RECOVERS,
         DASHBOARDS: Outcome.RECOVERS,
         COREDNS: Outcome.RECOVERS,
     }
+    assert [action.command for action in found[PRICES].actions] == [
+        "aws events enable-rule --region us-west-2 --name hourly-prices"
+    ]
 
 
 HIDDEN = (

@@ -12,9 +12,10 @@ from jsonschema import Draft202012Validator
 
 from scanner.assets import schema
 from scanner.reporters import REPORTERS
+from scanner.reporters.drill import WRITERS
 
 SAMPLES = Path(__file__).parents[1] / "sample-reports"
-REPORTS = tuple(f"regionproof{reporter.suffix}" for reporter in REPORTERS.values())
+REPORTS = tuple(f"regionproof{one.suffix}" for one in (*REPORTERS.values(), *WRITERS.values()))
 
 
 @pytest.fixture(scope="module")

@@ -14,10 +14,14 @@ from scanner.demo.estate import ROLE, Estate, estate
 from scanner.model import Place
 from scanner.recorded import Call
 
-__all__ = ["NOBODY", "Estate", "Inputs", "estate", "run"]
+__all__ = ["LOST", "NOBODY", "Estate", "Inputs", "estate", "run"]
 
 NOBODY = {"aws_access_key_id": "REPLAYREPLAYREPLAY", "aws_secret_access_key": "replay"}
 """The demo's credentials: none that anybody else would accept."""
+
+
+LOST = "us-east-1"
+"""What the drill of the demo takes away."""
 
 
 @dataclass(frozen=True)

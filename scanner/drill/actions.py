@@ -12,6 +12,7 @@ from scanner.drill.subjects import Subjects
 from scanner.model import InsufficientData, Model, Resource
 from scanner.outcome import Action
 from scanner.references import KUBERNETES
+from scanner.starters import RULE, is_disabled
 from scanner.workloads import live_only, replicas
 
 _SERVICE, _NODES = "AWS::ECS::Service", "AWS::EKS::Nodegroup"
@@ -32,8 +33,18 @@ def actions(subjects: Subjects, verdicts: Verdicts) -> Iterator[Action]:
             yield from _of_replicas(workload, standby)
         elif workload.type == _SERVICE:
             yield from _of_service(subjects, standby, verdicts)
+        elif is_disabled(standby):
+            yield _enabled(standby)
     if workload.type == _SERVICE and workload["LoadBalancers"]:
         yield Action("Send its traffic to the standby.", basis="The runbook of its tier says how.")
+
+
+def _enabled(standby: Resource) -> Action:
+    """Return what starts a rule or a schedule that is disabled; only that of a rule is one command."""
+    where = {"region": str(standby.region), "name": str(standby.name)}
+    commands = ("", "") if standby.type != RULE else (f"aws events {each}-rule" for each in ("enable", "disable"))
+    done, undone = (command(each, **where) if each else "" for each in commands)
+    return Action(f"Enable '{standby.name}', which is disabled.", done, timedelta(), "One call.", undone)
 
 
 def _of_service(subjects: Subjects, standby: Resource, verdicts: Verdicts) -> Iterator[Action]:

@@ -244,7 +244,7 @@ def _end(report: DrillReport) -> Iterator[str]:
     if waiting:
         names = [code(one.name or one.id, _NAME) for one in waiting[:_MOST_NAMES]]
         more = f" and {len(waiting) - _MOST_NAMES:,} more" if len(waiting) > _MOST_NAMES else ""
-        yield f"Standbys that are lost too, and are to be recovered nowhere: {', '.join(names)}{more}."
+        yield f"Standbys that run there or pull from there: {', '.join(names)}{more}."
         yield ""
     yield f"Workloads that the loss does not touch: {report.drill.others:,}."
 

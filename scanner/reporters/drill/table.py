@@ -197,7 +197,7 @@ def _fine(found: Sequence[Recovery], page: Page) -> Iterator[str]:
 def _apart(report: DrillReport, page: Page) -> Iterator[str]:
     waiting = report.drill.waiting
     if waiting:
-        yield heading("Standbys that are lost too, and are to be recovered nowhere", len(waiting), page)
+        yield heading("Standbys that run there or pull from there", len(waiting), page)
         places: dict[str, list[str]] = {}
         for one in waiting:
             places.setdefault(f"{one.account}/{one.region}", []).append(one.name or one.id)
