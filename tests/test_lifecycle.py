@@ -349,6 +349,15 @@ def test_every_image_has_one_fate_whatever_the_order_of_the_list(images, rules, 
     assert evaluate(policy(*rules), shuffled, NOW) == outcome
 
 
+@given(images, rules, st.randoms())
+def test_the_fate_of_an_image_does_not_hang_on_what_else_is_asked_about(images, rules, random):
+    outcome = evaluate(policy(*rules), images, NOW)
+    asked = {image.digest for image in images if random.random() < 0.3} | {"sha256:" + "f" * 64}
+    some = evaluate(policy(*rules), images, NOW, asked)
+    assert some.removals == {digest: found for digest, found in outcome.removals.items() if digest in asked}
+    assert some.undecided == {digest: found for digest, found in outcome.undecided.items() if digest in asked}
+
+
 @given(images, some_rules.map(numbered))
 def test_a_rule_of_lower_priority_changes_nothing_for_images_that_others_match(images, rules):
     before = evaluate(policy(*rules), images, NOW)
