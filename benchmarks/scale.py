@@ -18,9 +18,10 @@ import sys
 import tempfile
 import time
 from argparse import ArgumentParser, Namespace
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -111,7 +112,30 @@ def by_workers(snapshot: Path, workers: int) -> dict[str, Any]:
         client.wait_for_workers(workers)
         executor = Dask(client)
         scanned(snapshot, executor)
-        return scanned(snapshot, executor)
+        timed = _Timed(executor)
+        figures = scanned(snapshot, timed)
+        return {**figures, "busy": sum(timed.taken) / figures["wall"]}
+
+
+class _Timed:
+    """An executor that keeps how long each task took."""
+
+    dashboard = None
+
+    def __init__(self, executor: Any) -> None:
+        self._executor, self.slots = executor, executor.slots
+        self.taken: list[float] = []
+
+    def run(self, function: Any, shared: Any, batches: Any) -> Iterator[Any]:
+        """Yield what the function returns."""
+        for found, taken in self._executor.run(partial(_clocked, function), shared, batches):
+            self.taken.append(taken)
+            yield found
+
+
+def _clocked(function: Any, shared: Any, batch: Any) -> tuple[Any, float]:
+    started = time.perf_counter()
+    return function(shared, batch), time.perf_counter() - started
 
 
 def memory(accounts: int, folder: Path) -> None:
@@ -134,9 +158,11 @@ def memory(accounts: int, folder: Path) -> None:
 def workers(accounts: int, folder: Path) -> None:
     """Print how much faster two workers are than one, median of three runs side by side."""
     snapshot = organization(accounts, folder)
-    rows = [[_part(number, snapshot)["wall"] for number in ("1", "2")] for _ in range(3)]
-    one, two = sorted(rows, key=lambda row: row[0] / row[1])[1]
-    print(f"one worker {one:.1f} s, two {two:.1f} s: {one / two:.2f} times the throughput")
+    rows = [[_part(number, snapshot) for number in ("1", "2")] for _ in range(3)]
+    one, two = sorted(rows, key=lambda row: row[0]["wall"] / row[1]["wall"])[1]
+    print(f"one worker {one['wall']:.1f} s, two {two['wall']:.1f} s: {one['wall'] / two['wall']:.2f} times as fast")
+    one, two = sorted(rows, key=lambda row: row[1]["busy"] / row[0]["busy"])[1]
+    print(f"workers at work on average: {one['busy']:.2f} of one, {two['busy']:.2f} of two")
 
 
 def _nothing(shared: Any, batch: Sequence[Any]) -> int:
