@@ -32,9 +32,14 @@ def services() -> tuple[str, ...]:
     return tuple(COLLECTORS)
 
 
+_NAMED_ONLY = frozenset({"logs"})
+"""Services that are asked about what definitions name, and those of the estate name nothing of them."""
+
+
 def services_of_rules() -> tuple[str, ...]:
     """Return the services that are asked for the rules that are on by default."""
-    return needs.services(frozenset[str]().union(*(rule.needs for rule in load_rules() if not rule.optional)))
+    needed = frozenset[str]().union(*(rule.needs for rule in load_rules() if not rule.optional))
+    return tuple(service for service in needs.services(needed) if service not in _NAMED_ONLY)
 
 
 def coverage(path: Path) -> dict[Item, Said]:

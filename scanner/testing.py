@@ -139,6 +139,18 @@ class _Watched(Model):
         self.read.add(type)
         return super().in_place(type, place)
 
+    def connected(self, type: str, place: Place) -> Iterator[Resource]:
+        self.read.add(type)
+        return super().connected(type, place)
+
+    def named(self, type: str, name: str) -> Iterator[Resource]:
+        self.read.add(type)
+        return super().named(type, name)
+
+    def gaps_hiding(self, type: str) -> tuple[Gap, ...]:
+        self.read.add(type)
+        return super().gaps_hiding(type)
+
     def get(self, type: str, id: str) -> Resource | None:
         self.read.add(type)
         return super().get(type, id)

@@ -530,13 +530,13 @@ VPC, SUBNET = "vpc-e676505322024939e", "subnet-c6697354f47a8b643"
             "create_vpc_endpoint",
             {
                 "VpcId": VPC,
-                "ServiceName": "com.amazonaws.us-west-2.sts",
+                "ServiceName": "com.amazonaws.us-west-2.kms",
                 "VpcEndpointType": "Interface",
                 "SubnetIds": [SUBNET],
             },
             "describe_vpc_endpoints",
             {},
-            "us-west-2.sts",
+            "us-west-2.kms",
         ),
         (
             "secretsmanager",

@@ -104,8 +104,10 @@ def settled(recoveries: Sequence[Recovery]) -> tuple[Recovery, ...]:
 def _workloads(type: str, model: Model) -> Iterator[Resource]:
     """Yield what runs, and what files declare that does not run yet."""
     found = [one for one in model.subjects(type) if _is_workload(one)]
-    live = {(one.name, one.place) for one in found if not one.locations}
-    yield from (one for one in found if model.planned or not one.locations or (one.name, one.place) not in live)
+    live = {(one.name, one.account, one.region) for one in found if not one.locations}
+    for one in found:
+        if model.planned or not one.locations or (one.name, one.account, one.region) not in live:
+            yield one
 
 
 def _is_workload(resource: Resource) -> bool:
