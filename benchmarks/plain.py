@@ -7,9 +7,12 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 
-def collect(*, url: str, accounts: list[str], regions: list[str], threads: int, retries: str) -> dict[str, Any]:
+def collect(
+    *, url: str, accounts: list[str], regions: list[str], threads: int, retries: str, parquet: bool = False
+) -> dict[str, Any]:
     """List repositories, their two policies and their images into memory; `retries` is botocore's mode.
 
+    With `parquet`, the images of each target are then written to a file, by JSON Lines and DuckDB.
     Targets are worked on side by side; so are, if there are fewer of them than threads, the repositories of each.
     """
     targets = [(account, region) for account in accounts for region in regions]
@@ -17,14 +20,14 @@ def collect(*, url: str, accounts: list[str], regions: list[str], threads: int, 
     failed: Counter[str] = Counter()
 
     def ask(target: tuple[str, str]) -> int:
-        return _target(target, url, threads // at_once, retries, failed)
+        return _target(target, url, threads // at_once, retries, failed, parquet)
 
     with ThreadPoolExecutor(at_once) as pool:
         images = sum(pool.map(ask, targets))
     return {"images": images, "failed": dict(failed)}
 
 
-def _target(target: tuple[str, str], url: str, threads: int, retries: str, failed: Counter[str]) -> int:
+def _target(target: tuple[str, str], url: str, threads: int, retries: str, failed: Counter[str], parquet: bool) -> int:
     import boto3
     from botocore.config import Config
 
@@ -36,10 +39,33 @@ def _target(target: tuple[str, str], url: str, threads: int, retries: str, faile
     pages = client.get_paginator("describe_repositories").paginate(PaginationConfig={"PageSize": 1000})
     names = [repository["repositoryName"] for page in pages for repository in page["repositories"]]
     with ThreadPoolExecutor(max(1, threads)) as pool:
-        return sum(pool.map(lambda name: _repository(client, name, failed), names))
+        found = [
+            image for images in pool.map(lambda name: _repository(client, name, failed), names) for image in images
+        ]
+    if parquet:
+        _write(found)
+    return len(found)
 
 
-def _repository(client: Any, name: str, failed: Counter[str]) -> int:
+def _write(images: list[Any]) -> None:
+    import json
+    import tempfile
+    from pathlib import Path
+
+    import duckdb
+
+    with tempfile.TemporaryDirectory() as folder:
+        lines = Path(folder, "images.jsonl")
+        with lines.open("w", encoding="utf-8") as out:
+            for image in images:
+                out.write(json.dumps(image, default=str) + "\n")
+        duckdb.connect().execute(
+            f"COPY (SELECT * FROM read_json('{lines}') ORDER BY repositoryName, imageDigest) "
+            f"TO '{folder}/images.parquet' (FORMAT parquet, COMPRESSION zstd)"
+        )
+
+
+def _repository(client: Any, name: str, failed: Counter[str]) -> list[Any]:
     from botocore.exceptions import ClientError
 
     found: list[Any] = []
@@ -60,4 +86,4 @@ def _repository(client: Any, name: str, failed: Counter[str]) -> int:
             call()
         except ClientError as error:
             failed[error.response["Error"]["Code"]] += 1
-    return len(found)
+    return found
