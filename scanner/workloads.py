@@ -186,10 +186,10 @@ _running: WeakKeyDictionary[Model, frozenset[str]] = WeakKeyDictionary()
 
 
 def _digests_that_run(model: Model) -> frozenset[str]:
-    """Return the digests that AWS established for the workloads that were seen: these will be asked about."""
+    """Return the digests that AWS established for the workloads that are judged: these will be asked about."""
     if model not in _running:
         found: set[str] = set()
-        for workload in (one for type in WORKLOADS for one in model.of_type(type)):
+        for workload in (one for type in WORKLOADS for one in model.subjects(type)):
             with suppress(InsufficientData):
                 found |= {image["ImageDigest"] or "" for image in workload["ContainerImages"] or ()}
         _running[model] = frozenset(found)

@@ -20,6 +20,7 @@ from scanner.rule import load_rule, load_rules
 from scanner.scan import scan
 from scanner.section import EVERYTHING, Section
 from scanner.snapshot import Snapshot
+from scanner.stored import Registry
 from scanner.survey import Union
 
 RULES = load_rules()
@@ -55,6 +56,14 @@ def test_copies_that_have_nothing_to_do_with_each_other_are_judged_apart(demo, t
     copies(Snapshot.open(demo / "snapshot"), tmp_path / "s", count=2)
     both(tmp_path / "s", read_config(demo / "regionproof.yaml"))
     assert [len(group) for group, _ in judged] == [3, 2]  # what regionproof.yaml declares names the first of them
+    assert not any(beyond for _, beyond in judged)
+
+
+def test_large_registries_are_no_reason_to_judge_everything_at_once(demo, tmp_path, judged, monkeypatch):
+    monkeypatch.setattr(Registry, "is_large", True)
+    copies(Snapshot.open(demo / "snapshot"), tmp_path / "s", count=2)
+    both(tmp_path / "s", read_config(demo / "regionproof.yaml"))
+    assert [len(group) for group, _ in judged] == [3, 2]
     assert not any(beyond for _, beyond in judged)
 
 
