@@ -31,7 +31,11 @@ RECOVERS, FAILS, INCOMPLETE = 0, 1, 3
 @click.option("--with", "code", multiple=True, metavar="CODE", help="As it would be with this infrastructure code.")
 @click.option("--assume", "assumed", multiple=True, metavar="replicated:GLOB", help="As if these repositories were.")
 @click.option("--fail-back", is_flag=True, help="Turn every pair round: from the standby back to the primary.")
-@click.option("--fail-on-incomplete", is_flag=True, help="Exit 3 if of some workload nobody can tell.")
+@click.option(
+    "--fail-on-incomplete",
+    is_flag=True,
+    help="Exit 3 if of some workload nobody can tell, or some may not have been seen.",
+)
 @console.rules_options
 @click.option("--serve", is_flag=True, help="Serve the snapshot as it would answer then: a game day.")
 @click.option("--port", default=0, metavar="N", help="Port of --serve on 127.0.0.1; default: a free one.")
@@ -56,7 +60,7 @@ def drill(
 ) -> int:
     """Lose a Region on paper: which link breaks first?
 
-    Of each workload it says which link of its chain breaks first.  Offline, but for what stands at s3://.
+    Each workload is taken through its chain.  Offline, but for what stands at s3://.
     Exit codes: 0 all recover, 1 some do not, 3 of some nobody can tell (if asked).
     """
     from scanner.drill.what_if import Assumption
@@ -148,4 +152,5 @@ def _exit_code(report: DrillReport, fail_on_incomplete: bool) -> int:
     outcomes = {recovery.outcome for recovery in report.drill.recoveries}
     if Outcome.FAILS in outcomes:
         return FAILS
-    return INCOMPLETE if fail_on_incomplete and Outcome.UNKNOWN in outcomes else RECOVERS
+    incomplete = Outcome.UNKNOWN in outcomes or report.drill.unseen
+    return INCOMPLETE if fail_on_incomplete and incomplete else RECOVERS

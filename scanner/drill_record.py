@@ -71,11 +71,12 @@ def of_paper(drill: Drill, today: date) -> DrillRecord:
     recoveries = drill.recoveries
     tiers = sorted({one.tier for one in recoveries if one.tier is not None})
     alone = sorted({one.name for one in recoveries if one.tier is None})
-    issues = [f"{one.name} {one.outcome}: {one.reason}" for one in recoveries if one.outcome in _NOT_RECOVERED]
+    issues = [f"Other workloads may go with it unseen: {reason.rstrip('.')}." for reason in drill.unseen]
+    issues += [f"{one.name} {one.outcome}: {one.reason}" for one in recoveries if one.outcome in _NOT_RECOVERED]
     return DrillRecord(
         today,
         "tabletop",
-        outcome_of(one.outcome not in _NOT_RECOVERED for one in recoveries),
+        outcome_of([*(one.outcome not in _NOT_RECOVERED for one in recoveries), *(False for _ in drill.unseen)]),
         tiers,
         alone,
         issues=[issue if len(issue) <= _LONGEST else f"{issue[: _LONGEST - 4]} ..." for issue in issues[:_MOST_ISSUES]],

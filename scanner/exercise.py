@@ -55,7 +55,7 @@ def exercise(
     change = Change(against=paths[0]) if what_if.code else None
     lost = Exercise(loss, what_if.fail_back, amend)
     report, model, drill = examine(what_if.code or paths, rules, config, now, change, lost)
-    if not drill.recoveries and not drill.waiting:
+    if not (drill.recoveries or drill.waiting or drill.unseen):
         raise UsageError(f"--lose {loss}: no workload that was seen goes with it", _hint(model, loss))
     judged = {rule.link for rule in rules}
     return DrillReport(

@@ -114,7 +114,7 @@ def _by_groups(
         common.as_of, common.pairs, common.pairs_derived, arranged(found.findings), broken(found.failures)
     )
     report = _report(estate, outcome, found.tiers, rules, config, change, earlier)
-    report = replace(report, recoveries=settled(found.recoveries))
+    report = replace(report, recoveries=settled(found.recoveries, found.tiers))
     return _narrowed(report, (each for each in report.findings if _is_shown(each, change, (), frozenset())))
 
 

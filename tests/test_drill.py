@@ -191,6 +191,7 @@ scope:
             "cannot tell",
             "It depends on tier 'back', of which 'storefront/recommender' may not recover.",
         ),
+        ("of-nobody", "cannot tell", "It depends on tier 'back', of which nothing was seen."),
         ("analytics/dashboards/dashboards", "recovers after actions", "Scale 'storefront/basket' up by 2 to 3 tasks."),
     ],
 )

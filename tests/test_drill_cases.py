@@ -66,8 +66,8 @@ class Demo:
         key = RepositoryKey(SHOP, region, name)
         self.images[key] = Listing(tuple(change(self.images[key].images)))
 
-    def recoveries(self, rules, loss=EAST):
-        model = Model(
+    def model(self):
+        return Model(
             self.resources,
             gaps=self.gaps,
             pairs=self.pairs,
@@ -76,6 +76,9 @@ class Demo:
             asked=self.asked,
             as_of=datetime(2026, 11, 20, 6, tzinfo=UTC),
         )
+
+    def recoveries(self, rules, loss=EAST):
+        model = self.model()
         findings = assess(model, rules, self.config).findings
         return {one.name: one for one in simulate(model, findings, rules, Loss.parse(loss)).recoveries}
 
@@ -423,3 +426,60 @@ def test_a_drill_is_the_same_each_time_and_in_any_order(estate, rules):
     estate.resources = estate.resources[::-1]
 
     assert estate.recoveries(rules) == first
+
+
+def hide(demo, type, region):
+    demo.gaps = [*demo.gaps, Gap("AccessDeniedException", "not allowed", type, SHOP, region, "service:List")]
+
+
+def drilled(demo, rules, loss):
+    model = demo.model()
+    return simulate(model, assess(model, rules, demo.config).findings, rules, Loss.parse(loss))
+
+
+@pytest.mark.parametrize(
+    ("region", "loss", "said"),
+    [
+        (EAST, EAST, True),
+        (EAST, f"account:{SHOP}", True),
+        (EAST, f"repository:arn:aws:ecr:{WEST}:{SHOP}:repository/shop/basket", True),  # it may pull from anywhere
+        (EAST, WEST, False),
+        (EAST, f"cluster:arn:aws:ecs:{WEST}:{SHOP}:cluster/storefront", False),
+    ],
+)
+def test_workloads_that_may_be_there_unseen_are_not_passed_over(region, loss, said, estate, rules):
+    estate.drop(SERVICE, region)
+    hide(estate, SERVICE, region)
+
+    unseen = drilled(estate, rules, loss).unseen
+
+    assert any("service:List" in reason for reason in unseen) is said
+
+
+def test_a_standby_of_what_nobody_saw_is_no_workload_without_a_standby(estate, rules):
+    estate.drop(SERVICE, EAST)
+    hide(estate, SERVICE, EAST)
+
+    found = estate.recoveries(rules, WEST)[BASKET]
+
+    assert (found.outcome, found.links[0].state) == (Outcome.UNKNOWN, State.UNKNOWN)
+    assert "what it may stand in for was not all seen" in found.reason
+
+
+def test_what_may_pull_from_what_is_lost_cannot_be_told(estate, rules):
+    estate.edit("Kubernetes::Deployment", DASHBOARDS, EAST, ContainerImages=Unknown("pods were not listed"))
+
+    found = estate.recoveries(rules, f"repository:arn:aws:ecr:{EAST}:{SHOP}:repository/shop/basket")
+
+    assert found[DASHBOARDS].outcome is Outcome.UNKNOWN
+    assert "was not seen: " in found[DASHBOARDS].reason
+
+
+def test_a_schedule_that_the_standby_lacks_has_to_be_made(estate, rules):
+    estate.drop("AWS::Events::Rule", WEST, PRICES)
+
+    found = estate.recoveries(rules)[PRICES]
+
+    assert found.outcome is Outcome.AFTER
+    assert found.actions[0].title.startswith(f"Create '{PRICES}' in ")
+    assert found.within_rto is None

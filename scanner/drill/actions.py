@@ -8,7 +8,7 @@ from contextlib import suppress
 from datetime import timedelta
 
 from scanner.drill.judge import Verdicts
-from scanner.drill.subjects import Subjects
+from scanner.drill.subjects import STARTERS, Subjects
 from scanner.model import InsufficientData, Model, Resource
 from scanner.outcome import Action
 from scanner.references import KUBERNETES
@@ -22,7 +22,7 @@ _LAUNCH = "launch"
 def actions(subjects: Subjects, verdicts: Verdicts) -> Iterator[Action]:
     """Yield the steps in their order; raise `InsufficientData` where whether one is needed was not seen."""
     workload, standby = subjects.workload, subjects.standby
-    if subjects.pair.dr_class == "backup-restore" and standby is None:
+    if standby is None and (subjects.pair.dr_class == "backup-restore" or workload.type in STARTERS):
         yield Action(
             f"Create '{workload.name or workload.id}' in '{subjects.pair.standby}' from its infrastructure code.",
             basis="How long the code takes is measured by a drill only.",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
@@ -16,7 +16,7 @@ from scanner.finding import Finding
 from scanner.loss import Loss
 from scanner.model import InsufficientData, Model, Pair, Resource, Twin
 from scanner.outcome import Action, LinkState, Outcome, Recovery, State
-from scanner.recovery import objective, tier_of
+from scanner.recovery import TIER, objective, pairs_to, tier_of, workloads_by_tier
 from scanner.references import FUNCTION, WORKLOADS
 from scanner.rule import Rule
 from scanner.starters import is_disabled, started
@@ -30,13 +30,14 @@ class Drill:
     """What a loss does: a verdict for each workload that goes with it, worst first.
 
     `waiting` are workloads of a standby that are lost with it and are to be recovered nowhere, `others` is how many
-    workloads the loss does not touch.
+    workloads the loss does not touch.  `unseen` says why other workloads may go with it that nobody saw.
     """
 
     loss: Loss | None
     recoveries: tuple[Recovery, ...]
     waiting: tuple[Resource, ...] = ()
     others: int = 0
+    unseen: tuple[str, ...] = ()
 
     @property
     def shared(self) -> tuple[Shared, ...]:
@@ -58,7 +59,8 @@ def simulate(
     With `fail_back` the pairs of the model are turned round, and what stands in for a workload goes back to that.
     """
     found = chains(model, findings, rules, loss, fail_back=fail_back)
-    return replace(found, recoveries=settled(found.recoveries))
+    tiers = workloads_by_tier(model) if any(one.needs for one in found.recoveries) else {}
+    return replace(found, recoveries=settled(found.recoveries, tiers))
 
 
 def chains(
@@ -79,7 +81,8 @@ def chains(
     recoveries: dict[tuple[object, ...], Recovery] = {}
     waiting, others = [], 0
     for workload in found:
-        if loss is not None and not _is_hit(workload, loss, model):
+        hit, unread = _is_hit(workload, loss, model) if loss is not None else (True, "")
+        if not hit and not unread:
             others += 1
             continue
         pairs, doubt = _pairs(workload, model)
@@ -88,17 +91,41 @@ def chains(
         if not pairs and not doubt and workload.id in stand_ins:
             waiting.append(workload)
             continue
-        for one in _recoveries(workload, pairs, doubt, model, verdicts, loss):
+        if not hit:
+            reason = f"Whether it pulls from what is lost was not seen: {unread.rstrip('.')}."
+            told = [_without_standby(workload, LinkState("established", State.UNKNOWN, reason), model)]
+        else:
+            told = list(_recoveries(workload, pairs, doubt, model, verdicts, loss))
+        for one in told:
             key = (one.workload.type, one.name, one.workload.account, one.workload.region, one.standby)
             known = recoveries.get(key)
             if known is None or _gravity(one) < _gravity(known):  # the tasks of a family are one workload
                 recoveries[key] = one
-    return Drill(loss, tuple(recoveries.values()), tuple(waiting), others)
+    unseen = tuple(sorted(_unseen(loss, model))) if loss is not None else ()
+    return Drill(loss, tuple(recoveries.values()), tuple(waiting), others, unseen)
 
 
-def settled(recoveries: Sequence[Recovery]) -> tuple[Recovery, ...]:
-    """Return the recoveries as they are once what their tiers depend on is counted, worst first."""
-    return tuple(sorted(_with_needs(recoveries), key=_gravity))
+def settled(recoveries: Sequence[Recovery], tiers: Collection[str | None]) -> tuple[Recovery, ...]:
+    """Return the recoveries as they are once what their tiers depend on is counted, worst first.
+
+    `tiers` are those of which a workload was seen, lost or not.
+    """
+    return tuple(sorted(_with_needs(recoveries, tiers), key=_gravity))
+
+
+def _unseen(loss: Loss, model: Model) -> set[str]:
+    """Return why workloads that go with a loss may not have been seen; what pulls from a registry may be anywhere."""
+    gaps = {gap for type in (*WORKLOADS, *STARTERS) for gap in model.gaps_hiding(type)}
+    anywhere = loss.kind in ("registry", "repository")
+    return {
+        str(gap)
+        for gap in gaps
+        if anywhere
+        or (
+            (loss.account is None or gap.account in (None, loss.account))
+            and (loss.region is None or gap.region in (None, loss.region))
+        )
+    }
 
 
 def _workloads(type: str, model: Model) -> Iterator[Resource]:
@@ -134,22 +161,22 @@ def _stand_ins(workloads: Iterable[Resource], model: Model) -> frozenset[str]:
     return frozenset(found)
 
 
-def _is_hit(workload: Resource, loss: Loss, model: Model) -> bool:
-    """Tell whether a workload is lost, or what it pulls from; where nobody knows what it pulls, its place decides.
+def _is_hit(workload: Resource, loss: Loss, model: Model) -> tuple[bool, str]:
+    """Tell whether a workload is lost, or what it pulls from, and else why that was not seen, empty if it was.
 
     One of which nobody knows where it is may be.
     """
     if workload.account is None or workload.region is None:
-        return True
+        return True, ""
     if loss.takes(workload.type, workload.id, workload.name, workload.account, workload.region):
-        return True
+        return True, ""
     if loss.kind == "cluster":
-        return False
-    with suppress(InsufficientData):
-        for reference in references_of(workload, model):
-            if reference.key is not None and loss.takes_repository(*reference.key):
-                return True
-    return False
+        return False, ""
+    try:
+        keys = (reference.key for reference in references_of(workload, model))
+        return any(key is not None and loss.takes_repository(*key) for key in keys), ""
+    except InsufficientData as gap:
+        return False, str(gap)
 
 
 def _pairs(workload: Resource, model: Model) -> tuple[Sequence[Pair], str]:
@@ -174,17 +201,33 @@ def _recoveries(
     workload: Resource, pairs: Sequence[Pair], doubt: str, model: Model, verdicts: Verdicts, loss: Loss | None
 ) -> Iterator[Recovery]:
     if not pairs:
+        doubt = doubt or _may_stand_in(workload, model)
         state, reason = State.UNKNOWN, f"Which standby it has is not known: {doubt.rstrip('.')}."
         if not doubt:
             state = State.BROKEN
             reason = f"No pair has '{workload.place}' as its primary, so nothing takes over what runs there."
-        yield _recovery(workload, None, (LinkState(PAIR, state, reason, "workload-region-has-standby"),), (), "", model)
+        yield _without_standby(workload, LinkState(PAIR, state, reason, "workload-region-has-standby"), model)
     for pair in pairs:
         subjects = Subjects(workload, pair, model)
         chain = tuple(links(subjects, verdicts, loss))
         actions, unseen = needed_actions(subjects, verdicts)
         found = _recovery(workload, pair, chain, actions, unseen, model)
-        yield replace(found, image_age=image_age(subjects, model), checks=checks(subjects, model))
+        # A scan leaves the checks out of its report.
+        yield replace(found, image_age=image_age(subjects, model), checks=checks(subjects, model) if loss else ())
+
+
+def _may_stand_in(workload: Resource, model: Model) -> str:
+    """Return why what is in a standby may stand in for something that nobody saw, empty if it does for nothing."""
+    try:
+        pairs = pairs_to(model, workload.place)
+    except InsufficientData as gap:
+        return str(gap)
+    hidden = (model.hidden(workload.type, pair.primary) for pair in pairs)
+    return next((f"what it may stand in for was not all seen: {gap}" for gap in hidden if gap), "")
+
+
+def _without_standby(workload: Resource, link: LinkState, model: Model) -> Recovery:
+    return _recovery(workload, None, (link,), (), "", model)
 
 
 def _recovery(
@@ -195,8 +238,12 @@ def _recovery(
     unseen: str,
     model: Model,
 ) -> Recovery:
+    tier, doubt = _tier(workload, model)
+    if doubt:
+        chain = (*chain, LinkState(NEEDS.id, State.UNKNOWN, f"What it depends on is not known: {doubt.rstrip('.')}."))
     outcome, reason = _outcome(chain, actions, unseen)
-    known = Recovery(
+    rto, rpo = (objective(tier, name) if tier else None for name in ("Rto", "Rpo"))
+    return Recovery(
         workload,
         pair.standby if pair else None,
         pair.dr_class if pair else None,
@@ -204,21 +251,20 @@ def _recovery(
         reason,
         chain,
         actions,
-        rto=pair.rto if pair else None,
-        rpo=pair.rpo if pair else None,
+        tier=tier.name if tier else None,
+        owner=tier["Owner"] if tier else None,
+        needs=tuple(tier["DependsOn"] or ()) if tier else (),
+        rto=rto if rto is not None or pair is None else pair.rto,
+        rpo=rpo if rpo is not None or pair is None else pair.rpo,
     )
-    with suppress(InsufficientData):
-        if tier := tier_of(model, workload):
-            rto, rpo = objective(tier, "Rto"), objective(tier, "Rpo")
-            return replace(
-                known,
-                tier=tier.name,
-                owner=tier["Owner"],
-                needs=tuple(tier["DependsOn"] or ()),
-                rto=rto if rto is not None else known.rto,
-                rpo=rpo if rpo is not None else known.rpo,
-            )
-    return known
+
+
+def _tier(workload: Resource, model: Model) -> tuple[Resource | None, str]:
+    """Return the tier of a workload, and why that is not known, where it matters: where tiers depend on others."""
+    try:
+        return tier_of(model, workload), ""
+    except InsufficientData as gap:
+        return None, str(gap) if any(tier["DependsOn"] for tier in model.of_type(TIER)) else ""
 
 
 def _outcome(chain: Sequence[LinkState], actions: Sequence[Action], unseen: str) -> tuple[Outcome, str]:
@@ -238,7 +284,7 @@ def _outcome(chain: Sequence[LinkState], actions: Sequence[Action], unseen: str)
     return Outcome.RECOVERS, "Every link that it needs and that was judged holds."
 
 
-def _with_needs(recoveries: Sequence[Recovery]) -> Iterator[Recovery]:
+def _with_needs(recoveries: Sequence[Recovery], tiers: Collection[str | None]) -> Iterator[Recovery]:
     """Yield each recovery as it is once what its tier depends on is counted; tiers never depend in a circle."""
     by_tier: dict[str | None, list[Recovery]] = {}
     for one in recoveries:
@@ -248,27 +294,30 @@ def _with_needs(recoveries: Sequence[Recovery]) -> Iterator[Recovery]:
     def worst_of(tier: str) -> Recovery | None:
         if tier not in worst:
             worst[tier] = None  # what a damaged configuration turns in circles ends here
-            found = [_after_needs(one, worst_of) for one in by_tier.get(tier, ())]
+            found = [_after_needs(one, worst_of, tiers) for one in by_tier.get(tier, ())]
             worst[tier] = min(found, key=_gravity, default=None)
         return worst[tier]
 
     for one in recoveries:
-        yield _after_needs(one, worst_of)
+        yield _after_needs(one, worst_of, tiers)
 
 
 _LASTING = {Outcome.FAILS: State.BROKEN, Outcome.UNKNOWN: State.UNKNOWN}
 
 
-def _after_needs(one: Recovery, worst_of: Callable[[str], Recovery | None]) -> Recovery:
+def _after_needs(one: Recovery, worst_of: Callable[[str], Recovery | None], tiers: Collection[str | None]) -> Recovery:
     if not one.needs:
         return one
     state, reason = State.HOLDS, ""
     for tier in one.needs:
         other = worst_of(tier)
         found = _LASTING.get(other.outcome, State.HOLDS) if other else State.HOLDS
-        if other is not None and _SEVERE.index(found) < _SEVERE.index(state):
+        if other is None and tier not in tiers:
+            found = State.UNKNOWN
+        if _SEVERE.index(found) < _SEVERE.index(state):
             verb = "does not recover" if found is State.BROKEN else "may not recover"
-            state, reason = found, f"It depends on tier '{tier}', of which '{other.name}' {verb}."
+            what = f"of which '{other.name}' {verb}" if other else "of which nothing was seen"
+            state, reason = found, f"It depends on tier '{tier}', {what}."
     chain = (*one.links, LinkState(NEEDS.id, state, reason))
     if one.outcome in _LASTING:
         return replace(one, links=chain)

@@ -39,6 +39,7 @@ def _document(report: DrillReport) -> Iterator[tuple[str, Any]]:
     yield "rules", {id: rule_data(rule) for id, rule in sorted(report.rules.items())}
     yield "missed", map(coverage_data, sorted(report.missed))
     yield "unmatched", [{"tier": tier, "glob": glob} for tier, glob in report.unmatched]
+    yield "unseen", list(report.drill.unseen)
     yield "waiting", map(resource_data, sorted(drill.waiting, key=lambda one: (one.id, one.type)))
     yield "shared", map(_shared, drill.shared)
     yield "recoveries", map(_recovery, drill.recoveries)
@@ -67,7 +68,7 @@ def _summary(report: DrillReport) -> dict[str, Any]:
         "workloads": len({(one.workload.type, one.workload.id) for one in recoveries}),
         "waiting": len(report.drill.waiting),
         "untouched": report.drill.others,
-        "complete": not report.missed and not report.not_judged,
+        "complete": not report.missed and not report.not_judged and not report.drill.unseen,
     }
 
 

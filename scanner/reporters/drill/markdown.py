@@ -246,6 +246,8 @@ def _end(report: DrillReport) -> Iterator[str]:
         more = f" and {len(waiting) - _MOST_NAMES:,} more" if len(waiting) > _MOST_NAMES else ""
         yield f"Standbys that run there or pull from there: {', '.join(names)}{more}."
         yield ""
+    for sentence in told.unmatched(report):
+        yield from (prose(sentence, _SENTENCE), "")
     yield f"Workloads that the loss does not touch: {report.drill.others:,}."
 
 

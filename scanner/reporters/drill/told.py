@@ -114,8 +114,8 @@ def sentence_of(report: DrillReport) -> str:
     recoveries = report.drill.recoveries
     counts = Counter(one.outcome for one in recoveries)
     parts = [f"{counts[outcome]:,} {VERBS[outcome][counts[outcome] != 1]}" for outcome in Outcome if counts[outcome]]
-    of = workloads(recoveries)
-    return f"Without {lost(report.drill.loss)}: of {of}, {', '.join(parts) or 'none is to be recovered'}."
+    of, more = workloads(recoveries), "; there may be others unseen" if report.drill.unseen else ""
+    return f"Without {lost(report.drill.loss)}: of {of}, {', '.join(parts) or 'none is to be recovered'}{more}."
 
 
 def workloads(recoveries: Sequence[Recovery]) -> str:
@@ -155,5 +155,6 @@ def judged(report: DrillReport) -> str:
 
 
 def unmatched(report: DrillReport) -> list[str]:
-    """Return a sentence for each glob of a tier that names nothing that was seen."""
-    return [f"'{glob}' of tier '{tier}' names nothing that was seen." for tier, glob in report.unmatched]
+    """Return a sentence for each reason why workloads were not seen, and each glob of a tier that names none."""
+    hidden = [f"Other workloads may go with it unseen: {reason.rstrip('.')}." for reason in report.drill.unseen]
+    return hidden + [f"'{glob}' of tier '{tier}' names nothing that was seen." for tier, glob in report.unmatched]
