@@ -483,3 +483,12 @@ def test_a_schedule_that_the_standby_lacks_has_to_be_made(estate, rules):
     assert found.outcome is Outcome.AFTER
     assert found.actions[0].title.startswith(f"Create '{PRICES}' in ")
     assert found.within_rto is None
+
+
+def test_an_image_on_its_way_back_from_the_archive_is_waited_for(estate, rules):
+    estate.relist("shop/basket", WEST, lambda images: [replace(one, status="ACTIVATING") for one in images])
+
+    found = estate.recoveries(rules)[BASKET]
+
+    assert found.outcome is not Outcome.RECOVERS
+    assert any(action.title.startswith("Wait until 'shop/basket@sha256:") for action in found.actions)

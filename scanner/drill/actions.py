@@ -17,9 +17,11 @@ from scanner.workloads import live_only, replicas
 
 _SERVICE, _NODES = "AWS::ECS::Service", "AWS::EKS::Nodegroup"
 _LAUNCH = "launch"
+_RESTORE = timedelta(minutes=20)
+"""https://docs.aws.amazon.com/AmazonECR/latest/userguide/archive_restore_image.html"""
 
 
-def actions(subjects: Subjects, verdicts: Verdicts) -> Iterator[Action]:
+def actions(subjects: Subjects, verdicts: Verdicts, model: Model) -> Iterator[Action]:
     """Yield the steps in their order; raise `InsufficientData` where whether one is needed was not seen."""
     workload, standby = subjects.workload, subjects.standby
     if standby is None and (subjects.pair.dr_class == "backup-restore" or workload.type in STARTERS):
@@ -35,8 +37,19 @@ def actions(subjects: Subjects, verdicts: Verdicts) -> Iterator[Action]:
             yield from _of_service(subjects, standby, verdicts)
         elif is_disabled(standby):
             yield _enabled(standby)
+    yield from _of_images(subjects, model)
     if workload.type == _SERVICE and workload["LoadBalancers"]:
         yield Action("Send its traffic to the standby.", basis="The runbook of its tier says how.")
+
+
+def _of_images(subjects: Subjects, model: Model) -> Iterator[Action]:
+    """Yield the wait for each image that is on its way back from the archive; the links judge what was not seen."""
+    with suppress(InsufficientData):
+        for replica in replicas(subjects.workload, subjects.pair, model):
+            with suppress(InsufficientData):
+                if not replica.external and replica.image is not None and replica.image.status == "ACTIVATING":
+                    name = f"{replica.repository.name}@{replica.digest}"
+                    yield Action(f"Wait until '{name}' is restored.", "", _RESTORE, "AWS: up to about 20 minutes.")
 
 
 def _enabled(standby: Resource) -> Action:
@@ -123,12 +136,12 @@ def command(what: str, **options: str) -> str:
     return " ".join([what, *given])
 
 
-def needed_actions(subjects: Subjects, verdicts: Verdicts) -> tuple[tuple[Action, ...], str]:
+def needed_actions(subjects: Subjects, verdicts: Verdicts, model: Model) -> tuple[tuple[Action, ...], str]:
     """Return the actions, and why there may be others, empty if there are none."""
     found: list[Action] = []
     reason = ""
     try:
-        found.extend(actions(subjects, verdicts))  # keeps what came before one that was not seen
+        found.extend(actions(subjects, verdicts, model))  # keeps what came before one that was not seen
     except InsufficientData as gap:
         reason = str(gap)
     return tuple(found), reason

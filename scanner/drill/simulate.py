@@ -210,7 +210,7 @@ def _recoveries(
     for pair in pairs:
         subjects = Subjects(workload, pair, model)
         chain = tuple(links(subjects, verdicts, loss))
-        actions, unseen = needed_actions(subjects, verdicts)
+        actions, unseen = needed_actions(subjects, verdicts, model)
         found = _recovery(workload, pair, chain, actions, unseen, model)
         # A scan leaves the checks out of its report.
         yield replace(found, image_age=image_age(subjects, model), checks=checks(subjects, model) if loss else ())

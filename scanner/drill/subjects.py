@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 
 from scanner.model import InsufficientData, Model, Pair, Place, Resource, Twin
+from scanner.network import on_fargate
 from scanner.references import FUNCTION, KUBERNETES, TASK_DEFINITION, Reference
 from scanner.secrets import find as find_secret
 from scanner.secrets import mentions, source
@@ -39,7 +40,7 @@ DELIVERY = (
     "Terraform::Backend",
 )
 """What brings workloads to a Region; none of it belongs to one workload."""
-_QUOTAS = {"fargate": ("fargate/",), "ec2": ("ec2/",), "lambda": ("lambda/",), "eks": ("eks/", "ec2/")}
+_QUOTAS = {"fargate": ("fargate/",), "ecs": ("fargate/", "ec2/"), "lambda": ("lambda/",), "eks": ("eks/", "ec2/")}
 
 
 class Subjects:
@@ -180,14 +181,18 @@ class Subjects:
         self._in_place(_QUOTA, self.workload.place, lambda one: (one.name or "").startswith(prefixes))
 
     def _runs_on(self) -> str:
+        """Return what counts the quotas of the workload; what does not say that it is Fargate may be both."""
         if self.workload.type == FUNCTION:
             return "lambda"
         if self.workload.type in KUBERNETES:
             return "eks"
         with suppress(InsufficientData):
-            if self.workload.type == "AWS::ECS::Service" and self.workload["LaunchType"] == "EC2":
-                return "ec2"
-        return "fargate"
+            if self.workload.type == "AWS::ECS::Service":
+                return "fargate" if on_fargate(self.workload) else "ecs"
+            definitions = list(self.of_type(TASK_DEFINITION))
+            if definitions and all("FARGATE" in (one["RequiresCompatibilities"] or ()) for one in definitions):
+                return "fargate"
+        return "ecs"
 
     def _find_delivery(self) -> None:
         for type in DELIVERY:
