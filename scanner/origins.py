@@ -54,8 +54,8 @@ def brought(findings: Iterable[Finding], before: Iterable[Finding]) -> frozenset
 def _was_so(finding: Finding, was: Finding | None) -> bool:
     """Tell whether a finding was there before, in the same words; also one about fewer things, of which it counts.
 
-    What is counted is named as an example at most, so with fewer of them the examples may be others.  Lines of files
-    move with what is written above them.
+    With fewer of them, those that it names have to be among those that were named: others may have come instead.
+    Lines of files move with what is written above them.
     """
     if was is None or was.status is not finding.status:
         return False
@@ -68,6 +68,9 @@ def _was_so(finding: Finding, was: Finding | None) -> bool:
     before, after = (int(each["some"].replace(",", "")) for each in (left, right))
     rest = [each.string[each.end() :] for each in (left, right)]
     if after < before:
+        named = [set(_QUOTED.findall(each.replace(", '", "'"))) for each in rest]
+        if not named[1] <= named[0]:
+            return False
         rest = [_QUOTED.sub("", each) for each in rest]
     return after <= before and rest[0] == rest[1]
 

@@ -316,7 +316,8 @@ WITHOUT = "'%s' of '%s' workloads in 'x/y' have no objectives, among them %s; a 
     ("was", "now", "is_new"),
     [
         ((3, 9, "'a', 'b'"), (3, 10, "'a', 'b'"), False),
-        ((3, 9, "'a', 'b'"), (2, 8, "'a', 'c', 'd'"), False),
+        ((3, 9, "'a', 'b', 'c'"), (2, 8, "'a', 'c'"), False),
+        ((3, 9, "'a', 'b'"), (2, 8, "'a', 'c', 'd'"), True),  # others may have come in their place
         ((3, 9, "'a', 'b'"), (3, 9, "'a', 'c'"), True),  # another one instead
         ((3, 9, "'a', 'b'"), (4, 9, "'a', 'b'"), True),
         (None, (1, 9, "'a'"), True),
