@@ -6,7 +6,7 @@ Keys that came with a later minor version have defaults; keys that nobody reads 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -33,8 +33,8 @@ from scanner.finding import (
     Step,
     Tier,
 )
-from scanner.model import Location, Pair, Place, Properties, Resource, Unknown
-from scanner.outcome import Action, LinkState, Outcome, Recovery, State
+from scanner.model import Location, Pair, Properties, Resource, Unknown
+from scanner.report_recoveries import PlaceItem, RecoveryItem, seconds
 
 _NOWHERE = "(not written anywhere)"
 _Count = Annotated[int, msgspec.Meta(ge=0)]
@@ -59,28 +59,16 @@ class _Input(msgspec.Struct):
     sha256: str
 
 
-class _Place(msgspec.Struct):
-    account_id: str | None
-    region: str
-
-    def place(self) -> Place:
-        return Place(self.account_id, self.region)
-
-
-def _duration(seconds: int | None) -> timedelta | None:
-    return None if seconds is None else timedelta(seconds=seconds)
-
-
 class _Pair(msgspec.Struct):
-    primary: _Place
-    standby: _Place
+    primary: PlaceItem
+    standby: PlaceItem
     dr_class: str | None
     rpo_seconds: int | None
     rto_seconds: int | None
     image_distribution: str | None = None
 
     def pair(self) -> Pair:
-        rpo, rto = map(_duration, (self.rpo_seconds, self.rto_seconds))
+        rpo, rto = map(seconds, (self.rpo_seconds, self.rto_seconds))
         return Pair(self.primary.place(), self.standby.place(), self.dr_class, rpo, rto, self.image_distribution)
 
 
@@ -93,7 +81,7 @@ class _Tier(msgspec.Struct):
     workloads: tuple[str, ...]
 
     def tier(self) -> Tier:
-        rpo, rto = map(_duration, (self.rpo_seconds, self.rto_seconds))
+        rpo, rto = map(seconds, (self.rpo_seconds, self.rto_seconds))
         return Tier(self.name, rpo, rto, self.owner, self.dr_class, self.workloads)
 
 
@@ -304,81 +292,6 @@ class _Finding(msgspec.Struct):
         )
 
 
-class _Subject(msgspec.Struct):
-    id: str
-    type: str
-    name: str | None
-    account_id: str | None
-    region: str | None
-
-    def resource(self) -> Resource:
-        return Resource(self.type, self.id, self.name, self.account_id, self.region, _NOTHING)
-
-
-class _Link(msgspec.Struct):
-    link: str
-    state: State
-    reason: str | None
-    rule_id: str | None
-    fingerprint: str | None
-    subject: _Subject | None
-    accepted_until: str | None
-    also: tuple[str, ...]
-
-    def link_state(self) -> LinkState:
-        subject = self.subject.resource() if self.subject else None
-        texts = (self.reason or "", self.rule_id or "", self.fingerprint or "")
-        return LinkState(self.link, self.state, *texts, subject, self.accepted_until, self.also)
-
-
-class _Action(msgspec.Struct):
-    title: str
-    command: str | None
-    estimate_seconds: int | None
-    basis: str | None
-    undo: str | None
-
-    def action(self) -> Action:
-        estimate = _duration(self.estimate_seconds)
-        return Action(self.title, self.command or "", estimate, self.basis or "", self.undo or "")
-
-
-class _Recovery(msgspec.Struct):
-    workload: _Subject
-    standby: _Place | None
-    dr_class: str | None
-    outcome: Outcome
-    reason: str
-    tier: str | None
-    owner: str | None
-    needs: tuple[str, ...]
-    rto_seconds: int | None
-    rpo_seconds: int | None
-    image_age_seconds: int | None
-    actions: tuple[_Action, ...]
-    links: dict[str, State]
-    because: tuple[_Link, ...]
-
-    def recovery(self) -> Recovery:
-        told = {one.link: one.link_state() for one in self.because}
-        rto, rpo, age = map(_duration, (self.rto_seconds, self.rpo_seconds, self.image_age_seconds))
-        return Recovery(
-            self.workload.resource(),
-            self.standby.place() if self.standby else None,
-            self.dr_class,
-            self.outcome,
-            self.reason,
-            tuple(told.get(link) or LinkState(link, state) for link, state in self.links.items()),
-            tuple(each.action() for each in self.actions),
-            self.tier,
-            self.owner,
-            self.needs,
-            rto,
-            rpo,
-            age,
-        )
-
-
 class _Former(msgspec.Struct):
     fate: Fate
     reason: str
@@ -427,12 +340,12 @@ class Document(msgspec.Struct):
     findings: tuple[_Finding, ...]
     changed_since: str | None = None
     broken_rules: tuple[_Broken, ...] = ()
-    unseen: tuple[_Place, ...] = ()
+    unseen: tuple[PlaceItem, ...] = ()
     tiers: tuple[_Tier, ...] = ()
     baseline: _Baseline | None = None
     checkout: _Checkout | None = None
     former_failures: tuple[_Former, ...] = ()
-    recoveries: tuple[_Recovery, ...] | None = None
+    recoveries: tuple[RecoveryItem, ...] | None = None
 
     def report(self) -> Report:
         """Return the report; raise `ValueError` or `OverflowError` for values that cannot be meant."""
