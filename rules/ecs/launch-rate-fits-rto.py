@@ -202,7 +202,7 @@ def judge(own, together, pair, parameters):
     )
     least, most = max(fast, shared), max(slow, shared)
     yield Evidence(tasks=own, tasks_together=together, minutes_at_least=least, minutes_at_most=most, budget=budget)
-    what = f"A failover starts '{own}' of '{together}' tasks in the account for this service, which takes"
+    what = f"A failover starts {own} of {together} tasks in the account for this service, which takes"
     room = f"at most '{budget:g}', '{parameters['share']}' percent of the RTO, was expected"
     if least > budget:
         yield Violation(f"{what} '{least}' or more minutes; {room}.", "/DesiredCount")

@@ -210,7 +210,7 @@ def judge(read, containers, number, lost, allowed):
                 )
     except InsufficientData as gap:
         reason = str(gap).rstrip(".")
-        yield Undecided(f"What container '{number + 1}' of '{len(containers)}' names was not all seen: {reason}.", at)
+        yield Undecided(f"What container {number + 1} of {len(containers)} names was not all seen: {reason}.", at)
 
 
 def names(text, region):

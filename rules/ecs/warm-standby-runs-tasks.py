@@ -179,7 +179,7 @@ def judge(standby, pair):
         )
     elif running is not None and running < wanted:
         yield Undecided(
-            f"'{standby.id}' runs '{running}' of '{wanted}' tasks and is not steady; scan again.", "/DesiredCount"
+            f"'{standby.id}' runs {running} of {wanted} tasks and is not steady; scan again.", "/DesiredCount"
         )
 
 

@@ -150,7 +150,7 @@ def judge_versions(primary, standby, max_skew):
     elif apart(one, other, max_skew):
         yield Violation(
             f"Add-on '{primary['AddonName']}' is at '{here}' and in the standby at '{there}'; a difference of at most "
-            f"'{max_skew}' in the minor version was expected.",
+            f"{max_skew} in the minor version was expected.",
             "/AddonVersion",
             (standby,),
         )

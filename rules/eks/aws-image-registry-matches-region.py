@@ -148,9 +148,7 @@ def check(workload, model, parameters):
         except InsufficientData as gap:
             reason = str(gap).rstrip(".")
             outcomes.append(
-                Undecided(
-                    f"Where image '{number + 1}' of '{len(images)}' is pulled from is not known: {reason}.", pointer
-                )
+                Undecided(f"Where image {number + 1} of {len(images)} is pulled from is not known: {reason}.", pointer)
             )
             continue
         if reference.is_aws_managed:

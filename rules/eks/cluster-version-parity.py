@@ -148,7 +148,7 @@ def judge_versions(primary, standby, max_skew):
     elif apart(here, there, max_skew):
         yield Violation(
             f"'{primary.name}' runs Kubernetes '{primary['Version']}' and its standby '{standby['Version']}'; "
-            f"a difference of at most '{max_skew}' in the minor version was expected.",
+            f"a difference of at most {max_skew} in the minor version was expected.",
             "/Version",
             (standby,),
         )

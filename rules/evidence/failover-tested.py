@@ -263,7 +263,7 @@ def check(tier, model, parameters):
             yield Undecided(f"A test of tier '{tier['Name']}' may exist unseen: {unseen[0]}.")
         else:
             yield Violation(
-                f"No successful failover of tier '{tier['Name']}' within '{interval.days}' days is on record{only(tier, model)}; "
+                f"No successful failover of tier '{tier['Name']}' within {interval.days} days is on record{only(tier, model)}; "
                 "one with a link to its report, or a completed execution of its plan, was expected."
             )
     yield from warnings(tier, plans)

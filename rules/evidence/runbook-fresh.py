@@ -165,7 +165,7 @@ def check(runbook, model, parameters):
         yield Undecided(f"Runbook '{source}' was reviewed after the data that is judged.", "/Reviewed")
     elif before > parameters["interval"]:
         yield Violation(
-            f"Runbook '{source}' was reviewed '{before.days}' days ago; at most '{parameters['interval'].days}' were expected.",
+            f"Runbook '{source}' was reviewed {before.days} days ago; at most {parameters['interval'].days} were expected.",
             "/Reviewed",
         )
     pairs = [pair for pair in model.pairs if runbook["Pair"] in (None, named_as(pair))]

@@ -125,7 +125,7 @@ def check(region, model, parameters):
     if without:
         some = ", ".join(f"'{workload.name or workload.id}'" for workload in without[:NAMED])
         yield Violation(
-            f"'{len(without)}' of '{found}' workloads in '{region.place}' have no recovery objectives, among them {some}; "
+            f"{len(without)} of {found} workloads in '{region.place}' have no recovery objectives, among them {some}; "
             "a tier, or a pair with rpo, rto and dr_class, was expected.",
             "/RegionName",
             tuple(without[:NAMED]),

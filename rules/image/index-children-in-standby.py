@@ -270,7 +270,7 @@ def judge(replica, found, runs_on):
     digest = min(lost)
     what = (
         f"Container '{replica.container}' runs '{replica.source.name}@{replica.digest}', of which "
-        f"'{replica.repository.account}/{replica.repository.region}' lacks '{len(lost)}' of '{len(needed)}' manifests: "
+        f"'{replica.repository.account}/{replica.repository.region}' lacks {len(lost)} of {len(needed)} manifests: "
         f"'{digest}' for '{lost[digest]['platform']}' is {lost[digest]['status'].lower()}"
     )
     if runs_on is None and len(lost) < len(needed):

@@ -124,7 +124,7 @@ def check(twin, model, parameters):
         rpo=str(rpo) if rpo is not None else None,
         sample=list(found.sample),
     )
-    what = f"Repository '{name}' lacks '{found.missing}' of '{found.images}' images in '{twin.pair.standby}'"
+    what = f"Repository '{name}' lacks {found.missing} of {found.images} images in '{twin.pair.standby}'"
     if not found.missing:
         return
     if counterpart_name(name, twin.primary.place, twin.pair.standby) is not None:

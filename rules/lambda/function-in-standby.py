@@ -241,7 +241,7 @@ def check(twin, model, parameters):
         )
     elif missing:
         yield Violation(
-            f"Function '{here.name}' in {where} runs '{len(missing)}' of '{len(needed)}' images on other bytes: "
+            f"Function '{here.name}' in {where} runs {len(missing)} of {len(needed)} images on other bytes: "
             f"'{missing[0]}' was expected there.",
             "/ContainerImages",
             (there,),

@@ -233,7 +233,7 @@ def judge(twin, missing, times):
     backfills = [b for b in twin.primary["ReplicationBackfills"] or [] if is_for(b, standby)]
     if not backfills:
         yield Undecided(
-            f"'{standby}' lacks images ('{missing}'), and ECR lists no backfill to it; it forgets them after 90 days, so "
+            f"'{standby}' lacks images ({missing}), and ECR lists no backfill to it; it forgets them after 90 days, so "
             "whether one was ever complete is not known."
         )
         return
@@ -252,7 +252,7 @@ def judge(twin, missing, times):
         )
     elif older and status == "COMPLETE":
         yield Undecided(
-            f"'{standby}' lacks images ('{missing}'), some older than its complete backfill "
+            f"'{standby}' lacks images ({missing}), some older than its complete backfill "
             f"'{last['ReplicationBackfillId']}'; whether a rule was changed since, or they were removed there, is not known."
         )
     else:

@@ -128,7 +128,7 @@ def check(twin, model, parameters):
         some = ", ".join(f"'{name}'" for name in uncovered[:5])
         yield Violation(
             f"No creation template of '{standby}' covers what '{primary}' replicates there for the first time, "
-            f"{some} ('{len(uncovered)}' in all); one for each was expected.",
+            f"{some} ({len(uncovered)} in all); one for each was expected.",
             related=(twin.standby,),
         )
     elif doubts:

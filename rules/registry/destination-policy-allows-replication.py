@@ -251,7 +251,7 @@ def check(twin, model, parameters):
         some = ", ".join(f"'{name}'" for name in refused[:5])
         yield Violation(
             f"The registry policy of '{standby}' does not let account '{primary.account}' perform {actions} for "
-            f"'{len(refused)}' of '{len(names)}' replicated repositories, among them {some}; an Allow was expected.",
+            f"{len(refused)} of {len(names)} replicated repositories, among them {some}; an Allow was expected.",
             related=(twin.standby,),
         )
     if gap:

@@ -241,7 +241,7 @@ def check(twin, model, parameters):
     elif left_out:
         some = ", ".join(f"'{name}'" for name in left_out[:5])
         yield Violation(
-            f"'{len(left_out)}' of '{len(run)}' repositories that workloads run are covered by no replication rule from "
+            f"{len(left_out)} of {len(run)} repositories that workloads run are covered by no replication rule from "
             f"'{twin.primary.place}' to '{standby}', among them {some}; a filter for each was expected.",
             "/ReplicationConfiguration/Rules",
             tuple({use.workload.id: use.workload for name in left_out for use in found.of(name)}.values()),

@@ -136,7 +136,7 @@ def judge(rule, upstream, twin, model):
     yield Evidence(prefix=prefix, upstream=str(upstream), needed=len(needed), not_cached=len(cold))
     if cold or not (needed or doubts):
         what = (
-            f"lacks '{len(cold)}' of '{len(needed)}' images, among them {cold[0]}"
+            f"lacks {len(cold)} of {len(needed)} images, among them {cold[0]}"
             if cold
             else "is not known to hold any image"
         )

@@ -147,7 +147,7 @@ def check(twin, model, parameters):
         name = min(chained)
         yield Violation(
             f"Rules lead from '{place}' to '{standby}' only over another registry, '{chained[name]}', for '{name}' "
-            f"('{len(chained)}' in all); a direct rule was expected, since ECR copies an image once.",
+            f"({len(chained)} in all); a direct rule was expected, since ECR copies an image once.",
             "/ReplicationConfiguration/Rules",
         )
     elif doubts:

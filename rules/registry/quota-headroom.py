@@ -144,7 +144,7 @@ def check(twin, model, parameters):
                 expected = f"at most '{parameters['share']}' percent was expected"
                 refused = " AWS refuses more than there are." if used > quota else ""
                 yield Violation(
-                    f"In use are '{used}' of '{quota:.12g}' {what}; {expected}.{refused}",
+                    f"In use are {used} of {quota:.12g} {what}; {expected}.{refused}",
                     severity=None if refused else "low",
                 )
     yield Evidence(used=used_of)

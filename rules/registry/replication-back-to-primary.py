@@ -91,7 +91,7 @@ def check(twin, model, parameters):
         yield Undecided(f"A runbook for failing back may exist unseen: {gap}.")
     else:
         yield Violation(
-            f"No replication rule of registry '{standby}' (of '{len(rules)}') has '{primary}' among its destinations; "
+            f"No replication rule of registry '{standby}' (of {len(rules)}) has '{primary}' among its destinations; "
             "one was expected, for failing back.",
             related=(twin.standby,),
         )

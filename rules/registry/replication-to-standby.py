@@ -90,7 +90,7 @@ def check(twin, model, parameters):
     yield Evidence(rules=len(rules))
     if any(sends_to(rule, standby) for rule in rules):
         return
-    missing = f"No replication rule of registry '{twin.primary.place}' (of '{len(rules)}') has '{standby}' among its"
+    missing = f"No replication rule of registry '{twin.primary.place}' (of {len(rules)}) has '{standby}' among its"
     if workflow := pushing_to_both(twin.pair, model):
         yield Undecided(
             f"{missing} destinations, and '{workflow.id}' pushes images to both Regions; if that is how all of them get "

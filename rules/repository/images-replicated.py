@@ -199,7 +199,7 @@ def check(twin, model, parameters):
         since = f", the oldest pushed at '{found.oldest_missing_at:%Y-%m-%d %H:%M}'" if oldest else ""
         what = "images" if count is None else "releases"
         yield Violation(
-            f"Repository '{name}' lacks '{found.missing}' of '{found.images}' {what} in '{twin.pair.standby}'{since}; all that "
+            f"Repository '{name}' lacks {found.missing} of {found.images} {what} in '{twin.pair.standby}'{since}; all that "
             "are older than the grace time were expected there."
         )
 

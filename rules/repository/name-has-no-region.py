@@ -176,7 +176,7 @@ def check(twin, model, parameters):
     if absent:
         yield Violation(
             f"Repository '{other}' in '{standby}' has '{absent[0]}' neither by digest nor by tag, {needed[absent[0]]}; "
-            f"'{len(absent)}' of '{len(needed)}' needed images are absent, and all were expected."
+            f"{len(absent)} of {len(needed)} needed images are absent, and all were expected."
         )
     elif rebuilt:
         yield Undecided(

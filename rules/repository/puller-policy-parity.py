@@ -180,7 +180,7 @@ def check(twin, model, parameters):
     if refused:
         some = ", ".join(f"'{principal}'" for principal in refused[:5])
         yield Violation(
-            f"'{len(refused)}' of '{pullers}' principals that may pull from repository '{name}' in '{primary}' may not in "
+            f"{len(refused)} of {pullers} principals that may pull from repository '{name}' in '{primary}' may not in "
             f"'{standby}', among them {some}; an Allow for each was expected there.",
             "/RepositoryPolicyText",
             (twin.standby,),

@@ -198,7 +198,7 @@ def check(twin, model, parameters):
     if reached:
         image = reached[0]
         yield Violation(
-            f"{subject} '{claimed[image.digest][0]}' is for '{len(reached)}' of '{len(tagged)}' tagged images, such as "
+            f"{subject} '{claimed[image.digest][0]}' is for {len(reached)} of {len(tagged)} tagged images, such as "
             f"'{image.tags[0]}'; {expected}."
         )
     elif not tagged:

@@ -198,7 +198,7 @@ def check(twin, model, parameters):
         note = f"; '{named[tag][1]}' names it" if tag in named else ""
         note += f"; workloads that were not seen may start by it: {doubt}" if doubt else ""
         yield Violation(
-            f"'{len(tags)}' of '{found.tags}' tags of repository '{name}', {what}, mean other images in "
+            f"{len(tags)} of {found.tags} tags of repository '{name}', {what}, mean other images in "
             f"'{twin.pair.standby}': '{tag}' is on {there} there, and on '{here}' was expected{note}.",
             severity=None if doubt else severity,
         )

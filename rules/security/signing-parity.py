@@ -143,7 +143,7 @@ def check(twin, model, parameters):
     elif left := unsigned(here, usable, twin.primary.place, model):
         yield Violation(
             f"The registry of '{twin.primary.place}' signs images that the one of '{standby}' does not, of '{left[0]}' "
-            f"('{len(left)}' in all); {expected}.",
+            f"({len(left)} in all); {expected}.",
             "/SigningConfiguration",
         )
 

@@ -239,7 +239,7 @@ def drifted(named, status, checked, model, interval, pointer):
         yield Undecided(f"{named} has the drift status '{status}': nobody knows whether it drifted.", pointer)
     elif (since := age(model, checked)) > interval:
         yield Undecided(
-            f"{named} was last looked at for drift '{since.days}' days ago, more than '{interval.days}'.", pointer
+            f"{named} was last looked at for drift {since.days} days ago, more than {interval.days}.", pointer
         )
 
 

@@ -318,7 +318,7 @@ def judge(puller, role, repositories, *, whole):
         yield Undecided(f"Whether '{role.name or role.id}' may get a token is not known: {token.reasons[0]}.", pointer)
     if refused:
         first = min(refused)
-        what = f"{who} may not pull from '{len(refused)}' of '{len(repositories)}' repositories, such as '{repositories[first].name}'"
+        what = f"{who} may not pull from {len(refused)} of {len(repositories)} repositories, such as '{repositories[first].name}'"
         if puller.type != DEFINITION and not (whole and len(refused) == len(repositories)):
             yield Undecided(f"{what}, and whether their pods get here is not known.", pointer)
         else:

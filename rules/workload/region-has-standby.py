@@ -120,7 +120,7 @@ def check(region, model, parameters):
         some = ", ".join(f"'{workload.name or workload.id}'" for workload in running[:NAMED])
         yield Evidence(workloads=len(running))
         yield Violation(
-            f"'{place}' is in no pair, so nothing takes over what runs there, {some} ('{len(running)}' in all); a pair was "
+            f"'{place}' is in no pair, so nothing takes over what runs there, {some} ({len(running)} in all); a pair was "
             "expected.",
             "/RegionName",
             tuple(running[:NAMED]),
