@@ -6,6 +6,7 @@ for that subject alone.  After a few that never end it is not asked any more.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from scanner.rule import Evidence, NotApplicable, Outcome, Rule, Subject, Undeci
 from scanner.timelimit import OverTime, TimeLimit
 
 _LONGEST_REASON = 500
+_NAMED = re.compile(r"[^\s:./]+[:./][^\s:]")
 _NOTHING: Mapping[str, Any] = Properties()
 
 
@@ -208,7 +210,10 @@ def _must_be_data(value: Any, depth: int) -> None:
 
 def sentence(text: str) -> str:
     """Return a clause as a sentence: capital, period."""
-    text = text.strip()
-    if ":" not in text.partition(" ")[0]:  # the name of an operation is written as AWS writes it
-        text = text[:1].upper() + text[1:]
+    text = capitalized(text.strip())
     return text if text.endswith((".", "!", "?")) else f"{text}."
+
+
+def capitalized(text: str) -> str:
+    """Return a clause with a capital, unless it begins with the name of an operation, a file or an object of code."""
+    return text if _NAMED.match(text) else f"{text[:1].upper()}{text[1:]}"

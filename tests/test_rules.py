@@ -63,8 +63,8 @@ LIBRARY = {
     "weakref",
 }
 
-SENTENCE = r"(?:['A-Z0-9]|[a-z0-9-]+:[A-Z]).*[.]"
-"""A message begins with a capital, a quoted value, or the name of an AWS operation, and ends with a period."""
+SENTENCE = r"(?:['A-Z0-9]|[a-z0-9_-]+[:./][A-Za-z]).*[.]"
+"""A message begins with a capital, a quoted value, or the name of an operation, file or object; a period ends it."""
 
 every_rule = pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.id)
 every_python_rule = pytest.mark.parametrize(

@@ -173,6 +173,8 @@ def test_one_denied_call_is_told_once_whatever_rules_wanted_of_it():
         ("A: b: ThrottlingException: User: c: Denied: d.", "B: ThrottlingException: User: c: Denied: d."),
         ("A: ecr:Get in 1/r: Denied: d.", "ecr:Get in 1/r: Denied: d."),
         ("Denied: d: e.", "Denied: d: e."),
+        ("infra/main.tf: unresolved: count.", "infra/main.tf: unresolved: count."),
+        ("main.tf:3: AccessDenied: d.", "main.tf:3: AccessDenied: d."),
         ("Rule 'a-b' failed: ValueError: no.", "Rule 'a-b' failed: ValueError: no."),
         ("'a' was looked for in 1/r, which was not scanned.", "Nothing was scanned of 1/r."),
         ("Its copy: 'b: X' was looked for in 1/r, which was not scanned.", "Nothing was scanned of 1/r."),

@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterable
 
 from scanner.finding import Finding, Status
+from scanner.verdict import capitalized
 
-_OPERATION = re.compile(r"[a-z0-9-]+:[A-Z]")
 _UNSCANNED = re.compile(r"was looked for in (\S+), which was not scanned")
 _CODE = re.compile(r"[A-Z][A-Za-z0-9.]*[.]?")
 
@@ -36,5 +36,4 @@ def cause(message: str) -> str:
         return f"Nothing was scanned of {unscanned[1]}."
     clauses = message.split(": ")
     code = next((at for at, clause in enumerate(clauses) if at and _CODE.fullmatch(clause)), 0)
-    text = ": ".join(clauses[max(code - 1, 0) :])
-    return text if _OPERATION.match(text) else f"{text[:1].upper()}{text[1:]}"
+    return capitalized(": ".join(clauses[max(code - 1, 0) :]))
