@@ -21,6 +21,13 @@ VERBS = {
     Outcome.RECOVERS: ("recovers", "recover"),
 }
 """What is said of one and of several."""
+STATES = {
+    State.BROKEN: ("is broken", "are broken"),
+    State.UNKNOWN: ("is not known", "are not known"),
+    State.HOLDS: ("holds", "hold"),
+    State.NOT_NEEDED: ("is not needed", "are not needed"),
+}
+"""What is said of one link and of several."""
 
 _DIGEST = re.compile(r"(sha256:[0-9a-f]{12})[0-9a-f]{52}")
 _ORDER = {link.id: at for at, link in enumerate((*CHAIN, NEEDS))}
