@@ -131,7 +131,7 @@ def _start(one: Recovery, stopped: Sequence[Recovery]) -> str:
     counts = Counter(link.state for link in one.links)
     said = ", ".join(f"{counts[state]} {STATES[state][counts[state] != 1]}" for state in STATES if counts[state])
     where = f"is to start in '{one.standby}'" if one.standby else "has no known standby"
-    text = f"{_named(one.workload)} {where} and {_VERDICTS[one.outcome]}: of its {len(one.links)} links {said}."
+    text = f"{_named(one.workload)} {where} and {_VERDICTS[one.outcome]}: of its links {said}."
     if len(stopped) > 1:
         text += f" This is in the way of {workloads(stopped)}"
         text += f", of which {_MOST_CHAINS} are shown." if len(stopped) > _MOST_CHAINS else "."
