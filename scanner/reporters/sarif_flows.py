@@ -153,7 +153,7 @@ def _holds(link: str) -> Plain:
 
 @lru_cache(256)
 def _state(link: str, state: State) -> Plain:
-    return Plain({printable(link): {"text": state.value}})
+    return Plain({cut(printable(link), _LONGEST_NAME): {"text": state.value}})
 
 
 def _named(workload: Resource) -> str:
