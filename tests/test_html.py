@@ -279,7 +279,8 @@ def test_a_tier_counts_its_workloads_in_words(number, said):
     ("type", "word"),
     [
         ("AWS::ECS::Service", "ECS service"),
-        ("AWS::EKS::Nodegroup", "EKS Nodegroup"),
+        ("AWS::EKS::Nodegroup", "EKS node group"),
+        ("AWS::KMS::Key", "KMS Key"),
         ("Kubernetes::Deployment", "Kubernetes Deployment"),
     ],
 )
@@ -452,7 +453,7 @@ def test_a_card_of_actions_holds_them_against_the_rto():
 
 def test_what_several_workloads_need_stands_once():
     assert [(row.number, row.link, row.subject) for row in recoveries.shared_rows(drilled())] == [
-        (2, "cluster", "EKS Cluster shop"),
+        (2, "cluster", "EKS cluster shop"),
         (2, "digest", "repository shop/db"),
     ]
 

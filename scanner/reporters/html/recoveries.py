@@ -10,7 +10,7 @@ from scanner import duration
 from scanner.chain import CHAIN, NEEDS, title
 from scanner.drill.shared import shared
 from scanner.finding import Report, Tier
-from scanner.outcome import LinkState, Outcome, Recovery, State
+from scanner.outcome import Action, LinkState, Outcome, Recovery, State
 from scanner.reporters.brief import brief
 from scanner.reporters.by_workload import WorkloadVerdict, by_tier, by_workload, judged
 from scanner.reporters.drill.told import STATES, deciding, held_against_rto, standby_of, workloads
@@ -225,12 +225,18 @@ def _notes(one: Recovery, first: LinkState | None) -> list[str]:
     return notes
 
 
+def _time(action: Action) -> str:
+    if action.estimate is None:
+        return "nobody can say how long"
+    return duration.words(action.estimate) if action.estimate else "at once"
+
+
 def _steps(one: Recovery) -> list[Step]:
     steps = [
         Step(
             cut(action.title, _LONGEST_REASON),
             cut(action.command, 2 * _LONGEST_REASON),
-            duration.words(action.estimate) if action.estimate is not None else "nobody can say how long",
+            _time(action),
         )
         for action in one.actions[:_MOST_STEPS]
     ]
