@@ -20,7 +20,8 @@ remediation: |
   Give the subnets a NAT gateway, or one endpoint for each service that a start asks:
 
       aws ec2 create-vpc-endpoint --region <standby> --vpc-id <vpc> --vpc-endpoint-type Interface --private-dns-enabled \
-        --service-name com.amazonaws.<standby>.logs --subnet-ids <subnets> --security-group-ids <group>
+        --service-name com.amazonaws.<standby>.<endpoint> --subnet-ids <subnets> \
+        --security-group-ids <group>    # such as logs, ssm or secretsmanager
 
   In Terraform `aws_vpc_endpoint`, in CloudFormation `AWS::EC2::VPCEndpoint`. In an endpoint's policy name the secrets
   and log groups of the standby's Region.
