@@ -2,6 +2,7 @@
 
 import re
 import shlex
+import tomllib
 from pathlib import Path
 
 import click
@@ -14,6 +15,7 @@ from scanner.cli import cli, main
 from scanner.collectors import ecr_registry, kubernetes_file, objects
 from scanner.config import read
 from scanner.outcome import Outcome, State
+from scanner.recorded import Stage
 from scanner.reporters import REPORTERS, asff, csv, differences, github, markdown, ocsf, sarif, sarif_flows
 from scanner.reporters import drill as drill_reporters
 from scanner.reporters.html import findings as html_findings
@@ -58,6 +60,7 @@ def test_which_rules_have_to_be_selected():
 FIGURES = [
     ("README.md", r"a chain of (\d+) links", len(CHAIN)),
     ("docs/collecting.md", r"at most (\d+) a registry", ecr_registry.MOST_STATUSES),
+    ("docs/collecting.md", r"asks in (\w+) stages", len(Stage)),
     ("docs/comparing.md", r"show at most (\d+) of a kind", differences._MOST_ROWS),
     ("docs/kubernetes.md", r"A file may have up to (\d+) MiB", kubernetes_file.MAX_BYTES >> 20),
     ("docs/permissions.md", r"at most (\d+) a registry", ecr_registry.MOST_STATUSES),
@@ -90,6 +93,13 @@ WORDS = {"three": 3}
 def test_figures_are_those_of_the_code(page, pattern, figure):
     told = re.findall(pattern, (ROOT / page).read_text(encoding="utf-8"))
     assert [WORDS.get(each) or int(each.replace(",", "")) for each in told] == [figure], pattern
+
+
+def test_versions_are_those_of_the_code():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert re.findall(r"Python ([\d.]+) or newer", README) == [project["requires-python"].removeprefix(">=")]
+    assert README.rstrip().endswith(f"{project['license']}.")
+    assert re.findall(r"OCSF ([\d.]+)", (ROOT / "docs" / "reports.md").read_text(encoding="utf-8")) == [ocsf.VERSION]
 
 
 def first_column(page, header):

@@ -63,28 +63,28 @@ class Flows:
     def of(self, finding: Finding) -> list[om.CodeFlow] | None:
         """Return the chains that a finding stops, the worst first, then the way to its image; None for neither."""
         stopped = self._stopped.get(finding.fingerprint, ())
-        flows = [self._chain(one, finding, stopped) for one in stopped[:_MOST_CHAINS]]
+        others = _in_the_way_of(stopped) if len(stopped) > 1 else ""
+        flows = [self._chain(one, finding, others) for one in stopped[:_MOST_CHAINS]]
         if finding.path:
             steps = [self._anchors.step(step) for step in finding.path]
             flows.append(_flow("From the workload to the copy of its image in the standby.", steps))
         return flows or None
 
-    def _chain(self, one: Recovery, finding: Finding, stopped: Sequence[Recovery]) -> om.CodeFlow:
+    def _chain(self, one: Recovery, finding: Finding, others: str) -> om.CodeFlow:
         workload = one.workload
         place = self._anchors.of(workload, self._written.get(_key(workload)))
         start = om.Location(
-            message=message(_start(one, stopped)),
+            message=message(f"{_start(one)}{others}"),
             physical_location=place,
             logical_locations=[logical(workload.id, workload.name)],
         )
         steps = [om.ThreadFlowLocation(execution_order=1, importance="essential", location=start)]
-        at_workload, important = Plain(encode(place)), True
+        at_workload, before = Plain(encode(place)), True
         for at, link in enumerate(_way(one.links), start=2):
-            important = important and link.state not in _OPEN
             if link.state in _OPEN:
-                importance, where = "essential", self._open(link, finding, start)
+                before, importance, where = False, "essential", self._open(link, finding, start)
             else:
-                importance, where = "important" if important else "unimportant", _held(link, at_workload)
+                importance, where = "important" if before else "unimportant", _held(link, at_workload)
             steps.append(
                 om.ThreadFlowLocation(
                     execution_order=at,
@@ -127,15 +127,16 @@ def _way(links: Sequence[LinkState]) -> Iterator[LinkState]:
     return (link for link in links[: last + 1] if link.state is not State.NOT_NEEDED)
 
 
-def _start(one: Recovery, stopped: Sequence[Recovery]) -> str:
+def _start(one: Recovery) -> str:
     counts = Counter(link.state for link in one.links)
     said = ", ".join(f"{counts[state]} {STATES[state][counts[state] != 1]}" for state in STATES if counts[state])
     where = f"is to start in '{one.standby}'" if one.standby else "has no known standby"
-    text = f"{_named(one.workload)} {where} and {_VERDICTS[one.outcome]}: of its links {said}."
-    if len(stopped) > 1:
-        text += f" This is in the way of {workloads(stopped)}"
-        text += f", of which {_MOST_CHAINS} are shown." if len(stopped) > _MOST_CHAINS else "."
-    return text
+    return f"{_named(one.workload)} {where} and {_VERDICTS[one.outcome]}: of its links {said}."
+
+
+def _in_the_way_of(stopped: Sequence[Recovery]) -> str:
+    shown = f", of which {_MOST_CHAINS} are shown" if len(stopped) > _MOST_CHAINS else ""
+    return f" This is in the way of {workloads(stopped)}{shown}."
 
 
 def _held(link: LinkState, place: Plain) -> om.Location:
