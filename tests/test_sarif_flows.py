@@ -174,6 +174,12 @@ def test_one_workload_in_two_standbys_has_two_chains():
     assert told[0].endswith("This is in the way of 1 workload in 2 standbys.")
 
 
+def test_a_workload_without_a_standby_says_so():
+    told = report(recovery(link("pair", POLICY), standby=None))
+    begins = "ECS service 'shop/web' has no known standby and does not recover: of its links 1 is broken."
+    assert [text(steps(flow)[0]) for flow in flows(told, POLICY)] == [begins]
+
+
 def test_what_another_result_is_about_is_cut_short_and_what_this_one_is_about_is_not():
     long = replace(POLICY, message=f"{'x' * 500}.")
     chain = (link("digest", MISSING), link("policy", long))
