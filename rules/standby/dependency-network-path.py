@@ -1,4 +1,4 @@
-"""
+r"""
 title: Workloads of the standby can reach logs, secrets and credentials
 severity: high
 link: network
