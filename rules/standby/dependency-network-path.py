@@ -276,7 +276,7 @@ def judge(workload, model, where, pointer, wanted):
     yield Evidence({wanted.need.service: ways})
     for why, ids in missing.items():
         some = ", ".join(f"'{id}'" for id in ids)
-        said = f"From subnet {some} of '{workload.name}' no way leads to {what}, {wanted.purpose}: {why}"
+        said = f"From subnet{'' if len(ids) == 1 else 's'} {some} of '{workload.name}' no way leads to {what}, {wanted.purpose}: {why}"
         if wanted.doubt:
             yield Undecided(f"{said}; whether anything asks for it is not known: {wanted.doubt}.", pointer)
         elif workload.type in (NODES, PROFILE) and not alone(workload, model):
