@@ -197,7 +197,10 @@ def _notes(lines: Sequence[str], location: Location | None) -> list[str]:
     """Return the comments inside an example: they say what it is about."""
     if location is None:
         return []
-    found = (_COMMENT.search(line) for line in lines[location.line - 1 : location.end_line])
+    last = location.end_line or location.line
+    if last > location.line and not lines[last - 1][: (location.end_column or 1) - 1].strip():
+        last -= 1  # what ends with an alias goes to where the next one begins
+    found = (_COMMENT.search(line) for line in lines[location.line - 1 : last])
     return [match[1].strip().rstrip(".") for match in found if match]
 
 

@@ -68,6 +68,13 @@ def test_every_rule_names_its_traps(rule):
     assert all(trap.endswith(".") for trap in rule.header["traps"])
 
 
+@every_rule
+def test_a_header_has_the_lines_of_its_file(rule):
+    """Python takes a backslash and the end of its line away, and the comments of examples would move."""
+    header = Path(rule.path).read_text(encoding="utf-8").partition('\n"""')[0]
+    assert header.startswith('r"""') or "\\" not in header or rule.path.endswith(".yaml")
+
+
 def test_the_index_has_every_rule_under_its_group():
     index = PAGES[docs.INDEX]
     for rule in RULES:
@@ -114,3 +121,30 @@ examples:
     assert page.count("{ImageTagMutability: IMMUTABLE}") == 2  # the first, and the one with something to say
     assert "\n\nSaid once more.\n\n```yaml\n" in page
     assert "| low, optional |" in docs.index([rule])
+
+
+def test_a_comment_belongs_to_its_own_example(tmp_path):
+    """An example that ends with an alias ends, for YAML, where the next one begins."""
+    (tmp_path / "team").mkdir()
+    (tmp_path / "team" / "immutable.yaml").write_text("""\
+title: Repositories are immutable
+severity: low
+resource: AWS::ECR::Repository
+rationale: Because the team has agreed on it.
+remediation: Set the tag to be immutable.
+references: ["https://example.com"]
+assert: ImageTagMutability == 'IMMUTABLE'
+message: It is not.
+examples:
+  pass: [{ImageTagMutability: IMMUTABLE}]
+  fail:
+    - ImageTagMutability: &bad MUTABLE  # the first
+    - ImageTagMutability: *bad
+    - ImageTagMutability: *bad  # the third
+  unknown: [{ImageTagMutability: {Unknown: denied}}]
+""")
+    (rule,) = (rule for rule in load_rules([tmp_path]) if rule.id == "team-immutable")
+    _, _, failing = docs.rule_page(rule).partition("### Fails")
+    shown = failing.partition("### Undecided")[0]
+    captions = [line for line in shown.splitlines() if line.startswith("The ")]
+    assert captions == ["The first.", "The third."]

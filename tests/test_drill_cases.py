@@ -428,6 +428,24 @@ def test_a_drill_is_the_same_each_time_and_in_any_order(estate, rules):
     assert estate.recoveries(rules) == first
 
 
+def test_a_workload_without_a_pair_is_told_under_the_finding_of_its_region(estate, rules):
+    model = estate.model()
+    findings = assess(model, rules, estate.config).findings
+    (found,) = (each for each in findings if (each.rule_id, each.status) == ("workload-region-has-standby", "fail"))
+
+    (one,) = simulate(model, findings, rules, Loss.parse("eu-west-1")).recoveries[-1:]
+    (link,) = one.links
+
+    assert (link.link, link.fingerprint, link.subject) == ("pair", found.fingerprint, found.resource)
+    assert link.reason.startswith("No pair has ")
+
+
+def test_a_region_that_stands_by_for_others_is_no_finding_about_a_workload_in_it(estate, rules):
+    no_pair(estate)
+    (link,) = estate.recoveries(rules)[BASKET].links
+    assert (link.link, link.state, link.fingerprint, link.subject) == ("pair", State.BROKEN, "", None)
+
+
 def hide(demo, type, region):
     demo.gaps = [*demo.gaps, Gap("AccessDeniedException", "not allowed", type, SHOP, region, "service:List")]
 

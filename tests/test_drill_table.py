@@ -6,6 +6,7 @@ import io
 import os
 import re
 import shlex
+from datetime import timedelta
 from pathlib import Path
 
 import drills
@@ -61,6 +62,26 @@ def test_workloads_that_fail_for_one_reason_say_it_once():
     text = written(drills.sample())
     undone = text[text.index("Does not recover") :]
     assert undone.count("Cluster 'shop' is not in the standby.") == 1
+
+
+def test_what_several_need_is_told_for_the_most_first_and_then_as_the_chain_breaks():
+    links = {id: drills.broken(id, f"{id}.", subject=drills.CLUSTER) for id in ("capacity", "addons", "cluster")}
+    both = [drills.pod(name, links=drills.chain(**links)) for name in ("a", "b")]
+    third = drills.pod("c", links=drills.chain(capacity=links["capacity"]))
+    assert [(each.link, len(each.workloads)) for each in Drill(None, (*both, third)).shared] == [
+        ("capacity", 3),
+        ("cluster", 2),
+        ("addons", 2),
+    ]
+
+
+def test_one_call_takes_no_time_to_speak_of():
+    call = Action("Enable it.", "aws events enable-rule --name x", timedelta(), "One call.")
+    one = drills.service("shop/web", Outcome.AFTER, actions=(call,))
+    text = written(drills.replace(drills.sample(), drill=Drill(None, (one,))))
+    assert "at once: One call." in text
+    assert "At once: within the RTO of 1 hour." in text
+    assert "0 seconds" not in text
 
 
 def test_very_many_workloads_are_told_in_few_lines():

@@ -279,7 +279,8 @@ def test_a_tier_counts_its_workloads_in_words(number, said):
     ("type", "word"),
     [
         ("AWS::ECS::Service", "ECS service"),
-        ("AWS::EKS::Nodegroup", "EKS Nodegroup"),
+        ("AWS::EKS::Nodegroup", "EKS node group"),
+        ("AWS::KMS::Key", "KMS Key"),
         ("Kubernetes::Deployment", "Kubernetes Deployment"),
     ],
 )
@@ -450,9 +451,16 @@ def test_a_card_of_actions_holds_them_against_the_rto():
     assert cards["shop/db"].notes == ["An image of 3 hours is missing; the RPO is 1 hour."]
 
 
+def test_one_call_is_done_at_once():
+    one = drills.service("shop/web", Outcome.AFTER, actions=(replace(drills.SCALE, estimate=timedelta()),))
+    (block,) = recoveries.blocks(with_findings(recoveries=(one,)))
+    assert [step.time for step in block.cards[0].steps] == ["at once"]
+    assert block.cards[0].notes == ["At once: within the RTO of 1 hour."]
+
+
 def test_what_several_workloads_need_stands_once():
     assert [(row.number, row.link, row.subject) for row in recoveries.shared_rows(drilled())] == [
-        (2, "cluster", "EKS Cluster shop"),
+        (2, "cluster", "EKS cluster shop"),
         (2, "digest", "repository shop/db"),
     ]
 

@@ -14,7 +14,7 @@ remediation: |
   Render and apply the workload for the standby as well, with its own registry in the image names, scaled to 0 if it
   shall wait:
 
-      kustomize edit set image shop/api=<account>.dkr.ecr.<standby>.amazonaws.com/shop/api@<digest>
+      kustomize edit set image <image>=<account>.dkr.ecr.<standby>.amazonaws.com/<repository>@<digest>
       kubectl --context <standby> apply -k overlays/<standby>
 
   With Terraform: the `kubernetes_*` or `helm_release` resources once more with the provider of the standby's cluster;

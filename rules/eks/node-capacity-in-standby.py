@@ -12,8 +12,8 @@ rationale: |
 remediation: |
   Define the capacity beforehand; it may wait at size 0:
 
-      aws eks create-nodegroup --region <standby> --cluster-name <cluster> --nodegroup-name general \
-          --scaling-config minSize=0,desiredSize=0,maxSize=12 --subnets <subnets> --node-role <role>
+      aws eks create-nodegroup --region <standby> --cluster-name <cluster> --nodegroup-name <node group> \
+          --scaling-config minSize=0,desiredSize=0,maxSize=<most> --subnets <subnets> --node-role <role>
 
   In CloudFormation: `ScalingConfig` of `AWS::EKS::Nodegroup`, `ComputeConfig` of `AWS::EKS::Cluster`, or
   `AWS::EKS::FargateProfile`; in Terraform: `aws_eks_node_group`, `compute_config` of `aws_eks_cluster`, or

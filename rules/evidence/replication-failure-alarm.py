@@ -1,4 +1,4 @@
-"""
+r"""
 title: Somebody is told when replication to the standby fails
 severity: medium
 resource: AWS::Account::Region

@@ -1,4 +1,4 @@
-"""
+r"""
 title: A creation template covers every repository that replication creates
 severity: high
 resource: AWS::ECR::Registry
@@ -12,7 +12,7 @@ rationale: |
 remediation: |
   Make a template in the standby before the next new repository is pushed to; `ROOT` covers what no other one does.
 
-      aws ecr create-repository-creation-template --region <standby> --prefix ROOT --applied-for REPLICATION \\
+      aws ecr create-repository-creation-template --region <standby> --prefix ROOT --applied-for REPLICATION \
         --image-tag-mutability IMMUTABLE --repository-policy file://policy.json --lifecycle-policy file://lifecycle.json
 
   With encryption by KMS or with tags, add `--custom-role-arn`. In CloudFormation:

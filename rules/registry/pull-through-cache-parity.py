@@ -1,4 +1,4 @@
-"""
+r"""
 title: Pull through caches that workloads use work in the standby too
 severity: medium
 resource: AWS::ECR::Registry
@@ -23,7 +23,7 @@ remediation: |
   Make the rule in the standby, with a secret of that Region whose name begins with `ecr-pullthroughcache/`.
 
       aws secretsmanager replicate-secret-to-regions --region <primary> --secret-id <secret> --add-replica-regions Region=<standby>
-      aws ecr create-pull-through-cache-rule --region <standby> --ecr-repository-prefix <prefix> \\
+      aws ecr create-pull-through-cache-rule --region <standby> --ecr-repository-prefix <prefix> \
         --upstream-registry-url <upstream> --credential-arn <secret in the standby>
 
   In CloudFormation: `AWS::ECR::PullThroughCacheRule`; in Terraform: `aws_ecr_pull_through_cache_rule`. Or replicate the

@@ -1,4 +1,4 @@
-"""
+r"""
 title: The replica is encrypted at least as strongly as the primary
 severity: high
 resource: AWS::ECR::Repository
@@ -13,7 +13,7 @@ rationale: |
 remediation: |
   Make a creation template in the standby, with a role that may use the key; then delete the replica and copy it anew.
 
-      aws ecr create-repository-creation-template --region <standby> --prefix <prefix> --applied-for REPLICATION \\
+      aws ecr create-repository-creation-template --region <standby> --prefix <prefix> --applied-for REPLICATION \
         --encryption-configuration encryptionType=KMS,kmsKey=<key in the standby> --custom-role-arn <role>
       aws ecr delete-repository --region <standby> --repository-name <name> --force
       aws ecr start-replication-backfill --region <primary> --destination region=<standby>,registryId=<standby account>

@@ -1,4 +1,4 @@
-"""
+r"""
 title: A tag means the same image in the standby as in the primary
 severity: high
 link: tag
@@ -33,7 +33,7 @@ remediation: |
   Find out which digest is meant, and give it the tag in the standby.
 
       aws ecr describe-images --region <primary> --repository-name <name> --image-ids imageTag=<tag>
-      aws ecr batch-get-image --region <standby> --repository-name <name> --image-ids imageDigest=<digest> \\
+      aws ecr batch-get-image --region <standby> --repository-name <name> --image-ids imageDigest=<digest> \
         --query 'images[0].imageManifest' --output text > manifest.json
       aws ecr put-image --region <standby> --repository-name <name> --image-tag <tag> --image-manifest file://manifest.json
 

@@ -1,4 +1,4 @@
-"""
+r"""
 title: Images of every repository are scanned for vulnerabilities
 severity: high
 optional: true

@@ -1,4 +1,4 @@
-"""
+r"""
 title: Replicas are scanned for vulnerabilities where the primary is
 severity: medium
 resource: AWS::ECR::Repository

@@ -1,4 +1,4 @@
-"""
+r"""
 title: The standby signs what is pushed to it where the primary does
 severity: medium
 resource: AWS::ECR::Registry

@@ -1,4 +1,4 @@
-"""
+r"""
 title: Workloads of the standby can reach logs, secrets and credentials
 severity: high
 link: network
@@ -20,7 +20,8 @@ remediation: |
   Give the subnets a NAT gateway, or one endpoint for each service that a start asks:
 
       aws ec2 create-vpc-endpoint --region <standby> --vpc-id <vpc> --vpc-endpoint-type Interface --private-dns-enabled \
-        --service-name com.amazonaws.<standby>.logs --subnet-ids <subnets> --security-group-ids <group>
+        --service-name com.amazonaws.<standby>.<endpoint> --subnet-ids <subnets> \
+        --security-group-ids <group>    # such as logs, ssm or secretsmanager
 
   In Terraform `aws_vpc_endpoint`, in CloudFormation `AWS::EC2::VPCEndpoint`. In an endpoint's policy name the secrets
   and log groups of the standby's Region.
@@ -275,7 +276,7 @@ def judge(workload, model, where, pointer, wanted):
     yield Evidence({wanted.need.service: ways})
     for why, ids in missing.items():
         some = ", ".join(f"'{id}'" for id in ids)
-        said = f"From subnet {some} of '{workload.name}' no way leads to {what}, {wanted.purpose}: {why}"
+        said = f"From subnet{'' if len(ids) == 1 else 's'} {some} of '{workload.name}' no way leads to {what}, {wanted.purpose}: {why}"
         if wanted.doubt:
             yield Undecided(f"{said}; whether anything asks for it is not known: {wanted.doubt}.", pointer)
         elif workload.type in (NODES, PROFILE) and not alone(workload, model):

@@ -1,4 +1,4 @@
-"""
+r"""
 title: Workloads of the standby can reach the registry over the network
 severity: critical
 link: network

@@ -1,4 +1,4 @@
-"""
+r"""
 title: Quotas of the standby admit what runs in the primary
 severity: high
 link: quota

@@ -19,9 +19,9 @@ rationale: |
 remediation: |
   Copy the image into your own registry and replicate it, or let a pull-through cache of the standby hold it:
 
-      aws ecr create-pull-through-cache-rule --region <standby> --ecr-repository-prefix hub \
-          --upstream-registry-url registry-1.docker.io --credential-arn <secret>
-      docker pull <account>.dkr.ecr.<standby>.amazonaws.com/hub/library/nginx@<digest>    # warm it
+      aws ecr create-pull-through-cache-rule --region <standby> --ecr-repository-prefix <prefix> \
+          --upstream-registry-url <upstream>    # --credential-arn <secret> if it wants a login
+      docker pull <account>.dkr.ecr.<standby>.amazonaws.com/<prefix>/<image>@<digest>    # warm it
 
   In CloudFormation: `AWS::ECR::PullThroughCacheRule`, in Terraform: `aws_ecr_pull_through_cache_rule`. Then name the
   copy in the definition. What is accepted stands under `allowed` in `regionproof.yaml`:

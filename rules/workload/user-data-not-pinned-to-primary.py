@@ -1,4 +1,4 @@
-"""
+r"""
 title: What boots in the standby names no registry of the primary's Region
 severity: high
 resource: [AWS::AutoScaling::LaunchConfiguration, AWS::EC2::Instance, AWS::EC2::LaunchTemplate]

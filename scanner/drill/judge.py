@@ -61,6 +61,17 @@ def links(subjects: Subjects, verdicts: Verdicts, loss: Loss | None) -> Iterator
             yield _link(link.id, verdicts.rules[link.id], subjects, verdicts)
 
 
+def judged(link: LinkState, resources: Iterable[Resource], verdicts: Verdicts) -> LinkState:
+    """Return a link with the finding of its rule that says the same of one of some resources, if there is one."""
+    for rule in verdicts.rules[link.link]:
+        for resource in resources:
+            for finding in verdicts.about(rule, resource):
+                found = _state(link.link, finding, verdicts)
+                if found.state is link.state:
+                    return replace(found, reason=link.reason)
+    return link
+
+
 def _link(id: str, rules: Sequence[Rule], subjects: Subjects, verdicts: Verdicts) -> LinkState:
     found = [state for rule in rules for state in _states(id, rule, subjects, verdicts)]
     if not found:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from scanner.chain import CHAIN
 from scanner.model import Resource
 from scanner.outcome import Recovery, State
 
@@ -21,7 +22,7 @@ class Shared:
 
 
 def shared(recoveries: Iterable[Recovery]) -> tuple[Shared, ...]:
-    """Return what is broken for more than one workload, that for the most first."""
+    """Return what is broken for more than one workload: that for the most first, then what would break first."""
     return tuple(_shared(recoveries))
 
 
@@ -33,6 +34,8 @@ def _shared(recoveries: Iterable[Recovery]) -> Iterator[Shared]:
             if link.state is State.BROKEN and subject is not None and subject.id != one.workload.id:
                 key = (link.link, link.rule_id, subject.id)
                 found.setdefault(key, (subject, link.reason, []))[2].append(one)
-    for (id, rule, _), (subject, reason, hit) in sorted(found.items(), key=lambda item: (-len(item[1][2]), item[0])):
+    order = {link.id: at for at, link in enumerate(CHAIN)}
+    ranked = sorted(found.items(), key=lambda item: (-len(item[1][2]), order.get(item[0][0], len(order)), item[0]))
+    for (id, rule, _), (subject, reason, hit) in ranked:
         if len(hit) > 1:
             yield Shared(id, rule, subject, reason, tuple(hit))

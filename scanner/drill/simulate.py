@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from scanner.chain import NEEDS
 from scanner.drill.actions import image_age, needed_actions
 from scanner.drill.checks import checks
-from scanner.drill.judge import Verdicts, links
+from scanner.drill.judge import Verdicts, judged, links
 from scanner.drill.shared import Shared, shared
 from scanner.drill.subjects import STARTERS, Subjects, references_of
 from scanner.finding import Finding
@@ -23,6 +23,7 @@ from scanner.starters import is_disabled, started
 
 PAIR = "pair"
 """The link that is judged here where no pair has the workload's place as its primary."""
+_REGION = "AWS::Account::Region"
 
 
 @dataclass(frozen=True)
@@ -206,7 +207,10 @@ def _recoveries(
         if not doubt:
             state = State.BROKEN
             reason = f"No pair has '{workload.place}' as its primary, so nothing takes over what runs there."
-        yield _without_standby(workload, LinkState(PAIR, state, reason, "workload-region-has-standby"), model)
+        link = LinkState(PAIR, state, reason, "workload-region-has-standby")
+        with suppress(InsufficientData):  # of what is in no place that is known
+            link = judged(link, tuple(model.in_place(_REGION, workload.place)), verdicts)
+        yield _without_standby(workload, link, model)
     for pair in pairs:
         subjects = Subjects(workload, pair, model)
         chain = tuple(links(subjects, verdicts, loss))

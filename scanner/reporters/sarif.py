@@ -26,6 +26,7 @@ from scanner.reporters.identity import guid, scan_id
 from scanner.reporters.limits import narrowed
 from scanner.reporters.sarif_anchor import Anchors
 from scanner.reporters.sarif_coverage import invocation
+from scanner.reporters.sarif_flows import Flows
 from scanner.reporters.sarif_results import Profile, Results, Source
 from scanner.reporters.sarif_tool import taxonomies_of, tool
 from scanner.reporters.text import timestamp
@@ -138,9 +139,10 @@ def _runs(
 ) -> Iterator[_Run]:
     rules = (*sorted(report.rules, key=lambda rule: rule.id), COVERAGE_GAP)
     anchors = Anchors(report.checkout.base if report.checkout else "", inventory)
+    flows = Flows(report, anchors)
     for source in _sources(report):
         named = f"{category}/{source}" if category else f"regionproof/{source}/{_scope(report, source, scope)}"
-        yield _Run(Results(report, source, rules, profile, anchors), named)
+        yield _Run(Results(report, source, rules, profile, anchors, flows), named)
 
 
 def _sources(report: Report) -> list[Source]:

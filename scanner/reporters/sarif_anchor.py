@@ -61,7 +61,7 @@ class Anchors:
         resource = finding.resource
         where = finding.location
         return om.Location(
-            physical_location=self.in_file(where) if where else self._live(resource.type, resource),
+            physical_location=self.of(resource, where),
             logical_locations=[logical(resource.id, resource.name)],
         )
 
@@ -70,7 +70,7 @@ class Anchors:
         return om.Location(
             id=id,
             message=message(f"Related resource of type '{resource.type}'."),
-            physical_location=self._of(resource.type, resource, resource.locate("")),
+            physical_location=self.of(resource, resource.locate("")),
             logical_locations=[logical(resource.id, resource.name)],
         )
 
@@ -93,7 +93,7 @@ class Anchors:
         return om.Location(
             id=id,
             message=message(f"It is about this resource of type '{resource.type}', which no code declares."),
-            physical_location=self._live(resource.type, resource),
+            physical_location=self._live(resource),
             logical_locations=[logical(resource.id, resource.name)],
         )
 
@@ -116,7 +116,7 @@ class Anchors:
         return om.ThreadFlowLocation(
             location=om.Location(
                 message=message(_STEPS[step.kind].format(**_named(step))),
-                physical_location=self._of(step.type, step, step.location),
+                physical_location=self.of(step, step.location),
                 logical_locations=[logical(step.id, step.name)],
             ),
             importance="essential",
@@ -141,12 +141,13 @@ class Anchors:
         outside = path.startswith("/") or normpath(self.base + path).partition("/")[0] == ".."
         return None if outside else self.in_file(where)
 
-    def _of(self, type: str, one: Resource | Step, where: Location | None) -> om.PhysicalLocation:
-        return self.in_file(where) if where else self._live(type, one)
+    def of(self, one: Resource | Step, where: Location | None) -> om.PhysicalLocation:
+        """Return the place of something that is written `where`, None for what no file declares."""
+        return self.in_file(where) if where else self._live(one)
 
-    def _live(self, type: str, one: Resource | Step) -> om.PhysicalLocation:
-        path = synthetic_path(one.id, type, one.account, one.region)
-        return self._listed(type, one.id) or in_account(path)
+    def _live(self, one: Resource | Step) -> om.PhysicalLocation:
+        path = synthetic_path(one.id, one.type, one.account, one.region)
+        return self._listed(one.type, one.id) or in_account(path)
 
     def _listed(self, type: str, id: str) -> om.PhysicalLocation | None:
         listed = self.inventory.find(type, id) if self.inventory else None

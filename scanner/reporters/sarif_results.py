@@ -17,6 +17,7 @@ from scanner.reporters.identity import finding_id, guid, scan_id
 from scanner.reporters.sarif_anchor import SRCROOT, Anchors, message
 from scanner.reporters.sarif_coverage import location_of
 from scanner.reporters.sarif_encoder import Plain, compact
+from scanner.reporters.sarif_flows import Flows
 from scanner.reporters.sarif_tool import LEVEL, RANK
 from scanner.reporters.text import jsonable, printable, sentence
 
@@ -43,6 +44,7 @@ class Results:
     rules: Sequence[RuleSummary]
     profile: Profile
     anchors: Anchors
+    flows: Flows
 
     def __iter__(self) -> Iterator[om.Result]:
         """Return them: the worst first as in the report, then the gaps in coverage."""
@@ -90,7 +92,7 @@ class Results:
             correlation_guid=guid("finding", finding.fingerprint),
             partial_fingerprints=self._fingerprints(finding),
             related_locations=related.locations or None,
-            code_flows=_code_flows(finding, self.anchors),
+            code_flows=self.flows.of(finding),
             suppressions=_suppressions(finding, self.anchors) if self.profile == "full" else None,
             baseline_state=finding.baseline_state.value if finding.baseline_state else None,
             properties=Plain(_properties(finding, self.anchors.how(finding)) | _fate(former)),
@@ -169,14 +171,6 @@ class _Related:
         self.locations.append(location)
         if location.physical_location.artifact_location.uri_base_id == SRCROOT:
             self._names.append(f"[{name}]({location.id})")
-
-
-def _code_flows(finding: Finding, anchors: Anchors) -> list[om.CodeFlow] | None:
-    if not finding.path:
-        return None
-    steps = [anchors.step(step) for step in finding.path]
-    about = message("From the workload to the copy of its image in the standby.")
-    return [om.CodeFlow(message=about, thread_flows=[om.ThreadFlow(locations=steps)])]
 
 
 def _suppressions(finding: Finding, anchors: Anchors) -> list[om.Suppression]:

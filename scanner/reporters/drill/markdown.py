@@ -12,7 +12,7 @@ from typing import TextIO
 from scanner import duration
 from scanner.chain import title
 from scanner.drill import DrillReport
-from scanner.outcome import Outcome, Recovery
+from scanner.outcome import Outcome, Recovery, State
 from scanner.reporters.drill import told
 from scanner.reporters.drill.repairs import GLOBAL_REGION, Repair, Repairs, commands
 from scanner.reporters.kinds import type_word
@@ -74,7 +74,10 @@ def _beforehand(repairs: Repairs, report: DrillReport) -> Iterator[str]:
     if repairs.unknown:
         yield "## Find out beforehand"
         yield ""
-        yield "What nobody could tell from what was seen. It may be broken."
+        yield (
+            "What nobody could tell from what was seen. It may be broken. `regionproof rules show RULE` says what has"
+            " to be seen, and which permissions that takes; collect it, and drill again."
+        )
         yield ""
     for repair in repairs.unknown:
         yield from _repair(repair, report)
@@ -91,6 +94,9 @@ def _repair(repair: Repair, report: DrillReport) -> Iterator[str]:
         yield ""
         return
     more = code(f"regionproof rules show {rule.id}", _NAME)
+    if link.state is State.UNKNOWN:  # nobody knows that there is anything to mend
+        yield from (f"  - Judged by {more}", "")
+        return
     yield f"  - Remedy: {prose(first_sentence(rule.remediation), _SENTENCE)} {more}"
     found, others = commands(repair, report)
     if others:

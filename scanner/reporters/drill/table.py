@@ -119,7 +119,8 @@ def _undone(outcome: Outcome, found: Sequence[Recovery], report: DrillReport, pa
         yield from page.wrapped(f"and {counted(rest, 'more workload')}; the JSON has them all", 2)
     if any(group.link and group.link.rule_id in report.rules for group in groups):
         yield ""
-        yield from page.wrapped("regionproof rules show ID", 2, "How to mend it  ")
+        label = "How to mend it  " if outcome is Outcome.FAILS else "What is read  "
+        yield from page.wrapped("regionproof rules show ID", 2, label)
 
 
 def _group(group: Group, outcome: Outcome, page: Page) -> Iterator[str]:

@@ -16,11 +16,18 @@ from scanner.reporters.objectives import Objective, against_rpo
 
 VERBS = {
     Outcome.FAILS: ("does not recover", "do not recover"),
-    Outcome.UNKNOWN: ("cannot be told", "cannot be told"),
+    Outcome.UNKNOWN: ("is undecided", "are undecided"),
     Outcome.AFTER: ("recovers after actions", "recover after actions"),
     Outcome.RECOVERS: ("recovers", "recover"),
 }
 """What is said of one and of several."""
+STATES = {
+    State.BROKEN: ("is broken", "are broken"),
+    State.UNKNOWN: ("is not known", "are not known"),
+    State.HOLDS: ("holds", "hold"),
+    State.NOT_NEEDED: ("is not needed", "are not needed"),
+}
+"""What is said of one link and of several."""
 
 _DIGEST = re.compile(r"(sha256:[0-9a-f]{12})[0-9a-f]{52}")
 _ORDER = {link.id: at for at, link in enumerate((*CHAIN, NEEDS))}
@@ -91,7 +98,9 @@ def standby_of(one: Recovery) -> str:
 
 def takes(action: Action) -> str:
     """Return how long an action takes, and what that rests on."""
-    time = f"at least {duration.words(action.estimate)}" if action.estimate is not None else "nobody can say how long"
+    time = "nobody can say how long"
+    if action.estimate is not None:
+        time = f"at least {duration.words(action.estimate)}" if action.estimate else "at once"
     return f"{time}: {action.basis}" if action.basis else f"{time}."
 
 
@@ -106,7 +115,8 @@ def held_against_rto(one: Recovery) -> str:
         known = f"At least {duration.words(one.estimate)}; " if one.estimate else ""
         sentence = f"{known}how long all of it takes is not known"
         return f"{sentence[:1].upper()}{sentence[1:]}{f', so whether within {rto} is not either' if rto else ''}."
-    return f"About {duration.words(one.estimate)}{f': within {rto}' if rto else '; no RTO is declared'}."
+    time = f"About {duration.words(one.estimate)}" if one.estimate else "At once"
+    return f"{time}{f': within {rto}' if rto else '; no RTO is declared'}."
 
 
 def sentence_of(report: DrillReport) -> str:

@@ -10,10 +10,10 @@ from scanner import duration
 from scanner.chain import CHAIN, NEEDS, title
 from scanner.drill.shared import shared
 from scanner.finding import Report, Tier
-from scanner.outcome import LinkState, Outcome, Recovery, State
+from scanner.outcome import Action, LinkState, Outcome, Recovery, State
 from scanner.reporters.brief import brief
 from scanner.reporters.by_workload import WorkloadVerdict, by_tier, by_workload, judged
-from scanner.reporters.drill.told import deciding, held_against_rto, standby_of, workloads
+from scanner.reporters.drill.told import STATES, deciding, held_against_rto, standby_of, workloads
 from scanner.reporters.html.words import RECOVERY, Sign, count, name, objectives, plural
 from scanner.reporters.kinds import type_word
 from scanner.reporters.objectives import Objective, against_rpo
@@ -28,12 +28,6 @@ _MARKS: Mapping[State, tuple[str, str]] = {
     State.BROKEN: ("bad", "M{left} 3l6 8m-6 0l6-8"),
     State.UNKNOWN: ("unk", "M{left} 7a3 3.5 0 1 1 6 0a3 3.5 0 1 1-6 0"),
     State.NOT_NEEDED: ("mute", "M{x} 6.5v1"),
-}
-_WORDS = {
-    State.BROKEN: ("is broken", "are broken"),
-    State.UNKNOWN: ("is not known", "are not known"),
-    State.HOLDS: ("holds", "hold"),
-    State.NOT_NEEDED: ("is not needed", "are not needed"),
 }
 
 
@@ -207,7 +201,7 @@ def _chain(links: tuple[LinkState, ...]) -> Chain | None:
 
 def _in_words(links: list[LinkState]) -> str:
     parts = []
-    for state, (one, several) in _WORDS.items():
+    for state, (one, several) in STATES.items():
         found = [link.link for link in links if link.state is state]
         if found:
             named = f" ({', '.join(found)})" if state in (State.BROKEN, State.UNKNOWN) else ""
@@ -231,12 +225,18 @@ def _notes(one: Recovery, first: LinkState | None) -> list[str]:
     return notes
 
 
+def _time(action: Action) -> str:
+    if action.estimate is None:
+        return "nobody can say how long"
+    return duration.words(action.estimate) if action.estimate else "at once"
+
+
 def _steps(one: Recovery) -> list[Step]:
     steps = [
         Step(
             cut(action.title, _LONGEST_REASON),
             cut(action.command, 2 * _LONGEST_REASON),
-            duration.words(action.estimate) if action.estimate is not None else "nobody can say how long",
+            _time(action),
         )
         for action in one.actions[:_MOST_STEPS]
     ]
