@@ -134,6 +134,13 @@ def test_tables_have_a_row_for_each(page, header, names):
     assert len(told) == len(names)
 
 
+def test_the_table_of_commands_has_each():
+    told = first_column("README.md", "| command | does |")
+    assert {words.removeprefix("regionproof ").split()[0] for words in told if words.startswith("regionproof ")} == set(
+        cli.commands
+    )
+
+
 def test_the_writes_of_a_game_day_are_those_that_it_simulates():
     header = "| service | operations |"
     _, _, table = (ROOT / "docs" / "game-day.md").read_text(encoding="utf-8").partition(header)
