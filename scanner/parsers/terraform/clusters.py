@@ -124,13 +124,12 @@ def _of_instance(one: ResourceInstance) -> Cluster:
 
 def _of_contexts(given: Mapping[str, Any]) -> Iterator[Cluster]:
     """Yield the clusters that contexts are named after, as `aws eks update-kubeconfig` does it."""
-    for key in _CONTEXTS:
+    for key in _CONTEXTS if given.get("host") is None else ():  # a host counts before a context
         try:
             arn = Arn.of(given.get(key))
         except ValueError:
             continue
-        if not given.get("host"):  # which counts before it
-            yield Cluster(arn.name, Provider(arn.account, arn.region))
+        yield Cluster(arn.name, Provider(arn.account, arn.region))
 
 
 @dataclass(frozen=True)
@@ -165,10 +164,11 @@ def _place(here: Instance, name: str, block: Block, said: _Said, host: Any) -> P
     """Return where the cluster is, as far as what the configuration refers to, or spells out, says it."""
     found = {known(one): one for one in _places_of(here, block.body)}
     several = Unknown(_SEVERAL.format(name))
-    if len(found) > 1:
-        return Provider(several, several)
     spelled = _HOST.fullmatch(host) if isinstance(host, str) else None
-    region = spelled[1] if spelled else said.region if isinstance(said.region, str) else None
+    regions = {one for one in (spelled and spelled[1], said.region) if isinstance(one, str)}
+    if len(found) > 1 or len(regions) > 1:
+        return Provider(several, several)
+    region = next(iter(regions), None)
     if found:
         place = next(iter(found.values()))
         return place if region in (None, known(place)[1]) else Provider(several, several)
