@@ -79,7 +79,8 @@ def _differing(one: Resource, was: Resource | None, lines: _Lines) -> Changed | 
     if whole is None:
         return None
     if was is None or not is_told(was):
-        return Changed(one, lines.at(whole)) if was is None or any(differing(one.properties, was.properties)) else None
+        is_new = was is None or any(differing(one.properties, was.properties))
+        return Changed(one, lines.at(whole, tuple(_texts(one.properties)))) if is_new else None
     parts: list[tuple[str, Location]] = []
     for pointer in differing(one.properties, was.properties):
         place = one.locate(pointer)
@@ -161,12 +162,10 @@ class _Lines:
 
     def _narrowed(self, place: Location, lines: tuple[int, int], said: Sequence[str]) -> Location:
         first, last = lines
-        if place.end_line is None or place.end_line == place.line:
+        end = place.end_line or place.line
+        if end == place.line or (first, last) == (place.line, end):
             return place
-        named = self._saying(said, place.path, range(first, last + 1))
-        if named is not None:
-            return named
-        return place if first == place.line and last >= place.end_line else Location(place.path, first)
+        return self._saying(said, place.path, range(first, last + 1)) or Location(place.path, first)
 
     def _saying(self, said: Sequence[str], path: str = "", within: range | None = None) -> Location | None:
         for each in self._edits if said else ():
@@ -175,7 +174,7 @@ class _Lines:
                     if within is not None and line not in within:
                         continue
                     word = _RIGHT.search(text)
-                    if word and any(word[1] in one for one in said):
+                    if word and len(word[1]) > 1 and any(word[1] in one for one in said):
                         return Location(file, line)
         return None
 

@@ -50,17 +50,17 @@ class Changes:
         return (max(found[0][0], first), min(found[-1][1], last)) if found else None
 
 
-def since(revision: str, folder: Path, prefix: str) -> Changes:
+def since(revision: str, folder: Path, prefix: str, only: str = ".") -> Changes:
     """Return what the files under a folder, saved or not yet committed, differ in from a revision.
 
-    `prefix` is how reports name the folder, with a `/` at its end.  Raises `UsageError` if git is not there, the folder
-    is no part of a repository, or there is no such revision.
+    `prefix` is how reports name the folder, with a `/` at its end; `only` is the one file that counts, if not all do.
+    Raises `UsageError` if git is not there, the folder is no part of a repository, or there is no such revision.
     """
     commit = _commit(revision, folder)
     plain = ("--relative", "--no-color", "--no-ext-diff", "--no-textconv", "--src-prefix=a/", "--dst-prefix=b/")
-    diff = _git(folder, "diff", *plain, "-M", "-U0", commit, "--", ".")
+    diff = _git(folder, "diff", *plain, "-M", "-U0", commit, "--", only)
     files = list(_files(diff))
-    new = _git(folder, "ls-files", "--others", "--exclude-standard", "-z", "--", ".").split(b"\0")
+    new = _git(folder, "ls-files", "--others", "--exclude-standard", "-z", "--", only).split(b"\0")
     lines = {prefix + one.path: [hunk.lines for hunk in one.hunks] for one in files if one.path is not None}
     names = {
         prefix + one.was: None if one.path is None else prefix + one.path
@@ -99,6 +99,18 @@ def configured_before(revision: str, config: Config) -> Config:
         return config
     kept = {name: getattr(was, name) for name in ("accounts", "pairs", "repositories", "exemptions", "iac", "tiers")}
     return replace(config, **kept)
+
+
+def configured_since(revision: str, config: Config, found: Sequence[Changes]) -> list[Changes]:
+    """Return what the file of a configuration differs in; nothing if that was `found` already, or git does not know it."""
+    if config.path is None or any(config.path in each.lines for each in found):
+        return []
+    path = Path(config.path)
+    try:
+        made = since(revision, path.parent, config.path.removesuffix(path.name), path.name)
+    except UsageError:
+        return []
+    return [made] if made.lines.get(config.path) != [_WHOLE] else []
 
 
 def _commit(revision: str, folder: Path) -> str:

@@ -161,7 +161,7 @@ def _examined(
     estate = read_paths(paths, config, opened)
     must_hold_something(estate, paths)
     estate.coverage += _slips(estate, paths, config)
-    differing = [_differing(change.since, path) for path in paths] if change.since else []
+    differing = _differing(change.since, paths, config) if change.since else []
     before, was_config = None, _configured_before(change.since, config)
     if change.against is not None:
         before, estate = _laid_over(change.against, paths, estate, config, was_config, change.since)
@@ -337,13 +337,17 @@ def _before(path: Path, since: str, config: Config, after: Mapping[str, Addresse
         return parse(at, config.places, path, config.deployments, after) if at.exists() else Parsed([], [], [], "", [])
 
 
-def _differing(since: str, path: Path) -> Changes:
+def _differing(since: str, paths: Sequence[Path], config: Config) -> list[Changes]:
+    """Return what the code, and the configuration beside it, differ in from a revision."""
+    from scanner.changes import configured_since
     from scanner.changes import since as differing
     from scanner.parsers.tree import shown_prefix
 
-    if is_snapshot(path):
-        raise UsageError(f"{path}: a snapshot", "--changed-since is about infrastructure code in a git repository.")
-    return differing(since, _folder(path), shown_prefix(path, folder=path.is_dir()))
+    for path in paths:
+        if is_snapshot(path):
+            raise UsageError(f"{path}: a snapshot", "--changed-since is about infrastructure code in a git repository.")
+    found = [differing(since, _folder(path), shown_prefix(path, folder=path.is_dir())) for path in paths]
+    return [*found, *configured_since(since, config, found)]
 
 
 def _folder(path: Path) -> Path:
