@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import product
 from typing import Any
 
@@ -168,15 +169,18 @@ class _Lines:
         return self._saying(said, place.path, range(first, last + 1)) or Location(place.path, first)
 
     def _saying(self, said: Sequence[str], path: str = "", within: range | None = None) -> Location | None:
-        for each in self._edits if said else ():
-            for file in [path] if path else [one for one in self._files if one in each.texts]:
-                for line, text in each.texts.get(file, {}).items():
-                    if within is not None and line not in within:
-                        continue
-                    word = _RIGHT.search(text)
-                    if word and len(word[1]) > 1 and any(word[1] in one for one in said):
-                        return Location(file, line)
+        """Return the first changed line, in a file if one is given, that has a word of what is said."""
+        for place, word in self._words if said else ():
+            inside = within is None or (place.path == path and place.line in within)
+            if inside and any(word in one for one in said):
+                return place
         return None
+
+    @cached_property
+    def _words(self) -> list[tuple[Location, str]]:
+        lines = ((file, each.texts[file]) for file in self._files for each in self._edits if file in each.texts)
+        words = ((Location(file, line), _RIGHT.search(text)) for file, texts in lines for line, text in texts.items())
+        return [(place, word[1]) for place, word in words if word and len(word[1]) > 1]
 
     def _near(self, way: Iterable[Location]) -> Location | None:
         for each in way:

@@ -20,7 +20,7 @@ _HUNK = re.compile(rb"^@@ -\d+(?:,(\d+))? \+(\d+)(?:,(\d+))? @@")
 SAFE = ("-c", "core.fsmonitor=false", "-c", "core.quotePath=false", "--no-optional-locks")
 """So that reading a repository runs no program that its configuration names."""
 _WHOLE = (1, 2**31)
-MOST_TEXTS = 10_000
+MOST_TEXTS = 2_000
 """Of a larger change nobody looks at the words."""
 
 
@@ -102,7 +102,7 @@ def configured_before(revision: str, config: Config) -> Config:
 
 
 def configured_since(revision: str, config: Config, found: Sequence[Changes]) -> list[Changes]:
-    """Return what the file of a configuration differs in; nothing if that was `found` already, or git does not know it."""
+    """Return what the file of a configuration differs in, if git knows it and that is not among what was `found`."""
     if config.path is None or any(config.path in each.lines for each in found):
         return []
     path = Path(config.path)

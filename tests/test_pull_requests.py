@@ -420,6 +420,19 @@ def test_what_a_change_brings_is_told_at_its_line(bring, change, expected):
     assert bring(change) == expected
 
 
+POLICY = """\
+resource "aws_ecr_registry_policy" "this" {
+  policy = jsonencode({ Version = "2012-10-17", Statement = [] })
+}
+"""
+
+
+def test_what_one_file_no_longer_says_of_a_registry_is_told_there(bring):
+    """The registry is declared by another file still."""
+    found = bring({"terraform/registry.tf": REPOSITORIES}, {"terraform/a.tf": POLICY})
+    assert found == LOST
+
+
 def test_a_pair_that_the_configuration_changes_brings_its_findings(bring):
     found = bring(edited("regionproof.yaml", "standby: us-west-2", "standby: eu-west-1"))
     assert "fail workload-region-has-standby region us-west-2" in found
