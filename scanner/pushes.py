@@ -20,7 +20,7 @@ def tagged(model: Model, repository: RepositoryKey, tag: str) -> Image | None:
     """Return the image of a tag, None if it, or its whole repository, is known not to exist."""
     if is_absent(model, repository):
         return None
-    return model.images.tags(repository).get(tag)
+    return model.images.tagged(repository, tag)
 
 
 def held(model: Model, repository: RepositoryKey, name: str) -> Image | None:
