@@ -1,15 +1,18 @@
 """What a pull request brings, and at which of its lines that is told: one repository, many changes."""
 
 import json
+import re
 import shutil
 import subprocess
 from datetime import UTC, datetime
+from io import StringIO
 from pathlib import Path
 
 import pytest
 
 from scanner.config import read as configured
 from scanner.finding import Status
+from scanner.reporters import github
 from scanner.rule import load_rules
 from scanner.scan import Change, scan
 
@@ -250,6 +253,7 @@ def bring(repository, rules, monkeypatch):
             datetime(2026, 11, 1, tzinfo=UTC),
             Change(since="HEAD"),
         )
+        call.report = report
         shown = [one for one in report.findings if one.status in (Status.FAIL, Status.UNKNOWN) and not one.exemption]
         return {
             f"{one.status.value} {one.rule_id} {one.resource.name} {one.resource.region}": f"{at.path}:{at.line}"
@@ -431,6 +435,14 @@ def test_what_one_file_no_longer_says_of_a_registry_is_told_there(bring):
     """The registry is declared by another file still."""
     found = bring({"terraform/registry.tf": REPOSITORIES}, {"terraform/a.tf": POLICY})
     assert found == LOST
+
+
+def test_annotations_stand_at_lines_that_the_change_shows(bring):
+    bring({"terraform/main.tf": MAIN.partition('\nmodule "shop_west"')[0]})
+    out = StringIO()
+    github.write(bring.report, out)
+    places = re.findall(r"^::(?:error|warning) file=([^,]*),line=(\d+),", out.getvalue(), re.MULTILINE)
+    assert set(places) == {("terraform/main.tf", "17")}
 
 
 def test_a_pair_that_the_configuration_changes_brings_its_findings(bring):
