@@ -198,13 +198,17 @@ class _Lines:
 
 
 class Causes:
-    """Finds the code of a change that brings a finding; `needs` are the types that each rule reads."""
+    """Finds the code of a change that brings a finding; `needs` are the types that each rule reads.
+
+    `differing` are the resources that the change says something else of.
+    """
 
     def __init__(
         self, changes: Sequence[Changed], needs: Mapping[str, frozenset[str]], edits: Sequence[Changes] = ()
     ) -> None:
         self._needs, self._lines = needs, _Lines(edits)
         self._by_key = {(each.resource.type, each.resource.id): each for each in reversed(changes)}
+        self.differing = frozenset(self._by_key)
         self._by_id = {each.resource.id: each for each in reversed(changes)}
         self._by_place: dict[_Placed, tuple[int, Changed]] = {}
         for number, each in enumerate(changes):
@@ -212,11 +216,6 @@ class Causes:
             self._by_place.setdefault((one.type, one.account, one.region), (number, each))
         places = {each.at for each in changes}
         self._only = places.pop() if len(places) == 1 else None
-
-    @property
-    def differing(self) -> frozenset[Key]:
-        """Return the resources that a change says something else of."""
-        return frozenset(self._by_key)
 
     def given(self, finding: Finding) -> Finding:
         """Return a finding that a change brings with the place of the code that causes it, as far as that is known.
