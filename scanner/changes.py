@@ -6,49 +6,69 @@ import re
 import subprocess
 import tarfile
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from io import BytesIO
 from pathlib import Path
 
-from scanner.errors import UsageError
+from scanner.config import Config, parse
+from scanner.errors import ConfigError, UsageError
 from scanner.resource import Location
 
-_HUNK = re.compile(rb"^@@ -\d+(?:,\d+)? \+(\d+)(?:,(\d+))? @@")
+_HUNK = re.compile(rb"^@@ -\d+(?:,(\d+))? \+(\d+)(?:,(\d+))? @@")
 SAFE = ("-c", "core.fsmonitor=false", "-c", "core.quotePath=false", "--no-optional-locks")
 """So that reading a repository runs no program that its configuration names."""
 _WHOLE = (1, 2**31)
+MOST_TEXTS = 2_000
+"""Of a larger change nobody looks at the words."""
 
 
 @dataclass(frozen=True)
 class Changes:
-    """What differs from a revision: for each file, by the path that reports name, the lines (first, last)."""
+    """What differs from a revision: for each file, by the path that reports name, the lines (first, last).
+
+    `texts` are the lines that are new in a file that was there, by their numbers, up to `MOST_TEXTS` of them.
+    `names` are what files are called now that had another name, None if they are gone.
+    """
 
     revision: str
     lines: dict[str, list[tuple[int, int]]] = field(default_factory=dict)
+    texts: dict[str, dict[int, str]] = field(default_factory=dict)
+    names: dict[str, str | None] = field(default_factory=dict)
 
     def touches(self, location: Location) -> bool:
         """Tell whether a line of a location, or of a module call on the way to it, was changed."""
         if any(self.touches(call) for call in location.through):
             return True
+        return self.inside(location) is not None
+
+    def inside(self, location: Location) -> tuple[int, int] | None:
+        """Return the first and the last changed line of a location itself, None if none of it was changed."""
         first, last = location.line, max(location.end_line or location.line, location.line)
-        ranges = self.lines.get(location.path, ())
-        return any(begin <= last and first <= end for begin, end in ranges)
+        found = [(begin, end) for begin, end in self.lines.get(location.path, ()) if begin <= last and first <= end]
+        return (max(found[0][0], first), min(found[-1][1], last)) if found else None
 
 
-def since(revision: str, folder: Path, prefix: str) -> Changes:
+def since(revision: str, folder: Path, prefix: str, only: str = ".") -> Changes:
     """Return what the files under a folder, saved or not yet committed, differ in from a revision.
 
-    `prefix` is how reports name the folder, with a `/` at its end.  Raises `UsageError` if git is not there, the folder
-    is no part of a repository, or there is no such revision.
+    `prefix` is how reports name the folder, with a `/` at its end; `only` is the one file that counts, if not all do.
+    Raises `UsageError` if git is not there, the folder is no part of a repository, or there is no such revision.
     """
     commit = _commit(revision, folder)
     plain = ("--relative", "--no-color", "--no-ext-diff", "--no-textconv", "--src-prefix=a/", "--dst-prefix=b/")
-    diff = _git(folder, "diff", *plain, "-M", "-U0", commit, "--", ".")
-    lines = {prefix + path: ranges for path, ranges in _lines(diff)}
-    new = _git(folder, "ls-files", "--others", "--exclude-standard", "-z", "--", ".").split(b"\0")
-    return Changes(revision, lines | {prefix + _text(name): [_WHOLE] for name in new if name})
+    diff = _git(folder, "diff", *plain, "-M", "-U0", commit, "--", only)
+    files = list(_files(diff))
+    new = _git(folder, "ls-files", "--others", "--exclude-standard", "-z", "--", only).split(b"\0")
+    lines = {prefix + one.path: [hunk.lines for hunk in one.hunks] for one in files if one.path is not None}
+    names = {
+        prefix + one.was: None if one.path is None else prefix + one.path
+        for one in files
+        if one.was is not None and one.was != one.path
+    }
+    lines |= {prefix + _text(name): [_WHOLE] for name in new if name}
+    return Changes(revision, lines, _texts(files, prefix), names)
 
 
 @contextmanager
@@ -64,6 +84,35 @@ def before(revision: str, folder: Path) -> Iterator[Path]:
         yield Path(temporary)
 
 
+def configured_before(revision: str, config: Config) -> Config:
+    """Return a configuration as it was at a revision; as it is where it was not there, or cannot be understood.
+
+    Which rules run, and what is evidence, it says as it does now.
+    """
+    if config.path is None:
+        return config
+    path = Path(config.path)
+    try:
+        commit = _commit(revision, path.parent)
+        was = parse(_git(path.parent, "show", f"{commit}:./{path.name}"), config.path)
+    except (UsageError, ConfigError):
+        return config
+    kept = {name: getattr(was, name) for name in ("accounts", "pairs", "repositories", "exemptions", "iac", "tiers")}
+    return replace(config, **kept)
+
+
+def configured_since(revision: str, config: Config, found: Sequence[Changes]) -> list[Changes]:
+    """Return what the file of a configuration differs in, if git knows it and that is not among what was `found`."""
+    if config.path is None or any(config.path in each.lines for each in found):
+        return []
+    path = Path(config.path)
+    try:
+        made = since(revision, path.parent, config.path.removesuffix(path.name), path.name)
+    except UsageError:
+        return []
+    return [made] if made.lines.get(config.path) != [_WHOLE] else []
+
+
 def _commit(revision: str, folder: Path) -> str:
     if revision.startswith("-"):
         raise UsageError(f"--changed-since: '{revision}' is no revision", "Give a branch, a tag or a commit.")
@@ -74,21 +123,74 @@ def _commit(revision: str, folder: Path) -> str:
     return _text(found.strip())
 
 
-def _lines(diff: bytes) -> Iterator[tuple[str, list[tuple[int, int]]]]:
-    """Yield each file of a diff without context, and the lines that are new in it, or that stand around a deletion."""
-    path: str | None = None
-    ranges: list[tuple[int, int]] = []
-    for line in diff.split(b"\n"):
-        if line.startswith(b"+++ "):
-            if path is not None:
-                yield path, ranges
-            name = line[4:].rstrip(b"\r\t")
-            path, ranges = (None if name == b"/dev/null" else _text(_unquoted(name)[2:])), []
-        elif path is not None and (hunk := _HUNK.match(line)):
-            at, count = int(hunk[1]), int(hunk[2] or b"1")
-            ranges.append((at, at + count - 1) if count else (at, at + 1))
-    if path is not None:
-        yield path, ranges
+@dataclass(frozen=True)
+class _Hunk:
+    """The lines that are new from `at` on, or, where there are none, the lines around what is gone."""
+
+    at: int
+    new: tuple[bytes, ...]
+
+    @property
+    def lines(self) -> tuple[int, int]:
+        return (self.at, self.at + len(self.new) - 1) if self.new else (self.at, self.at + 1)
+
+
+@dataclass(frozen=True)
+class _File:
+    """A file of a diff: what it was called and is called now, None for neither there nor here, and what differs."""
+
+    was: str | None
+    path: str | None
+    hunks: list[_Hunk]
+
+
+def _files(diff: bytes) -> Iterator[_File]:
+    """Yield each file of a diff without context in which lines differ.
+
+    The lines of a hunk are counted: what one says may look like the header of a file.
+    """
+    was: str | None = None
+    file: _File | None = None
+    lines = iter(diff.split(b"\n"))
+    for line in lines:
+        if line.startswith(b"--- "):
+            was = _named(line)
+        elif line.startswith(b"+++ "):
+            if file is not None:
+                yield file
+            file = _File(was, _named(line), [])
+        elif file is not None and (hunk := _HUNK.match(line)):
+            gone, new = (int(hunk[number] or b"1") for number in (1, 3))
+            file.hunks.append(_Hunk(int(hunk[2]), tuple(_new(lines, gone, new))))
+    if file is not None:
+        yield file
+
+
+def _named(line: bytes) -> str | None:
+    name = line[4:].rstrip(b"\r\t")
+    return None if name == b"/dev/null" else _text(_unquoted(name)[2:])
+
+
+def _new(lines: Iterator[bytes], gone: int, new: int) -> Iterator[bytes]:
+    """Yield the new lines of a hunk, and take those that are gone."""
+    for line in lines:
+        if line.startswith(b"+"):
+            new -= 1
+            yield line[1:]
+        elif line.startswith(b"-"):
+            gone -= 1
+        if gone <= 0 and new <= 0:
+            return
+
+
+def _texts(files: Sequence[_File], prefix: str) -> dict[str, dict[int, str]]:
+    made: dict[str, dict[int, str]] = {}
+    left = MOST_TEXTS
+    for path, hunk in ((one.path, hunk) for one in files for hunk in one.hunks):
+        left -= len(hunk.new)
+        if path is not None and left >= 0:
+            made.setdefault(prefix + path, {}).update((hunk.at + n, _text(line)) for n, line in enumerate(hunk.new))
+    return made
 
 
 def _unquoted(name: bytes) -> bytes:

@@ -131,19 +131,24 @@ def matches(repository: str, patterns: Sequence[str]) -> bool:
 def read(path: Path) -> Config:
     """Read a configuration file; raise `ConfigError` with file:line for anything that cannot be meant."""
     try:
-        text = path.read_bytes().decode("utf-8")
+        data = path.read_bytes()
     except OSError as error:
         raise ConfigError(
             f"{path}: cannot be read: {error.strerror}", "Give an existing file with --config."
         ) from error
+    return parse(data, str(path))
+
+
+def parse(data: bytes, path: str) -> Config:
+    """Return what a configuration says; raise as `read` does."""
+    try:
+        document = load(data.decode("utf-8"), path)
     except UnicodeDecodeError as error:
         raise ConfigError(f"{path}: not UTF-8 text") from error
-    try:
-        document = load(text, str(path))
     except DocumentError as error:
         raise ConfigError(str(error), error.hint) from error
-    validate(document, "config", str(path))
-    return _config(document, str(path), hashlib.sha256(text.encode()).hexdigest())
+    validate(document, "config", path)
+    return _config(document, path, hashlib.sha256(data).hexdigest())
 
 
 def pair(entry: Mapping[str, Any]) -> Pair:

@@ -229,10 +229,11 @@ class ImageIndex:
     What cannot be read any more, or not in the memory there is, raises `InsufficientData` that says so.
     """
 
-    __slots__ = ("_listings",)
+    __slots__ = ("_listings", "_registries")
 
     def __init__(self, listings: Mapping[RepositoryKey, Listing] | None = None) -> None:
         self._listings = dict(listings or {})
+        self._registries = frozenset((key.account, key.region) for key in self._listings)
 
     def __setattr__(self, name: str, value: Any) -> None:
         if hasattr(self, name):
@@ -250,6 +251,14 @@ class ImageIndex:
 
     def __contains__(self, key: RepositoryKey) -> bool:
         return key in self._listings
+
+    def __bool__(self) -> bool:
+        """Tell whether any repository was listed."""
+        return bool(self._listings)
+
+    def holds(self, registry: Place) -> bool:
+        """Tell whether any repository of a registry was listed."""
+        return registry in self._registries
 
     def images(self, key: RepositoryKey) -> tuple[Image, ...]:
         """Return every image of a repository, of which there may be 100,000.

@@ -37,10 +37,8 @@ __all__ = [
     "plain",
 ]
 
-
 _NAMED_FREELY = ("AWS::ECS::", "AWS::EKS::", "AWS::Lambda::", "Kubernetes::")
 """Types of which people choose the names for each Region; a repository keeps its name when it is replicated."""
-
 
 _NO_CODE = ("GitHub::", "GitLab::", "Regionproof::")
 """Types of what has a place in a file too and is no infrastructure code: CI, and what regionproof.yaml declares."""
@@ -284,6 +282,10 @@ class Model:
             if self.planned or place not in self._live:
                 self._must_be_clear(type, name, place)
         return found
+
+    def is_only_declared(self, place: Place) -> bool:
+        """Tell whether code alone speaks of a place, so that what images are there nobody has asked."""
+        return place not in self._live and ("AWS::Account::Region", "region", place) in self._declared
 
     @property
     def has_code(self) -> bool:

@@ -8,6 +8,7 @@ names the old one keeps it.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -39,6 +40,8 @@ _NAMES_DEFINITIONS = {
     "AWS::StepFunctions::StateMachine": (("Definition",), ("DefinitionString",)),
 }
 """Where resources name task definitions."""
+
+_LINE = re.compile(r"(\.(?:tf|tfvars|hcl|json|ya?ml|template|tpl)):\d+(?::\d+)?\b")
 
 _Key = tuple[str, str]
 
@@ -216,11 +219,16 @@ def differing(one: Any, was: Any, at: str = "") -> Iterator[str]:
         yield at
 
 
+def unnumbered(text: str) -> str:
+    """Return a text without the lines of the files that it names: they move with what is written above them."""
+    return _LINE.sub(r"\1", text)
+
+
 def _comparable(value: Any) -> Any:
     """Return a value without what is known not to be set; an unknown one equals another of the same reason."""
     match value:
         case Unknown():
-            return Unknown, value.reason
+            return Unknown, unnumbered(value.reason)
         case Properties():
             return {key: _comparable(each) for key, each in value.raw() if each is not None}
         case Items():

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scanner import __version__
+from scanner.causes import Causes, changed, is_code
 from scanner.config import Config
 from scanner.drill import Drill, settled, simulate
 from scanner.engine import arranged, assess, exempt
@@ -37,7 +38,7 @@ from scanner.finding import (
 )
 from scanner.loss import Loss
 from scanner.model import Model, Pair, Place, Resource
-from scanner.origins import Causes, brought, changed, is_code, is_shown, traced
+from scanner.origins import brought, is_shown, traced
 from scanner.overlay import overlay
 from scanner.pull_path import with_paths
 from scanner.recovery import objective, workloads_by_tier
@@ -115,7 +116,7 @@ def _by_groups(
     )
     report = _report(estate, outcome, found.tiers, rules, config, change, earlier)
     report = replace(report, recoveries=settled(found.recoveries, found.tiers))
-    return _narrowed(report, (each for each in report.findings if _is_shown(each, change, (), frozenset())))
+    return _narrowed(report, (each for each in report.findings if _is_shown(each, change)))
 
 
 @dataclass(frozen=True)
@@ -160,27 +161,28 @@ def _examined(
     estate = read_paths(paths, config, opened)
     must_hold_something(estate, paths)
     estate.coverage += _slips(estate, paths, config)
-    differing = [_differing(change.since, path) for path in paths] if change.since else []
-    before = None
+    differing = _differing(change.since, paths, config) if change.since else []
+    before, was_config = None, _configured_before(change.since, config)
     if change.against is not None:
-        before, estate = _laid_over(change.against, paths, estate, config, change.since)
+        before, estate = _laid_over(change.against, paths, estate, config, was_config, change.since)
     elif change.since is not None:
-        before = _as_it_was(paths, estate, config, change.since)
+        before = _as_it_was(paths, estate, was_config, change.since)
     add_evidence(estate, config)
     assessed = assess(exercise.amend(model_of(estate, config, now)), rules, config)
     model, findings = assessed.model, assessed.findings
     new, causes = frozenset[str](), Causes((), {})
     if before is not None:
         changes = changed(before.resources if change.since else before.live, estate.resources, differing)
-        causes = Causes(changes, {rule.id: rule.needs for rule in rules})
-        was = _without(before, rules, config, now, change)
+        causes = Causes(changes, {rule.id: rule.needs for rule in rules}, differing)
+        was = _without(before, rules, was_config, now, change)
+        findings, _ = exempt(findings, (*config.exemptions, *estate.exemptions), model.as_of)
         new = brought(findings, was)
         findings = tuple(traced(findings, was)) if change.against else findings
     outcome = _Outcome(model.as_of, model.pairs, model.pairs_derived, findings, assessed.broken)
     report = _report(estate, outcome, workloads_by_tier(model), rules, config, change, earlier)
     drill = simulate(model, report.findings, rules, exercise.loss, fail_back=exercise.fail_back)
     report = replace(report, recoveries=tuple(one.outline() for one in drill.recoveries))
-    shown = with_paths((each for each in report.findings if _is_shown(each, change, differing, new)), model)
+    shown = with_paths((each for each in report.findings if _is_shown(each, change, differing, new, causes)), model)
     placed = (causes.given(one) if one.origin is Origin.CHANGE or one.fingerprint in new else one for one in shown)
     return _narrowed(report, placed), model, drill
 
@@ -190,7 +192,9 @@ def _without(
 ) -> tuple[Finding, ...]:
     """Return the findings as they would be without the change; where nobody knows the code before it, of no code."""
     add_evidence(before, config)
-    was = assess(model_of(before, config, now), rules, config).findings
+    assessed = assess(model_of(before, config, now), rules, config)
+    exemptions = (*config.exemptions, *before.exemptions)
+    was, _ = exempt(assessed.findings, exemptions, assessed.model.as_of)
     return tuple(one for one in was if change.since or not is_code(one.resource))
 
 
@@ -277,8 +281,14 @@ def resources(paths: Sequence[Path], config: Config) -> list[Resource]:
     return read_paths(paths, config).resources
 
 
+def _configured_before(since: str | None, config: Config) -> Config:
+    from scanner.changes import configured_before
+
+    return configured_before(since, config) if since else config
+
+
 def _laid_over(
-    against: Path, paths: Sequence[Path], code: Estate, config: Config, since: str | None
+    against: Path, paths: Sequence[Path], code: Estate, config: Config, was_config: Config, since: str | None
 ) -> tuple[Estate, Estate]:
     """Return the estate without the change, and with it."""
     if not is_snapshot(against):
@@ -288,7 +298,7 @@ def _laid_over(
             raise UsageError(f"{path}: a snapshot", "With --against, the paths are infrastructure code.")
     live = read_paths([against], config)
     live.live = live.resources
-    was = [_before(path, since, config, code.addresses) for path in paths] if since else []
+    was = [_before(path, since, was_config, code.addresses) for path in paths] if since else []
     declared = [one for parsed in was for one in parsed.resources] if since else None
     after = replace(live, resources=overlay(live.resources, code.resources, declared, code.gaps), planned=True)
     after.gaps = [*live.gaps, *code.gaps]
@@ -298,10 +308,11 @@ def _laid_over(
     after.exemptions = code.exemptions
     if declared is None:  # then the code is there, and changes nothing
         live.resources = [*live.resources, *code.resources]
-        live.gaps = after.gaps
+        live.gaps, live.exemptions = after.gaps, after.exemptions
     else:
         live.resources = overlay(live.resources, declared)
         live.gaps = [*live.gaps, *(gap for parsed in was for gap in parsed.gaps)]
+        live.exemptions = [one for parsed in was for one in parsed.exemptions]
         live.planned = True
     live.scanned = after.scanned
     return live, after
@@ -311,7 +322,9 @@ def _as_it_was(paths: Sequence[Path], code: Estate, config: Config, since: str) 
     """Return what the code declared at a revision."""
     estate = Estate()
     for path in paths:
-        add_parsed(estate, _before(path, since, config, code.addresses))
+        parsed = _before(path, since, config, code.addresses)
+        add_parsed(estate, parsed)
+        estate.exemptions += parsed.exemptions
     return estate
 
 
@@ -324,23 +337,33 @@ def _before(path: Path, since: str, config: Config, after: Mapping[str, Addresse
         return parse(at, config.places, path, config.deployments, after) if at.exists() else Parsed([], [], [], "", [])
 
 
-def _differing(since: str, path: Path) -> Changes:
+def _differing(since: str, paths: Sequence[Path], config: Config) -> list[Changes]:
+    """Return what the code, and the configuration beside it, differ in from a revision."""
+    from scanner.changes import configured_since
     from scanner.changes import since as differing
     from scanner.parsers.tree import shown_prefix
 
-    if is_snapshot(path):
-        raise UsageError(f"{path}: a snapshot", "--changed-since is about infrastructure code in a git repository.")
-    return differing(since, _folder(path), shown_prefix(path, folder=path.is_dir()))
+    for path in paths:
+        if is_snapshot(path):
+            raise UsageError(f"{path}: a snapshot", "--changed-since is about infrastructure code in a git repository.")
+    found = [differing(since, _folder(path), shown_prefix(path, folder=path.is_dir())) for path in paths]
+    return [*found, *configured_since(since, config, found)]
 
 
 def _folder(path: Path) -> Path:
     return path if path.is_dir() else path.parent
 
 
-def _is_shown(finding: Finding, change: Change, differing: Sequence[Changes], new: frozenset[str]) -> bool:
+def _is_shown(
+    finding: Finding,
+    change: Change,
+    edits: Sequence[Changes] = (),
+    new: frozenset[str] = frozenset(),
+    causes: Causes | None = None,
+) -> bool:
     if change.new_only and not _is_new(finding, change):
         return False
-    return not differing or is_shown(finding, differing, new)
+    return not edits or is_shown(finding, edits, new, causes.differing if causes else ())
 
 
 def _is_new(finding: Finding, change: Change) -> bool:

@@ -31,6 +31,7 @@ __all__ = [
     "definition_of",
     "digest_of",
     "find_image",
+    "is_absent",
     "live_only",
     "needed_digests",
     "reference_of",
@@ -176,10 +177,22 @@ def find_image(model: Model, repository: RepositoryKey, digest: str) -> Image | 
     try:
         return model.images.get(repository, digest, partial(_digests_that_run, model))
     except InsufficientData:
-        place = Place(repository.account, repository.region)
-        if repository not in model.images and model.find("AWS::ECR::Repository", repository.name, place) is None:
+        if is_absent(model, repository):
             return None
         raise
+
+
+def is_absent(model: Model, repository: RepositoryKey) -> bool:
+    """Tell whether a repository is known not to exist; raise `InsufficientData` if nobody looked.
+
+    Files alone do not say so: replication makes repositories that none of them declares.
+    """
+    place = Place(repository.account, repository.region)
+    if repository in model.images or model.find("AWS::ECR::Repository", repository.name, place) is not None:
+        return False
+    if model.is_only_declared(place) and not model.images.holds(place):
+        raise InsufficientData(f"the images of {repository} were not listed: no account was asked in '{place}'")
+    return True
 
 
 _running: WeakKeyDictionary[Model, frozenset[str]] = WeakKeyDictionary()

@@ -77,6 +77,27 @@ def test_committed_staged_and_new_files_differ_from_a_branch(repository):
     assert set(since("base", repository, "").lines) >= {"infra/a.tf", "other/c.tf"}
 
 
+def test_a_line_that_looks_like_the_header_of_a_file_is_none(repository):
+    commit(repository, {"infra/a.tf": TEN, "infra/b.tf": TEN})
+    text = "++ b/c.tf\n@@ -1 +1 @@\n-- a/c.tf\n" + TEN.replace("line 9\n", "nine\n")
+    (repository / "infra/a.tf").write_text(text)
+    (repository / "infra/b.tf").write_text("++ b/a.tf")  # no newline at its end
+    found = since("HEAD", repository / "infra", "")
+    assert found.lines == {"a.tf": [(1, 3), (12, 12)], "b.tf": [(1, 1)]}
+    assert found.texts["a.tf"] == {1: "++ b/c.tf", 2: "@@ -1 +1 @@", 3: "-- a/c.tf", 12: "nine"}
+
+
+def test_files_that_are_called_otherwise_or_are_gone(repository):
+    commit(repository, {"infra/a.tf": TEN, "infra/b.tf": TEN[:30], "infra/c.tf": "c\n"})
+    git(repository, "mv", "infra/a.tf", "infra/new.tf")
+    (repository / "infra/new.tf").write_text(TEN + "more\n")
+    (repository / "infra/b.tf").unlink()
+    (repository / "infra/c.tf").rename(repository / "infra/same.tf")
+    git(repository, "add", "-A")
+    found = since("HEAD", repository / "infra", "x/")
+    assert (found.lines, found.names) == ({"x/new.tf": [(11, 11)]}, {"x/a.tf": "x/new.tf", "x/b.tf": None})
+
+
 def test_names_that_git_quotes(repository):
     commit(repository, {'infra/odd "näme"\t\\.tf': TEN})
     (repository / "infra" / 'odd "näme"\t\\.tf').write_text(TEN + "more\n")

@@ -69,9 +69,9 @@ def listed(things, without=(), errors=None):
     return calls
 
 
-def read(calls, others=None):
+def read(calls, others=None, target=HERE):
     others = eks() if others is None else others
-    found = list(kubernetes.resources(Answers(HERE, "kubernetes", calls, others)))
+    found = list(kubernetes.resources(Answers(target, "kubernetes", calls, others)))
     assert all(isinstance(item, Resource | Gap) for item in found)
     return [r for r in found if isinstance(r, Resource)], [g for g in found if isinstance(g, Gap)]
 

@@ -12,15 +12,28 @@ import yaml
 from code_trees import ACCOUNT, WEST, gaps, images, read, status, unknown, workloads
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from kubernetes_objects import CLUSTER, IMAGE, REGION, SECRET, container, cronjob, estate, pod, spec, thing, workload
+from kubernetes_objects import (
+    CLUSTER,
+    DIGEST,
+    IMAGE,
+    REGION,
+    SECRET,
+    container,
+    cronjob,
+    estate,
+    pod,
+    spec,
+    thing,
+    workload,
+)
+from test_kubernetes import HERE, read_files
 from test_kubernetes import read as collected
-from test_kubernetes import read_files
 
 from scanner import documents
 from scanner.config import Config, IacMapping
 from scanner.engine import evaluate
 from scanner.finding import Status
-from scanner.images import ImageIndex
+from scanner.images import Image, ImageIndex, Listing, RepositoryKey
 from scanner.model import Location, Model, Pair, Place, Resource, Unknown, guard, plain
 from scanner.parsers import MAX_BYTES
 from scanner.rule import load_rules
@@ -78,6 +91,93 @@ SAME = (
     "eks-manifests-render-for-standby",
 )
 """Rules for which it does not matter which digest runs."""
+
+
+TAGS = ("eks-workload-images-exist", "eks-standby-images-pinned-by-digest")
+STANDBY_IMAGE = IMAGE.replace(REGION, "us-west-2")
+TEMPLATE = """\
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: api, namespace: web}
+spec: {replicas: 0, template: {spec: {containers: [{name: api, image: "%s"}]}}}
+"""
+DOORS = {
+    "manifest": {"api.yaml": TEMPLATE % STANDBY_IMAGE},
+    "kustomize": {
+        "base/kustomization.yaml": "resources: [api.yaml]\n",
+        "base/api.yaml": TEMPLATE % "shop/api",
+        "west/kustomization.yaml": "resources: [../base]\nimages: [{name: shop/api, newTag: '1.2', newName: "
+        f"{STANDBY_IMAGE.partition(':')[0]}}}]\n",
+    },
+    "helm": {
+        "Chart.yaml": "{apiVersion: v2, name: api, version: 1.0.0}\n",
+        "values.yaml": "image: nothing\n",
+        "values-us-west-2.yaml": f"image: {STANDBY_IMAGE}\n",
+        "templates/api.yaml": TEMPLATE % "{{ .Values.image }}",
+    },
+    "live": {},
+}
+
+
+@pytest.mark.parametrize("door", DOORS)
+@pytest.mark.parametrize(
+    ("there", "mutability", "expected"),
+    [
+        ("1.2", "IMMUTABLE", [Status.PASS, Status.PASS]),
+        ("1.2", "MUTABLE", [Status.PASS, Status.FAIL]),
+        ("1.1", "IMMUTABLE", [Status.FAIL, Status.UNKNOWN]),
+        (None, "IMMUTABLE", [Status.UNKNOWN, Status.UNKNOWN]),  # nobody listed the images of the standby
+    ],
+)
+def test_what_the_standby_names_by_tag_is_judged_alike_through_every_door(tmp_path, door, there, mutability, expected):
+    west = CLUSTER.replace(REGION, "us-west-2")
+    if door == "live":
+        waiting = workload("Deployment", pods=spec(container(image=STANDBY_IMAGE)), replicas=0)
+        other = workload("StatefulSet", "db", replicas=1)
+        items = [waiting, thing("ReplicaSet", owner=waiting), other, pod(other)]  # so that no kind is missing
+        (tmp_path / "west.json").write_text(json.dumps({"apiVersion": "v1", "kind": "List", "items": items}))
+        standby = collected(
+            read_files([tmp_path / "west.json"], west, "2026-11-01T00:00:00Z").calls,
+            target=replace(HERE, region="us-west-2"),
+        )[0]
+    else:
+        standby = workloads(read(tmp_path, DOORS[door], WEST)).values()
+    here = workload("Deployment", replicas=1)
+    items = [here, thing("ReplicaSet", owner=here, uid="set")]
+    items.append(pod(items[-1]))
+    (tmp_path / "east.json").write_text(json.dumps({"apiVersion": "v1", "kind": "List", "items": items}))
+    primary = collected(read_files([tmp_path / "east.json"], CLUSTER, "2026-11-01T00:00:00Z").calls)[0]
+    places = [Place(ACCOUNT, region) for region in (REGION, "us-west-2")]
+    repositories = [
+        Resource(
+            "AWS::ECR::Repository",
+            f"arn:aws:ecr:{place.region}:{ACCOUNT}:repository/shop/api",
+            "shop/api",
+            *place,
+            guard({"ImageTagMutability": mutability, "ImageTagMutabilityExclusionFilters": None}),
+        )
+        for place in places
+    ]
+    tags = dict(zip(places, ("1.2", there), strict=True))
+    images = {
+        RepositoryKey.of(place, "shop/api"): Listing([Image(DIGEST, tags=(tag,))]) for place, tag in tags.items() if tag
+    }
+    model = Model(
+        [one for one in (*primary, *standby, *repositories) if isinstance(one, Resource)],
+        pairs=[Pair(*places)],
+        images=ImageIndex(images),
+        scanned=places,
+        asked=places,
+        as_of=datetime(2026, 11, 1, tzinfo=UTC),
+    )
+    rules = {rule.id: rule for rule in load_rules() if rule.id in TAGS}
+    found = {
+        (f.rule_id, f.resource.region): f.status
+        for f in evaluate(model, list(rules.values()), Config())
+        if f.resource.type == "Kubernetes::Deployment"
+    }
+    assert [found[TAGS[0], "us-west-2"], found[TAGS[1], REGION]] == expected
+    assert found[TAGS[0], REGION] is Status.PASS
 
 
 def test_both_doors_give_the_same_verdicts(tmp_path):

@@ -8,12 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from scanner.causes import changed
 from scanner.changes import Changes
 from scanner.cli import main
 from scanner.documents import load
 from scanner.finding import Finding, Origin, Severity, Status
 from scanner.model import Gap, Location, Resource, Unknown, guard, plain
-from scanner.origins import brought, changed, traced
+from scanner.origins import brought, traced
 from scanner.overlay import overlay
 from scanner.parsers.cloudformation import resources
 from scanner.vocabulary import TAGS
@@ -355,7 +356,10 @@ def test_what_is_gone_is_told_at_the_nearest_changed_line_and_nowhere_if_its_fil
     assert [one.at for one in changed(was, [], edits)] == [Location("change.yaml", 1)]
     near = [Changes("HEAD", {"change.yaml": [(9, 10), (40, 40)]})]
     assert [one.at for one in changed(was, [], near)] == [Location("change.yaml", 9)]
-    assert changed(was, [], [Changes("HEAD", {"other.yaml": [(1, 1)]})]) == []
+    gone = Changes("HEAD", {"other.yaml": [(1, 1)]}, names={"change.yaml": None})
+    assert changed(was, [], [gone]) == []
+    elsewhere = Changes("HEAD", {"new.yaml": [(3, 3)], "other.yaml": [(1, 1)]}, names={"change.yaml": "new.yaml"})
+    assert [one.at for one in changed(was, [], [elsewhere])] == [Location("new.yaml", 3)]
     assert changed(was, was, edits) == []
 
 

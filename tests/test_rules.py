@@ -33,6 +33,7 @@ ROOMS = {
     "keys",
     "lifecycle",
     "model",
+    "movable",
     "network",
     "platforms",
     "policy",

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from terraform_cases import ACCOUNT, CASES, REGION, expected, summary
 
+from scanner.config import Config, IacMapping
 from scanner.model import Unknown, plain
 from scanner.parsers import parse
 from scanner.parsers.terraform import plan
@@ -323,6 +324,55 @@ def test_references_lead_through_modules(tmp_path):
     document["resource_changes"] = [_change(address, {"cluster": True})]
     value = found(document, tmp_path)[f"plan.json#{address}"]["Cluster"]
     assert value == "plan.json#module.base.aws_ecs_cluster.c"
+
+
+DEPLOYMENT = {
+    "address": "kubernetes_deployment.api",
+    "values": {"metadata": [{"name": "api", "namespace": "web"}], "spec": []},
+    "key": "kubernetes",
+}
+
+
+@pytest.mark.parametrize(
+    ("configuration", "region", "name"),
+    [
+        ({"host": {"references": ["aws_eks_cluster.west.endpoint", "aws_eks_cluster.west"]}}, "us-west-2", "shop"),
+        ({"exec": [{"args": {"references": ["aws_eks_cluster.west.name"]}}]}, "us-west-2", "shop"),
+        ({"host": {"references": ["data.aws_eks_cluster.west.endpoint"]}}, None, None),
+        ({"host": {"references": ["aws_ecr_repository.web.arn"]}}, None, None),
+        (
+            {
+                "host": {"references": ["aws_eks_cluster.west.endpoint"]},
+                "token": {"references": ["aws_eks_cluster.east.endpoint"]},
+            },
+            None,
+            None,
+        ),
+        ({}, None, None),
+    ],
+)
+def test_the_cluster_of_a_workload_is_one_of_the_plan(configuration, region, name, tmp_path):
+    provider = PROVIDER | {
+        "aws.west": {"name": "aws", "alias": "west", "expressions": {"region": {"constant_value": "us-west-2"}}},
+        "kubernetes": {"name": "kubernetes", "expressions": configuration},
+    }
+    clusters = [
+        {"address": "aws_eks_cluster.west", "values": {"name": "shop"}, "key": "aws.west"},
+        {"address": "aws_eks_cluster.east", "values": {"name": "shop"}},
+    ]
+    parsed = read(make(DEPLOYMENT, *clusters, WEB, provider=provider), tmp_path, ((ACCOUNT, None),))
+    (one,) = [each for each in parsed.resources if each.type == "Kubernetes::Deployment"]
+    assert (one.region, one.name) == (region, name and f"{name}/web/api")
+    if name is None:
+        assert "under 'iac:' in regionproof.yaml" in str(dict(one.properties.raw())["Cluster"].reason)
+
+
+def test_the_configuration_names_the_cluster_that_a_plan_does_not_show(tmp_path):
+    (tmp_path / "plan.json").write_text(json.dumps(make(DEPLOYMENT)))
+    config = Config(iac=(IacMapping("plan.json", ACCOUNT, REGION, "shop"),))
+    parsed = parse(tmp_path, config.places, deployments=config.deployments)
+    (one,) = [each for each in parsed.resources if each.type == "Kubernetes::Deployment"]
+    assert one.id == f"arn:aws:eks:{REGION}:{ACCOUNT}:cluster/shop/web/Deployment/api"
 
 
 def test_variables_that_name_each_other_end(tmp_path):

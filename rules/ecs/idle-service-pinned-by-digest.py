@@ -222,12 +222,10 @@ examples:
       Pairs: [{primary: us-east-1, standby: us-west-2, dr_class: backup-restore}]
 """
 
-from fnmatch import fnmatchcase
-
-from scanner.images import RepositoryKey
-from scanner.model import InsufficientData, Place
+from scanner.model import InsufficientData
+from scanner.movable import may_change
 from scanner.rule import Evidence, NotApplicable, Undecided, Violation
-from scanner.workloads import digest_of, live_only, reference_of, undeclared_at_most
+from scanner.workloads import live_only, reference_of
 
 
 def check(twin, model, parameters):
@@ -277,34 +275,3 @@ def judge(image, standby, pair, model, rows):
             "/TaskDefinition",
             (standby,),
         )
-
-
-def may_change(reference, standby, pair, model):
-    """Return why a tag may mean another image on the day of the failover, None if it cannot."""
-    if reference.key is None:
-        return "its registry is not yours, and may move the tag"
-    repository = model.find("AWS::ECR::Repository", reference.repository, reference.place)
-    if repository is None:
-        if undeclared_at_most(standby, model):
-            raise InsufficientData(f"repository '{reference.key}' is not declared in the scanned files")
-        return "no such repository exists"
-    if movable(repository, reference.tag):
-        return "the tags of its repository may be moved"
-    here = digest_of(model, reference, None)
-    account = pair.primary.account if reference.account == pair.standby.account else reference.account
-    source = RepositoryKey.of(Place(account, pair.primary.region), reference.repository)
-    there = model.images.tagged(source, reference.tag)
-    if there is None or there.digest != here:
-        return "the tag means another image, or none, in the primary"
-    return None
-
-
-def movable(repository, tag):
-    """Tell whether somebody may move a tag of a repository."""
-    mutability = repository["ImageTagMutability"]
-    if mutability == "IMMUTABLE":
-        return False
-    filters = repository["ImageTagMutabilityExclusionFilters"] or ()
-    patterns = [each["ImageTagMutabilityExclusionFilterValue"] for each in filters]
-    excluded = any(fnmatchcase(tag, pattern) for pattern in patterns)
-    return excluded if mutability == "IMMUTABLE_WITH_EXCLUSION" else not excluded

@@ -30,7 +30,7 @@ traps:
   - The registry asked is the one the service pulls from; a copy in the other Region does not help a task here.
   - A pull-through cache brings the image of a tag when it is first pulled, so a tag that it does not have yet is undecided.
   - A tag that code names and no Region has may be pushed only when the change is merged, so it is undecided.
-  - A tag that was pushed in the other Region less than the grace time ago may still be on its way, so it is undecided.
+  - A tag or a digest that was pushed in the other Region less than the grace time ago may still be on its way, so it is undecided.
 parameters:
   grace:
     type: string
@@ -77,7 +77,9 @@ examples:
         - {Repository: shop/api, Digest: api-12, Tags: ["1.2"]}
         - {Repository: shop/api, Digest: api-11, Tags: ["1.1"], Region: us-west-2}
     - Resources: *planned  # the standby has no such repository; the image is exactly as old as the grace time
-      Images: [{Repository: shop/api, Digest: api-12, Tags: ["1.2"], PushedAt: "2026-10-31T23:30:00Z"}]
+      Images:
+        - {Repository: shop/api, Digest: api-12, Tags: ["1.2"], PushedAt: "2026-10-31T23:30:00Z"}
+        - {Repository: shop/other, Region: us-west-2}
     - Resources: *planned  # what is archived cannot be pulled by its tag either
       Images: [{Repository: shop/api, Digest: api-12, Tags: ["1.2"], Status: ARCHIVED, Region: us-west-2}]
     - Resources:  # a service of the primary whose image was pushed to the standby alone
@@ -108,6 +110,7 @@ examples:
     - Resources: *api  # the copy is in the other Region
       Images: [{Repository: shop/api}, {Repository: shop/api, Digest: api-12, Region: us-west-2}]
     - Resources: *api  # the whole repository is gone
+      Images: [{Repository: shop/other}]
     - Resources:  # in the standby
         api:
           Type: AWS::ECS::Service
@@ -122,6 +125,18 @@ examples:
     - Resources: *api  # what is archived cannot be pulled
       Images: [{Repository: shop/api, Digest: api-12, Status: ARCHIVED}]
   unknown:
+    - Resources:  # a digest that was pushed in the other Region a moment ago
+        api:
+          Type: AWS::ECS::Service
+          Region: us-west-2
+          Properties:
+            Cluster: payments
+            ServiceName: api
+            ContainerImages:
+              - {ContainerName: api, Image: "111122223333.dkr.ecr.us-west-2.amazonaws.com/shop/api@sha256:00000000000000000000000000000000000000000000000000000000000000aa", ImageDigest: null}
+      Images:
+        - {Repository: shop/api, Digest: "sha256:00000000000000000000000000000000000000000000000000000000000000aa", PushedAt: "2026-10-31T23:31:00Z"}
+        - {Repository: shop/api, Region: us-west-2}
     - Resources: *planned  # nobody has pushed it
       Images: [{Repository: shop/api, Digest: api-11, Tags: ["1.1"]}, {Repository: shop/api, Region: us-west-2}]
     - Resources:  # a cache fetches it
@@ -198,9 +213,9 @@ examples:
 """
 
 from scanner.model import InsufficientData
-from scanner.pushes import not_pushed, tagged
+from scanner.pushes import held, will_not_come
 from scanner.rule import Evidence, NotApplicable, Undecided, Violation
-from scanner.workloads import cache_of, find_image, live_only, reference_of
+from scanner.workloads import live_only, reference_of
 
 
 def check(service, model, parameters):
@@ -234,17 +249,15 @@ def judge(image, pointer, replaced, model, rows, grace):
     if reference.key is None or reference.is_aws_managed:
         return
     row = {"container": name, "repository": str(reference.key)}
-    digest = image["ImageDigest"] or reference.digest
-    if digest:
-        found, what = find_image(model, reference.key, digest), f"{reference.repository}@{digest}"
-        rows.append(row | {"digest": digest, "exists": found is not None})
-    else:
-        found, what = tagged(model, reference.key, reference.tag), f"{reference.repository}:{reference.tag}"
-        rows.append(row | {"tag": reference.tag, "exists": found is not None})
+    established = image["ImageDigest"]
+    digest = established or reference.digest
+    wanted = digest or reference.tag
+    found, what = held(model, reference.key, wanted), f"{reference.repository}{'@' if digest else ':'}{wanted}"
+    rows.append(row | {"digest" if digest else "tag": wanted, "exists": found is not None})
     if found is not None and found.status == "ACTIVE":
         return
-    if found is None and not digest:
-        yield absent(f"Container '{name}' would run '{what}'", reference, pointer, model, grace)
+    if found is None and not established:
+        yield absent(f"Container '{name}' would run '{what}'", (reference.key, wanted), pointer, model, grace)
         return
     gone = "does not hold any more" if found is None else f"holds as '{found.status}'"
     runs = f"Container '{name}' runs '{what}', which '{reference.place}' {gone}"
@@ -256,11 +269,9 @@ def judge(image, pointer, replaced, model, rows, grace):
         yield Violation(f"{runs}; no new task could pull it.", pointer)
 
 
-def absent(runs, reference, pointer, model, grace):
-    """Judge a tag that no image of the registry has."""
-    if cache := cache_of(model, reference.key):
-        return Undecided(f"{runs}, which '{cache.upstream}' may still bring to '{reference.place}'.", pointer)
-    certain, why = not_pushed(model, reference.key, reference.tag, grace)
+def absent(runs, wanted, pointer, model, grace):
+    """Judge a tag or a digest that no image of the registry has, and by which nothing was started yet."""
+    certain, why = will_not_come(model, *wanted, grace)
     if certain:
         return Violation(f"{runs}, {why}; no task could pull it.", pointer)
     return Undecided(f"{runs}, {why}.", pointer)

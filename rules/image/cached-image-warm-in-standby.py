@@ -71,7 +71,7 @@ examples:
     - Resources: *resources  # nothing was ever pulled there
       Images: [{Repository: hub/library/nginx, Digest: nginx}, {Repository: hub/library/nginx, Region: us-west-2}]
     - Resources: *resources  # not even the repository is there
-      Images: [{Repository: hub/library/nginx, Digest: nginx}]
+      Images: [{Repository: hub/library/nginx, Digest: nginx}, {Repository: shop/other, Region: us-west-2}]
     - Resources: *resources  # it is archived there
       Images: [{Repository: hub/library/nginx, Digest: nginx, Region: us-west-2, Status: ARCHIVED}]
     - Resources:  # pulled by digest, so the tag does not help

@@ -27,6 +27,7 @@ traps:
   - A tag may mean another image in each Region, so the digests are compared that Lambda resolved.
   - A function that is an archive has no image.
   - A file does not say which digest Lambda will resolve; it is the one that the registry has under the tag, and where the registry was not listed, one tag in both Regions is undecided as well.
+  - Two functions of one Region may name one tag of one registry; Lambda resolves it when each is deployed, so where neither digest was seen they may have been made of two images.
   - A tag that the standby lacks and the primary has is no function there; one that neither has, or that was pushed less than the grace time ago, may come yet.
 parameters:
   grace:
@@ -130,6 +131,18 @@ examples:
       standby: {PackageType: Image, Code: {ImageUri: "111122223333.dkr.ecr.us-west-2.amazonaws.com/shop/resize@sha256:2222222222222222222222222222222222222222222222222222222222222222"}}
   unknown:
     - Resources: *templates  # what the tags mean was not listed
+    - Resources: &shared  # one tag of one registry, which each account may have resolved at another time
+        here:
+          Type: AWS::Lambda::Function
+          Properties: {FunctionName: resize, PackageType: Image, Code: {ImageUri: "777788889999.dkr.ecr.us-east-1.amazonaws.com/shop/resize:4"}}
+        there:
+          Type: AWS::Lambda::Function
+          Account: "444455556666"
+          Properties: {FunctionName: resize, PackageType: Image, Code: {ImageUri: "777788889999.dkr.ecr.us-east-1.amazonaws.com/shop/resize:4"}}
+      Pairs: &accounts [{primary: {account: "111122223333", region: us-east-1}, standby: {account: "444455556666", region: us-east-1}}]
+    - Resources: *shared  # which nothing has any more
+      Pairs: *accounts
+      Images: [{Repository: shop/resize, Digest: resize-5, Tags: ["5"], Account: "777788889999"}]
     - Resources: *templates  # neither Region has the tag yet
       Images:
         - {Repository: shop/resize, Digest: resize-3, Tags: ["3"]}
@@ -229,7 +242,7 @@ def check(twin, model, parameters):
                 "/Code/ImageUri",
                 (there,),
             )
-        elif mine != image:  # else it is one image, whatever its tag means
+        elif image.region == twin.pair.standby.region:  # else it is told already
             yield undecided(twin, mine, image, str(gap).rstrip("."))
         return
     yield Evidence(primary=sorted(needed), standby=sorted(ready))

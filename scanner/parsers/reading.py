@@ -27,12 +27,14 @@ class Release:
     """A chart in the scanned files that other code installs: its folder, what it is installed as, and by which code.
 
     `values` are laid over those of the chart, the last one on top; each is an object, or `Unknown` if any may be set.
+    `unplaced` is why it is not known into which cluster; empty if it is.
     """
 
     chart: str
     where: IacMapping
     values: tuple[Any, ...]
     at: Location
+    unplaced: str = ""
 
 
 @dataclass(frozen=True)

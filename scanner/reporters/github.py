@@ -56,7 +56,7 @@ def _write_level(level: str, found: Sequence[Finding], titles: dict[str, str], o
 
 
 def _where(finding: Finding) -> str:
-    where = finding.location
+    where = finding.cause or finding.location  # a change shows its own lines alone
     if where is None:
         return ""
     end = f"endLine={where.end_line}," if where.end_line and where.end_line >= where.line else ""

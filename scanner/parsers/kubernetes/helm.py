@@ -243,7 +243,8 @@ class _Charts:
         """Yield what a chart declares in each of its releases that other code declares."""
         releases = self._reading.releases.get(chart.folder, [])
         for release in releases:
-            source = Source(file.path, replace(release.where, path=file.path), len(releases) > 1, present)
+            where = replace(release.where, path=file.path)
+            source = Source(file.path, where, len(releases) > 1, present, release.unplaced)
             values = values_of(release, chart.values)
             if isinstance(values, Unknown):
                 yield list(source.gap(values.reason, release.at))

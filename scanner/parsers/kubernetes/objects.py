@@ -135,13 +135,15 @@ def objects(document: Document, path: str) -> Iterator[Object]:
 class Source:
     """What a set of objects is applied from: its file, the deployment it is for, and whether it has others.
 
-    `present` tells whether a folder is among the scanned files.
+    `present` tells whether a folder is among the scanned files.  `unplaced` is why its cluster is not known, where
+    other code was to say it.
     """
 
     path: str
     where: IacMapping
     several: bool = False
     present: frozenset[str] = field(default_factory=frozenset)
+    unplaced: str = ""
 
     def declared(self, found: Iterable[Object]) -> Iterator[Resource | Gap]:
         """Yield the workloads among objects, and gaps for those that nobody can read."""
@@ -220,7 +222,8 @@ class Source:
             partition = partition_by_name(where.region)[0]
             return f"arn:{partition}:eks:{where.region}:{where.account}:cluster/{where.cluster}"
         return Unknown(
-            f"nothing says which account, Region and cluster '{self.path}' is for; say so under 'iac:' in "
+            self.unplaced
+            or f"nothing says which account, Region and cluster '{self.path}' is for; say so under 'iac:' in "
             "regionproof.yaml"
         )
 

@@ -12,10 +12,11 @@ from scanner.parsers.addresses import Addresses
 from scanner.parsers.exemptions import MARK, in_comments
 from scanner.parsers.reading import Reading
 from scanner.parsers.terraform import backend, charts, mapping, providers, remote
+from scanner.parsers.terraform.clusters import provider_name
 from scanner.parsers.terraform.declared import Declared
 from scanner.parsers.terraform.maps import attribute_map
 from scanner.parsers.terraform.modules import Module, Modules
-from scanner.parsers.terraform.names import Environment, Instance, provider_name
+from scanner.parsers.terraform.names import Environment, Instance
 from scanner.parsers.terraform.providers import DEFAULT, known
 from scanner.parsers.terraform.roots import VALUES, Roots
 from scanner.parsers.terraform.spans import spans

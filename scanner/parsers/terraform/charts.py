@@ -42,8 +42,11 @@ def release(one: Declared, root: str, tree: Tree) -> Release | str:
         return f"chart '{chart}' is not among the scanned files; scan what `helm template` makes of it"
     named = {key: value if isinstance(value := one.values.get(key), str) else None for key in ("name", "namespace")}
     namespace = named["namespace"] or (None if one.values.get("namespace") is not None else "default")
-    where = IacMapping(folder, one.account, one.region, None, namespace, named["name"])
-    return Release(folder, where, tuple(_layers(one.values)), one.locations[""])
+    cluster = one.cluster_arn
+    unplaced = cluster.reason if isinstance(cluster, Unknown) else ""
+    name = None if isinstance(cluster, Unknown) else cluster.rpartition("/")[2]
+    where = IacMapping(folder, one.account, one.region, name, namespace, named["name"])
+    return Release(folder, where, tuple(_layers(one.values)), one.locations[""], unplaced)
 
 
 def _layers(given: Mapping[str, Any]) -> Iterator[Any]:

@@ -46,11 +46,21 @@ class Configuration:
 
     def provider_value(self, key: str, *path: str) -> Any:
         """Return what an argument of a provider is worth, None if it is not written out; a block is a list."""
+        module, found = self._argument(key, path)
+        return self._constant(found, module, 0)
+
+    def provider_refers(self, key: str, *path: str) -> tuple[str, str] | None:
+        """Return (address, attribute) of what an argument of a provider refers to, as `refers` does."""
+        module, found = self._argument(key, path)
+        return self._target(obj(found).get("references"), module, "", 0)
+
+    def _argument(self, key: str, path: Sequence[str]) -> tuple[str, Any]:
+        """Return the module in which a provider is configured, and the expression of an argument of it."""
         described = obj(self._providers.get(key))
         module, found = described.get("module_address"), described.get("expressions")
         for part in path:
             found = obj(next(iter(items(found)), None) if isinstance(found, list) else found).get(part)
-        return self._constant(found, module if isinstance(module, str) else "", 0)
+        return module if isinstance(module, str) else "", found
 
     def provider_arguments(self, key: str) -> frozenset[str] | None:
         """Return the arguments and blocks that a provider is configured with, None if the plan does not show it."""

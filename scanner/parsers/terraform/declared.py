@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from scanner.model import Location, Unknown
+from scanner.regions import partition_by_name
 
 
 class Attribute(Unknown):
@@ -38,6 +39,7 @@ class Declared:
     `locations` maps JSON Pointers into `values` to where they are written; "" is the block.  `doubt` says why it may
     not be there at all (its `count` is not known); it is empty for what is there for certain.  `stands_for` says why
     it is not known which live object is imported; it is empty where that is known, and for what is not imported.
+    `cluster` is the name of the EKS cluster that its provider speaks to, None for a resource of AWS.
     """
 
     address: str
@@ -50,3 +52,13 @@ class Declared:
     locations: Mapping[str, Location]
     doubt: str = ""
     stands_for: str = ""
+    cluster: str | Unknown | None = None
+
+    @property
+    def cluster_arn(self) -> str | Unknown:
+        """Return the ARN of the EKS cluster that an object of Kubernetes, or a chart, is applied to."""
+        if self.account and self.region and isinstance(self.cluster, str):
+            return f"arn:{partition_by_name(self.region)[0]}:eks:{self.region}:{self.account}:cluster/{self.cluster}"
+        why = self.cluster.reason if isinstance(self.cluster, Unknown) else "its account or Region is not known"
+        about = f"nothing says which cluster '{self.address}' is applied to: {why}"
+        return Unknown(f"{about}; name the cluster of the root module under 'iac:' in regionproof.yaml")

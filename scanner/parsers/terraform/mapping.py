@@ -68,6 +68,10 @@ class _Instance:
     @cached_property
     def id(self) -> str:
         account, region = self.place
+        if self.type.startswith("Kubernetes::"):
+            kind = self.type.rpartition(":")[2]
+            parts = [self.declared.cluster_arn, self._part("Namespace"), kind, self._part("Name")]
+            return "/".join(map(str, parts)) if all(isinstance(part, str) for part in parts) else self.own_id
         known = arn(self.declared.type, self.declared.values.get, account, region)
         if known is None and self.type == _SERVICE and account and region and isinstance(self.name, str):
             known = f"arn:{partition_by_name(region)[0]}:ecs:{region}:{account}:service/{self.name}"
@@ -92,6 +96,9 @@ class _Instance:
         return "" if named else self.declared.stands_for
 
     def _part(self, key: str) -> Any:
+        if key == "Cluster" and self.type.startswith("Kubernetes::"):
+            cluster = self.declared.cluster_arn
+            return cluster.rpartition("/")[2] if isinstance(cluster, str) else cluster
         if key == "Cluster" and self.type == _SERVICE:
             given = self.declared.values.get("cluster")
             unset = given is None or (isinstance(given, str) and not given)
@@ -103,7 +110,7 @@ class _Instance:
         """Return the properties that are declared, with those of its satellites, and where they are written."""
         given = dict(self.conversion.value)
         if self.type.startswith("Kubernetes::"):
-            given["Cluster"] = Unknown(f"nothing says which cluster the provider of '{self.declared.address}' is for")
+            given["Cluster"] = self.declared.cluster_arn
         made, locations = combined(self.type, given, list(parts))
         return made, {**self.conversion.locations, **locations, "": self.location}
 

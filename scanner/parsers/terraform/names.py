@@ -10,16 +10,17 @@ from functools import cached_property
 from typing import Any
 
 from scanner.model import Location, Unknown
-from scanner.parsers.terraform import providers, remote
+from scanner.parsers.terraform import clusters, providers, remote
+from scanner.parsers.terraform.clusters import Cluster, provider_name
 from scanner.parsers.terraform.evaluate import Scope, evaluate
 from scanner.parsers.terraform.imports import Imports, imports
-from scanner.parsers.terraform.instances import Values, expansion, references
+from scanner.parsers.terraform.instances import Values, expansion
 from scanner.parsers.terraform.lazy import Names, Node
 from scanner.parsers.terraform.modules import Module, Modules, text
-from scanner.parsers.terraform.providers import DEFAULT, Fallback, Provider, known
+from scanner.parsers.terraform.providers import Fallback, Provider
 from scanner.parsers.terraform.resource import ResourceInstance
 from scanner.parsers.terraform.scope import Bound
-from scanner.parsers.terraform.syntax import Block, Body
+from scanner.parsers.terraform.syntax import Block
 from scanner.parsers.terraform.variables import MISSING, is_secret, value
 
 DEEPEST = 24
@@ -64,6 +65,8 @@ class Instance:
         self._memo: dict[tuple[str, ...], Any] = {}
         self._nodes: dict[tuple[str, ...], Node] = {}
         self._providers: dict[str, Provider] = {}
+        self._clusters: dict[str, Cluster] = {}
+        self.clusters: dict[str, ResourceInstance] = {}  # by address, in the root module: those that something names
 
     @cached_property
     def through(self) -> tuple[Location, ...]:
@@ -284,51 +287,18 @@ class Instance:
         default = self.provider(name.partition(".")[0]) if "." in name else None
         return providers.configured(name, values, default, self.environment.fallback)
 
-    def cluster_place(self, name: str) -> Provider:
-        """Return where the cluster is that a configuration of another provider, such as `kubernetes`, speaks to.
-
-        How to reach it is known only to a run; what is referred to for that says where it is.  Without such a
-        reference it is where all of `aws` is, if that is one place.
-        """
-        block = next((each for each in self.module.providers if provider_name(each) == name), None)
-        if block is None and self.caller is not None:
-            passed = dict(providers.passed(self.caller.block.body.attributes.get("providers")))
-            return self.caller.instance.cluster_place(passed.get(name, name))
-        found = {known(one): one for one in (self._places_of(block.body) if block else ())}
-        if not found:
-            aliases = {each for block in self.module.providers if (each := provider_name(block)).startswith("aws.")}
-            found = {known(one): one for one in map(self.provider, {DEFAULT, *aliases})}
-        if len(found) == 1:
-            return next(iter(found.values()))
-        several = Unknown(f"what provider '{name}' speaks to may be in several places")
-        return Provider(several, several)
-
-    def _places_of(self, body: Body) -> Iterator[Provider]:
-        """Yield where the clusters, or the modules that declare them, are that a body refers to."""
-        for attribute in body.attributes.values():
-            for path in references(attribute.expression):
-                node: Any = None
-                match path:
-                    case ["module", str(name), *_] if name in self.module.calls:
-                        node = self.call(name)
-                    case ["data", str(type), str(name), *_] if type.startswith("aws_eks") and path[1:3] in self._data:
-                        node = self.node(type, name, data=True)
-                    case ["aws_eks_cluster", str(name), *_] if ("aws_eks_cluster", name) in self.module.managed:
-                        node = self.node("aws_eks_cluster", name, data=False)
-                for one in node.instances() if isinstance(node, Node) else ():
-                    yield one.place if isinstance(one, ResourceInstance) else one.provider(DEFAULT)
-        for block in body.blocks:
-            yield from self._places_of(block.body)
+    def cluster(self, name: str) -> Cluster:
+        """Return what a configuration of another provider that is referred to here, such as `helm`, speaks to."""
+        if name not in self._clusters:
+            circular = Unknown(f"provider '{name}' refers to itself")
+            self._clusters[name] = Cluster(circular, Provider(circular, circular))
+            self._clusters[name] = clusters.of(self, name)
+        return self._clusters[name]
 
     @property
-    def _data(self) -> list[list[str]]:
-        return [list(key) for key in self.module.data]
-
-
-def provider_name(provider: Block) -> str:
-    """Return the name of a configuration: `aws`, or `aws.<alias>`."""
-    alias = text(provider.body.attributes.get("alias"))
-    return provider.labels[0] if alias is None else f"{provider.labels[0]}.{alias}"
+    def root(self) -> Instance:
+        """Return the root module that it is called in."""
+        return self.caller.instance.root if self.caller else self
 
 
 def unread(block: Block) -> str:

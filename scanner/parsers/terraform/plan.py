@@ -121,6 +121,7 @@ def _declare(document: Mapping[str, Any], written: Mapping[str, Location], path:
         return
     where = Places(recorded, document)
     instances = reading.instances(path)
+    clusters = {(one.account, one.region): one.cluster for one in reading.deployments(path)}
     for one in reading.deployments(path):  # the plan was made with them
         reading.uses.take("var_files", one.var_files)
         reading.uses.take("workspace", one.workspace)
@@ -128,7 +129,7 @@ def _declare(document: Mapping[str, Any], written: Mapping[str, Location], path:
     open = ""
     for place in instances[:1] if known else instances:
         suffix = f"@{place[0] or '*'}/{place[1] or '*'}" if len(instances) > 1 and not known else ""
-        found = declared(recorded, where, written, path, place)
+        found = declared(recorded, where, written, path, place, clusters.get(place))
         gap = reading.add([*_openings(document, path, place), *resources(found, suffix)])
         open = open or gap
         for account, region in [(one.account, one.region) for one in found] or [place]:

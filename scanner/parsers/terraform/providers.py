@@ -40,10 +40,14 @@ class Provider:
 
 @dataclass(frozen=True)
 class Fallback:
-    """What `regionproof.yaml` says of a root module's account and Region, where the code says nothing for certain."""
+    """What `regionproof.yaml` says of a root module's account and Region, where the code says nothing for certain.
+
+    `cluster` is the EKS cluster there that providers speak to of which the code does not say it.
+    """
 
     account: str | None = None
     region: str | None = None
+    cluster: str | None = None
 
 
 def known(provider: Provider) -> tuple[str | None, str | None]:

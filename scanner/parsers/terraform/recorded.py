@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from scanner.model import Location, Unknown
+from scanner.parsers.terraform.clusters import EKS
 from scanner.parsers.terraform.configuration import Configuration, items, obj
 from scanner.parsers.terraform.declared import Attribute, Declared
 from scanner.parsers.terraform.maps import attribute_map
@@ -16,6 +17,7 @@ from scanner.regions import is_name
 
 _ARN = re.compile(r"arn:[a-z-]+:[a-z0-9-]*:(?P<region>[a-z0-9-]*):(?P<account>\d{12})?:.*", re.S)
 _DEEPEST = 100
+_REACHED_BY = (("host",), ("token",), ("cluster_ca_certificate",), ("exec", "args"))
 
 Path = tuple[str | int, ...]
 
@@ -223,7 +225,8 @@ class Places:
     """The account and the Region of each provider, and of each resource, as far as a plan or state says so."""
 
     def __init__(self, recorded: Sequence[Recorded], plan: Mapping[str, Any]) -> None:
-        self._configuration = Configuration(plan.get("configuration"), plan.get("variables"), ())
+        self._recorded = {one.address: one for one in recorded}
+        self._configuration = Configuration(plan.get("configuration"), plan.get("variables"), self._recorded)
         self._accounts: dict[str, str | None] = {}
         self._regions: dict[str, str | None] = {}
         self._seen: dict[str, set[tuple[str, str]]] = {}
@@ -234,12 +237,23 @@ class Places:
     def place(self, one: Recorded) -> tuple[str | None, str | None]:
         """Return (account, Region) of a resource; its ARN says it best."""
         if not one.type.startswith("aws_"):
-            return None, None
+            cluster = self.cluster(one)
+            return self.place(cluster) if cluster else (None, None)
         account, region = _of_arn(one.values) or ("", "")
         written = one.values.get("region")
         if is_name(written):
             region = region or str(written)
         return account or self._account(one.provider), region or self._region(one.provider)
+
+    def cluster(self, one: Recorded) -> Recorded | None:
+        """Return the EKS cluster of the plan that the provider of an object of Kubernetes speaks to, if that is one."""
+        found = {
+            target[0]
+            for path in _REACHED_BY
+            if (target := self._configuration.provider_refers(one.provider, *path)) is not None
+        }
+        cluster = self._recorded.get(found.pop()) if len(found) == 1 else None
+        return cluster if cluster is not None and cluster.type == EKS else None
 
     def _account(self, provider: str) -> str | None:
         if provider not in self._accounts:
@@ -304,14 +318,24 @@ def declared(
     written: Mapping[str, Location],
     path: str,
     place: tuple[str | None, str | None],
+    cluster: str | None = None,
 ) -> list[Declared]:
-    """Return recorded resources as declared ones; `place` is where they are if nothing else says so."""
+    """Return recorded resources as declared ones; `place`, and `cluster`, is where they are if nothing else says so."""
     made = []
     for one in recorded:
         account, region = places.place(one)
+        name: str | Unknown | None = None
         if one.type.startswith("aws_"):
             at_most = places.fallback(one, place)
             account, region = account or at_most[0], region or at_most[1]
+        elif (found := places.cluster(one)) is not None:
+            account, region = account or place[0], region
+            given = found.values.get("name")
+            name = given if isinstance(given, str) else Unknown(f"the name of '{found.address}' is not known")
+        elif cluster is not None:
+            (account, region), name = place, cluster
+        else:
+            name = Unknown(f"the plan does not show what provider '{one.provider}' speaks to")
         at = written.get(one.address) or written.get(one.resource) or Location(path, 1)
-        made.append(Declared(one.address, one.type, False, one.values, account, region, path, {"": at}))
+        made.append(Declared(one.address, one.type, False, one.values, account, region, path, {"": at}, cluster=name))
     return made

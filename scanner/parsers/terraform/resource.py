@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from scanner.model import Unknown
-from scanner.parsers.terraform import providers, sources
+from scanner.parsers.terraform import clusters, providers, sources
 from scanner.parsers.terraform.computed import computed
 from scanner.parsers.terraform.declared import Attribute
 from scanner.parsers.terraform.evaluate import Scope
@@ -41,10 +41,19 @@ class ResourceInstance:
         prefix = self.type.partition("_")[0]
         name = providers.named(attribute.expression) if attribute else prefix
         if prefix not in (DEFAULT, CLOUD_CONTROL):
-            return self.owner.cluster_place(name)
+            return self.owner.cluster(name).place
         provider = self.owner.provider(name)
         region = self.values.get("region")
         return provider if region is None else Provider(provider.account, region)
+
+    @property
+    def cluster(self) -> str | Unknown | None:
+        """Return the name of the EKS cluster that its provider speaks to; None if it is a resource of AWS."""
+        attribute = self.block.body.attributes.get("provider")
+        prefix = self.type.partition("_")[0]
+        if prefix in (DEFAULT, CLOUD_CONTROL):
+            return None
+        return self.owner.cluster(providers.named(attribute.expression) if attribute else prefix).name
 
     def attribute(self, name: str) -> Any:
         """Return an attribute; raise `KeyError` if there certainly is none."""
@@ -57,6 +66,10 @@ class ResourceInstance:
         return self._computed[name]
 
     def _made(self, name: str) -> Any:
+        if self.type.startswith(clusters.EKS):
+            self.owner.root.clusters[self.address] = self
+        if self.data and self.type.startswith(clusters.EKS) and name not in ("id", "name", "arn"):
+            return Attribute(self.address, name)
         if self.data:
             return sources.read(self.type, name, self.values.get, self.place, self.address)
         account, region = known(self.place)

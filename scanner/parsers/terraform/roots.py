@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from scanner.config import IacMapping
@@ -131,7 +131,7 @@ class Roots:
         for names, given, unset, mappings in (
             self._declared(root, base, chosen) if chosen else self._discovered(root, base, files, always)
         ):
-            fallbacks = [Fallback(one.account, one.region) for one in mappings] or [Fallback()]
+            fallbacks = [Fallback(one.account, one.region, one.cluster) for one in mappings] or [Fallback()]
             workspace = next((one.workspace for one in mappings if one.workspace), None)
             for fallback in self._needed(root, given, fallbacks):
                 marks = [*names, *(_place(fallback) if len(fallbacks) > 1 else ())]
@@ -143,7 +143,8 @@ class Roots:
         if len(fallbacks) > 1:
             alone = Environment(root, self.modules, given, "", "", Fallback())
             if None not in known(Instance(alone, root, (), "", None).provider(DEFAULT)):
-                return fallbacks[:1]
+                clusters = {one.cluster for one in fallbacks}
+                return [replace(fallbacks[0], cluster=clusters.pop() if len(clusters) == 1 else None)]
         return fallbacks
 
     def _discovered(

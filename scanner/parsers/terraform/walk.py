@@ -146,6 +146,7 @@ def declared(resource: ResourceInstance, doubt: str) -> Declared:
         locations,
         doubt or unread(resource.block) or resource.owner.doubt,
         resource.imported.unknown,
+        resource.cluster,
     )
 
 

@@ -131,6 +131,9 @@ resource "aws_eks_fargate_profile" "this" {
   }
 }
 
+output "cluster_endpoint" { value = try(aws_eks_cluster.this[0].endpoint, null) }
+output "cluster_certificate_authority_data" { value = try(aws_eks_cluster.this[0].certificate_authority[0].data, null) }
+output "cluster_id" { value = data.regionproof_unseen.cluster.cluster_id }
 output "cluster_arn" { value = try(aws_eks_cluster.this[0].arn, null) }
 output "cluster_name" { value = try(aws_eks_cluster.this[0].name, "") }
 output "cluster_version" { value = local.version }
