@@ -179,8 +179,8 @@ class Listing:
         return self._by_digest.get(digest)
 
     def tagged(self, tag: str) -> Image | None:
-        """Return the image that has the tag."""
-        return self._by_tag.get(tag)
+        """Return the image that has the tag; raise `InsufficientData` if several do."""
+        return only(tag, self.by_tag.get(tag, ()))
 
     def referrers(self, digest: str) -> tuple[Image, ...]:
         """Return the images whose subject is `digest`."""
@@ -202,16 +202,25 @@ class Listing:
         return Lacking(len(active), len(dated), len(undated), oldest, unknown_age, newest).missing(older_than)
 
     def tag_differences(self, replica: Listing, older_than: datetime) -> TagDifferences:
-        """Compare the tags of images that are not younger than `older_than` with those of a replica."""
+        """Compare the tags of images that are not younger than `older_than` with those of a replica.
+
+        Raises `InsufficientData` if a tag that is not on the same images there is on several.
+        """
         moved, lost = {}, {}
-        for tag, image in sorted(self._by_tag.items(), key=lambda item: item[0]):
-            if image.status != "ACTIVE" or (image.pushed_at is not None and image.pushed_at > older_than):
+        for tag, images in sorted(self.by_tag.items(), key=lambda item: item[0]):
+            old = [image for image in images if image.pushed_at is None or image.pushed_at <= older_than]
+            if all(image.status != "ACTIVE" for image in old):
                 continue
-            there = replica.tagged(tag)
-            if there is None and replica.get(image.digest) is not None:
+            there = replica.loaded.by_tag.get(tag, ())
+            if {image.digest for image in there} == {image.digest for image in images}:
+                continue
+            if not there and all(replica.get(image.digest) is None for image in images):
+                continue
+            image, twin = only(tag, images), only(tag, there)
+            if image and twin:
+                moved[tag] = (image.digest, twin.digest)
+            elif image:
                 lost[tag] = image.digest
-            elif there is not None and there.digest != image.digest:
-                moved[tag] = (image.digest, there.digest)
         return TagDifferences(sum(len(image.tags) for image in self.images), moved, lost)
 
     @cached_property
@@ -219,8 +228,23 @@ class Listing:
         return {image.digest: image for image in self.images}
 
     @cached_property
-    def _by_tag(self) -> Mapping[str, Image]:
-        return {tag: image for image in self.images for tag in image.tags}
+    def by_tag(self) -> Mapping[str, Sequence[Image]]:
+        """The images that have each tag: one, unless it moved while they were listed."""
+        found: dict[str, list[Image]] = {}
+        for image in self.images:
+            for tag in image.tags:
+                found.setdefault(tag, []).append(image)
+        return found
+
+
+def only(tag: str, images: Sequence[Image]) -> Image | None:
+    """Return the image that has a tag, None if none has; raise `InsufficientData` if several do.
+
+    A tag is on one image at a time: one that is pushed while the pages of a list are fetched may be on two of them.
+    """
+    if len(images) > 1:
+        raise InsufficientData(f"tag '{tag}' moved while the images were listed: it is on {len(images)} of them")
+    return images[0] if images else None
 
 
 class ImageIndex:
@@ -291,14 +315,10 @@ class ImageIndex:
         return found
 
     def tagged(self, key: RepositoryKey, tag: str | None) -> Image | None:
-        """Return the image that has a tag, None if none has; raise as `images`."""
+        """Return the image that has a tag, None if none has; raise as `images`, and if several have it."""
         listing = self._whole(key)
         with _readable(key):
             return listing.tagged(tag) if tag is not None else None
-
-    def tags(self, key: RepositoryKey) -> Mapping[str, Image]:
-        """Return tag -> image of a whole repository; raise as `images`."""
-        return {tag: image for image in self.images(key) for tag in image.tags}
 
     def referrers(self, key: RepositoryKey, digest: str) -> tuple[Image, ...]:
         """Return the images whose subject is `digest`: its signatures, SBOMs, attestations; raise as `images`."""

@@ -17,7 +17,7 @@ from typing import Any
 from scanner import shards
 from scanner.database import file_of, query
 from scanner.errors import AGAIN, SnapshotError
-from scanner.images import Among, Image, Listing, Missing, TagDifferences
+from scanner.images import Among, Image, Listing, Missing, TagDifferences, only
 from scanner.lacking import Comparison, Runs
 
 PAGE = 20_000
@@ -200,11 +200,10 @@ class StoredListing(Listing):
         return found[0] if found else None
 
     def tagged(self, tag: str) -> Image | None:
-        """Return the image that has the tag."""
+        """Return the image that has the tag; raise `InsufficientData` if several do."""
         if self._is_near():
             return self.loaded.tagged(tag)
-        found = self.registry.where(self.name, "list_contains(tags, ?)", tag)
-        return found[-1] if found else None
+        return only(tag, self.registry.where(self.name, "list_contains(tags, ?)", tag))
 
     def referrers(self, digest: str) -> tuple[Image, ...]:
         """Return the images whose subject is `digest`."""
@@ -234,7 +233,7 @@ class StoredListing(Listing):
         return found.missing(older_than)
 
     def tag_differences(self, replica: Listing, older_than: datetime) -> TagDifferences:
-        """Compare the tags of images that are not younger than `older_than` with those of a replica."""
+        """Compare the tags of images that are not younger than `older_than` with those of a replica; raise as there."""
         there = self._twin(replica)
         tags = self.registry.compared(there).tags(self.name) if there and there.counts and self.count else None
         if tags is not None:

@@ -64,8 +64,25 @@ def test_get_and_tags_are_a_walk_through_the_list(images):
     whole = index(images)
     for number in range(13):
         assert whole.get(HERE, digest(number)) == next((i for i in images if i.digest == digest(number)), None)
-    assert set(whole.tags(HERE)) == {tag for i in images for tag in i.tags}
-    assert all(tag in found.tags for tag, found in whole.tags(HERE).items())
+    for tag in {tag for i in images for tag in i.tags} | {"none"}:
+        tagged = [i for i in images if tag in i.tags]
+        if len(tagged) > 1:
+            with pytest.raises(InsufficientData, match=f"tag '{tag}' moved while the images were listed"):
+                whole.tagged(HERE, tag)
+        else:
+            assert whole.tagged(HERE, tag) == next(iter(tagged), None)
+
+
+def test_a_tag_that_moved_while_it_was_listed_is_compared_only_where_both_sides_say_the_same():
+    """A push between two pages of a list shows a tag on the image that had it, and on the one that has it."""
+    twice = [image(1, tags=("latest",)), image(2, tags=("latest",))]
+    assert not index(twice, twice).tag_differences(HERE, THERE, NOON).moved
+    assert not index(twice, [image(3)]).tag_differences(HERE, THERE, NOON).lost
+    for other in ([image(1, tags=("latest",))], [image(1), image(2)], [image(3, tags=("latest",))]):
+        for here, there in ((twice, other), (other, twice)):
+            if any(i.tags for i in here):
+                with pytest.raises(InsufficientData, match="'latest' moved while the images were listed: it is on 2"):
+                    index(here, there).tag_differences(HERE, THERE, NOON)
 
 
 def test_a_sample_names_the_oldest_first_and_those_of_unknown_age_last():
@@ -104,7 +121,7 @@ class TestIncomplete:
         [
             lambda index: index.get(THERE, digest(2)),
             lambda index: index.images(THERE),
-            lambda index: index.tags(THERE),
+            lambda index: index.tagged(THERE, "1"),
             lambda index: index.missing(HERE, THERE, NOON),
             lambda index: index.missing(THERE, HERE, NOON),
         ],
@@ -118,7 +135,7 @@ class TestIncomplete:
         [
             lambda index: index.get(THERE, digest(1)),
             lambda index: index.images(THERE),
-            lambda index: index.tags(THERE),
+            lambda index: index.tagged(THERE, "1"),
             lambda index: index.missing(HERE, THERE, NOON),
             lambda index: index.missing(THERE, HERE, NOON),
         ],

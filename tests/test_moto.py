@@ -106,7 +106,9 @@ def test_exactly_the_digests_that_were_pushed_are_found(estate):
 def test_exactly_the_tags_that_were_pushed_are_found(estate):
     truth, snapshot = estate
     index = ImageIndex(snapshot.images())
-    tags = {(key.region, key.name, tag): image.digest for key in index for tag, image in index.tags(key).items()}
+    tags = {
+        (key.region, key.name, tag): image.digest for key in index for image in index.images(key) for tag in image.tags
+    }
     assert tags == truth.tags
 
 
