@@ -55,7 +55,8 @@ class GameDay:
     """What the log of a game day says.
 
     `took` is the time from its beginning to the last change, None if nothing was changed.  `services` are those that
-    were changed: ARN, tasks that it wants, tasks that ran at the end; None if the log has no end.  `refusals` are
+    were changed, and the task definitions of tasks that were run alone: ARN, tasks that are wanted, tasks that ran at
+    the end, or had started; None if the log has no end.  `refusals` are
     sentences on the calls that failed, the most frequent first.
     """
 
@@ -104,8 +105,9 @@ def of_game_day(day: GameDay, tiers: Sequence[str] = ()) -> DrillRecord:
 
 
 def name(arn: str) -> str:
-    """Return the name by which `regionproof.yaml` knows a service: `<cluster>/<service>`."""
-    return arn.partition(":service/")[2] or arn
+    """Return the name by which `regionproof.yaml` knows a workload: `<cluster>/<service>`, or `family:<family>`."""
+    family = arn.partition(":task-definition/")[2].partition(":")[0]
+    return f"family:{family}" if family else arn.partition(":service/")[2] or arn
 
 
 def outcome_of(recovers: Iterable[bool]) -> str:

@@ -56,14 +56,15 @@ def _jobs(query: Query, record: Record) -> dict[str, Any] | None:
 
 
 def _tasks(query: Query, record: Record) -> dict[str, Any] | None:
-    cluster = query.parameters.get("cluster")
-    listed = record.listed("ecs", "ListTasks", "taskArns", cluster=str(cluster))
-    if listed is None or query.parameters.keys() - {"cluster", "family", "serviceName"}:
+    asked = query.parameters
+    which = {key: str(asked[key]) for key in ("cluster", "desiredStatus") if key in asked}
+    listed = record.listed("ecs", "ListTasks", "taskArns", **which)
+    if listed is None or asked.keys() - {*which, "family", "serviceName", "startedBy"}:
         return None
     described = {task.get("taskArn"): task for task in _described_tasks(record)}
     if not all(arn in described for arn in listed):
         return None
-    found = [arn for arn in listed if _is_wanted(described[arn], query.parameters)]
+    found = [arn for arn in listed if _is_wanted(described[arn], asked)]
     return cut(query, found, None, lambda page: {"taskArns": page})
 
 
@@ -75,8 +76,10 @@ def _described_tasks(record: Record) -> Iterator[Mapping[str, Any]]:
 def _is_wanted(task: Mapping[str, Any], parameters: Mapping[str, Any]) -> bool:
     family = str(task.get("taskDefinitionArn")).rpartition("/")[2].partition(":")[0]
     service = str(parameters.get("serviceName")).rpartition("/")[2]
-    return parameters.get("family") in (None, family) and (
-        "serviceName" not in parameters or task.get("group") == f"service:{service}"
+    return (
+        parameters.get("family") in (None, family)
+        and parameters.get("startedBy") in (None, task.get("startedBy"))
+        and ("serviceName" not in parameters or task.get("group") == f"service:{service}")
     )
 
 

@@ -17,10 +17,21 @@ from scanner.errors import UsageError
 from scanner.loss import Loss
 from scanner.regions import partition_by_name
 from scanner.serve import Endpoint
-from scanner.serve.gameday import ecr, ecr_images, ecs, endpoints, functions, nodegroups, secrets
+from scanner.serve.gameday import (
+    ecr,
+    ecr_images,
+    ecs,
+    endpoints,
+    functions,
+    nodegroups,
+    running,
+    secrets,
+    services,
+    tasks,
+)
 from scanner.serve.gameday.log import Log, subject
 from scanner.serve.gameday.lost import Lost
-from scanner.serve.gameday.starting import settle, states
+from scanner.serve.gameday.settling import settle, states
 from scanner.serve.gameday.world import World, Write, not_simulated
 from scanner.serve.messages import Request, Response
 from scanner.serve.query import Query, Refused
@@ -33,13 +44,18 @@ __all__ = ["serve"]
 WRITES: Mapping[str, Mapping[str, Callable[[Write], dict[str, Any]]]] = {
     "ec2": endpoints.WRITES,
     "ecr": {**ecr.WRITES, **ecr_images.WRITES},
-    "ecs": ecs.WRITES,
+    "ecs": {**ecs.WRITES, **services.WRITES, **running.WRITES},
     "eks": nodegroups.WRITES,
     "lambda": functions.WRITES,
     "secretsmanager": {"CreateSecret": secrets.create_secret},
     "ssm": {"PutParameter": secrets.put_parameter},
 }
 """The operations that change something here, by service."""
+_READ_HERE: Mapping[tuple[str, str], Callable[[World, Query], dict[str, Any] | None]] = {
+    ("ecr", "BatchGetImage"): ecr_images.read_manifests,
+    ("ecs", "ListTasks"): tasks.read_stopped,
+}
+"""What is read of the estate where nobody asked when the snapshot was made; None where nobody knows."""
 _READS = ("Describe", "List", "Get", "BatchGet", "BatchCheck", "Search", "Lookup")
 
 
@@ -160,9 +176,8 @@ class GameFront(Front):
         try:
             return self.data(asked)
         except Refused as refused:
-            if refused.code != "NotRecorded" or asked.question[1:] != ("ecr", "BatchGetImage"):
-                raise
-            found = ecr_images.read_manifests(self.world, asked.query)
+            read = _READ_HERE.get(asked.question[1:])
+            found = read(self.world, asked.query) if read and refused.code == "NotRecorded" else None
             if found is None:
                 raise
             return found

@@ -6,6 +6,7 @@ from collections import ChainMap
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import count
 from typing import Any
 
 from scanner.images import Image, Listing, RepositoryKey
@@ -31,6 +32,14 @@ class World(Replay):
         """The ECS services that were created or changed, by place and ARN."""
         self.waiting: set[tuple[Place, str]] = set()
         """Those of them that do not run as many tasks as they want."""
+        self.tasks: dict[tuple[Place, str], Task] = {}
+        """The tasks that were run without a service, by place and ARN."""
+        self.starting: set[tuple[Place, str]] = set()
+        """Those of them of which it is not known yet how their start ends."""
+        self.numbers = count(1)
+        """What tells apart what is begun in one moment."""
+        self.ran: dict[tuple[Place, str], tuple[str, ...]] = {}
+        """The ARNs of the tasks that a call ran, by place and its client token: asked again, it runs no others."""
 
     def record(self, target: Target) -> Record:
         """Return the calls of a target as they would be answered now."""
@@ -68,18 +77,46 @@ class World(Replay):
 
 
 @dataclass(frozen=True)
-class Service:
-    """An ECS service that was changed: its revision and task definition, and how many tasks ran `before`.
+class Launch:
+    """What is to be started, and on what: a task definition, and `kind`, the launch type or capacity providers.
 
     `instances` is how many EC2 instances its cluster has, None if that was not seen.
     """
 
     place: Place
-    arn: str
-    revision: str
     definition: Mapping[str, Any]
-    before: int
+    kind: Mapping[str, Any]
     instances: int | None
+
+
+@dataclass(frozen=True)
+class Service:
+    """An ECS service that was changed: how many tasks ran `before`, and what a new task of its is.
+
+    `deployment` is the id of the newest one, `revision` its service revision.  If it `replaces` what ran before, all
+    tasks are new; `older` is the deployment that those before belong to, with its service revision.
+    """
+
+    arn: str
+    launch: Launch
+    deployment: str
+    revision: str
+    before: int
+    replaces: bool
+    older: tuple[Mapping[str, Any], str | None] | None
+
+    @property
+    def place(self) -> Place:
+        """Return the account and Region."""
+        return self.launch.place
+
+
+@dataclass(frozen=True)
+class Task:
+    """A task that was run without a service."""
+
+    arn: str
+    launch: Launch
 
 
 @dataclass(frozen=True)
