@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -19,6 +19,7 @@ from botocore.session import Session
 from scanner.demo import Estate, estate
 from scanner.images import Image, Listing, RepositoryKey
 from scanner.loss import Loss
+from scanner.recorded import Call
 from scanner.serve import gameday
 
 HOME, OTHER, EAST, WEST, EU = "111122223333", "444455556666", "us-east-1", "us-west-2", "eu-west-1"
@@ -33,16 +34,47 @@ def digest_of(manifest: str) -> str:
     return f"sha256:{hashlib.sha256(manifest.encode()).hexdigest()}"
 
 
+SCHEDULE = {
+    "Arn": f"arn:aws:scheduler:{WEST}:{HOME}:schedule/default/nightly",
+    "Name": "nightly",
+    "GroupName": "default",
+    "State": "DISABLED",
+    "CreationDate": AT.timestamp(),
+    "LastModificationDate": AT.timestamp(),
+}
+TARGET = {"Arn": f"arn:aws:ecs:{WEST}:{HOME}:cluster/ledger", "RoleArn": f"arn:aws:iam::{HOME}:role/events"}
+NODES = "eks-general-12c4"
+
+
 @cache
 def told() -> Estate:
-    """Return the demo estate, with an image of shop/web that only us-east-1 has, and one that only eu-west-1 has."""
+    """Return the demo estate, with more in us-west-2, and images of shop/web that only us-east-1, or eu-west-1, has.
+
+    There is a schedule that is switched off, and the Auto Scaling group of a node group is known.
+    """
     known = estate()
     images = dict(known.images())
     for region, manifest in GONE.items():
         key = RepositoryKey(HOME, region, "shop/web")
         images[key] = Listing((*images[key].images, Image(digest_of(manifest), ("only-here",))))
     images[key] = Listing((*images[key].images, Image(digest_of(OTHER_LEFT))))
-    return replace(known, _images=images)
+    calls = tuple(each for call in known.calls() for each in _with_more(call))
+    return replace(known, _images=images, _calls=calls)
+
+
+def _with_more(call: Call) -> Iterator[Call]:
+    if (call.account, call.region) != (HOME, WEST):
+        yield call
+    elif call.operation == "ListSchedules":
+        yield replace(call, response={"Schedules": [{**SCHEDULE, "Target": {"Arn": TARGET["Arn"]}}]})
+        whole = {"ScheduleExpression": "rate(1 day)", "Target": TARGET, "FlexibleTimeWindow": {"Mode": "OFF"}}
+        asked = {"Name": "nightly", "GroupName": "default"}
+        yield replace(call, operation="GetSchedule", parameters=asked, response={**SCHEDULE, **whole})
+    elif call.operation == "DescribeNodegroup" and call.parameters["clusterName"] == "analytics":
+        group = {**call.response["nodegroup"], "resources": {"autoScalingGroups": [{"name": NODES}]}}
+        yield replace(call, response={"nodegroup": group})
+    else:
+        yield call
 
 
 SESSION = Session()

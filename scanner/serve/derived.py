@@ -31,6 +31,23 @@ def _function(query: Query, record: Record) -> dict[str, Any] | None:
     return None if "Qualifier" in query.parameters else _same(query, record, Qualifier="$LATEST")
 
 
+def _configuration(query: Query, record: Record) -> dict[str, Any] | None:
+    whole = replace(query, operation="GetFunction")
+    found = _same(whole, record) or _function(whole, record)
+    return None if found is None else dict(found["Configuration"])
+
+
+def _stacks(query: Query, record: Record) -> dict[str, Any] | None:
+    listed = record.listed("cloudformation", "DescribeStacks", "Stacks")
+    name = query.parameters.get("StackName")
+    if listed is None or query.parameters.keys() != {"StackName"}:
+        return None
+    found = [stack for stack in listed if name in (stack.get("StackName"), stack.get("StackId"))]
+    if not found:
+        raise Refused("ValidationError", f"Stack with id {name} does not exist")
+    return {"Stacks": found}
+
+
 def _schedule(query: Query, record: Record) -> dict[str, Any] | None:
     return None if "GroupName" in query.parameters else _same(query, record, GroupName="default")
 
@@ -85,8 +102,10 @@ def _is_wanted(task: Mapping[str, Any], parameters: Mapping[str, Any]) -> bool:
 
 _WAYS: Mapping[tuple[str, str], Callable[[Query, Record], dict[str, Any] | None]] = {
     ("batch", "DescribeJobDefinitions"): _jobs,
+    ("cloudformation", "DescribeStacks"): _stacks,
     ("ecs", "ListTasks"): _tasks,
     ("events", "DescribeRule"): _rule,
     ("lambda", "GetFunction"): _function,
+    ("lambda", "GetFunctionConfiguration"): _configuration,
     ("scheduler", "GetSchedule"): _schedule,
 }

@@ -25,8 +25,10 @@ from scanner.serve.gameday import (
     functions,
     nodegroups,
     running,
+    scaling,
     secrets,
     services,
+    starters,
     tasks,
 )
 from scanner.serve.gameday.log import Log, subject
@@ -42,16 +44,28 @@ from scanner.serve.writing import error
 __all__ = ["serve"]
 
 WRITES: Mapping[str, Mapping[str, Callable[[Write], dict[str, Any]]]] = {
+    "application-autoscaling": scaling.WRITES,
+    "autoscaling": nodegroups.GROUP_WRITES,
     "ec2": endpoints.WRITES,
     "ecr": {**ecr.WRITES, **ecr_images.WRITES},
     "ecs": {**ecs.WRITES, **services.WRITES, **running.WRITES},
     "eks": nodegroups.WRITES,
+    "events": starters.RULE_WRITES,
     "lambda": functions.WRITES,
+    "scheduler": starters.SCHEDULE_WRITES,
     "secretsmanager": {"CreateSecret": secrets.create_secret},
     "ssm": {"PutParameter": secrets.put_parameter},
 }
 """The operations that change something here, by service."""
+_WHY_NOT = {
+    "cloudformation": "what a stack would create is not known here; call what its resources need",
+    "elbv2": "traffic is sent nowhere here",
+    "globalaccelerator": "traffic is sent nowhere here",
+    "route53": "traffic is sent nowhere here",
+}
+"""Why what a service does is not simulated, where authors of scripts may wonder."""
 _READ_HERE: Mapping[tuple[str, str], Callable[[World, Query], dict[str, Any] | None]] = {
+    ("application-autoscaling", "DescribeScalableTargets"): scaling.read_targets,
     ("ecr", "BatchGetImage"): ecr_images.read_manifests,
     ("ecs", "ListTasks"): tasks.read_stopped,
 }
@@ -156,7 +170,7 @@ class GameFront(Front):
             raise heard
         service, operation = heard.operation.service.name, heard.operation.name
         if _is_write(service, operation) and _write_of(service, operation) is None:
-            raise not_simulated(f"{service}:{operation}")
+            raise not_simulated(f"{service}:{operation}", _WHY_NOT.get(service, ""))
         try:
             asked = checked(heard)
         except Refused as refused:

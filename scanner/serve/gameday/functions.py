@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from scanner.redaction import redact
 from scanner.references import InvalidReference, parse
 from scanner.serve.gameday.pulling import pull
 from scanner.serve.gameday.world import Write, not_simulated, refused
@@ -17,7 +18,7 @@ def create_function(write: Write) -> dict[str, Any]:
     given = write.parameters
     name, code = str(given["FunctionName"]), given["Code"]
     if given.get("PackageType") != "Image":
-        raise not_simulated("functions are made of images here, not of archives")
+        raise not_simulated(f"lambda:{write.query.operation} of an archive", "functions are images here")
     if any(one["FunctionName"] == name for one in _functions(write)):
         raise refused("ResourceConflictException", f"Function already exist: {name}", 409)
     location = _located(write, str(code.get("ImageUri")))
@@ -41,19 +42,70 @@ def create_function(write: Write) -> dict[str, Any]:
 
 def update_function_code(write: Write) -> dict[str, Any]:
     """Let a function have another image."""
-    name = str(write.parameters["FunctionName"]).rpartition(":")[2]
     image = write.parameters.get("ImageUri")
     if image is None:
-        raise not_simulated("functions are made of images here, not of archives")
+        raise not_simulated("lambda:UpdateFunctionCode of an archive", "functions are images here")
+    old = _function(write)
+    return _updated(write, old, _located(write, str(image)))
+
+
+_CONFIGURED = (
+    *("Role", "Description", "Timeout", "MemorySize", "KMSKeyArn", "EphemeralStorage", "LoggingConfig"),
+    *("DeadLetterConfig", "FileSystemConfigs", "TracingConfig"),
+)
+
+
+def update_configuration(write: Write) -> dict[str, Any]:
+    """Change what a function is but its code; values of its environment are forgotten at once."""
+    old, given = _function(write), write.parameters
+    shown = _shown(write, str(old["FunctionName"]))
+    new = {key: given[key] for key in _CONFIGURED if key in given}
+    if "ImageConfig" in given:
+        new["ImageConfigResponse"] = {"ImageConfig": redact("lambda", given["ImageConfig"])}
+    if "Environment" in given:
+        new["Environment"] = redact("lambda", {"Environment": given["Environment"]})["Environment"]
+    if "VpcConfig" in given:
+        new["VpcConfig"] = {**given["VpcConfig"], "VpcId": _vpc(write, given["VpcConfig"].get("SubnetIds") or ())}
+    return _updated(write, {**old, **new}, shown["Code"])
+
+
+def _vpc(write: Write, subnets: Sequence[str]) -> str:
+    """Return the VPC of subnets, empty for none; raise Lambda's error if one is not there."""
+    known = {one["SubnetId"]: one["VpcId"] for one in write.listed("ec2", "DescribeSubnets", "Subnets")}
+    for subnet in subnets:
+        if subnet not in known:
+            why = "Error occurred while DescribeSubnets. EC2 Error Code: InvalidSubnetID.NotFound."
+            message = f"{why} EC2 Error Message: The subnet ID '{subnet}' does not exist"
+            raise refused("InvalidParameterValueException", message)
+    return str(known[subnets[0]]) if subnets else ""
+
+
+def _function(write: Write) -> Mapping[str, Any]:
+    """Return the function that a call names, by name or ARN; raise Lambda's error if there is none."""
+    named = str(write.parameters["FunctionName"])
+    name = named.rpartition("function:")[2].partition(":")[0]
     old = next((one for one in _functions(write) if one["FunctionName"] == name), None)
     if old is None:
         arn = write.arn("lambda", f"function:{name}")
         raise refused("ResourceNotFoundException", f"Function not found: {arn}", 404)
-    location = _located(write, str(image))
-    configuration = {**old, "LastModified": _now(write), "LastUpdateStatus": "Successful"}
-    write.edits.update("lambda", "ListFunctions", "Functions", lambda one: one["FunctionName"] == name, configuration)
-    _show(write, name, {"Code": location, "Configuration": configuration, "Tags": {}})
-    return configuration
+    return dict(old)
+
+
+def _shown(write: Write, name: str) -> Mapping[str, Any]:
+    """Return the whole of a function as it is described."""
+    for answer in write.record.of("lambda", "GetFunction"):
+        if answer.parameters in ({"FunctionName": name}, {"FunctionName": name, "Qualifier": _LATEST}) and answer.pages:
+            return answer.pages[0]
+    raise write.query.not_recorded(f"function '{name}' was not described")
+
+
+def _updated(write: Write, configuration: Mapping[str, Any], code: Mapping[str, Any]) -> dict[str, Any]:
+    """Let a function be so: the answer shows that this has begun, whoever asks next sees that it is done."""
+    name = str(configuration["FunctionName"])
+    new = {**configuration, "LastModified": _now(write), "LastUpdateStatus": "Successful"}
+    write.edits.update("lambda", "ListFunctions", "Functions", lambda one: one["FunctionName"] == name, new)
+    _show(write, name, {**_shown(write, name), "Code": code, "Configuration": new})
+    return {**new, "LastUpdateStatus": "InProgress"}
 
 
 def _show(write: Write, name: str, page: Mapping[str, Any]) -> None:
@@ -90,4 +142,8 @@ def _now(write: Write) -> str:
     return write.at.strftime("%Y-%m-%dT%H:%M:%S.000+0000")
 
 
-WRITES = {"CreateFunction": create_function, "UpdateFunctionCode": update_function_code}
+WRITES = {
+    "CreateFunction": create_function,
+    "UpdateFunctionCode": update_function_code,
+    "UpdateFunctionConfiguration": update_configuration,
+}

@@ -15,7 +15,12 @@ KINDS = ("launchType", "capacityProviderStrategy")
 
 def cluster_of(write: Write) -> str:
     """Return the name of the cluster of a call; raise ECS's error if there is none."""
-    name = str(cluster_name(write.place, write.parameters.get("cluster") or "default"))
+    return cluster_of_name(write, write.parameters.get("cluster") or "default")
+
+
+def cluster_of_name(write: Write, cluster: str) -> str:
+    """Return the name of a cluster that is there; raise ECS's error if it is not."""
+    name = str(cluster_name(write.place, cluster))
     arns = write.listed("ecs", "ListClusters", "clusterArns")
     if name not in {str(arn).rpartition("/")[2] for arn in arns}:
         raise refused("ClusterNotFoundException", "Cluster not found.")

@@ -36,6 +36,8 @@ class World(Replay):
         """The tasks that were run without a service, by place and ARN."""
         self.starting: set[tuple[Place, str]] = set()
         """Those of them of which it is not known yet how their start ends."""
+        self.scalable: Mapping[tuple[Place, str], Mapping[str, Any]] = {}
+        """The scalable targets that were registered, by place and id of the resource."""
         self.numbers = count(1)
         """What tells apart what is begun in one moment."""
         self.ran: dict[tuple[Place, str], tuple[str, ...]] = {}
@@ -205,6 +207,7 @@ def refused(code: str, message: str, status: int = 400) -> Refused:
     return Refused(code, message, status)
 
 
-def not_simulated(what: str) -> Refused:
-    """Return the refusal of what would change something that nobody pretends here."""
-    return Refused("NotSimulated", f"Game day does not simulate this: {what}.", 501)
+def not_simulated(operation: str, why: str = "") -> Refused:
+    """Return the refusal of what would change something that nobody pretends here, `why` a clause."""
+    message = f"Game day does not simulate {operation}, so nothing was changed"
+    return Refused("NotSimulated", f"{message}: {why}." if why else f"{message}.", 501)
