@@ -77,10 +77,11 @@ def drill(
     if lose is None or not paths:
         raise UsageError("give a snapshot and what is lost", "regionproof drill SNAPSHOT --lose us-east-1")
     loss = Loss.parse(lose)
-    if serve:
-        return _serve(paths, loss, port, log, record)
-    what_if = WhatIf(tuple(map(Path, code)), tuple(map(Assumption.parse, assumed)), fail_back)
     config = console.read_config(config_path)
+    if serve:
+        rules = rules_of_links(config, rule_paths, python=not no_python_rules)
+        return _serve(paths, loss, port, log, record, config, rules)
+    what_if = WhatIf(tuple(map(Path, code)), tuple(map(Assumption.parse, assumed)), fail_back)
     storage = console.storage(config)
     asked = console.drill_destinations(formats, output, storage)  # complain before the work is done
     rules = rules_of_links(config, rule_paths, python=not no_python_rules)
@@ -92,7 +93,16 @@ def drill(
     return _exit_code(report, fail_on_incomplete)
 
 
-def _serve(paths: Sequence[str], loss: Loss, port: int, log: str | None, record: str | None) -> int:
+def _serve(
+    paths: Sequence[str],
+    loss: Loss,
+    port: int,
+    log: str | None,
+    record: str | None,
+    config: Config,
+    rules: Sequence[Rule],
+) -> int:
+    from scanner.rehearsal import Rehearsal
     from scanner.serve.gameday import serve
     from scanner.snapshot import Snapshot
 
@@ -103,7 +113,8 @@ def _serve(paths: Sequence[str], loss: Loss, port: int, log: str | None, record:
     snapshot = Snapshot.open(console.storage().snapshot(paths[0]))
     about = {"snapshot": paths[0], "sha256": snapshot.sha256}
     where = Path(log) if log is not None else None
-    with serve(snapshot, [loss], console.now, port=port, log=where, about=about) as endpoint:
+    judge = Rehearsal(rules, config, loss, snapshot.as_of)
+    with serve(snapshot, [loss], console.now, port=port, log=where, about=about, judge=judge) as endpoint:
         click.echo(f"Serving {paths[0]} without {loss} at {endpoint.url}; Ctrl-C stops.", err=True)
         click.echo(f"Try: AWS_ENDPOINT_URL={endpoint.url} aws ecs list-clusters --region REGION", err=True)
         if record is None:

@@ -31,9 +31,10 @@ from scanner.serve.gameday import (
     starters,
     tasks,
 )
+from scanner.serve.gameday.links import Judge
 from scanner.serve.gameday.log import Log, subject
 from scanner.serve.gameday.lost import Lost
-from scanner.serve.gameday.settling import settle, states
+from scanner.serve.gameday.settling import Settling
 from scanner.serve.gameday.world import World, Write, not_simulated
 from scanner.serve.messages import Request, Response
 from scanner.serve.query import Query, Refused
@@ -82,14 +83,16 @@ def serve(
     port: int = 0,
     log: Path | None = None,
     about: Mapping[str, str] | None = None,
+    judge: Judge | None = None,
 ) -> Iterator[Endpoint]:
     """Serve a snapshot with something lost until the block ends; port 0 is any free one.
 
-    `log` is a file that does not exist yet; `about` is what its first line says of the snapshot.  Raises `UsageError`
-    if the port or the file cannot be used, or if a loss takes nothing of the snapshot.
+    `log` is a file that does not exist yet; `about` is what its first line says of the snapshot.  `judge` says what
+    the drill says of the estate whenever tasks have to start; without it only their images are tried.  Raises
+    `UsageError` if the port or the file cannot be used, or if a loss takes nothing of the snapshot.
     """
     _must_be_there(recording, losses)
-    front = GameFront(recording, losses, clock)
+    front = GameFront(recording, losses, clock, judge)
     endpoint = Endpoint(front, port)
     try:
         if log is not None:
@@ -120,11 +123,18 @@ class GameFront(Front):
 
     log: Log | None = None
 
-    def __init__(self, recording: Recording, losses: Sequence[Loss], clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        recording: Recording,
+        losses: Sequence[Loss],
+        clock: Callable[[], datetime],
+        judge: Judge | None = None,
+    ) -> None:
         super().__init__(recording)
         self.world = World(recording, self.catalogue)
         self.replay = self.world
         self._lost = Lost(losses, self.catalogue)
+        self._settling = Settling(self.world, self._lost, recording, judge)
         self._clock, self._writing = clock, threading.Lock()
 
     def respond(self, request: Request) -> Response:
@@ -150,7 +160,7 @@ class GameFront(Front):
     def end(self) -> None:
         """Write down what became of the services that were changed; the endpoint answers no more."""
         if self.log:
-            self.log.end(self._clock(), list(states(self.world)))
+            self.log.end(self._clock(), list(self._settling.states()))
             self.log.close()
 
     def _asked(self, request: Request, noted: dict[str, Any]) -> Asked:
@@ -201,7 +211,7 @@ class GameFront(Front):
         if edits is None:
             raise query.not_recorded("this account and Region were not collected")
         answer = write(Write(self.world, self._lost, query, edits, at))
-        settle(self.world, self._lost, at)
+        self._settling.settle(at)
         return answer
 
 

@@ -12,7 +12,7 @@ from scanner.redaction import redact
 from scanner.serve.gameday import tasks
 from scanner.serve.gameday.launching import cluster_of, launch_of
 from scanner.serve.gameday.services import recount, service_of
-from scanner.serve.gameday.starting import NO_INSTANCES, start
+from scanner.serve.gameday.starting import NO_INSTANCES, placed_on
 from scanner.serve.gameday.world import Launch, Task, Write, refused
 
 _MOST = 10
@@ -27,7 +27,7 @@ def run_task(write: Write) -> dict[str, Any]:
     if token not in write.world.ran:
         launch = launch_of(write, cluster, given, given["taskDefinition"])
         _must_be_allowed(given, launch)
-        if start(write.world, write.lost, launch).unplaced:
+        if placed_on(launch).unplaced:
             raise refused("InvalidParameterException", NO_INSTANCES)
         new = list(_new(write, cluster, launch))
         for task in new:

@@ -5,52 +5,97 @@ What failed in a service is tried again whenever something was changed, as ECS t
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 
+from scanner.model import Place
+from scanner.outcome import LinkState, State
 from scanner.serve.gameday import tasks
+from scanner.serve.gameday.links import STARTING, Judge, Verdicts
 from scanner.serve.gameday.lost import Lost
+from scanner.serve.gameday.retelling import Retelling
 from scanner.serve.gameday.starting import Outcome, start
-from scanner.serve.gameday.world import Edits, Service, World
+from scanner.serve.gameday.world import Edits, Launch, Service, World
+from scanner.serve.replay import Recording
 
 _MOST_EVENTS = 100
 
 
-def settle(world: World, lost: Lost, at: datetime) -> None:
-    """Bring whatever waits to what it comes to now; an image may have come since it failed."""
-    for key in sorted(world.waiting):
-        service = world.services[key]
-        edits = world.edits(service.place)
-        described = _described(edits, service.arn) if edits else None
-        if edits and described and _settle(world, lost, edits, service, described, at):
-            world.waiting.remove(key)
-    for key in sorted(world.starting):
-        task = world.tasks[key]
-        edits = world.edits(task.launch.place)
-        if edits and tasks.settle(edits, task, start(world, lost, task.launch), at.timestamp()):
-            world.starting.remove(key)
+class Settling:
+    """Brings whatever waits to what it comes to; `judge` is what the drill says, None if nobody asks it."""
+
+    def __init__(self, world: World, lost: Lost, recording: Recording, judge: Judge | None) -> None:
+        self._world, self._lost, self._judge = world, lost, judge
+        self._estate = Retelling(world, recording)
+
+    def settle(self, at: datetime) -> None:
+        """Try again what waits, as it is now; an image may have come since it failed."""
+        world = self._world
+        links = self._verdicts(STARTING) if world.waiting or world.starting else {}
+        for key in sorted(world.waiting):
+            service = world.services[key]
+            edits = world.edits(service.place)
+            described = _described(edits, service.arn) if edits else None
+            if edits and described:
+                start = partial(self._start, service.launch, links.get((service.place, service.arn), ()))
+                if _settle(edits, service, described, start, at):
+                    world.waiting.remove(key)
+        for key in sorted(world.starting):
+            task = world.tasks[key]
+            edits = world.edits(task.launch.place)
+            family = str(task.launch.definition["family"])
+            outcome = self._start(task.launch, links.get((task.launch.place, family), ()))
+            if edits and tasks.settle(edits, task, outcome, at.timestamp()):
+                world.starting.remove(key)
+
+    def states(self) -> Iterator[dict[str, Any]]:
+        """Yield how many tasks each service that was changed wants, and how many run; then the same of other tasks.
+
+        Those are told by their task definition: a task that was stopped after it had started counts.  `links` are
+        those that the drill calls broken, or of which it knows nothing.
+        """
+        links = self._verdicts(None) if self._world.services or self._world.tasks else {}
+        for place, name, state in _states(self._world):
+            wrong = [one for one in links.get((place, name), ()) if one.state in (State.BROKEN, State.UNKNOWN)]
+            told = [{"link": one.link, "state": str(one.state), "reason": one.reason} for one in wrong]
+            yield {**state, **({"links": told} if told else {})}
+
+    def _verdicts(self, links: Collection[str] | None) -> Verdicts:
+        return self._judge(self._estate, links) if self._judge else {}
+
+    def _start(self, launch: Launch, links: Sequence[LinkState]) -> Outcome:
+        return start(self._world, self._lost, launch, links)
 
 
-def states(world: World) -> Iterator[dict[str, Any]]:
-    """Yield how many tasks each service that was changed wants, and how many run; then the same of other tasks.
-
-    Those are told by their task definition: a task that was stopped after it had started counts.
-    """
+def _states(world: World) -> Iterator[tuple[Place, str, dict[str, Any]]]:
+    """Yield what each service that was changed, and each task definition that was run, came to; by what it is named."""
     for service in world.services.values():
         edits = world.edits(service.place)
         described = _described(edits, service.arn) if edits else None
         if described:
             running = described["deployments"][0]["runningCount"]
-            yield {"arn": service.arn, "desired": described["desiredCount"], "running": running}
-    run: dict[str, list[bool]] = {}
+            yield (
+                service.place,
+                service.arn,
+                {
+                    "arn": service.arn,
+                    "desired": described["desiredCount"],
+                    "running": running,
+                },
+            )
+    run: dict[tuple[Place, str, str], list[bool]] = {}
     for task in world.tasks.values():
         edits = world.edits(task.launch.place)
         described = tasks.described(edits.record).get(task.arn) if edits else None
         if described:
-            run.setdefault(described["taskDefinitionArn"], []).append("startedAt" in described)
-    yield from ({"arn": arn, "desired": len(each), "running": sum(each)} for arn, each in run.items())
+            family = str(task.launch.definition["family"])
+            key = (task.launch.place, family, str(described["taskDefinitionArn"]))
+            run.setdefault(key, []).append("startedAt" in described)
+    for (place, family, arn), each in run.items():
+        yield place, family, {"arn": arn, "desired": len(each), "running": sum(each)}
 
 
 def _described(edits: Edits, arn: str) -> Mapping[str, Any] | None:
@@ -79,13 +124,13 @@ class _Counts:
         return _Counts(self.wanted, self.new, 0, self.wanted)
 
 
-def _settle(world: World, lost: Lost, edits: Edits, service: Service, old: Mapping[str, Any], at: datetime) -> bool:
+def _settle(edits: Edits, service: Service, old: Mapping[str, Any], start: Callable[[], Outcome], at: datetime) -> bool:
     """Describe a service as its deployment ends; return whether that is the end.
 
     Tasks that run stay while no new ones start, and a service that needs no new ones has what it wants.
     """
     counts = _Counts.of(service, int(old["desiredCount"]))
-    outcome = start(world, lost, service.launch) if counts.new else Outcome()
+    outcome = start() if counts.new else Outcome()
     stuck = bool(outcome.error or outcome.doubt)
     if not stuck:
         counts = counts.started()

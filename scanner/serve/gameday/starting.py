@@ -1,14 +1,16 @@
-"""Whether a task starts: its images can be pulled, its secrets are not lost, and there is something to run it on.
+"""Whether a task starts: there is something to run it on, its images can be pulled, and the drill says nothing else.
 
 Health is not tried.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from scanner.outcome import LinkState
+from scanner.serve.gameday.links import doubt_of, error_of
 from scanner.serve.gameday.lost import Lost
 from scanner.serve.gameday.pulling import pull
 from scanner.serve.gameday.world import Launch, World
@@ -30,9 +32,12 @@ class Outcome:
     unplaced: bool = False
 
 
-def start(world: World, lost: Lost, launch: Launch) -> Outcome:
-    """Return how starting a task ends: what fails for certain comes before what nobody can tell."""
-    placed = _placed(launch)
+def start(world: World, lost: Lost, launch: Launch, links: Sequence[LinkState]) -> Outcome:
+    """Return how starting a task ends: what fails for certain comes before what nobody can tell.
+
+    `links` are those of the drill for what is started, none if it stands in for nothing that is lost.
+    """
+    placed = placed_on(launch)
     if placed.error:
         return placed
     for source in _secrets(launch.definition):
@@ -48,7 +53,9 @@ def start(world: World, lost: Lost, launch: Launch) -> Outcome:
             return Outcome(error=f"CannotPullContainerError: {pulled.error}")
         doubt = doubt or pulled.doubt
         digests[container["name"]] = pulled.digest
-    return Outcome(digests, doubt=doubt)
+    if error := error_of(links):
+        return Outcome(error=error)
+    return Outcome(digests, doubt=doubt or doubt_of(links))
 
 
 def on_instances(kind: Mapping[str, Any]) -> bool:
@@ -57,7 +64,7 @@ def on_instances(kind: Mapping[str, Any]) -> bool:
     return kind.get("launchType", "FARGATE") not in FARGATE or not providers <= FARGATE
 
 
-def _placed(launch: Launch) -> Outcome:
+def placed_on(launch: Launch) -> Outcome:
     """Return whether there is something to run a task on; how much room it has is not known, and not tried."""
     if not on_instances(launch.kind):
         return Outcome()

@@ -24,8 +24,10 @@ class World(Replay):
 
     def __init__(self, recording: Recording, catalogue: Catalogue) -> None:
         super().__init__(recording, catalogue)
+        self.catalogue = catalogue
         self._changed: dict[Target, Record] = {}
-        self._pushed: dict[RepositoryKey, Listing] = {}
+        self.pushed: dict[RepositoryKey, Listing] = {}
+        """The images of the repositories that were changed."""
         self.manifests: dict[str, str] = {}
         """The manifests that were put, by digest."""
         self.services: dict[tuple[Place, str], Service] = {}
@@ -49,7 +51,12 @@ class World(Replay):
 
     def images(self, target: Target) -> Mapping[RepositoryKey, Listing]:
         """Return the images of a target's repositories as they are now."""
-        return ChainMap(self._pushed, super().images(target))  # type: ignore[arg-type]
+        return ChainMap(self.pushed, super().images(target))  # type: ignore[arg-type]
+
+    def changed(self, target: Target) -> frozenset[str]:
+        """Return the services of a target that answer something else than was recorded."""
+        found = self._changed.get(target)
+        return found.changed if found else frozenset()
 
     def there(self, place: Place) -> Record | None:
         """Return the calls of a place, None if it was not collected."""
@@ -75,7 +82,7 @@ class World(Replay):
 
     def push(self, key: RepositoryKey, listing: Listing) -> None:
         """Let a repository have these images."""
-        self._pushed = {**self._pushed, key: listing}
+        self.pushed = {**self.pushed, key: listing}
 
 
 @dataclass(frozen=True)
