@@ -139,7 +139,7 @@ def _record_game_day(log: Path, path: Path) -> int:
     from scanner.drill_record import draft, of_game_day, read_log, write
 
     day = read_log(log)
-    write(path, draft(of_game_day(day), [f"A game day on a served snapshot, without {', '.join(day.lost)}."]))
+    write(path, draft(of_game_day(day), day.about))
     _say_what_to_do(path)
     return RECOVERS
 

@@ -124,10 +124,14 @@ SCALED = {
 }
 REFUSED = {**SCALED, "region": "us-east-1", "outcome": "ServiceUnavailable", "changed": False}
 ARN = "arn:aws:ecs:us-west-2:111122223333:service/payments/"
+STUCK = {"link": "network", "state": "broken", "reason": "No way leads out."}
 END = {
     "at": "2026-10-30T10:00:00.000Z",
     "ended": True,
-    "services": [{"arn": f"{ARN}api", "desired": 2, "running": 2}, {"arn": f"{ARN}web", "desired": 3, "running": 1}],
+    "services": [
+        {"arn": f"{ARN}api", "desired": 2, "running": 2},
+        {"arn": f"{ARN}web", "desired": 3, "running": 1, "links": [STUCK]},
+    ],
 }
 
 
@@ -145,13 +149,30 @@ def test_a_game_day_is_recorded_from_its_log(tmp_path):
     assert record.workloads == ("payments/api", "payments/web")
     assert record.issues == (
         "payments/web ran 1 of 3 tasks.",
+        "payments/web: link 'network' is broken: No way leads out.",
         "ecs:UpdateService in us-east-1 ended in ServiceUnavailable, 2 times.",
         "ecs:UpdateService in eu-west-1 ended in ServiceUnavailable, once.",
+    )
+    assert day.about == (
+        "A game day on a served snapshot, without us-east-1: 2026-10-30 09:00:00 to 10:00:00 UTC.",
+        "payments/api ran 2 of 2 tasks.",
+        "payments/web ran 1 of 3 tasks.",
     )
     whole = of_game_day(day, tiers=["tier-0"])
     assert (whole.tiers, whole.workloads) == (["tier-0"], ())
     _, found = evidence_of(tmp_path, draft(whole))
     assert [(drill["Scenario"], drill["Rto"]) for drill in found.resources] == [("game-day", "12m30s")]
+
+
+@pytest.mark.parametrize(
+    ("ran", "links", "outcome"),
+    [(2, [], "success"), (1, [], "failure"), (2, [STUCK], "failure"), (2, [{**STUCK, "state": "unknown"}], "failure")],
+)
+def test_what_runs_has_recovered_only_if_the_drill_finds_nothing_wrong(tmp_path, ran, links, outcome):
+    state = {"arn": "arn:aws:ecs:us-west-2:111122223333:task-definition/migrate:3", "desired": 2, "running": ran}
+    record = of_game_day(read_log(log_of(tmp_path, HEAD, SCALED, {**END, "services": [{**state, "links": links}]})))
+    assert (record.outcome, record.workloads) == (outcome, ("family:migrate",))
+    assert any("'network'" in issue for issue in record.issues) is bool(links)
 
 
 @pytest.mark.parametrize(

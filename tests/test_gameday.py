@@ -688,7 +688,7 @@ def test_the_log_tells_everything_but_values(hold, tmp_path):
     assert calls[0]["subject"] == {"cluster": "storefront", "desiredCount": 2, "service": "web"}
     assert end["services"] == [{"arn": f"arn:aws:ecs:{WEST}:{HOME}:service/storefront/web", "desired": 2, "running": 2}]
     assert "hunter2" not in path.read_text()
-    assert read_log(path).services == ((end["services"][0]["arn"], 2, 2),)
+    assert [(one.arn, one.wanted, one.ran) for one in read_log(path).workloads] == [(end["services"][0]["arn"], 2, 2)]
 
 
 def test_the_snapshot_stays_as_it_was(game):
