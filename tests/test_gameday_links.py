@@ -167,7 +167,7 @@ def notifier(ecs, role) -> str:
         family="storefront-notifier",
         networkMode="awsvpc",
         requiresCompatibilities=["FARGATE"],
-        runtimePlatform={"cpuArchitecture": "X86_64", "operatingSystemFamily": "LINUX"},
+        runtimePlatform={"cpuArchitecture": "ARM64", "operatingSystemFamily": "LINUX"},
         executionRoleArn=f"arn:aws:iam::{HOME}:role/{role}",
         containerDefinitions=[{"name": "notifier", "image": WEB.replace("web", "notifier:1.2.3")}],
     )
