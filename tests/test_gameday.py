@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -29,6 +30,7 @@ from game import (
     told,
 )
 
+from scanner.chain import CHAIN
 from scanner.collectors.discovery import find
 from scanner.collectors.live import collect_targets
 from scanner.collectors.scheduler import Limits
@@ -39,6 +41,7 @@ from scanner.errors import UsageError
 from scanner.loss import Loss
 from scanner.serve import gameday
 from scanner.serve import serve as serve_snapshot
+from scanner.serve.gameday.links import STARTING
 from scanner.snapshot import SnapshotWriter
 
 
@@ -724,3 +727,39 @@ def test_a_port_that_is_taken_leaves_no_log(game, tmp_path):
     ):
         pass
     assert not (tmp_path / "log").exists()
+
+
+PAGE = (Path(__file__).parent.parent / "docs" / "game-day.md").read_text()
+SERVICES = {
+    "ECS": "ecs",
+    "ECR": "ecr",
+    "EKS": "eks",
+    "Lambda": "lambda",
+    "Application Auto Scaling": "application-autoscaling",
+    "EC2 Auto Scaling": "autoscaling",
+    "EventBridge": "events",
+    "EventBridge Scheduler": "scheduler",
+    "Secrets Manager": "secretsmanager",
+    "Parameter Store": "ssm",
+    "EC2": "ec2",
+}
+
+
+def rows(heading) -> list[tuple[str, str]]:
+    """Return the cells of the first table under a heading of the page."""
+    lines = PAGE.partition(f"## {heading}\n")[2].splitlines()
+    table = [line for line in takewhile(lambda line: not line.startswith("## "), lines) if line.startswith("|")]
+    return [tuple(cell.strip() for cell in line.strip("|").split("|", 1)) for line in table[2:]]
+
+
+def test_the_page_names_every_write():
+    told = {
+        SERVICES[service]: set(re.findall("`([A-Z][A-Za-z]+)`", cell)) for service, cell in rows("What can be done")
+    }
+    assert told == {service: set(writes) for service, writes in gameday.WRITES.items()}
+
+
+def test_the_page_names_every_link_once():
+    told = [re.findall("`([a-z]+)`", links) for links, _ in rows("What starts")]
+    assert sorted(link for each in told for link in each) == sorted(link.id for link in CHAIN)
+    assert {link for each in told[1:5] for link in each} == STARTING
