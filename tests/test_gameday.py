@@ -6,6 +6,8 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import replace
+from itertools import takewhile
+from pathlib import Path
 
 import pytest
 from botocore.config import Config
