@@ -9,6 +9,7 @@ import pytest
 from game import AT, EAST, EU, HOME, OTHER, WEB, WEST, Game
 
 from scanner.chain import CHAIN
+from scanner.cli import main
 from scanner.cli_drill import rules_of_links
 from scanner.collectors import COLLECTORS
 from scanner.collectors.live import collect_targets
@@ -17,6 +18,7 @@ from scanner.collectors.session import Sessions
 from scanner.config import read
 from scanner.demo import NOBODY
 from scanner.drill_record import of_game_day, read_log
+from scanner.evidence import read as read_evidence
 from scanner.exercise import WhatIf, exercise
 from scanner.loss import Loss
 from scanner.model import Place, Resource, guard
@@ -188,6 +190,33 @@ def test_the_record_holds_what_the_drill_finds_wrong(snapshot, judge, tmp_path):
     record = of_game_day(day)
     assert record.outcome == "partial"
     assert any("storefront/checkout: link 'definition' is broken" in issue for issue in record.issues)
+
+
+def test_the_command_serves_judges_and_records(demo, tmp_path, monkeypatch, capsys):
+    """From the command to the evidence of `regionproof.yaml`; in place of the wait for Ctrl-C somebody works."""
+
+    def work(endpoint):
+        ecs = Game(endpoint.url, tmp_path).client("ecs")
+        for service in ("basket", "search"):
+            scaled(ecs, "storefront", service, 1)
+
+    monkeypatch.setattr(Endpoint, "wait", work)
+    monkeypatch.chdir(tmp_path)
+    log, record = tmp_path / "log.jsonl", tmp_path / "record.yaml"
+    arguments = ["drill", str(demo / "snapshot"), "--lose", EAST, "--config", str(demo / "regionproof.yaml"), "--serve"]
+    with pytest.raises(SystemExit) as ended:
+        main([*arguments, "--log", str(log), "--record", str(record)])
+    assert ended.value.code == 0
+    assert "sign it off" in capsys.readouterr().err
+    text = record.read_text()
+    assert "# storefront/search ran 0 of 1 tasks.\n" in text
+    (tmp_path / "regionproof.yaml").write_text("version: 1\nevidence: [record.yaml]\n")
+    found = read_evidence(read(tmp_path / "regionproof.yaml"))
+    assert not found.gaps
+    (drill,) = found.resources
+    assert (drill["Scenario"], drill["Outcome"]) == ("game-day", "partial")
+    assert list(drill["Workloads"]) == ["storefront/basket", "storefront/search"]
+    assert any("storefront/search: link 'network' is broken" in issue for issue in drill["Issues"])
 
 
 SECRET = Resource("AWS::SecretsManager::Secret", "arn", "db", HOME, WEST, guard({}))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 from botocore.exceptions import WaiterError
-from game import EAST, HOME, WEB, WEST, Holder, refusal
+from game import EAST, EU, HOME, OTHER_LEFT, WEB, WEST, Holder, refusal
+from game import GONE as LEFT
 
 SUBNET, LOST_SUBNET = "subnet-c6697354f47a8b643", "subnet-0123456789abcdef0"
 NETWORK = {"awsvpcConfiguration": {"subnets": [SUBNET]}}
@@ -217,6 +218,27 @@ class TestDeployments:
         assert [each["runningCount"] for each in now["deployments"]] == [0, 1]  # it goes on replacing
         ecs.update_service(cluster="ledger", service="shrinks", desiredCount=0)
         ecs.get_waiter("services_stable").wait(cluster="ledger", services=["shrinks"], WaiterConfig=QUICK)
+
+    def test_more_tasks_pull_what_the_deployment_began_with(self, game, ecs):
+        ecr = game.client("ecr")
+        ecr.create_repository(repositoryName="rescue/pinned")
+        image = {"repositoryName": "rescue/pinned", "imageTag": "now"}
+        began = ecr.put_image(**image, imageManifest=LEFT[EU])["image"]["imageId"]["imageDigest"]
+        definition = defined(ecs, "pinned", WEB.replace("shop/web", "rescue/pinned:now"))
+        given = {"cluster": "ledger", "taskDefinition": definition, "launchType": "FARGATE", "desiredCount": 1}
+        ecs.create_service(serviceName="pinned", **given)
+        moved = ecr.put_image(**image, imageManifest=OTHER_LEFT)["image"]["imageId"]["imageDigest"]
+        for change, digests in (({"desiredCount": 2}, [began, began]), ({"forceNewDeployment": True}, [moved, moved])):
+            ecs.update_service(cluster="ledger", service="pinned", **change)
+            arns = ecs.list_tasks(cluster="ledger", serviceName="pinned")["taskArns"]
+            assert [shown(ecs, arn)["containers"][0]["imageDigest"] for arn in arns] == digests
+
+    def test_what_codedeploy_deploys_ecs_does_not(self, ecs):
+        given = {"cluster": "ledger", "taskDefinition": defined(ecs, "blue"), "launchType": "FARGATE"}
+        ecs.create_service(serviceName="blue", deploymentController={"type": "CODE_DEPLOY"}, **given)
+        ecs.update_service(cluster="ledger", service="blue", desiredCount=1)
+        with pytest.raises(ecs.exceptions.InvalidParameterException, match="Use AWS CodeDeploy"):
+            ecs.update_service(cluster="ledger", service="blue", taskDefinition=defined(ecs, "blue"))
 
     @pytest.mark.parametrize("rollback", [True, False])
     def test_a_circuit_breaker_ends_a_deployment(self, ecs, rollback):

@@ -34,7 +34,6 @@ def launch_of(write: Write, cluster: str, asked: Mapping[str, Any], definition: 
     there = next((one for one in described(write.record, "clusters") if one.get("clusterArn") == arn), {})
     kind = _kind(asked, there)
     _must_suit(found, kind)
-    _must_have_a_network(write, found, asked.get("networkConfiguration"))
     return Launch(write.place, found, kind, there.get("registeredContainerInstancesCount"))
 
 
@@ -68,9 +67,9 @@ def _must_suit(definition: Mapping[str, Any], kind: Mapping[str, Any]) -> None:
         raise refused("InvalidParameterException", f"Task definition does not support launch_type {wanted}.")
 
 
-def _must_have_a_network(write: Write, definition: Mapping[str, Any], network: Mapping[str, Any] | None) -> None:
+def must_have_a_network(write: Write, launch: Launch, network: Mapping[str, Any] | None) -> None:
     """Refuse what has no network, or one in subnets that are not there, as those of the lost Region are not."""
-    if definition.get("networkMode") != "awsvpc":
+    if launch.definition.get("networkMode") != "awsvpc":
         return
     if not network:
         why = "Network Configuration must be provided when networkMode 'awsvpc' is specified."

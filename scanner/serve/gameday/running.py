@@ -10,7 +10,7 @@ from typing import Any
 
 from scanner.redaction import redact
 from scanner.serve.gameday import tasks
-from scanner.serve.gameday.launching import cluster_of, launch_of
+from scanner.serve.gameday.launching import cluster_of, launch_of, must_have_a_network
 from scanner.serve.gameday.services import recount, service_of
 from scanner.serve.gameday.starting import NO_INSTANCES, placed_on
 from scanner.serve.gameday.world import Launch, Task, Write, refused
@@ -26,6 +26,7 @@ def run_task(write: Write) -> dict[str, Any]:
     token = (write.place, str(given.get("clientToken")))
     if token not in write.world.ran:
         launch = launch_of(write, cluster, given, given["taskDefinition"])
+        must_have_a_network(write, launch, given.get("networkConfiguration"))
         _must_be_allowed(given, launch)
         if placed_on(launch).unplaced:
             raise refused("InvalidParameterException", NO_INSTANCES)
@@ -92,10 +93,11 @@ def stop_task(write: Write) -> dict[str, Any]:
 def _stop(write: Write, cluster: str, task: Mapping[str, Any]) -> None:
     kind, _, name = str(task.get("group")).partition(":")
     reason = write.parameters.get("reason") or "Task stopped by user"
+    of_service = service_of(write, cluster, name) if kind == "service" else None
+    if of_service is not None:
+        running = max(int(of_service.get("runningCount") or 0) - 1, 0)
+        recount(write, cluster, of_service, runningCount=running)  # refuses what nobody knows before anything is done
     tasks.stop(write.edits, {task["taskArn"]}, "UserInitiated", reason, write.now)
-    if kind == "service":
-        service = service_of(write, cluster, name)
-        recount(write, cluster, service, runningCount=max(int(service["runningCount"]) - 1, 0))
 
 
 WRITES = {"RunTask": run_task, "StopTask": stop_task}

@@ -39,10 +39,10 @@ def register(write: Write) -> dict[str, Any]:
     if low > high:
         raise refused("ValidationException", "Maximum capacity cannot be less than minimum capacity")
     target = {**_new(write, id), **old, **{name: value for name, value in given.items() if name != "Tags"}}
-    write.world.scalable = {**write.world.scalable, key: target}
     wanted = min(max(int(service["desiredCount"]), low), high)
     if wanted != service["desiredCount"]:
         recount(write, cluster, service, desiredCount=wanted)
+    write.world.scalable = {**write.world.scalable, key: target}
     return {"ScalableTargetARN": target["ScalableTargetARN"]}
 
 

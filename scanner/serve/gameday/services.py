@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from scanner.serve.gameday.ecs import described
-from scanner.serve.gameday.launching import KINDS, cluster_of, launch_of
+from scanner.serve.gameday.launching import KINDS, cluster_of, launch_of, must_have_a_network
 from scanner.serve.gameday.world import Launch, Service, Write, refused
 
 _NOT_OF_SERVICES = frozenset({"cluster", "service", "clientToken", "forceNewDeployment", "taskDefinition"})
@@ -46,6 +47,7 @@ def create_service(write: Write) -> dict[str, Any]:
     if not given.get("taskDefinition"):
         raise refused("InvalidParameterException", "TaskDefinition can not be blank.")
     launch = launch_of(write, cluster, given, given["taskDefinition"])
+    must_have_a_network(write, launch, given.get("networkConfiguration"))
     service = {
         **_NEW_SERVICE,
         **{key: value for key, value in given.items() if key not in _NOT_OF_SERVICES},
@@ -66,13 +68,23 @@ def update_service(write: Write) -> dict[str, Any]:
     """Change a service, and start what it wants now."""
     cluster, given = cluster_of(write), write.parameters
     old = service_of(write, cluster, given["service"])
+    _must_be_updated_so(old, given)
     changes = {key: value for key, value in given.items() if key not in _NOT_OF_SERVICES}
     moved = set(KINDS) if changes.keys() & set(KINDS) else set()
     asked = {**{key: value for key, value in old.items() if key not in moved}, **changes}
     launch = launch_of(write, cluster, asked, str(given.get("taskDefinition") or old.get("taskDefinition")))
+    if given.keys() & {"taskDefinition", "networkConfiguration"}:
+        must_have_a_network(write, launch, asked.get("networkConfiguration"))
     service = {**asked, **launch.kind, "taskDefinition": launch.definition["taskDefinitionArn"]}
     replaces = given.get("forceNewDeployment") or any(service.get(key) != old.get(key) for key in _REPLACING)
     return {"service": deploy(write, service, launch, replaces=bool(replaces))}
+
+
+def _must_be_updated_so(service: Mapping[str, Any], given: Mapping[str, Any]) -> None:
+    controller = (service.get("deploymentController") or {}).get("type")
+    if controller == "CODE_DEPLOY" and given.keys() & {"taskDefinition", "networkConfiguration", "platformVersion"}:
+        why = f"Unable to update task definition on services with a {controller} deployment controller."
+        raise refused("InvalidParameterException", f"{why} Use AWS CodeDeploy to trigger a new deployment.")
 
 
 def service_of(write: Write, cluster: str, named: str) -> Mapping[str, Any]:
@@ -112,11 +124,25 @@ def deploy(write: Write, service: Mapping[str, Any], launch: Launch, *, replaces
         path, number = key[1].partition(":service/")[2], str(newest["id"]).rpartition("/")[2]
         revision = write.arn("ecs", f"service-revision/{path}/{number}")
     replaces = replaces or bool(waiting and waiting.replaces)
+    if not replaces:
+        launch = replace(launch, digests=dict(_established(write, revision)))
     shown = _begun(service, newest, older if replaces else None, before)
     write.edits.update("ecs", "DescribeServices", "services", lambda one: one.get("serviceArn") == key[1], shown)
     write.world.services[key] = Service(key[1], launch, newest["id"], revision, before, replaces, older)
     write.world.waiting.add(key)
     return shown
+
+
+def _established(write: Write, revision: str) -> Iterator[tuple[str, str]]:
+    """Yield the digests that a service revision began with, by container: later tasks of it pull those, not tags.
+
+    https://docs.aws.amazon.com/AmazonECS/latest/developerguide/deployment-type-ecs.html
+    """
+    for answer in write.record.of("ecs", "DescribeServiceRevisions"):
+        for one in answer.items("serviceRevisions"):
+            for image in one.get("containerImages") or () if one.get("serviceRevisionArn") == revision else ():
+                if image.get("imageDigest"):
+                    yield str(image["containerName"]), str(image["imageDigest"])
 
 
 def _begun(

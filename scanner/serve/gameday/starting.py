@@ -48,7 +48,8 @@ def start(world: World, lost: Lost, launch: Launch, links: Sequence[LinkState]) 
     digests: dict[str, str | None] = {}
     doubt = placed.doubt
     for container in launch.definition["containerDefinitions"]:
-        pulled = pull(world, lost, str(container["image"]))
+        pinned = launch.digests.get(container["name"]) if container.get("versionConsistency") != "disabled" else None
+        pulled = pull(world, lost, str(container["image"]), pinned)
         if pulled.error:
             return Outcome(error=f"CannotPullContainerError: {pulled.error}")
         doubt = doubt or pulled.doubt

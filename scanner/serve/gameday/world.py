@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import ChainMap
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import count
 from typing import Any
@@ -89,13 +89,15 @@ class World(Replay):
 class Launch:
     """What is to be started, and on what: a task definition, and `kind`, the launch type or capacity providers.
 
-    `instances` is how many EC2 instances its cluster has, None if that was not seen.
+    `instances` is how many EC2 instances its cluster has, None if that was not seen.  `digests` are those that its
+    service began with, by container; what they say is pulled, whatever tags mean now.
     """
 
     place: Place
     definition: Mapping[str, Any]
     kind: Mapping[str, Any]
     instances: int | None
+    digests: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
