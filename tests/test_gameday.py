@@ -744,6 +744,8 @@ SERVICES = {
     "Secrets Manager": "secretsmanager",
     "Parameter Store": "ssm",
     "EC2": "ec2",
+    "KMS": "kms",
+    "CloudWatch Logs": "logs",
 }
 
 

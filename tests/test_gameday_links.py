@@ -256,7 +256,7 @@ def test_what_is_judged_is_what_a_collection_would_find(snapshot, tmp_path):
     finally:
         endpoint.close()
     told = {_known(call) for call in Retelling(front.world, snapshot).calls_of(target) if _asked_again(call, changed)}
-    assert changed == {"ec2", "ecr", "ecs", "eks", "events", "lambda", "secretsmanager", "ssm"}
+    assert changed == {"ec2", "ecr", "ecs", "eks", "events", "kms", "lambda", "logs", "secretsmanager", "ssm"}
     assert told == found
     assert len({operation for _, operation, *_ in told}) > 30
 
@@ -275,6 +275,8 @@ def change_a_bit_of_everything(game):
     game.client("ssm").put_parameter(Name="/rescue/db", Value="hunter2", Type="String")
     game.client("lambda").update_function_configuration(FunctionName="receipts", Timeout=9)
     game.client("events").enable_rule(Name="hourly-prices")
+    game.client("kms").cancel_key_deletion(KeyId="6f1c2a52-90f4-4a1c-8a55-2f3e7b1d9c04")
+    game.client("logs").create_log_group(logGroupName="/ecs/storefront-search")
     game.client("eks").update_nodegroup_config(
         clusterName="analytics", nodegroupName="general", scalingConfig={"desiredSize": 2}
     )

@@ -166,6 +166,36 @@ class TestStarters:
         assert refusal(scheduler.update_schedule, **{**given, "Name": "none"}) == ("ResourceNotFoundException", 404)
 
 
+class TestRepairs:
+    def test_a_key_that_was_to_be_deleted_is_kept(self, game):
+        kms, key = game.client("kms"), "6f1c2a52-90f4-4a1c-8a55-2f3e7b1d9c04"
+        arn = f"arn:aws:kms:{WEST}:{HOME}:key/{key}"
+        assert refusal(kms.enable_key, KeyId=key) == ("KMSInvalidStateException", 400)
+        assert kms.cancel_key_deletion(KeyId=arn)["KeyId"] == arn
+        assert kms.describe_key(KeyId=arn)["KeyMetadata"]["KeyState"] == "Disabled"
+        kms.enable_key(KeyId=key)
+        assert kms.describe_key(KeyId=arn)["KeyMetadata"]["Enabled"] is True
+        assert refusal(kms.cancel_key_deletion, KeyId=key) == ("KMSInvalidStateException", 400)
+        assert refusal(kms.enable_key, KeyId="none") == ("NotFoundException", 400)
+
+    def test_a_log_group_that_is_missing_is_made(self, game):
+        logs, name = game.client("logs"), "/ecs/storefront-search"
+        assert logs.describe_log_groups(logGroupNamePrefix=name)["logGroups"] == []
+        logs.create_log_group(logGroupName=name)
+        assert [one["logGroupName"] for one in logs.describe_log_groups(logGroupNamePrefix=name)["logGroups"]] == [name]
+        assert refusal(logs.create_log_group, logGroupName=name) == ("ResourceAlreadyExistsException", 400)
+        assert refusal(logs.create_log_group, logGroupName="/who/knows") == UNKNOWN
+
+    def test_a_replica_becomes_a_secret_of_its_own(self, game):
+        secrets, name = game.client("secretsmanager"), "basket/session"
+        assert refusal(secrets.put_secret_value, SecretId=name, SecretString="a") == ("InvalidRequestException", 400)
+        arn = secrets.stop_replication_to_replica(SecretId=name)["ARN"]
+        assert "PrimaryRegion" not in secrets.describe_secret(SecretId=arn)
+        assert secrets.put_secret_value(SecretId=arn, SecretString="hunter2")["VersionStages"] == ["AWSCURRENT"]
+        assert refusal(secrets.stop_replication_to_replica, SecretId=name) == ("InvalidRequestException", 400)
+        assert refusal(secrets.put_secret_value, SecretId="none") == ("ResourceNotFoundException", 400)
+
+
 CHANGES = {
     "Changes": [
         {
@@ -191,6 +221,8 @@ RECORDS = {"HostedZoneId": "Z1", "ChangeBatch": CHANGES}
         ("elbv2", "modify_listener", {"ListenerArn": "arn"}),
         ("rds", "promote_read_replica", {"DBInstanceIdentifier": "orders"}),
         ("autoscaling", "start_instance_refresh", {"AutoScalingGroupName": NODES}),
+        ("ecr", "get_authorization_token", {}),
+        ("ecr", "initiate_layer_upload", {"repositoryName": "shop/web"}),
         ("ecr", "batch_delete_image", {"repositoryName": "shop/web", "imageIds": [{"imageTag": "a"}]}),
     ],
 )

@@ -24,6 +24,7 @@ from scanner.serve.gameday import (
     endpoints,
     functions,
     nodegroups,
+    repairs,
     running,
     scaling,
     secrets,
@@ -52,19 +53,26 @@ WRITES: Mapping[str, Mapping[str, Callable[[Write], dict[str, Any]]]] = {
     "ecs": {**ecs.WRITES, **services.WRITES, **running.WRITES},
     "eks": nodegroups.WRITES,
     "events": starters.RULE_WRITES,
+    "kms": repairs.KEY_WRITES,
     "lambda": functions.WRITES,
+    "logs": {"CreateLogGroup": repairs.create_log_group},
     "scheduler": starters.SCHEDULE_WRITES,
-    "secretsmanager": {"CreateSecret": secrets.create_secret},
-    "ssm": {"PutParameter": secrets.put_parameter},
+    "secretsmanager": secrets.SECRET_WRITES,
+    "ssm": secrets.PARAMETER_WRITES,
 }
 """The operations that change something here, by service."""
+_LAYERS = "layers cannot be uploaded here; PutImage takes the manifest of an image that is left in some repository"
 _WHY_NOT = {
     "cloudformation": "what a stack would create is not known here; call what its resources need",
+    "ecr:CompleteLayerUpload": _LAYERS,
+    "ecr:GetAuthorizationToken": _LAYERS,
+    "ecr:InitiateLayerUpload": _LAYERS,
+    "ecr:UploadLayerPart": _LAYERS,
     "elbv2": "traffic is sent nowhere here",
     "globalaccelerator": "traffic is sent nowhere here",
     "route53": "traffic is sent nowhere here",
 }
-"""Why what a service does is not simulated, where authors of scripts may wonder."""
+"""Why an operation, or what a service does, is not simulated, where authors of scripts may wonder."""
 _READ_HERE: Mapping[tuple[str, str], Callable[[World, Query], dict[str, Any] | None]] = {
     ("application-autoscaling", "DescribeScalableTargets"): scaling.read_targets,
     ("ecr", "BatchGetImage"): ecr_images.read_manifests,
@@ -180,7 +188,8 @@ class GameFront(Front):
             raise heard
         service, operation = heard.operation.service.name, heard.operation.name
         if _is_write(service, operation) and _write_of(service, operation) is None:
-            raise not_simulated(f"{service}:{operation}", _WHY_NOT.get(service, ""))
+            name = f"{service}:{operation}"
+            raise not_simulated(name, _WHY_NOT.get(name) or _WHY_NOT.get(service, ""))
         try:
             asked = checked(heard)
         except Refused as refused:
@@ -216,8 +225,9 @@ class GameFront(Front):
 
 
 def _is_write(service: str, operation: str) -> bool:
-    """Tell whether an operation changes something; those of STS do not."""
-    return service != "sts" and not operation.startswith(_READS)
+    """Tell whether an operation changes something, or is asked for to change it; those of STS are not."""
+    is_login = (service, operation) == ("ecr", "GetAuthorizationToken")
+    return service != "sts" and (is_login or not operation.startswith(_READS))
 
 
 def _write_of(service: str, operation: str) -> Callable[[Write], dict[str, Any]] | None:

@@ -6,6 +6,7 @@ What a collector would ask of the services that were changed is asked again; eve
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
 from typing import Any, Protocol, runtime_checkable
 
 from scanner.collectors import COLLECTORS, Answers, Ask
@@ -62,7 +63,11 @@ class Retelling:
 
     def images(self) -> Mapping[RepositoryKey, Listing]:
         """Return the images of every repository."""
-        return {**self._recording.images(), **self._world.pushed}
+        return {**self._recorded, **self._world.pushed}
+
+    @cached_property
+    def _recorded(self) -> Mapping[RepositoryKey, Listing]:
+        return self._recording.images()
 
     def left_out(self, target: Target) -> tuple[LeftOut, ...]:
         """Return what was not asked of a target on purpose."""
