@@ -7,6 +7,10 @@ from botocore.exceptions import WaiterError
 from game import EAST, EU, HOME, OTHER_LEFT, WEB, WEST, Holder, refusal
 from game import GONE as LEFT
 
+from scanner.model import Place
+from scanner.serve.gameday.starting import Outcome, placed_on
+from scanner.serve.gameday.world import Launch
+
 SUBNET, LOST_SUBNET = "subnet-c6697354f47a8b643", "subnet-0123456789abcdef0"
 NETWORK = {"awsvpcConfiguration": {"subnets": [SUBNET]}}
 QUICK = {"Delay": 0, "MaxAttempts": 2}
@@ -249,6 +253,31 @@ class TestDeployments:
         (deployment,) = ecs.describe_services(cluster="ledger", services=[name])["services"][0]["deployments"]
         assert deployment["rolloutState"] == "FAILED"
         assert ("does not roll back" in deployment["rolloutStateReason"]) is rollback
+
+
+ON_EC2, BY_FARGATE = {"launchType": "EC2"}, {"capacityProviderStrategy": [{"capacityProvider": "FARGATE_SPOT"}]}
+MIXED = {"capacityProviderStrategy": [{"capacityProvider": "FARGATE"}, {"capacityProvider": "mine"}]}
+
+
+@pytest.mark.parametrize(
+    ("kind", "instances", "outcome"),
+    [
+        ({"launchType": "FARGATE"}, None, Outcome()),
+        (BY_FARGATE, 0, Outcome()),
+        (ON_EC2, 1, Outcome()),
+        (MIXED, 1, Outcome()),
+        (ON_EC2, None, Outcome(doubt="how many instances its cluster has was not seen")),
+        ({"launchType": "EXTERNAL"}, None, Outcome(doubt="how many instances its cluster has was not seen")),
+    ],
+)
+def test_what_runs_on_instances_needs_some_that_were_seen(kind, instances, outcome):
+    assert placed_on(Launch(Place(HOME, WEST), {}, kind, instances)) == outcome
+
+
+@pytest.mark.parametrize(("kind", "says"), [(ON_EC2, "error"), (MIXED, "doubt")])
+def test_without_instances_nothing_is_placed(kind, says):
+    found = placed_on(Launch(Place(HOME, WEST), {}, kind, 0))
+    assert (bool(found.error), bool(found.doubt), found.unplaced) == (says == "error", says == "doubt", says == "error")
 
 
 def test_the_log_tells_how_many_tasks_started(tmp_path_factory):

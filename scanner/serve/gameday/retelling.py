@@ -56,11 +56,6 @@ class Retelling:
             answers[service] = Answers(target, service, kept, dict(answers))
         return kept
 
-    def calls(self) -> Iterator[Call]:
-        """Yield every call."""
-        for target in self.targets:
-            yield from self.calls_of(target)
-
     def images(self) -> Mapping[RepositoryKey, Listing]:
         """Return the images of every repository."""
         return {**self._recorded, **self._world.pushed}
