@@ -54,6 +54,13 @@ def judge(snapshot, config, rules):
     return Rehearsal(rules, config, LOSS, snapshot.as_of)
 
 
+@pytest.fixture(scope="module")
+def shared(snapshot, judge):
+    """Return a game day whose tests change different things, and repair nothing."""
+    with gameday.serve(snapshot, [LOSS], lambda: AT, judge=judge) as endpoint:
+        yield Game(endpoint.url, snapshot.path)
+
+
 @pytest.fixture
 def game(snapshot, judge, tmp_path):
     path = tmp_path / "log.jsonl"
@@ -96,14 +103,14 @@ def test_it_is_the_drill_that_judges(demo, snapshot, config, rules, judge):
         ("ledger", "settlement", 0, "ResourceInitializationError: unable to pull secrets or registry auth: Subnet"),
     ],
 )
-def test_a_service_starts_what_the_drill_would_let_start(game, cluster, service, running, message):
-    now = scaled(game.client("ecs"), cluster, service, 4)
+def test_a_service_starts_what_the_drill_would_let_start(shared, cluster, service, running, message):
+    now = scaled(shared.client("ecs"), cluster, service, 4)
     assert message in now["events"][0]["message"]
     assert now["runningCount"] == running
 
 
-def test_a_task_is_judged_by_its_family(game):
-    ecs = game.client("ecs")
+def test_a_task_is_judged_by_its_family(shared):
+    ecs = shared.client("ecs")
     told = {}
     for family in ("storefront-hourly-prices", "storefront-catalog"):
         given = {"cluster": "storefront", "taskDefinition": family, "launchType": "FARGATE"}
