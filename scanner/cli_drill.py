@@ -79,6 +79,9 @@ def drill(
     loss = Loss.parse(lose)
     config = console.read_config(config_path)
     if serve:
+        if code or assumed or fail_back or formats or output or fail_on_incomplete:
+            why = "--serve: takes no --with, --assume, --fail-back, --format, -o or --fail-on-incomplete"
+            raise UsageError(why, "Those are of a drill on paper.")
         rules = rules_of_links(config, rule_paths, python=not no_python_rules)
         return _serve(paths, loss, port, log, record, config, rules)
     what_if = WhatIf(tuple(map(Path, code)), tuple(map(Assumption.parse, assumed)), fail_back)

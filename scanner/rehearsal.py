@@ -18,8 +18,9 @@ from scanner.engine import assess
 from scanner.estate import Estate, add_evidence, model_of
 from scanner.images import Listing, RepositoryKey
 from scanner.loss import Loss
-from scanner.model import InsufficientData, Model, Place, Resource, Twin
+from scanner.model import Gap, InsufficientData, Model, Place, Resource, Twin
 from scanner.outcome import LinkState, Recovery
+from scanner.recorded import Target
 from scanner.rule import Rule
 from scanner.starters import family, started
 
@@ -27,15 +28,22 @@ from scanner.starters import family, started
 class Retold(Told, Protocol):
     """An estate as a collection would find it now."""
 
+    def version(self, account: str) -> int:
+        """Return a number that is another one once something was changed in an account."""
+
     def images(self) -> Mapping[RepositoryKey, Listing]:
         """Return the images of every repository."""
 
 
 class Rehearsal:
-    """Judges what stands in for the workloads that a loss takes; `as_of` is the time of the snapshot."""
+    """Judges what stands in for the workloads that a loss takes; `as_of` is the time of the snapshot.
+
+    What an account showed is kept until something is changed in it.
+    """
 
     def __init__(self, rules: Sequence[Rule], config: Config, loss: Loss, as_of: datetime) -> None:
         self._rules, self._config, self._loss, self._as_of = tuple(rules), config, loss, as_of
+        self._shown: dict[str, tuple[int, tuple[list[Resource], list[Gap]]]] = {}
 
     def __call__(
         self, estate: Retold, links: Collection[str] | None = None
@@ -64,11 +72,23 @@ class Rehearsal:
 
     def _model(self, told: Retold) -> Model:
         estate = Estate(as_of=self._as_of, listings=dict(told.images()))
-        estate.resources, estate.gaps = read(told)
+        for resources, gaps in self._read(told):
+            estate.resources += resources
+            estate.gaps += gaps
         estate.asked = {target.place for target in told.targets}
         estate.scanned = set(estate.asked)
         add_evidence(estate, self._config)
         return model_of(estate, self._config, self._as_of)
+
+    def _read(self, told: Retold) -> Iterator[tuple[list[Resource], list[Gap]]]:
+        by_account: dict[str, list[Target]] = {}
+        for target in told.targets:
+            by_account.setdefault(target.account, []).append(target)
+        for account, targets in by_account.items():
+            version, shown = told.version(account), self._shown.get(account)
+            if shown is None or shown[0] != version:
+                shown = self._shown[account] = version, read(told, targets)
+            yield shown[1]
 
 
 def _standby(recovery: Recovery, model: Model) -> Resource | None:

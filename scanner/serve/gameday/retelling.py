@@ -56,6 +56,10 @@ class Retelling:
             answers[service] = Answers(target, service, kept, dict(answers))
         return kept
 
+    def version(self, account: str) -> int:
+        """Return a number that is another one once something was changed in an account."""
+        return self._world.version(account)
+
     def images(self) -> Mapping[RepositoryKey, Listing]:
         """Return the images of every repository."""
         return {**self._recorded, **self._world.pushed}

@@ -58,6 +58,10 @@ class World(Replay):
         found = self._changed.get(target)
         return found.changed if found else frozenset()
 
+    def version(self, account: str) -> int:
+        """Return a number that is another one once something was changed in an account."""
+        return sum(record.version for target, record in self._changed.items() if target.account == account)
+
     def there(self, place: Place) -> Record | None:
         """Return the calls of a place, None if it was not collected."""
         target = self.target(place)
