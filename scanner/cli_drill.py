@@ -105,15 +105,15 @@ def _serve(
     config: Config,
     rules: Sequence[Rule],
 ) -> int:
+    from scanner.estate import open_whole
     from scanner.rehearsal import Rehearsal
     from scanner.serve.gameday import serve
-    from scanner.snapshot import Snapshot
 
     if len(paths) != 1:
         raise UsageError("--serve: takes one snapshot", "regionproof drill SNAPSHOT --lose us-east-1 --serve")
     if record is not None and log is None:
         raise UsageError("--record: of a game day without a log", "Give the log a place, --log FILE.")
-    snapshot = Snapshot.open(console.storage().snapshot(paths[0]))
+    snapshot = open_whole(console.storage(config).snapshot(paths[0]))
     about = {"snapshot": paths[0], "sha256": snapshot.sha256}
     where = Path(log) if log is not None else None
     judge = Rehearsal(rules, config, loss, snapshot.as_of)

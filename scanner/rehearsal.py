@@ -21,6 +21,7 @@ from scanner.loss import Loss
 from scanner.model import Gap, InsufficientData, Model, Place, Resource, Twin
 from scanner.outcome import LinkState, Recovery
 from scanner.recorded import Target
+from scanner.references import FUNCTION
 from scanner.rule import Rule
 from scanner.starters import family, started
 
@@ -50,7 +51,8 @@ class Rehearsal:
     ) -> Mapping[tuple[Place, str], Sequence[LinkState]]:
         """Return the states of links (all, or these), by the place of a standby and its name there.
 
-        That is the ARN of a service, or the family of tasks: one that something starts, or else one of services.
+        That is the ARN of a service or of a function, or the family of tasks: one that something starts, or else one
+        of services.
         """
         rules = [rule for rule in self._rules if links is None or rule.link in links]
         model = self._model(estate)
@@ -63,7 +65,7 @@ class Rehearsal:
             if standby is None or recovery.standby is None:
                 continue
             is_service = standby.type == "AWS::ECS::Service"
-            if is_service:
+            if is_service or standby.type == FUNCTION:
                 named.setdefault((recovery.standby, standby.id), []).extend(recovery.links)
             for name in _families(standby, assessed.model):
                 found = of_services if is_service else named

@@ -6,6 +6,7 @@ import json
 from dataclasses import replace
 
 import pytest
+from botocore.exceptions import WaiterError
 from game import AT, EAST, EU, HOME, OTHER, WEB, WEST, Game
 
 from scanner.chain import CHAIN
@@ -26,11 +27,13 @@ from scanner.outcome import LinkState, State
 from scanner.recorded import IMAGES, canonical
 from scanner.rehearsal import Rehearsal
 from scanner.serve import Endpoint, gameday
+from scanner.serve.gameday import functions
 from scanner.serve.gameday.links import STARTING, doubt_of, error_of
 from scanner.serve.gameday.retelling import Retelling
 from scanner.snapshot import Snapshot, SnapshotWriter
 
 LOSS = Loss.parse(EAST)
+QUICK = {"Delay": 0, "MaxAttempts": 1}
 NETWORK = {"awsvpcConfiguration": {"subnets": ["subnet-c6697354f47a8b643"]}}
 
 
@@ -160,6 +163,42 @@ def test_a_policy_that_is_set_lets_tasks_pull(game):
     ecs.get_waiter("services_stable").wait(
         cluster="storefront", services=["web"], WaiterConfig={"Delay": 0, "MaxAttempts": 1}
     )
+
+
+def test_a_function_has_an_image_that_it_may_pull(game):
+    function, ecr = game.client("lambda"), game.client("ecr")
+    given = {"FunctionName": "receipts", "ImageUri": WEB.replace("web", "receipts:1.3.0")}
+    before = function.get_function(FunctionName="receipts")["Code"]
+    assert function.update_function_code(**given)["LastUpdateStatus"] == "InProgress"
+    with pytest.raises(WaiterError, match="terminal failure"):
+        function.get_waiter("function_updated_v2").wait(FunctionName="receipts", WaiterConfig=QUICK)
+    now = function.get_function(FunctionName="receipts")
+    assert now["Configuration"]["LastUpdateStatusReasonCode"] == "ImageAccessDenied"
+    assert "link 'policy'" in now["Configuration"]["LastUpdateStatusReason"]
+    assert now["Code"] == before
+    policy = ecr.get_repository_policy(repositoryName="shop/stock-levels")["policyText"]
+    ecr.set_repository_policy(repositoryName="shop/receipts", policyText=policy)
+    function.update_function_code(**given)
+    function.get_waiter("function_updated_v2").wait(FunctionName="receipts", WaiterConfig=QUICK)
+    assert "LastUpdateStatusReason" not in function.get_function_configuration(FunctionName="receipts")
+
+
+@pytest.mark.parametrize(
+    ("before", "states", "field", "status", "known"),
+    [
+        ({"Code": {"ImageUri": "old"}}, [State.UNKNOWN], "LastUpdateStatus", "InProgress", False),
+        (None, [State.UNKNOWN], "State", "Pending", False),
+        (None, [State.UNKNOWN, State.BROKEN], "State", "Failed", True),
+        (None, [State.HOLDS], "State", "Active", True),
+    ],
+)
+def test_a_function_of_which_nobody_knows_waits(snapshot, before, states, field, status, known):
+    edits = gameday.GameFront(snapshot, [LOSS], lambda: AT).world.edits(Place(HOME, WEST))
+    links = [LinkState(link, state, "Why.") for link, state in zip(("policy", "key"), states, strict=False)]
+    arn = f"arn:aws:lambda:{WEST}:{HOME}:function:receipts"
+    assert functions.settle(edits, arn, before, [LinkState("network", State.BROKEN, "None."), *links]) is known
+    shown = [one for one in edits.record.listed("lambda", "ListFunctions", "Functions") if one["FunctionArn"] == arn]
+    assert [one[field] for one in shown] == [status]
 
 
 def test_a_service_that_is_created_is_judged_as_the_standby_it_becomes(game):

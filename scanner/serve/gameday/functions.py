@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from scanner.outcome import LinkState, State
 from scanner.redaction import redact
 from scanner.references import InvalidReference, parse
 from scanner.serve.gameday.pulling import pull
-from scanner.serve.gameday.world import Write, not_simulated, refused
+from scanner.serve.gameday.world import Edits, Write, not_simulated, refused
+from scanner.serve.record import Record
 
 _LATEST = "$LATEST"
 
@@ -31,12 +33,15 @@ def create_function(write: Write) -> dict[str, Any]:
         **kept,
         "FunctionArn": write.arn("lambda", f"function:{name}"),
         "LastModified": _now(write),
-        "State": "Active",
+        "State": "Pending",
+        "StateReason": "The function is being created.",
+        "StateReasonCode": "Creating",
         "Version": _LATEST,
     }
     write.edits.append("lambda", "ListFunctions", "Functions", configuration)
     write.edits.answer("lambda", "ListAliases", {"FunctionName": name}, {"Aliases": []})
-    _show(write, name, {"Code": location, "Configuration": configuration, "Tags": given.get("Tags") or {}})
+    _show(write.edits, name, {"Code": location, "Configuration": configuration, "Tags": given.get("Tags") or {}})
+    write.world.functions[write.place, str(configuration["FunctionArn"])] = None
     return configuration
 
 
@@ -46,7 +51,9 @@ def update_function_code(write: Write) -> dict[str, Any]:
     if image is None:
         raise not_simulated("lambda:UpdateFunctionCode of an archive", "functions are images here")
     old = _function(write)
-    return _updated(write, old, _located(write, str(image)))
+    location, page = _located(write, str(image)), _shown(write, str(old["FunctionName"]))
+    write.world.functions[write.place, str(old["FunctionArn"])] = page
+    return _updated(write, old, location)
 
 
 _CONFIGURED = (
@@ -93,24 +100,80 @@ def _function(write: Write) -> Mapping[str, Any]:
 
 def _shown(write: Write, name: str) -> Mapping[str, Any]:
     """Return the whole of a function as it is described."""
-    for answer in write.record.of("lambda", "GetFunction"):
+    page = _page(write.record, name)
+    if page is None:
+        raise write.query.not_recorded(f"function '{name}' was not described")
+    return page
+
+
+def _page(record: Record, name: str) -> Mapping[str, Any] | None:
+    for answer in record.of("lambda", "GetFunction"):
         if answer.parameters in ({"FunctionName": name}, {"FunctionName": name, "Qualifier": _LATEST}) and answer.pages:
             return answer.pages[0]
-    raise write.query.not_recorded(f"function '{name}' was not described")
+    return None
 
 
 def _updated(write: Write, configuration: Mapping[str, Any], code: Mapping[str, Any]) -> dict[str, Any]:
-    """Let a function be so: the answer shows that this has begun, whoever asks next sees that it is done."""
+    """Let a function be so: the answer shows that this has begun, whoever asks next sees what came of it."""
     name = str(configuration["FunctionName"])
-    new = {**configuration, "LastModified": _now(write), "LastUpdateStatus": "Successful"}
-    write.edits.update("lambda", "ListFunctions", "Functions", lambda one: one["FunctionName"] == name, new)
-    _show(write, name, {**_shown(write, name), "Code": code, "Configuration": new})
+    new = {**_bare(configuration), "LastModified": _now(write), "LastUpdateStatus": "Successful"}
+    _describe(write.edits, name, {**_shown(write, name), "Code": code, "Configuration": new})
     return {**new, "LastUpdateStatus": "InProgress"}
 
 
-def _show(write: Write, name: str, page: Mapping[str, Any]) -> None:
+_CODES = {
+    "registry": "ImageAccessDenied",
+    "policy": "ImageAccessDenied",
+    "key": "KMSKeyAccessDenied",
+    "platform": "InvalidImage",
+    "architecture": "InvalidImage",
+}
+"""What Lambda says of an image that it cannot have, by the link that is broken."""
+
+
+def settle(edits: Edits, arn: str, before: Mapping[str, Any] | None, links: Sequence[LinkState]) -> bool:
+    """Describe a function as the drill lets it have its image; return whether that is known.
+
+    `before` is what it was, None if it is new: one that cannot have its new image keeps the old one.
+    """
+    name = arn.rpartition(":")[2]
+    page = _page(edits.record, name)
+    if page is None:
+        return True
+    field = "State" if before is None else "LastUpdateStatus"
+    deciding = [one for one in links if one.link in _CODES]
+    wrong = next((one for one in deciding if one.state is State.BROKEN), None)
+    doubt = next((one for one in deciding if one.state is State.UNKNOWN), None)
+    said: dict[str, str] = {"State": "Active", "LastUpdateStatus": "Successful"}
+    if wrong is not None:
+        why = f"{wrong.reason} (game day: link '{wrong.link}')"
+        said = {field: "Failed", f"{field}Reason": why, f"{field}ReasonCode": _CODES[wrong.link]}
+    elif doubt is not None:
+        why = f"Whether it can have its image cannot be told (game day): link '{doubt.link}': {doubt.reason}"
+        said = {field: "Pending" if before is None else "InProgress", f"{field}Reason": why}
+    code = before["Code"] if wrong is not None and before is not None else page["Code"]
+    _describe(edits, name, {**page, "Code": code, "Configuration": {**_bare(page["Configuration"]), **said}})
+    return wrong is not None or doubt is None
+
+
+def _bare(configuration: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a function without why its state is what it was."""
+    return {
+        key: value
+        for key, value in configuration.items()
+        if not key.endswith(("StateReason", "StatusReason", "ReasonCode"))
+    }
+
+
+def _describe(edits: Edits, name: str, page: Mapping[str, Any]) -> None:
+    new = page["Configuration"]
+    edits.update("lambda", "ListFunctions", "Functions", lambda one: one["FunctionName"] == name, new)
+    _show(edits, name, page)
+
+
+def _show(edits: Edits, name: str, page: Mapping[str, Any]) -> None:
     for qualifier in ({}, {"Qualifier": _LATEST}):
-        write.edits.answer("lambda", "GetFunction", {"FunctionName": name, **qualifier}, page)
+        edits.answer("lambda", "GetFunction", {"FunctionName": name, **qualifier}, page)
 
 
 def _located(write: Write, image: str) -> dict[str, str]:

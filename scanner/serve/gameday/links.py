@@ -16,7 +16,7 @@ from scanner.outcome import LinkState, State
 from scanner.serve.gameday.retelling import Retelling
 
 Verdicts = Mapping[tuple[Place, str], Sequence[LinkState]]
-"""The links of workloads, by the place of their standby and its name: the ARN of a service, or a family of tasks."""
+"""The links of workloads, by the place of their standby and its name: the ARN of a service or function, or a family."""
 
 _PULL = "CannotPullContainerError"
 _START = "ResourceInitializationError"

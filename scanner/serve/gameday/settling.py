@@ -13,7 +13,7 @@ from typing import Any
 
 from scanner.model import Place
 from scanner.outcome import LinkState, State
-from scanner.serve.gameday import tasks
+from scanner.serve.gameday import functions, tasks
 from scanner.serve.gameday.links import STARTING, Judge, Verdicts
 from scanner.serve.gameday.lost import Lost
 from scanner.serve.gameday.retelling import Retelling
@@ -34,7 +34,7 @@ class Settling:
     def settle(self, at: datetime) -> None:
         """Try again what waits, as it is now; an image may have come since it failed."""
         world = self._world
-        links = self._verdicts(STARTING) if world.waiting or world.starting else {}
+        links = self._verdicts(STARTING) if world.waiting or world.starting or world.functions else {}
         for key in sorted(world.waiting):
             service = world.services[key]
             edits = world.edits(service.place)
@@ -50,6 +50,10 @@ class Settling:
             outcome = self._start(task.launch, links.get((task.launch.place, family), ()))
             if edits and tasks.settle(edits, task, outcome, at.timestamp()):
                 world.starting.remove(key)
+        for (place, arn), before in list(world.functions.items()):
+            edits = world.edits(place)
+            if edits and functions.settle(edits, arn, before, links.get((place, arn), ())):
+                del world.functions[place, arn]
 
     def states(self) -> Iterator[dict[str, Any]]:
         """Yield how many tasks each service that was changed wants, and how many run; then the same of other tasks.

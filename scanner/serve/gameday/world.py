@@ -38,6 +38,8 @@ class World(Replay):
         """The tasks that were run without a service, by place and ARN."""
         self.starting: set[tuple[Place, str]] = set()
         """Those of them of which it is not known yet how their start ends."""
+        self.functions: dict[tuple[Place, str], Mapping[str, Any] | None] = {}
+        """What Lambda functions were, by place and ARN, whose image is on its way; None for new ones."""
         self.scalable: Mapping[tuple[Place, str], Mapping[str, Any]] = {}
         """The scalable targets that were registered, by place and id of the resource."""
         self.numbers = count(1)
