@@ -54,8 +54,9 @@ class DrillRecord:
 class Ran:
     """What a workload came to on a game day: its ARN, how many tasks were `wanted`, and how many `ran` at the end.
 
-    Of tasks that were run alone the ARN is that of their task definition, and those count that had started.  `wrong`
-    are sentences on the links that the drill calls broken, or of which it knows nothing.
+    Of tasks that were run alone the ARN is that of their task definition, and those count that had started.  A Lambda
+    function that was changed is one that is wanted, and that ran if it has its image.  `wrong` are sentences on the
+    links that the drill calls broken, or of which it knows nothing.
     """
 
     arn: str
@@ -65,9 +66,10 @@ class Ran:
 
     @property
     def name(self) -> str:
-        """Return the name by which `regionproof.yaml` knows it: `<cluster>/<service>`, or `family:<family>`."""
+        """Return the name by which `regionproof.yaml` knows it: `<cluster>/<service>`, `family:<family>`, or its own."""
         family = self.arn.partition(":task-definition/")[2].partition(":")[0]
-        return f"family:{family}" if family else self.arn.partition(":service/")[2] or self.arn
+        named = (part for kind in (":service/", ":function:") if (part := self.arn.partition(kind)[2]))
+        return f"family:{family}" if family else next(named, self.arn)
 
     @property
     def recovered(self) -> bool:
@@ -76,6 +78,8 @@ class Ran:
 
     def __str__(self) -> str:
         """Return it as a sentence."""
+        if ":function:" in self.arn:
+            return f"{self.name} {'has' if self.ran else 'does not have'} the image that it was given."
         return f"{self.name} ran {self.ran} of {self.wanted} tasks."
 
 
@@ -127,7 +131,11 @@ def of_game_day(day: GameDay, tiers: Sequence[str] = ()) -> DrillRecord:
     Raises `UsageError` if its log does not say what became of them.
     """
     if not day.workloads:
-        why = "no service was created or changed" if day.workloads is not None else "its log has no end"
+        why = (
+            "no service or function was created or changed, and no task was run"
+            if day.workloads is not None
+            else "its log has no end"
+        )
         raise UsageError(f"the game day has no result to record: {why}")
     stuck = [str(one) for one in day.workloads if one.ran < one.wanted]
     wrong = [f"{one.name}: {sentence}" for one in day.workloads for sentence in one.wrong]

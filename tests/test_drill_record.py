@@ -179,7 +179,7 @@ def test_what_runs_has_recovered_only_if_the_drill_finds_nothing_wrong(tmp_path,
     ("lines", "message"),
     [
         ([HEAD, SCALED], "its log has no end"),  # it was killed
-        ([HEAD, {**END, "services": []}], "no service was created or changed"),
+        ([HEAD, {**END, "services": []}], "no service or function was created or changed"),
     ],
 )
 def test_a_game_day_without_a_result_is_not_recorded(tmp_path, lines, message):

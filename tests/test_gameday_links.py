@@ -232,10 +232,19 @@ def test_the_record_holds_what_the_drill_finds_wrong(snapshot, judge, tmp_path):
         ecs = Game(endpoint.url, path).client("ecs")
         for service in ("basket", "checkout"):
             assert scaled(ecs, "storefront", service, 2)["runningCount"] == 2
+        for name, tag in (("receipts", "1.3.0"), ("stock-levels", "1.1.0")):
+            image = WEB.replace("web", f"{name}:{tag}")
+            Game(endpoint.url, path).client("lambda").update_function_code(FunctionName=name, ImageUri=image)
     day = read_log(path)
     assert [(one.name, one.recovered) for one in day.workloads] == [
         ("storefront/basket", True),
         ("storefront/checkout", False),  # it runs, but another release than the primary
+        ("receipts", False),
+        ("stock-levels", True),
+    ]
+    assert [str(one) for one in day.workloads[2:]] == [
+        "receipts does not have the image that it was given.",
+        "stock-levels has the image that it was given.",
     ]
     record = of_game_day(day)
     assert record.outcome == "partial"

@@ -156,6 +156,13 @@ def settle(edits: Edits, arn: str, before: Mapping[str, Any] | None, links: Sequ
     return wrong is not None or doubt is None
 
 
+def is_ready(edits: Edits, arn: str) -> bool:
+    """Tell whether a function has the image that it was given last."""
+    page = _page(edits.record, arn.rpartition(":")[2])
+    shown = page["Configuration"] if page else {}
+    return (shown.get("State"), shown.get("LastUpdateStatus")) == ("Active", "Successful")
+
+
 def _bare(configuration: Mapping[str, Any]) -> dict[str, Any]:
     """Return a function without why its state is what it was."""
     return {

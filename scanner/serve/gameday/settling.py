@@ -50,6 +50,7 @@ class Settling:
             outcome = self._start(task.launch, links.get((task.launch.place, family), ()))
             if edits and tasks.settle(edits, task, outcome, at.timestamp()):
                 world.starting.remove(key)
+        world.updated |= world.functions.keys()
         for (place, arn), before in list(world.functions.items()):
             edits = world.edits(place)
             if edits and functions.settle(edits, arn, before, links.get((place, arn), ())):
@@ -58,10 +59,11 @@ class Settling:
     def states(self) -> Iterator[dict[str, Any]]:
         """Yield how many tasks each service that was changed wants, and how many run; then the same of other tasks.
 
-        Those are told by their task definition: a task that was stopped after it had started counts.  `links` are
-        those that the drill calls broken, or of which it knows nothing.
+        Those are told by their task definition: a task that was stopped after it had started counts.  A function that
+        was changed wants 1, and has it once it has its image.  `links` are those that the drill calls broken, or of
+        which it knows nothing.
         """
-        links = self._verdicts(None) if self._world.services or self._world.tasks else {}
+        links = self._verdicts(None) if self._world.services or self._world.tasks or self._world.updated else {}
         for place, name, state in _states(self._world):
             wrong = [one for one in links.get((place, name), ()) if one.state in (State.BROKEN, State.UNKNOWN)]
             told = [{"link": one.link, "state": str(one.state), "reason": one.reason} for one in wrong]
@@ -75,7 +77,7 @@ class Settling:
 
 
 def _states(world: World) -> Iterator[tuple[Place, str, dict[str, Any]]]:
-    """Yield what each service that was changed, and each task definition that was run, came to; by what it is named."""
+    """Yield what each workload that was changed, and each task definition that was run, came to, by its name."""
     for service in world.services.values():
         edits = world.edits(service.place)
         described = _described(edits, service.arn) if edits else None
@@ -98,6 +100,9 @@ def _states(world: World) -> Iterator[tuple[Place, str, dict[str, Any]]]:
             family = str(task.launch.definition["family"])
             key = (task.launch.place, family, str(described["taskDefinitionArn"]))
             run.setdefault(key, []).append("startedAt" in described)
+    for place, arn in sorted(world.updated):
+        edits = world.edits(place)
+        yield place, arn, {"arn": arn, "desired": 1, "running": int(bool(edits and functions.is_ready(edits, arn)))}
     for (place, family, arn), each in run.items():
         yield place, family, {"arn": arn, "desired": len(each), "running": sum(each)}
 
