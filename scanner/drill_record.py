@@ -66,7 +66,7 @@ class Ran:
 
     @property
     def name(self) -> str:
-        """Return the name by which `regionproof.yaml` knows it: `<cluster>/<service>`, `family:<family>`, or its own."""
+        """Return the name by which `regionproof.yaml` knows it: `cluster/service`, `family:name`, or its own."""
         family = self.arn.partition(":task-definition/")[2].partition(":")[0]
         named = (part for kind in (":service/", ":function:") if (part := self.arn.partition(kind)[2]))
         return f"family:{family}" if family else next(named, self.arn)
