@@ -249,10 +249,19 @@ class TestDeployments:
         breaker = {"deploymentCircuitBreaker": {"enable": True, "rollback": rollback}}
         given = {"cluster": "ledger", "launchType": "FARGATE", "desiredCount": 1, "deploymentConfiguration": breaker}
         name = f"breaks-{rollback}"
-        ecs.create_service(serviceName=name, taskDefinition=defined(ecs, name, GONE), **given)
-        (deployment,) = ecs.describe_services(cluster="ledger", services=[name])["services"][0]["deployments"]
-        assert deployment["rolloutState"] == "FAILED"
-        assert ("does not roll back" in deployment["rolloutStateReason"]) is rollback
+        asked = {"cluster": "ledger", "services": [name], "WaiterConfig": QUICK}
+        ecs.create_service(serviceName=name, taskDefinition=defined(ecs, name), **given)
+        ecs.update_service(cluster="ledger", service=name, taskDefinition=defined(ecs, name, GONE))
+        for change in ({}, {"desiredCount": 1}):  # to ask for the count that it has makes no success of it
+            if change:
+                ecs.update_service(cluster="ledger", service=name, **change)
+            newest, older = ecs.describe_services(cluster="ledger", services=[name])["services"][0]["deployments"]
+            assert (newest["rolloutState"], newest["runningCount"], older["runningCount"]) == ("FAILED", 0, 1)
+            assert ("does not roll back" in newest["rolloutStateReason"]) is rollback
+            with pytest.raises(WaiterError, match="Max attempts"):
+                ecs.get_waiter("services_stable").wait(**asked)
+        ecs.update_service(cluster="ledger", service=name, taskDefinition=defined(ecs, name))
+        ecs.get_waiter("services_stable").wait(**asked)
 
 
 ON_EC2, BY_FARGATE = {"launchType": "EC2"}, {"capacityProviderStrategy": [{"capacityProvider": "FARGATE_SPOT"}]}

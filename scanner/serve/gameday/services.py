@@ -114,7 +114,7 @@ def deploy(write: Write, service: Mapping[str, Any], launch: Launch, *, replaces
     waiting = write.world.services[key] if key in write.world.waiting else None
     before = int(service.get("runningCount") or 0)
     newest = next(iter(service.get("deployments") or ()), None) or _deployment(write, service)
-    older = waiting.older if waiting else None
+    older = waiting.older if waiting and waiting.replaces else None
     revision = next((one["arn"] for one in service.get("currentServiceRevisions") or ()), None)
     if replaces and older is None and before:
         older = (newest, revision)

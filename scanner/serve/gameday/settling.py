@@ -22,6 +22,8 @@ from scanner.serve.gameday.world import Edits, Launch, Service, World
 from scanner.serve.replay import Recording
 
 _MOST_EVENTS = 100
+_FAILED = "FAILED"
+"""The state of a deployment that ECS tries no more."""
 
 
 class Settling:
@@ -39,7 +41,7 @@ class Settling:
             service = world.services[key]
             edits = world.edits(service.place)
             described = _described(edits, service.arn) if edits else None
-            if edits and described:
+            if edits and described and described["deployments"][0]["rolloutState"] != _FAILED:
                 start = partial(self._start, service.launch, links.get((service.place, service.arn), ()))
                 if _settle(edits, service, described, start, at):
                     world.waiting.remove(key)
@@ -134,7 +136,7 @@ class _Counts:
 
 
 def _settle(edits: Edits, service: Service, old: Mapping[str, Any], start: Callable[[], Outcome], at: datetime) -> bool:
-    """Describe a service as its deployment ends; return whether that is the end.
+    """Describe a service as its deployment ends; return whether it has what it wants.
 
     Tasks that run stay while no new ones start, and a service that needs no new ones has what it wants.
     """
@@ -158,7 +160,7 @@ def _settle(edits: Edits, service: Service, old: Mapping[str, Any], start: Calla
     tasks.keep(edits, service, now, images, at.timestamp())
     if outcome.error and not outcome.unplaced and now["events"] != old.get("events"):
         tasks.fail(edits, service, now, outcome.error, at.timestamp())
-    return not stuck or deployment["rolloutState"] == "FAILED"
+    return not stuck
 
 
 def _deployment(service: Service, old: Mapping[str, Any], counts: _Counts, outcome: Outcome) -> dict[str, Any]:
@@ -170,7 +172,7 @@ def _deployment(service: Service, old: Mapping[str, Any], counts: _Counts, outco
         state, why = "IN_PROGRESS", "in progress"
     reason = f"ECS deployment {before['id']} {why}."
     if outcome.error and service.replaces and breaker.get("enable"):
-        state, reason = "FAILED", "ECS deployment circuit breaker: tasks failed to start."
+        state, reason = _FAILED, "ECS deployment circuit breaker: tasks failed to start."
         if breaker.get("rollback"):
             reason += " Game day does not roll back."
     return {
