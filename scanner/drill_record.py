@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -19,7 +19,7 @@ import yaml
 from scanner import duration
 from scanner.drill import Drill
 from scanner.errors import UsageError
-from scanner.outcome import Outcome
+from scanner.outcome import Outcome, State
 from scanner.recovery import REHEARSALS
 
 _MOST_REFUSALS, _MOST_ISSUES, _LONGEST = 20, 50, 300
@@ -238,5 +238,15 @@ def _summed_up(head: Mapping[str, Any], calls: Sequence[Mapping[str, Any]]) -> G
 
 
 def _ran(state: Mapping[str, Any]) -> Ran:
-    wrong = (f"link '{one['link']}' is {one['state']}: {one['reason']}" for one in state.get("links", ()))
-    return Ran(str(state["arn"]), int(state["desired"]), int(state["running"]), tuple(wrong))
+    wrong = tuple(_wrong(state.get("links", ())))
+    return Ran(str(state["arn"]), int(state["desired"]), int(state["running"]), wrong)
+
+
+def _wrong(links: Sequence[Mapping[str, str]]) -> Iterator[str]:
+    """Yield a sentence for each link that is broken, and one for all that are not known: most have the same reason."""
+    yield from (f"link '{one['link']}' is broken: {one['reason']}" for one in links if one["state"] == State.BROKEN)
+    unknown = [one for one in links if one["state"] != State.BROKEN]
+    if unknown:
+        names = ", ".join(f"'{one['link']}'" for one in unknown)
+        what = f"link {names} is" if len(unknown) == 1 else f"links {names} are"
+        yield f"{what} not known: {unknown[0]['reason']}"

@@ -164,6 +164,17 @@ def test_a_game_day_is_recorded_from_its_log(tmp_path):
     assert [(drill["Scenario"], drill["Rto"]) for drill in found.resources] == [("game-day", "12m30s")]
 
 
+def test_what_is_not_known_is_one_issue(tmp_path):
+    unknown = [{"link": link, "state": "unknown", "reason": f"Why {link}."} for link in ("digest", "tag")]
+    for links, sentence in (
+        (unknown, "payments/api: links 'digest', 'tag' are not known: Why digest."),
+        (unknown[1:], "payments/api: link 'tag' is not known: Why tag."),
+    ):
+        state = {"arn": f"{ARN}api", "desired": 1, "running": 1, "links": [STUCK, *links]}
+        record = of_game_day(read_log(log_of(tmp_path, HEAD, SCALED, {**END, "services": [state]})))
+        assert record.issues == ("payments/api: link 'network' is broken: No way leads out.", sentence)
+
+
 @pytest.mark.parametrize(
     ("ran", "links", "outcome"),
     [(2, [], "success"), (1, [], "failure"), (2, [STUCK], "failure"), (2, [{**STUCK, "state": "unknown"}], "failure")],
