@@ -77,10 +77,14 @@ def drill(
     if lose is None or not paths:
         raise UsageError("give a snapshot and what is lost", "regionproof drill SNAPSHOT --lose us-east-1")
     loss = Loss.parse(lose)
-    if serve:
-        return _serve(paths, loss, port, log, record)
-    what_if = WhatIf(tuple(map(Path, code)), tuple(map(Assumption.parse, assumed)), fail_back)
     config = console.read_config(config_path)
+    if serve:
+        if code or assumed or fail_back or formats or output or fail_on_incomplete:
+            why = "--serve: takes no --with, --assume, --fail-back, --format, -o or --fail-on-incomplete"
+            raise UsageError(why, "Those are of a drill on paper.")
+        rules = rules_of_links(config, rule_paths, python=not no_python_rules)
+        return _serve(paths, loss, port, log, record, config, rules)
+    what_if = WhatIf(tuple(map(Path, code)), tuple(map(Assumption.parse, assumed)), fail_back)
     storage = console.storage(config)
     asked = console.drill_destinations(formats, output, storage)  # complain before the work is done
     rules = rules_of_links(config, rule_paths, python=not no_python_rules)
@@ -92,18 +96,28 @@ def drill(
     return _exit_code(report, fail_on_incomplete)
 
 
-def _serve(paths: Sequence[str], loss: Loss, port: int, log: str | None, record: str | None) -> int:
+def _serve(
+    paths: Sequence[str],
+    loss: Loss,
+    port: int,
+    log: str | None,
+    record: str | None,
+    config: Config,
+    rules: Sequence[Rule],
+) -> int:
+    from scanner.estate import open_whole
+    from scanner.rehearsal import Rehearsal
     from scanner.serve.gameday import serve
-    from scanner.snapshot import Snapshot
 
     if len(paths) != 1:
         raise UsageError("--serve: takes one snapshot", "regionproof drill SNAPSHOT --lose us-east-1 --serve")
     if record is not None and log is None:
         raise UsageError("--record: of a game day without a log", "Give the log a place, --log FILE.")
-    snapshot = Snapshot.open(console.storage().snapshot(paths[0]))
+    snapshot = open_whole(console.storage(config).snapshot(paths[0]))
     about = {"snapshot": paths[0], "sha256": snapshot.sha256}
     where = Path(log) if log is not None else None
-    with serve(snapshot, [loss], console.now, port=port, log=where, about=about) as endpoint:
+    judge = Rehearsal(rules, config, loss, snapshot.as_of)
+    with serve(snapshot, [loss], console.now, port=port, log=where, about=about, judge=judge) as endpoint:
         click.echo(f"Serving {paths[0]} without {loss} at {endpoint.url}; Ctrl-C stops.", err=True)
         click.echo(f"Try: AWS_ENDPOINT_URL={endpoint.url} aws ecs list-clusters --region REGION", err=True)
         if record is None:
@@ -128,7 +142,7 @@ def _record_game_day(log: Path, path: Path) -> int:
     from scanner.drill_record import draft, of_game_day, read_log, write
 
     day = read_log(log)
-    write(path, draft(of_game_day(day), [f"A game day on a served snapshot, without {', '.join(day.lost)}."]))
+    write(path, draft(of_game_day(day), day.about))
     _say_what_to_do(path)
     return RECOVERS
 

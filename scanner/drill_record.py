@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -19,7 +19,7 @@ import yaml
 from scanner import duration
 from scanner.drill import Drill
 from scanner.errors import UsageError
-from scanner.outcome import Outcome
+from scanner.outcome import Outcome, State
 from scanner.recovery import REHEARSALS
 
 _MOST_REFUSALS, _MOST_ISSUES, _LONGEST = 20, 50, 300
@@ -51,19 +51,61 @@ class DrillRecord:
 
 
 @dataclass(frozen=True)
+class Ran:
+    """What a workload came to on a game day: its ARN, how many tasks were `wanted`, and how many `ran` at the end.
+
+    Of tasks that were run alone the ARN is that of their task definition, and those count that had started.  A Lambda
+    function that was changed is one that is wanted, and that ran if it has its image.  `wrong` are sentences on the
+    links that the drill calls broken, or of which it knows nothing.
+    """
+
+    arn: str
+    wanted: int
+    ran: int
+    wrong: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """Return the name by which `regionproof.yaml` knows it: `cluster/service`, `family:name`, or its own."""
+        family = self.arn.partition(":task-definition/")[2].partition(":")[0]
+        named = (part for kind in (":service/", ":function:") if (part := self.arn.partition(kind)[2]))
+        return f"family:{family}" if family else next(named, self.arn)
+
+    @property
+    def recovered(self) -> bool:
+        """Tell whether all tasks ran and nothing is wrong: what runs may be another release, or reached by nobody."""
+        return self.ran >= self.wanted and not self.wrong
+
+    def __str__(self) -> str:
+        """Return it as a sentence."""
+        if ":function:" in self.arn:
+            return f"{self.name} {'has' if self.ran else 'does not have'} the image that it was given."
+        return f"{self.name} ran {self.ran} of {self.wanted} tasks."
+
+
+@dataclass(frozen=True)
 class GameDay:
     """What the log of a game day says.
 
-    `took` is the time from its beginning to the last change, None if nothing was changed.  `services` are those that
-    were changed: ARN, tasks that it wants, tasks that ran at the end; None if the log has no end.  `refusals` are
-    sentences on the calls that failed, the most frequent first.
+    `took` is the time from its beginning to the last change, None if nothing was changed.  `workloads` are those that
+    were changed, None if the log has no end.  `refusals` are sentences on the calls that failed, the most frequent
+    first.
     """
 
     began: datetime
+    ended: datetime | None
     lost: tuple[str, ...]
     took: timedelta | None
-    services: tuple[tuple[str, int, int], ...] | None
+    workloads: tuple[Ran, ...] | None
     refusals: tuple[str, ...]
+
+    @property
+    def about(self) -> tuple[str, ...]:
+        """Return sentences on what it was and what became of each workload."""
+        until = f" to {self.ended:%H:%M:%S}" if self.ended else ""
+        when = f"{self.began:%Y-%m-%d %H:%M:%S}{until} UTC"
+        what = f"A game day on a served snapshot, without {', '.join(self.lost)}: {when}."
+        return (what, *map(str, self.workloads or ()))
 
 
 def of_paper(drill: Drill, today: date) -> DrillRecord:
@@ -79,7 +121,7 @@ def of_paper(drill: Drill, today: date) -> DrillRecord:
         outcome_of([*(one.outcome not in _NOT_RECOVERED for one in recoveries), *(False for _ in drill.unseen)]),
         tiers,
         alone,
-        issues=[issue if len(issue) <= _LONGEST else f"{issue[: _LONGEST - 4]} ..." for issue in issues[:_MOST_ISSUES]],
+        issues=_shortened(issues),
     )
 
 
@@ -88,24 +130,28 @@ def of_game_day(day: GameDay, tiers: Sequence[str] = ()) -> DrillRecord:
 
     Raises `UsageError` if its log does not say what became of them.
     """
-    if not day.services:
-        why = "no service was created or changed" if day.services is not None else "its log has no end"
+    if not day.workloads:
+        why = (
+            "no service or function was created or changed, and no task was run"
+            if day.workloads is not None
+            else "its log has no end"
+        )
         raise UsageError(f"the game day has no result to record: {why}")
-    stuck = tuple(f"{name(arn)} ran {has} of {wanted} tasks." for arn, wanted, has in day.services if has < wanted)
+    stuck = [str(one) for one in day.workloads if one.ran < one.wanted]
+    wrong = [f"{one.name}: {sentence}" for one in day.workloads for sentence in one.wrong]
     return DrillRecord(
         day.began.date(),
         "game-day",
-        outcome_of(has >= wanted for _, wanted, has in day.services),
+        outcome_of(one.recovered for one in day.workloads),
         tiers=tiers,
-        workloads=() if tiers else tuple(sorted({name(arn) for arn, _, _ in day.services})),
+        workloads=() if tiers else tuple(sorted({one.name for one in day.workloads})),
         rto=day.took,
-        issues=(*stuck, *day.refusals[:_MOST_REFUSALS]),
+        issues=(*stuck, *_shortened(wrong), *day.refusals[:_MOST_REFUSALS]),
     )
 
 
-def name(arn: str) -> str:
-    """Return the name by which `regionproof.yaml` knows a service: `<cluster>/<service>`."""
-    return arn.partition(":service/")[2] or arn
+def _shortened(sentences: Iterable[str]) -> list[str]:
+    return [one if len(one) <= _LONGEST else f"{one[: _LONGEST - 4]} ..." for one in list(sentences)[:_MOST_ISSUES]]
 
 
 def outcome_of(recovers: Iterable[bool]) -> str:
@@ -179,7 +225,28 @@ def _summed_up(head: Mapping[str, Any], calls: Sequence[Mapping[str, Any]]) -> G
         if call.get("outcome", "ok") != "ok" and "region" in call
     )
     refusals = tuple(f"{what}, {'once' if count == 1 else f'{count} times'}." for what, count in failed.most_common())
-    ends = [call["services"] for call in calls if call.get("ended") is True]
-    services = tuple((str(one["arn"]), int(one["desired"]), int(one["running"])) for one in ends[-1]) if ends else None
+    end = next((call for call in reversed(calls) if call.get("ended") is True), None)
     took = max(changes) - began if changes else None
-    return GameDay(began, tuple(map(str, head["lost"])), took, services, refusals)
+    return GameDay(
+        began,
+        datetime.fromisoformat(end["at"]) if end else None,
+        tuple(map(str, head["lost"])),
+        took,
+        tuple(map(_ran, end["services"])) if end else None,
+        refusals,
+    )
+
+
+def _ran(state: Mapping[str, Any]) -> Ran:
+    wrong = tuple(_wrong(state.get("links", ())))
+    return Ran(str(state["arn"]), int(state["desired"]), int(state["running"]), wrong)
+
+
+def _wrong(links: Sequence[Mapping[str, str]]) -> Iterator[str]:
+    """Yield a sentence for each link that is broken, and one for all that are not known: most have the same reason."""
+    yield from (f"link '{one['link']}' is broken: {one['reason']}" for one in links if one["state"] == State.BROKEN)
+    unknown = [one for one in links if one["state"] != State.BROKEN]
+    if unknown:
+        names = ", ".join(f"'{one['link']}'" for one in unknown)
+        what = f"link {names} is" if len(unknown) == 1 else f"links {names} are"
+        yield f"{what} not known: {unknown[0]['reason']}"

@@ -238,6 +238,8 @@ class TestTheRecord:
             (("--log", "x.jsonl", "snapshot", "--lose", "us-east-1"), "--log: without --serve or --record"),
             (("snapshot", "--lose", "us-east-1", "--serve", "--record", "x"), "--record: of a game day without a log"),
             (("snapshot", "infra", "--lose", "us-east-1", "--serve"), "--serve: takes one snapshot"),
+            (("snapshot", "--lose", "us-east-1", "--serve", "--fail-back"), "--serve: takes no --with, --assume"),
+            (("snapshot", "--lose", "us-east-1", "--serve", "--format", "json"), "--serve: takes no --with, --assume"),
             (("snapshot",), "give a snapshot and what is lost"),
             (("--lose", "us-east-1"), "give a snapshot and what is lost"),
             (("snapshot", "--lose", "us-east-1", "--format", "pdf"), "unknown format 'pdf'"),

@@ -124,10 +124,14 @@ SCALED = {
 }
 REFUSED = {**SCALED, "region": "us-east-1", "outcome": "ServiceUnavailable", "changed": False}
 ARN = "arn:aws:ecs:us-west-2:111122223333:service/payments/"
+STUCK = {"link": "network", "state": "broken", "reason": "No way leads out."}
 END = {
     "at": "2026-10-30T10:00:00.000Z",
     "ended": True,
-    "services": [{"arn": f"{ARN}api", "desired": 2, "running": 2}, {"arn": f"{ARN}web", "desired": 3, "running": 1}],
+    "services": [
+        {"arn": f"{ARN}api", "desired": 2, "running": 2},
+        {"arn": f"{ARN}web", "desired": 3, "running": 1, "links": [STUCK]},
+    ],
 }
 
 
@@ -145,8 +149,14 @@ def test_a_game_day_is_recorded_from_its_log(tmp_path):
     assert record.workloads == ("payments/api", "payments/web")
     assert record.issues == (
         "payments/web ran 1 of 3 tasks.",
+        "payments/web: link 'network' is broken: No way leads out.",
         "ecs:UpdateService in us-east-1 ended in ServiceUnavailable, 2 times.",
         "ecs:UpdateService in eu-west-1 ended in ServiceUnavailable, once.",
+    )
+    assert day.about == (
+        "A game day on a served snapshot, without us-east-1: 2026-10-30 09:00:00 to 10:00:00 UTC.",
+        "payments/api ran 2 of 2 tasks.",
+        "payments/web ran 1 of 3 tasks.",
     )
     whole = of_game_day(day, tiers=["tier-0"])
     assert (whole.tiers, whole.workloads) == (["tier-0"], ())
@@ -154,11 +164,33 @@ def test_a_game_day_is_recorded_from_its_log(tmp_path):
     assert [(drill["Scenario"], drill["Rto"]) for drill in found.resources] == [("game-day", "12m30s")]
 
 
+def test_what_is_not_known_is_one_issue(tmp_path):
+    unknown = [{"link": link, "state": "unknown", "reason": f"Why {link}."} for link in ("digest", "tag")]
+    for links, sentence in (
+        (unknown, "payments/api: links 'digest', 'tag' are not known: Why digest."),
+        (unknown[1:], "payments/api: link 'tag' is not known: Why tag."),
+    ):
+        state = {"arn": f"{ARN}api", "desired": 1, "running": 1, "links": [STUCK, *links]}
+        record = of_game_day(read_log(log_of(tmp_path, HEAD, SCALED, {**END, "services": [state]})))
+        assert record.issues == ("payments/api: link 'network' is broken: No way leads out.", sentence)
+
+
+@pytest.mark.parametrize(
+    ("ran", "links", "outcome"),
+    [(2, [], "success"), (1, [], "failure"), (2, [STUCK], "failure"), (2, [{**STUCK, "state": "unknown"}], "failure")],
+)
+def test_what_runs_has_recovered_only_if_the_drill_finds_nothing_wrong(tmp_path, ran, links, outcome):
+    state = {"arn": "arn:aws:ecs:us-west-2:111122223333:task-definition/migrate:3", "desired": 2, "running": ran}
+    record = of_game_day(read_log(log_of(tmp_path, HEAD, SCALED, {**END, "services": [{**state, "links": links}]})))
+    assert (record.outcome, record.workloads) == (outcome, ("family:migrate",))
+    assert any("'network'" in issue for issue in record.issues) is bool(links)
+
+
 @pytest.mark.parametrize(
     ("lines", "message"),
     [
         ([HEAD, SCALED], "its log has no end"),  # it was killed
-        ([HEAD, {**END, "services": []}], "no service was created or changed"),
+        ([HEAD, {**END, "services": []}], "no service or function was created or changed"),
     ],
 )
 def test_a_game_day_without_a_result_is_not_recorded(tmp_path, lines, message):

@@ -2,111 +2,61 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
-from functools import cache
+from dataclasses import replace
+from itertools import takewhile
 from pathlib import Path
 
 import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
-from botocore.session import Session
+from game import (
+    AT,
+    EAST,
+    EU,
+    GONE,
+    HOME,
+    LOST,
+    OTHER,
+    OTHER_LEFT,
+    SESSION,
+    UNKNOWN,
+    WEB,
+    WEST,
+    Game,
+    Holder,
+    digest_of,
+    refusal,
+    told,
+)
 
+from scanner.chain import CHAIN
 from scanner.collectors.discovery import find
 from scanner.collectors.live import collect_targets
 from scanner.collectors.scheduler import Limits
 from scanner.collectors.session import Sessions
-from scanner.demo import NOBODY, Estate, estate
+from scanner.demo import NOBODY
 from scanner.drill_record import read_log
 from scanner.errors import UsageError
-from scanner.images import Image, Listing, RepositoryKey
 from scanner.loss import Loss
 from scanner.serve import gameday
 from scanner.serve import serve as serve_snapshot
+from scanner.serve.gameday.links import STARTING
 from scanner.snapshot import SnapshotWriter
-
-HOME, OTHER, EAST, WEST, EU = "111122223333", "444455556666", "us-east-1", "us-west-2", "eu-west-1"
-AT = datetime(2026, 11, 21, 9, 30, tzinfo=UTC)
-WEB = f"{HOME}.dkr.ecr.{WEST}.amazonaws.com/shop/web"
-GONE = {EAST: '{"gone": true}', EU: '{"left": true}'}
-"""Manifests of images that only one Region has."""
-OTHER_LEFT = '{"left": "too"}'
-
-
-def digest_of(manifest: str) -> str:
-    return f"sha256:{hashlib.sha256(manifest.encode()).hexdigest()}"
-
-
-@cache
-def told() -> Estate:
-    """Return the demo estate, with an image of shop/web that only us-east-1 has, and one that only eu-west-1 has."""
-    known = estate()
-    images = dict(known.images())
-    for region, manifest in GONE.items():
-        key = RepositoryKey(HOME, region, "shop/web")
-        images[key] = Listing((*images[key].images, Image(digest_of(manifest), ("only-here",))))
-    images[key] = Listing((*images[key].images, Image(digest_of(OTHER_LEFT))))
-    return replace(known, _images=images)
-
-
-_session = Session()
-
-
-@dataclass
-class Game:
-    """A game day that is being held."""
-
-    url: str
-    path: Path
-
-    def client(self, service, region=WEST, account=None, attempts=1):
-        return _session.create_client(
-            service,
-            region,
-            endpoint_url=self.url,
-            aws_access_key_id=f"ASIA{account}" if account else "AKIAIOSFODNN7EXAMPLE",
-            aws_secret_access_key="x",
-            config=Config(retries={"total_max_attempts": attempts, "mode": "standard"}),
-        )
-
-    def log(self) -> list[Mapping]:
-        return [json.loads(line) for line in self.path.read_text().splitlines()]
 
 
 @pytest.fixture(scope="module")
 def hold(tmp_path_factory):
-    """Return what holds a game day with these losses; each is held once, and its tests change different things."""
-    held, running = {}, []
-
-    def begin(*losses: str) -> Game:
-        if losses not in held:
-            path = tmp_path_factory.mktemp("game") / "log.jsonl"
-            serving = gameday.serve(told(), [Loss.parse(loss) for loss in losses], lambda: AT, log=path)
-            running.append(serving)
-            held[losses] = Game(serving.__enter__().url, path)
-        return held[losses]
-
-    yield begin
-    for serving in running:
-        serving.__exit__(None, None, None)
+    holder = Holder(tmp_path_factory)
+    yield holder
+    holder.end()
 
 
 @pytest.fixture
 def game(hold) -> Game:
     return hold(EAST)
-
-
-def refusal(ask, *arguments, **parameters) -> tuple[str, int]:
-    with pytest.raises(ClientError) as raised:
-        ask(*arguments, **parameters)
-    return raised.value.response["Error"]["Code"], raised.value.response["ResponseMetadata"]["HTTPStatusCode"]
-
-
-LOST = ("ServiceUnavailable", 503)
-UNKNOWN = ("NotRecorded", 501)
 
 
 class TestALostRegion:
@@ -585,7 +535,8 @@ def said(ask, parameters) -> str:
         ("batch", "describe_job_definitions", {"jobDefinitionName": "none", "status": "INACTIVE"}, "NotRecorded"),
         ("ecs", "list_tasks", {"cluster": "ledger", "family": "ledger-authorizer"}, ":task/ledger/"),
         ("ecs", "list_tasks", {"cluster": "ledger", "family": "none"}, "'taskArns': []"),
-        ("ecs", "list_tasks", {"cluster": "ledger", "startedBy": "me"}, "NotRecorded"),
+        ("ecs", "list_tasks", {"cluster": "ledger", "startedBy": "me"}, "'taskArns': []"),
+        ("ecs", "list_tasks", {"cluster": "ledger", "launchType": "FARGATE"}, "NotRecorded"),
         ("lambda", "get_function", {"FunctionName": "none"}, "NotRecorded"),
         ("scheduler", "get_schedule", {"Name": "none"}, "NotRecorded"),
     ],
@@ -721,7 +672,7 @@ def test_the_log_tells_everything_but_values(hold, tmp_path):
         game.client("ecs").update_service(cluster="storefront", service="web", desiredCount=2)
         game.client("secretsmanager").create_secret(Name="a/b", SecretString="hunter2")
         raw = Config(parameter_validation=False, retries={"total_max_attempts": 1})
-        ssm = _session.create_client(
+        ssm = SESSION.create_client(
             "ssm", WEST, endpoint_url=game.url, aws_access_key_id="AKIA", aws_secret_access_key="x", config=raw
         )
         assert refusal(ssm.put_parameter, Name="/a", Type="String", Value=["hunter2"]) == (
@@ -742,7 +693,7 @@ def test_the_log_tells_everything_but_values(hold, tmp_path):
     assert calls[0]["subject"] == {"cluster": "storefront", "desiredCount": 2, "service": "web"}
     assert end["services"] == [{"arn": f"arn:aws:ecs:{WEST}:{HOME}:service/storefront/web", "desired": 2, "running": 2}]
     assert "hunter2" not in path.read_text()
-    assert read_log(path).services == ((end["services"][0]["arn"], 2, 2),)
+    assert [(one.arn, one.wanted, one.ran) for one in read_log(path).workloads] == [(end["services"][0]["arn"], 2, 2)]
 
 
 def test_the_snapshot_stays_as_it_was(game):
@@ -778,3 +729,41 @@ def test_a_port_that_is_taken_leaves_no_log(game, tmp_path):
     ):
         pass
     assert not (tmp_path / "log").exists()
+
+
+PAGE = (Path(__file__).parent.parent / "docs" / "game-day.md").read_text()
+SERVICES = {
+    "ECS": "ecs",
+    "ECR": "ecr",
+    "EKS": "eks",
+    "Lambda": "lambda",
+    "Application Auto Scaling": "application-autoscaling",
+    "EC2 Auto Scaling": "autoscaling",
+    "EventBridge": "events",
+    "EventBridge Scheduler": "scheduler",
+    "Secrets Manager": "secretsmanager",
+    "Parameter Store": "ssm",
+    "EC2": "ec2",
+    "KMS": "kms",
+    "CloudWatch Logs": "logs",
+}
+
+
+def rows(heading) -> list[tuple[str, str]]:
+    """Return the cells of the first table under a heading of the page."""
+    lines = PAGE.partition(f"## {heading}\n")[2].splitlines()
+    table = [line for line in takewhile(lambda line: not line.startswith("## "), lines) if line.startswith("|")]
+    return [tuple(cell.strip() for cell in line.strip("|").split("|", 1)) for line in table[2:]]
+
+
+def test_the_page_names_every_write():
+    told = {
+        SERVICES[service]: set(re.findall("`([A-Z][A-Za-z]+)`", cell)) for service, cell in rows("What can be done")
+    }
+    assert told == {service: set(writes) for service, writes in gameday.WRITES.items()}
+
+
+def test_the_page_names_every_link_once():
+    told = [re.findall("`([a-z]+)`", links) for links, _ in rows("What starts")]
+    assert sorted(link for each in told for link in each) == sorted(link.id for link in CHAIN)
+    assert {link for each in told[1:5] for link in each} == STARTING

@@ -6,6 +6,7 @@ One module a service; `live` makes the calls.  Nothing here imports boto3 before
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Protocol
 
 from scanner.collectors import (
     account,
@@ -36,9 +37,8 @@ from scanner.collectors import (
 from scanner.collectors.ask import MALFORMED, NOT_COLLECTED, UNREADABLE, Answers, Ask, Collector
 from scanner.model import Gap, Resource
 from scanner.recorded import Call, LeftOut, Target
-from scanner.snapshot import Snapshot
 
-__all__ = ["AFTERWARDS", "ASSUME_ROLE", "COLLECTORS", "Answers", "Ask", "Collector", "read"]
+__all__ = ["AFTERWARDS", "ASSUME_ROLE", "COLLECTORS", "Answers", "Ask", "Collector", "Told", "read"]
 
 COLLECTORS: Mapping[str, Collector] = {
     "events": events,
@@ -72,7 +72,21 @@ ASSUME_ROLE = ("sts", "AssumeRole")
 """The call whose failure keeps us out of an account."""
 
 
-def read(snapshot: Snapshot, targets: Sequence[Target] | None = None) -> tuple[list[Resource], list[Gap]]:
+class Told(Protocol):
+    """What can be read: a snapshot, or what reads like one."""
+
+    @property
+    def targets(self) -> Sequence[Target]:
+        """The accounts and Regions it speaks of."""
+
+    def calls_of(self, target: Target) -> Iterable[Call]:
+        """Return the calls of one target."""
+
+    def left_out(self, target: Target) -> Iterable[LeftOut]:
+        """Return what was not asked of a target on purpose."""
+
+
+def read(snapshot: Told, targets: Sequence[Target] | None = None) -> tuple[list[Resource], list[Gap]]:
     """Return every resource a snapshot shows, and everything it does not; raise `SnapshotError` if it is damaged.
 
     With `targets`, only what those show: all targets of an account are given, or none.

@@ -31,6 +31,23 @@ def _function(query: Query, record: Record) -> dict[str, Any] | None:
     return None if "Qualifier" in query.parameters else _same(query, record, Qualifier="$LATEST")
 
 
+def _configuration(query: Query, record: Record) -> dict[str, Any] | None:
+    whole = replace(query, operation="GetFunction")
+    found = _same(whole, record) or _function(whole, record)
+    return None if found is None else dict(found["Configuration"])
+
+
+def _stacks(query: Query, record: Record) -> dict[str, Any] | None:
+    listed = record.listed("cloudformation", "DescribeStacks", "Stacks")
+    name = query.parameters.get("StackName")
+    if listed is None or query.parameters.keys() != {"StackName"}:
+        return None
+    found = [stack for stack in listed if name in (stack.get("StackName"), stack.get("StackId"))]
+    if not found:
+        raise Refused("ValidationError", f"Stack with id {name} does not exist")
+    return {"Stacks": found}
+
+
 def _schedule(query: Query, record: Record) -> dict[str, Any] | None:
     return None if "GroupName" in query.parameters else _same(query, record, GroupName="default")
 
@@ -56,14 +73,15 @@ def _jobs(query: Query, record: Record) -> dict[str, Any] | None:
 
 
 def _tasks(query: Query, record: Record) -> dict[str, Any] | None:
-    cluster = query.parameters.get("cluster")
-    listed = record.listed("ecs", "ListTasks", "taskArns", cluster=str(cluster))
-    if listed is None or query.parameters.keys() - {"cluster", "family", "serviceName"}:
+    asked = query.parameters
+    which = {key: str(asked[key]) for key in ("cluster", "desiredStatus") if key in asked}
+    listed = record.listed("ecs", "ListTasks", "taskArns", **which)
+    if listed is None or asked.keys() - {*which, "family", "serviceName", "startedBy"}:
         return None
     described = {task.get("taskArn"): task for task in _described_tasks(record)}
     if not all(arn in described for arn in listed):
         return None
-    found = [arn for arn in listed if _is_wanted(described[arn], query.parameters)]
+    found = [arn for arn in listed if _is_wanted(described[arn], asked)]
     return cut(query, found, None, lambda page: {"taskArns": page})
 
 
@@ -75,15 +93,19 @@ def _described_tasks(record: Record) -> Iterator[Mapping[str, Any]]:
 def _is_wanted(task: Mapping[str, Any], parameters: Mapping[str, Any]) -> bool:
     family = str(task.get("taskDefinitionArn")).rpartition("/")[2].partition(":")[0]
     service = str(parameters.get("serviceName")).rpartition("/")[2]
-    return parameters.get("family") in (None, family) and (
-        "serviceName" not in parameters or task.get("group") == f"service:{service}"
+    return (
+        parameters.get("family") in (None, family)
+        and parameters.get("startedBy") in (None, task.get("startedBy"))
+        and ("serviceName" not in parameters or task.get("group") == f"service:{service}")
     )
 
 
 _WAYS: Mapping[tuple[str, str], Callable[[Query, Record], dict[str, Any] | None]] = {
     ("batch", "DescribeJobDefinitions"): _jobs,
+    ("cloudformation", "DescribeStacks"): _stacks,
     ("ecs", "ListTasks"): _tasks,
     ("events", "DescribeRule"): _rule,
     ("lambda", "GetFunction"): _function,
+    ("lambda", "GetFunctionConfiguration"): _configuration,
     ("scheduler", "GetSchedule"): _schedule,
 }

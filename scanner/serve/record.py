@@ -37,6 +37,10 @@ class Record:
         for call in calls:
             self._calls.setdefault((call.service, call.operation), []).append(call)
         self._answers: dict[tuple[str, str], dict[str, Answer]] = {}
+        self.changed: frozenset[str] = frozenset()
+        """The services of which something is answered otherwise than it was recorded."""
+        self.version = 0
+        """How often something was changed."""
 
     def find(self, query: Query) -> Answer | None:
         """Return what was answered to this very question."""
@@ -55,11 +59,17 @@ class Record:
         """Answer a question, named as `Query` names them, in this way from now on."""
         key = (service, operation)
         self._answers[key] = {**self._of(*key), canonical(answer.parameters): answer}
+        self._note(service)
 
     def change(self, service: str, operation: str, change: Callable[[Answer], Answer]) -> None:
         """Change every answer of an operation; whoever reads it meanwhile has the old ones."""
         key = (service, operation)
         self._answers[key] = {question: change(answer) for question, answer in self._of(*key).items()}
+        self._note(service)
+
+    def _note(self, service: str) -> None:
+        self.changed |= {service}
+        self.version += 1
 
     def _of(self, service: str, operation: str) -> Mapping[str, Answer]:
         key = (service, operation)

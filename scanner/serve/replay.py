@@ -54,6 +54,8 @@ class Replay:
     def __init__(self, recording: Recording, catalogue: Catalogue) -> None:
         self._targets = {target.place: target for target in recording.targets}
         calls_of, images_of = _readers(recording)
+        self.calls_of = calls_of
+        """What reads the recorded calls of a target."""
         self._records: Shelf[Target, Record] = Shelf(
             lambda target: Record(target, calls_of(target), catalogue), _RECORDS
         )

@@ -17,10 +17,25 @@ from scanner.errors import UsageError
 from scanner.loss import Loss
 from scanner.regions import partition_by_name
 from scanner.serve import Endpoint
-from scanner.serve.gameday import ecr, ecr_images, ecs, endpoints, functions, nodegroups, secrets
+from scanner.serve.gameday import (
+    ecr,
+    ecr_images,
+    ecs,
+    endpoints,
+    functions,
+    nodegroups,
+    repairs,
+    running,
+    scaling,
+    secrets,
+    services,
+    starters,
+    tasks,
+)
+from scanner.serve.gameday.links import Judge
 from scanner.serve.gameday.log import Log, subject
 from scanner.serve.gameday.lost import Lost
-from scanner.serve.gameday.starting import settle, states
+from scanner.serve.gameday.settling import Settling
 from scanner.serve.gameday.world import World, Write, not_simulated
 from scanner.serve.messages import Request, Response
 from scanner.serve.query import Query, Refused
@@ -31,15 +46,39 @@ from scanner.serve.writing import error
 __all__ = ["serve"]
 
 WRITES: Mapping[str, Mapping[str, Callable[[Write], dict[str, Any]]]] = {
+    "application-autoscaling": scaling.WRITES,
+    "autoscaling": nodegroups.GROUP_WRITES,
     "ec2": endpoints.WRITES,
     "ecr": {**ecr.WRITES, **ecr_images.WRITES},
-    "ecs": ecs.WRITES,
+    "ecs": {**ecs.WRITES, **services.WRITES, **running.WRITES},
     "eks": nodegroups.WRITES,
+    "events": starters.RULE_WRITES,
+    "kms": repairs.KEY_WRITES,
     "lambda": functions.WRITES,
-    "secretsmanager": {"CreateSecret": secrets.create_secret},
-    "ssm": {"PutParameter": secrets.put_parameter},
+    "logs": {"CreateLogGroup": repairs.create_log_group},
+    "scheduler": starters.SCHEDULE_WRITES,
+    "secretsmanager": secrets.SECRET_WRITES,
+    "ssm": secrets.PARAMETER_WRITES,
 }
 """The operations that change something here, by service."""
+_LAYERS = "layers cannot be uploaded here; PutImage takes the manifest of an image that is left in some repository"
+_WHY_NOT = {
+    "cloudformation": "what a stack would create is not known here; call what its resources need",
+    "ecr:CompleteLayerUpload": _LAYERS,
+    "ecr:GetAuthorizationToken": _LAYERS,
+    "ecr:InitiateLayerUpload": _LAYERS,
+    "ecr:UploadLayerPart": _LAYERS,
+    "elbv2": "traffic is sent nowhere here",
+    "globalaccelerator": "traffic is sent nowhere here",
+    "route53": "traffic is sent nowhere here",
+}
+"""Why an operation, or what a service does, is not simulated, where authors of scripts may wonder."""
+_READ_HERE: Mapping[tuple[str, str], Callable[[World, Query], dict[str, Any] | None]] = {
+    ("application-autoscaling", "DescribeScalableTargets"): scaling.read_targets,
+    ("ecr", "BatchGetImage"): ecr_images.read_manifests,
+    ("ecs", "ListTasks"): tasks.read_stopped,
+}
+"""What is read of the estate where nobody asked when the snapshot was made; None where nobody knows."""
 _READS = ("Describe", "List", "Get", "BatchGet", "BatchCheck", "Search", "Lookup")
 
 
@@ -52,14 +91,16 @@ def serve(
     port: int = 0,
     log: Path | None = None,
     about: Mapping[str, str] | None = None,
+    judge: Judge | None = None,
 ) -> Iterator[Endpoint]:
     """Serve a snapshot with something lost until the block ends; port 0 is any free one.
 
-    `log` is a file that does not exist yet; `about` is what its first line says of the snapshot.  Raises `UsageError`
-    if the port or the file cannot be used, or if a loss takes nothing of the snapshot.
+    `log` is a file that does not exist yet; `about` is what its first line says of the snapshot.  `judge` says what
+    the drill says of the estate whenever tasks have to start; without it only their images are tried.  Raises
+    `UsageError` if the port or the file cannot be used, or if a loss takes nothing of the snapshot.
     """
     _must_be_there(recording, losses)
-    front = GameFront(recording, losses, clock)
+    front = GameFront(recording, losses, clock, judge)
     endpoint = Endpoint(front, port)
     try:
         if log is not None:
@@ -90,11 +131,18 @@ class GameFront(Front):
 
     log: Log | None = None
 
-    def __init__(self, recording: Recording, losses: Sequence[Loss], clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        recording: Recording,
+        losses: Sequence[Loss],
+        clock: Callable[[], datetime],
+        judge: Judge | None = None,
+    ) -> None:
         super().__init__(recording)
         self.world = World(recording, self.catalogue)
         self.replay = self.world
         self._lost = Lost(losses, self.catalogue)
+        self._settling = Settling(self.world, self._lost, recording, judge)
         self._clock, self._writing = clock, threading.Lock()
 
     def respond(self, request: Request) -> Response:
@@ -120,7 +168,7 @@ class GameFront(Front):
     def end(self) -> None:
         """Write down what became of the services that were changed; the endpoint answers no more."""
         if self.log:
-            self.log.end(self._clock(), list(states(self.world)))
+            self.log.end(self._clock(), list(self._settling.states()))
             self.log.close()
 
     def _asked(self, request: Request, noted: dict[str, Any]) -> Asked:
@@ -140,7 +188,8 @@ class GameFront(Front):
             raise heard
         service, operation = heard.operation.service.name, heard.operation.name
         if _is_write(service, operation) and _write_of(service, operation) is None:
-            raise not_simulated(f"{service}:{operation}")
+            name = f"{service}:{operation}"
+            raise not_simulated(name, _WHY_NOT.get(name) or _WHY_NOT.get(service, ""))
         try:
             asked = checked(heard)
         except Refused as refused:
@@ -160,9 +209,8 @@ class GameFront(Front):
         try:
             return self.data(asked)
         except Refused as refused:
-            if refused.code != "NotRecorded" or asked.question[1:] != ("ecr", "BatchGetImage"):
-                raise
-            found = ecr_images.read_manifests(self.world, asked.query)
+            read = _READ_HERE.get(asked.question[1:])
+            found = read(self.world, asked.query) if read and refused.code == "NotRecorded" else None
             if found is None:
                 raise
             return found
@@ -172,13 +220,14 @@ class GameFront(Front):
         if edits is None:
             raise query.not_recorded("this account and Region were not collected")
         answer = write(Write(self.world, self._lost, query, edits, at))
-        settle(self.world, self._lost, at)
+        self._settling.settle(at)
         return answer
 
 
 def _is_write(service: str, operation: str) -> bool:
-    """Tell whether an operation changes something; those of STS do not."""
-    return service != "sts" and not operation.startswith(_READS)
+    """Tell whether an operation changes something, or is asked for to change it; those of STS are not."""
+    is_login = (service, operation) == ("ecr", "GetAuthorizationToken")
+    return service != "sts" and (is_login or not operation.startswith(_READS))
 
 
 def _write_of(service: str, operation: str) -> Callable[[Write], dict[str, Any]] | None:

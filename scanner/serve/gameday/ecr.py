@@ -121,7 +121,7 @@ def repository_of(write: Write) -> dict[str, Any]:
     """Return the repository that a call names; raise ECR's error if it does not exist."""
     name = write.parameters["repositoryName"]
     if "registryId" in write.parameters:
-        raise not_simulated("a registry is changed with keys of its own account")
+        raise not_simulated(f"ecr:{write.query.operation} of another registry", "use keys of its account")
     found = next((one for one in _repositories(write) if one["repositoryName"] == name), None)
     if found is None:
         raise refused("RepositoryNotFoundException", f"The repository with name '{name}' does not exist{where(write)}")

@@ -19,6 +19,8 @@ _SUBJECT = frozenset(
         *("cluster", "service", "serviceName", "clusterName", "taskDefinition", "family", "desiredCount", "name"),
         *("repositoryName", "imageTag", "imageDigest", "registryId", "targetStorageClass", "nodegroupName"),
         *("FunctionName", "ImageUri", "Name", "SecretId", "VpcId", "ServiceName", "RoleArn", "RoleName"),
+        *("task", "count", "ResourceId", "MinCapacity", "MaxCapacity", "AutoScalingGroupName", "DesiredCapacity"),
+        *("MinSize", "MaxSize", "StackName", "ChangeSetName", "HostedZoneId"),
     )
 )
 """The parameters that are written down: names and numbers of what a call is about."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from scanner.images import Image, Listing
 from scanner.model import Place
@@ -23,12 +23,14 @@ class Pull:
     doubt: str | None = None
 
 
-def pull(world: World, lost: Lost, image: str) -> Pull:
-    """Return what pulling an image comes to."""
+def pull(world: World, lost: Lost, image: str, digest: str | None = None) -> Pull:
+    """Return what pulling an image comes to; with `digest`, it is pulled by that, whatever its tag means."""
     try:
         reference = parse(image)
     except InvalidReference as error:
         return Pull(error=str(error))
+    if digest is not None and reference.digest is None:
+        reference, image = replace(reference, digest=digest), f"{image}@{digest}"
     key = reference.key
     if key is None or reference.is_aws_managed:
         return _lost_with_aws(lost, reference) or Pull(digest=reference.digest)

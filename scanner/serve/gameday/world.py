@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import ChainMap
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from itertools import count
 from typing import Any
 
 from scanner.images import Image, Listing, RepositoryKey
@@ -23,14 +24,30 @@ class World(Replay):
 
     def __init__(self, recording: Recording, catalogue: Catalogue) -> None:
         super().__init__(recording, catalogue)
+        self.catalogue = catalogue
         self._changed: dict[Target, Record] = {}
-        self._pushed: dict[RepositoryKey, Listing] = {}
+        self.pushed: dict[RepositoryKey, Listing] = {}
+        """The images of the repositories that were changed."""
         self.manifests: dict[str, str] = {}
         """The manifests that were put, by digest."""
         self.services: dict[tuple[Place, str], Service] = {}
         """The ECS services that were created or changed, by place and ARN."""
         self.waiting: set[tuple[Place, str]] = set()
         """Those of them that do not run as many tasks as they want."""
+        self.tasks: dict[tuple[Place, str], Task] = {}
+        """The tasks that were run without a service, by place and ARN."""
+        self.starting: set[tuple[Place, str]] = set()
+        """Those of them of which it is not known yet how their start ends."""
+        self.functions: dict[tuple[Place, str], Mapping[str, Any] | None] = {}
+        """What Lambda functions were, by place and ARN, whose image is on its way; None for new ones."""
+        self.updated: set[tuple[Place, str]] = set()
+        """The Lambda functions that were created or got another image, by place and ARN."""
+        self.scalable: Mapping[tuple[Place, str], Mapping[str, Any]] = {}
+        """The scalable targets that were registered, by place and id of the resource."""
+        self.numbers = count(1)
+        """What tells apart what is begun in one moment."""
+        self.ran: dict[tuple[Place, str], tuple[str, ...]] = {}
+        """The ARNs of the tasks that a call ran, by place and its client token: asked again, it runs no others."""
 
     def record(self, target: Target) -> Record:
         """Return the calls of a target as they would be answered now."""
@@ -38,7 +55,16 @@ class World(Replay):
 
     def images(self, target: Target) -> Mapping[RepositoryKey, Listing]:
         """Return the images of a target's repositories as they are now."""
-        return ChainMap(self._pushed, super().images(target))  # type: ignore[arg-type]
+        return ChainMap(self.pushed, super().images(target))  # type: ignore[arg-type]
+
+    def changed(self, target: Target) -> frozenset[str]:
+        """Return the services of a target that answer something else than was recorded."""
+        found = self._changed.get(target)
+        return found.changed if found else frozenset()
+
+    def version(self, account: str) -> int:
+        """Return a number that is another one once something was changed in an account."""
+        return sum(record.version for target, record in self._changed.items() if target.account == account)
 
     def there(self, place: Place) -> Record | None:
         """Return the calls of a place, None if it was not collected."""
@@ -64,22 +90,52 @@ class World(Replay):
 
     def push(self, key: RepositoryKey, listing: Listing) -> None:
         """Let a repository have these images."""
-        self._pushed = {**self._pushed, key: listing}
+        self.pushed = {**self.pushed, key: listing}
+
+
+@dataclass(frozen=True)
+class Launch:
+    """What is to be started, and on what: a task definition, and `kind`, the launch type or capacity providers.
+
+    `instances` is how many EC2 instances its cluster has, None if that was not seen.  `digests` are those that its
+    service began with, by container; what they say is pulled, whatever tags mean now.
+    """
+
+    place: Place
+    definition: Mapping[str, Any]
+    kind: Mapping[str, Any]
+    instances: int | None
+    digests: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Service:
-    """An ECS service that was changed: its revision and task definition, and how many tasks ran `before`.
+    """An ECS service that was changed: how many tasks ran `before`, and what a new task of its is.
 
-    `instances` is how many EC2 instances its cluster has, None if that was not seen.
+    `deployment` is the id of the newest one, `revision` its service revision.  If it `replaces` what ran before, all
+    tasks are new; `older` is the deployment that those before belong to, with its service revision.
     """
 
-    place: Place
     arn: str
+    launch: Launch
+    deployment: str
     revision: str
-    definition: Mapping[str, Any]
     before: int
-    instances: int | None
+    replaces: bool
+    older: tuple[Mapping[str, Any], str | None] | None
+
+    @property
+    def place(self) -> Place:
+        """Return the account and Region."""
+        return self.launch.place
+
+
+@dataclass(frozen=True)
+class Task:
+    """A task that was run without a service."""
+
+    arn: str
+    launch: Launch
 
 
 @dataclass(frozen=True)
@@ -168,6 +224,7 @@ def refused(code: str, message: str, status: int = 400) -> Refused:
     return Refused(code, message, status)
 
 
-def not_simulated(what: str) -> Refused:
-    """Return the refusal of what would change something that nobody pretends here."""
-    return Refused("NotSimulated", f"Game day does not simulate this: {what}.", 501)
+def not_simulated(operation: str, why: str = "") -> Refused:
+    """Return the refusal of what would change something that nobody pretends here, `why` a clause."""
+    message = f"Game day does not simulate {operation}, so nothing was changed"
+    return Refused("NotSimulated", f"{message}: {why}." if why else f"{message}.", 501)
