@@ -1,0 +1,246 @@
+"""What Helm makes of a chart, of which only what the files decide is taken.
+
+Helm gets a copy of what was read of the chart.  Templates that ask for what is not in files are in it under names that
+Helm includes and does not run.  It is asked twice, as if by two clusters, once for an upgrade: what differs is theirs.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from scanner.config import IacMapping
+from scanner.documents import load_all
+from scanner.errors import DocumentError
+from scanner.guarded import Unknown
+from scanner.model import Location
+from scanner.parsers.kubernetes.gotemplate import parse
+from scanner.parsers.kubernetes.objects import Object, objects
+from scanner.parsers.kubernetes.reach import Reach, texts
+from scanner.parsers.kubernetes.settled import Part, settle
+from scanner.parsers.kubernetes.tools import Program, ToolError, Tools
+
+if TYPE_CHECKING:
+    from scanner.parsers.kubernetes.helm import Chart
+
+_HEADER = re.compile(r"^---\n# Source: (.*)\n", re.MULTILINE)
+_NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,51}[a-z0-9])?")
+_TEXT = ("name", "version", "appVersion", "type")
+_OTHER_IN_YAML_1_1 = re.compile(
+    r"[yn]|yes|no|on|off|[-+]?0[0-9_]+|[-+]?[0-9][0-9_]*_[0-9_.]*|[-+]?0b[01_]+|[-+]?\.(?:inf|nan)", re.IGNORECASE
+)
+_CLUSTERS = (
+    ("--kube-version=v1.29.0", "--api-versions=first.regionproof/v1"),
+    ("--kube-version=v1.34.1", "--api-versions=second.regionproof/v1", "--is-upgrade"),
+)
+
+
+class NotAsked(Exception):
+    """Helm is not asked about a chart, because it would answer for another one, or nobody could tell."""
+
+
+def settled(
+    tools: Tools, chart: Chart, layers: list[Any], where: IacMapping, parts: list[Part]
+) -> tuple[list[Part], str]:
+    """Return what was read of a chart with what Helm makes of it, and the version of Helm if it was asked.
+
+    `layers` are the values that are laid over those of the chart, each a text of YAML, or data.
+    """
+    program = tools.helm
+    if program is None or not any(part.is_open for part in parts):
+        return parts, ""
+    try:
+        asked = _Asked(chart, layers, where)
+        asked.must_settle(part.path for part in parts if part.is_open)
+    except NotAsked:
+        return parts, ""
+    try:
+        made = asked.made(tools, program)
+    except ToolError as error:
+        return [part.remarked(str(error)) if part.is_open and part.path in asked.run else part for part in parts], ""
+    return [settle(part, made[part.path]) if part.path in made else part for part in parts], tools.version(program)
+
+
+class _Asked:
+    """One chart with its values: which of its templates Helm may run, and the files that it gets."""
+
+    def __init__(self, chart: Chart, layers: list[Any], where: IacMapping) -> None:
+        """Raise `NotAsked` where the files that were read do not say what Helm would read."""
+        self._chart, self._where = chart, where
+        self._all = dict(_named(chart, "chart"))
+        self._is_whole = all(_misses(each) is None for each in self._all.values())
+        for each in self._all.values():
+            _must_be_readable(each, each is chart)
+        self._layers = [_layer(each) for each in layers]
+        for name in (where.release, where.namespace):
+            if name is not None and not _NAME.fullmatch(name):
+                raise NotAsked
+        self.run = self._decided()
+
+    def _decided(self) -> set[str]:
+        """Return the paths of the templates whose output the files decide; raise `NotAsked`."""
+        where = self._where
+        known = ["Service", *(["Name"] if where.release else []), *(["Namespace"] if where.namespace else [])]
+        said = [text for each in (*(each.values for each in self._all.values()), *self._layers) for text in texts(each)]
+        reach = Reach(known, said)
+        bodies = {}
+        for each in self._all.values():
+            for path, text in each.files.items():
+                try:
+                    bodies[path] = parse(text, path)
+                except DocumentError:
+                    raise NotAsked from None
+                reach.add(path, bodies[path], counts=self._is_whole or each is self._chart)
+        templates = [path for path in bodies if _runs(path)]
+        run = {path for path in templates if not reach.why(path)}
+        for path in templates:
+            if path not in run and (reach.mutates(path) or reach.shares(bodies[path])):
+                raise NotAsked
+        return run
+
+    def must_settle(self, paths: Iterable[str]) -> None:
+        """Raise `NotAsked` if Helm can tell nothing of these templates."""
+        if not self.run & {*paths}:
+            raise NotAsked
+
+    def files(self) -> dict[str, bytes]:
+        """Return what Helm gets."""
+        found: dict[str, str] = {}
+        for folder, chart in self._all.items():
+            found[f"{folder}/Chart.yaml"] = json.dumps(_about(chart))
+            if chart.text:
+                found[f"{folder}/values.yaml"] = chart.text
+            for path, text in chart.files.items():
+                at = path.removeprefix(f"{chart.folder}/" if chart.folder else "")
+                parent, _, name = at.rpartition("/")
+                is_kept = path in self.run or not _runs(path)
+                found[f"{folder}/{parent}/{name if is_kept and name != 'NOTES.txt' else f'_not-run-{name}'}"] = text
+        for number, layer in enumerate(self._layers):
+            found[f"values/{number}.yaml"] = layer if isinstance(layer, str) else json.dumps(layer)
+        return {name: text.encode("utf-8", "surrogateescape") for name, text in found.items()}
+
+    def made(self, tools: Tools, program: Program) -> dict[str, list[Object]]:
+        """Return what comes of each template that the files decide; raise `ToolError`."""
+        files = self.files()
+        answers = [self._objects(tools.ask(program, each, files)) for each in self._arguments()]
+        return {
+            path: answers[0].get(path, [])
+            for path in self.run
+            if len({json.dumps([one.value for one in each.get(path, [])]) for each in answers}) == 1
+        }
+
+    def _arguments(self) -> Iterator[list[str]]:
+        values = [f"--values=values/{number}.yaml" for number in range(len(self._layers))]
+        for number, cluster in enumerate(_CLUSTERS):
+            namespace = self._where.namespace or f"namespace-{number}"
+            name = self._where.release or f"release-{number}"
+            yield [f"--namespace={namespace}", *values, *cluster, "--", name, "./chart"]
+
+    def _objects(self, text: str) -> dict[str, list[Object]]:
+        sources = dict(_sources(self._chart, str(self._chart.about.get("name"))))
+        above, *rest = _HEADER.split(text)
+        found: dict[str, list[Object]] = {}
+        for source, body in zip(rest[::2], rest[1::2], strict=True):
+            path = sources.get(source)
+            # A body that begins with a separator could name another template as its source.
+            if path is None or not body.strip() or path not in self.run:
+                raise ToolError(f"helm prints something of {source[:80]!r}, which is no template that it was to run")
+            found.setdefault(path, []).extend(_of_text(body, path))
+        if above.strip():
+            raise ToolError("helm prints something that is of no template")
+        return found
+
+
+def _of_text(text: str, path: str) -> Iterator[Object]:
+    for one in load_all(text, path):
+        if isinstance(one, DocumentError):
+            raise ToolError(f"helm prints what is not YAML: {one.problem}")
+        for each in objects(one, path):
+            each.locations = {"": Location(path, 1)}
+            yield each
+
+
+def _runs(path: str) -> bool:
+    """Tell whether Helm runs a template by itself."""
+    name = path.rpartition("/")[2]
+    return not name.startswith("_") and name != "NOTES.txt"
+
+
+def _named(chart: Chart, folder: str) -> Iterator[tuple[str, Chart]]:
+    """Yield a chart and those in it, by the folders of the copy."""
+    yield folder, chart
+    for part in chart.parts.values():
+        yield from _named(part, f"{folder}/charts/{part.folder.rpartition('/')[2]}")
+
+
+def _sources(chart: Chart, name: str) -> Iterator[tuple[str, str]]:
+    """Yield how Helm names the templates of a chart, and of those in it, and their paths."""
+    for path in chart.files:
+        yield f"{name}/{path.removeprefix(f'{chart.folder}/' if chart.folder else '')}", path
+    for part_name, part in chart.parts.items():
+        aliases = [each.get("alias") for each in _dependencies(chart) if each.get("name") == part_name]
+        for alias in (part_name, *filter(None, aliases)):
+            yield from _sources(part, f"{name}/charts/{alias}")
+
+
+def _dependencies(chart: Chart) -> list[dict[str, Any]]:
+    listed = chart.about.get("dependencies")
+    return [each for each in (listed if isinstance(listed, list) else ()) if isinstance(each, dict)]
+
+
+def _misses(chart: Chart) -> dict[str, Any] | None:
+    """Return a chart that another one depends on and that was not read, None if there is none."""
+    return next((each for each in _dependencies(chart) if str(each.get("name")) not in chart.parts), None)
+
+
+def _must_be_readable(chart: Chart, is_first: bool) -> None:
+    """Raise `NotAsked` where Helm would read something else of a chart than what was read here."""
+    about = chart.about
+    listed = about.get("dependencies")
+    has_old = about.get("apiVersion") != "v2" and (chart.parts or not is_first)  # the others say so in another file
+    odd = any(not isinstance(about.get(key, ""), str) for key in _TEXT) or len(_dependencies(chart)) != len(
+        listed or ()
+    )
+    missing = [each for each in _dependencies(chart) if str(each.get("name")) not in chart.parts]
+    if chart.problems or chart.has_more or has_old or odd or any(each.get("import-values") for each in missing):
+        raise NotAsked
+    if "" in chart.values or (chart.values and not chart.text):
+        raise NotAsked
+
+
+def _about(chart: Chart) -> dict[str, Any]:
+    """Return what `Chart.yaml` says, without what is not there, and without which clusters it is for."""
+    about = {key: value for key, value in chart.about.items() if key not in ("kubeVersion", "dependencies")}
+    kept = [each for each in _dependencies(chart) if str(each.get("name")) in chart.parts]
+    return {**about, **({"dependencies": kept} if kept else {})}
+
+
+def _layer(layer: Any) -> Any:
+    """Return values that are laid over those of a chart; raise `NotAsked` where they are not known to the end."""
+    if isinstance(layer, str):
+        return layer
+    if isinstance(layer, Unknown) or _is_unsure(layer):
+        raise NotAsked
+    return layer
+
+
+def _is_unsure(value: Any) -> bool:
+    """Tell whether data holds what is not known, or a word that Helm may have read as something else than text."""
+    if isinstance(value, Unknown):
+        return True
+    if isinstance(value, dict):
+        return any(map(_is_unsure, value.values()))
+    if isinstance(value, list):
+        return any(map(_is_unsure, value))
+    return isinstance(value, str) and _OTHER_IN_YAML_1_1.fullmatch(value) is not None
+
+
+def has_more(folder: Path, known: Iterable[Path]) -> bool:
+    """Tell whether the templates of a chart in a folder are more than those that are known: links, other names."""
+    seen = {*known}
+    return any(
+        (not each.is_dir() and each not in seen) or each.is_symlink() for each in (folder / "templates").rglob("*")
+    )
