@@ -22,7 +22,7 @@ from scanner.parsers.kubernetes import manifests
 from scanner.parsers.kubernetes.comments import in_annotations, in_template, in_text
 from scanner.parsers.kubernetes.functions import OPEN
 from scanner.parsers.kubernetes.gotemplate import Block, parse
-from scanner.parsers.kubernetes.helm_tool import has_more, settled
+from scanner.parsers.kubernetes.helm_tool import settled
 from scanner.parsers.kubernetes.objects import TYPES, Source, objects
 from scanner.parsers.kubernetes.releases import through, values_of
 from scanner.parsers.kubernetes.render import Renderer, Template, Undecidable
@@ -51,10 +51,11 @@ _TEMPLATES = (".yaml", ".yml", ".tpl", ".json", ".txt")
 class Chart:
     """A chart in a folder: what `Chart.yaml` says, its default values, its templates and the charts in it.
 
-    `text` is that of the values.  `has_more` tells whether Helm may see templates or charts in it that are not here.
+    `text` is that of the values, `file` the one of the description.
     """
 
     folder: str
+    file: File
     document: Document
     values: Tree
     environments: list[str] = field(default_factory=list)
@@ -62,7 +63,6 @@ class Chart:
     parts: dict[str, Chart] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
     text: str = ""
-    has_more: bool = False
 
     @property
     def about(self) -> Mapping[str, Any]:
@@ -153,19 +153,16 @@ class _Charts:
         if document is None or not isinstance(document.value, dict):
             self._tree.take(*inside)
             return None
-        chart = Chart(folder, document, Tree({}, {}))
+        chart = Chart(folder, file, document, Tree({}, {}))
         charts = [each for each in inside if each.name == _CHART and each.path != file.path]
         for each in sorted(charts, key=lambda each: each.path.count("/")):
             name = each.path.removeprefix(f"{folder}/" if folder else "").split("/")
             if len(name) == 3 and name[0] == "charts":
                 part = self.chart(each.folder, each)
-                chart.has_more = chart.has_more or part is None or str(part.about.get("name")) in chart.parts
                 if part:
                     chart.parts[str(part.about.get("name"))] = part
         for each in inside:
             self._file(chart, each, each.path.removeprefix(f"{folder}/" if folder else ""))
-        read = [each.at for each in inside if each.path in chart.files]
-        chart.has_more = chart.has_more or has_more(file.at.parent, read)
         return chart
 
     def _file(self, chart: Chart, file: File, name: str) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from scanner.config import IacMapping
@@ -71,7 +70,7 @@ class _Asked:
         """Raise `NotAsked` where the files that were read do not say what Helm would read."""
         self._chart, self._where = chart, where
         self._all = dict(_named(chart, "chart"))
-        self._is_whole = all(_misses(each) is None for each in self._all.values())
+        self._is_whole = not any(_misses(each) for each in self._all.values())
         for each in self._all.values():
             _must_be_readable(each, each is chart)
         self._layers = [_layer(each) for each in layers]
@@ -120,7 +119,12 @@ class _Asked:
                 found[f"{folder}/{parent}/{name if is_kept and name != 'NOTES.txt' else f'_not-run-{name}'}"] = text
         for number, layer in enumerate(self._layers):
             found[f"values/{number}.yaml"] = layer if isinstance(layer, str) else json.dumps(layer)
-        return {name: text.encode("utf-8", "surrogateescape") for name, text in found.items()}
+        ignored = {
+            f"{folder}/.helmignore": (chart.file.at.parent / ".helmignore").read_bytes()
+            for folder, chart in self._all.items()
+            if (chart.file.at.parent / ".helmignore").is_file()
+        }
+        return ignored | {name: text.encode() for name, text in found.items()}
 
     def made(self, tools: Tools, program: Program) -> dict[str, list[Object]]:
         """Return what comes of each template that the files decide; raise `ToolError`."""
@@ -191,24 +195,40 @@ def _dependencies(chart: Chart) -> list[dict[str, Any]]:
     return [each for each in (listed if isinstance(listed, list) else ()) if isinstance(each, dict)]
 
 
-def _misses(chart: Chart) -> dict[str, Any] | None:
-    """Return a chart that another one depends on and that was not read, None if there is none."""
-    return next((each for each in _dependencies(chart) if str(each.get("name")) not in chart.parts), None)
+def _misses(chart: Chart) -> bool:
+    """Tell whether a chart that another one depends on was not read."""
+    packed = any((chart.file.at.parent / "charts").glob("*.tgz"))
+    return packed or any(str(each.get("name")) not in chart.parts for each in _dependencies(chart))
 
 
 def _must_be_readable(chart: Chart, is_first: bool) -> None:
     """Raise `NotAsked` where Helm would read something else of a chart than what was read here."""
     about = chart.about
     listed = about.get("dependencies")
-    has_old = about.get("apiVersion") != "v2" and (chart.parts or not is_first)  # the others say so in another file
+    is_old = about.get("apiVersion") != "v2" and (chart.parts or not is_first)  # these depend on others by another file
     odd = any(not isinstance(about.get(key, ""), str) for key in _TEXT) or len(_dependencies(chart)) != len(
         listed or ()
     )
     missing = [each for each in _dependencies(chart) if str(each.get("name")) not in chart.parts]
-    if chart.problems or chart.has_more or has_old or odd or any(each.get("import-values") for each in missing):
+    if chart.problems or is_old or odd or any(each.get("import-values") for each in missing):
         raise NotAsked
-    if "" in chart.values or (chart.values and not chart.text):
+    if "" in chart.values or (chart.values and not chart.text) or _has_more(chart):
         raise NotAsked
+
+
+def _has_more(chart: Chart) -> bool:
+    """Tell whether Helm would see templates or charts in a folder that were not read: links, other names."""
+    folder = chart.file.at.parent
+    if sum(1 for _ in folder.glob("charts/*/Chart.yaml")) != len(chart.parts):
+        return True
+    if (folder / "templates").is_symlink() or (folder / ".helmignore").is_symlink():
+        return True
+    for at in (folder / "templates").rglob("*"):
+        name = at.relative_to(folder).as_posix().encode("utf-8", "backslashreplace").decode()
+        shown = f"{chart.folder}/{name}" if chart.folder else name
+        if at.is_symlink() or (not at.is_dir() and shown not in chart.files):
+            return True
+    return False
 
 
 def _about(chart: Chart) -> dict[str, Any]:
@@ -236,11 +256,3 @@ def _is_unsure(value: Any) -> bool:
     if isinstance(value, list):
         return any(map(_is_unsure, value))
     return isinstance(value, str) and _OTHER_IN_YAML_1_1.fullmatch(value) is not None
-
-
-def has_more(folder: Path, known: Iterable[Path]) -> bool:
-    """Tell whether the templates of a chart in a folder are more than those that are known: links, other names."""
-    seen = {*known}
-    return any(
-        (not each.is_dir() and each not in seen) or each.is_symlink() for each in (folder / "templates").rglob("*")
-    )

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 from scanner.errors import DocumentError
@@ -183,7 +184,7 @@ class _Survey:
         is_fresh = len(pipeline.targets) == 1 and _is_fresh(pipeline.commands[-1])
         for name in pipeline.targets:
             self._fresh[name] = self._fresh.get(name, True) and is_fresh
-        for command, following in zip(pipeline.commands, (*pipeline.commands[1:], None), strict=True):
+        for command, following in pairwise((*pipeline.commands, None)):
             if isinstance(command, Call) and command.name in _ANY_ORDER:
                 if not (isinstance(following, Call) and following.name == _SORTED):
                     self._refuse(f"'{command.name}' has no order")
@@ -213,7 +214,7 @@ class _Survey:
                 self._refuse(f"it may ask for '{value}'")
 
     def _fields(self, fields: tuple[str, ...]) -> None:
-        for name, following in zip(fields, (*fields[1:], ""), strict=True):
+        for name, following in pairwise((*fields, "")):
             if name in _ASKED or (name == "Release" and following not in self._known):
                 self._refuse(f"it asks for '{'.'.join(filter(None, (name, following)))}'")
 

@@ -120,7 +120,7 @@ def find(path: str, scanned: Iterable[Path]) -> Tools:
 
 def _kustomize(path: Path) -> Program:
     if path.stem == "kubectl":
-        return Program("kubectl", path, ("version", "--client", "--output=json"), ("kustomize",))
+        return Program("kubectl kustomize", path, ("version", "--client", "--output=json"), ("kustomize",))
     return Program("kustomize", path, ("version",), ("build",))
 
 
@@ -230,8 +230,9 @@ def _limited(pid: int) -> None:
 
 
 def _remark(said: bytes) -> str:
-    """Return the line of an error that says what is wrong, as text that can be printed."""
+    """Return what an error says, as a line of text that can be printed."""
     lines = [line for line in said.decode("utf-8", "replace").splitlines() if line.strip()]
-    line = next((line for line in lines if line.lower().startswith("error")), lines[-1])
+    begin = next((number for number, line in enumerate(lines) if line.lower().startswith("error")), len(lines) - 1)
+    line = re.sub(r"^error: *", "", " ".join(lines[begin:]), flags=re.IGNORECASE)
     text = " ".join("".join(sign if sign.isprintable() else " " for sign in line).split())
     return f"{text[:_REMARK]}..." if len(text) > _REMARK else text
