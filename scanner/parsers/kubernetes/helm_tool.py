@@ -21,12 +21,14 @@ from scanner.parsers.kubernetes.objects import Object, objects
 from scanner.parsers.kubernetes.reach import Reach, texts
 from scanner.parsers.kubernetes.settled import Part, settle
 from scanner.parsers.kubernetes.tools import Program, ToolError, Tools
+from scanner.parsers.tree import File
 
 if TYPE_CHECKING:
     from scanner.parsers.kubernetes.helm import Chart
 
 _HEADER = re.compile(r"^---\n# Source: (.*)\n", re.MULTILINE)
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,51}[a-z0-9])?")
+_IGNORE, _NOTES = ".helmignore", "NOTES.txt"
 _TEXT = ("name", "version", "appVersion", "type")
 _OTHER_IN_YAML_1_1 = re.compile(
     r"[yn]|yes|no|on|off|[-+]?0[0-9_]+|[-+]?[0-9][0-9_]*_[0-9_.]*|[-+]?0b[01_]+|[-+]?\.(?:inf|nan)", re.IGNORECASE
@@ -93,11 +95,10 @@ class _Asked:
                 except DocumentError:
                     raise NotAsked from None
                 reach.add(path, bodies[path], counts=self._is_whole or each is self._chart)
-        templates = [path for path in bodies if _runs(path)]
-        run = {path for path in templates if not reach.why(path)}
-        for path in templates:
-            if path not in run and (reach.mutates(path) or reach.shares(bodies[path])):
-                raise NotAsked
+        templates = {path for path in bodies if not _is_part(path)}
+        run = {path for path in templates if not (path.endswith(f"/{_NOTES}") or reach.why(path))}
+        if any(reach.mutates(path) or reach.shares(bodies[path]) for path in templates - run):
+            raise NotAsked
         return run
 
     def must_settle(self, paths: Iterable[str]) -> None:
@@ -115,16 +116,14 @@ class _Asked:
             for path, text in chart.files.items():
                 at = path.removeprefix(f"{chart.folder}/" if chart.folder else "")
                 parent, _, name = at.rpartition("/")
-                is_kept = path in self.run or not _runs(path)
-                found[f"{folder}/{parent}/{name if is_kept and name != 'NOTES.txt' else f'_not-run-{name}'}"] = text
+                is_kept = path in self.run or _is_part(path)
+                found[f"{folder}/{parent}/{name if is_kept else f'_not-run-{name}'}"] = text
         for number, layer in enumerate(self._layers):
             found[f"values/{number}.yaml"] = layer if isinstance(layer, str) else json.dumps(layer)
-        ignored = {
-            f"{folder}/.helmignore": (chart.file.at.parent / ".helmignore").read_bytes()
-            for folder, chart in self._all.items()
-            if (chart.file.at.parent / ".helmignore").is_file()
-        }
-        return ignored | {name: text.encode() for name, text in found.items()}
+        files = {name: text.encode() for name, text in found.items()}
+        for folder, chart in self._all.items():
+            files |= {f"{folder}/{_IGNORE}": data for _, data in ignored(chart)}
+        return files
 
     def made(self, tools: Tools, program: Program) -> dict[str, list[Object]]:
         """Return what comes of each template that the files decide; raise `ToolError`."""
@@ -167,10 +166,9 @@ def _of_text(text: str, path: str) -> Iterator[Object]:
             yield each
 
 
-def _runs(path: str) -> bool:
-    """Tell whether Helm runs a template by itself."""
-    name = path.rpartition("/")[2]
-    return not name.startswith("_") and name != "NOTES.txt"
+def _is_part(path: str) -> bool:
+    """Tell whether Helm takes a template only as a part of others."""
+    return path.rpartition("/")[2].startswith("_")
 
 
 def _named(chart: Chart, folder: str) -> Iterator[tuple[str, Chart]]:
@@ -221,7 +219,7 @@ def _has_more(chart: Chart) -> bool:
     folder = chart.file.at.parent
     if sum(1 for _ in folder.glob("charts/*/Chart.yaml")) != len(chart.parts):
         return True
-    if (folder / "templates").is_symlink() or (folder / ".helmignore").is_symlink():
+    if (folder / "templates").is_symlink() or (folder / _IGNORE).is_symlink():
         return True
     for at in (folder / "templates").rglob("*"):
         name = at.relative_to(folder).as_posix().encode("utf-8", "backslashreplace").decode()
@@ -229,6 +227,14 @@ def _has_more(chart: Chart) -> bool:
         if at.is_symlink() or (not at.is_dir() and shown not in chart.files):
             return True
     return False
+
+
+def ignored(chart: Chart) -> Iterator[tuple[str, bytes]]:
+    """Yield the path and content of the file that says which others of a chart Helm passes over, if there is one."""
+    at = chart.file.at.parent / _IGNORE
+    if at.is_file() and not at.is_symlink():
+        file = File(at, f"{chart.folder}/{_IGNORE}" if chart.folder else _IGNORE)
+        yield file.path, file.data()
 
 
 def _about(chart: Chart) -> dict[str, Any]:

@@ -231,8 +231,8 @@ def _limited(pid: int) -> None:
 
 def _remark(said: bytes) -> str:
     """Return what an error says, as a line of text that can be printed."""
-    lines = [line for line in said.decode("utf-8", "replace").splitlines() if line.strip()]
-    begin = next((number for number, line in enumerate(lines) if line.lower().startswith("error")), len(lines) - 1)
-    line = re.sub(r"^error: *", "", " ".join(lines[begin:]), flags=re.IGNORECASE)
-    text = " ".join("".join(sign if sign.isprintable() else " " for sign in line).split())
-    return f"{text[:_REMARK]}..." if len(text) > _REMARK else text
+    text = said.decode("utf-8", "replace").strip()
+    error = re.search(r"^error: *(.+?)(?:\n\s*\n|\Z)", text, re.IGNORECASE | re.MULTILINE | re.DOTALL)
+    line = error[1] if error else text.splitlines()[-1]
+    clean = " ".join("".join(sign if sign.isprintable() else " " for sign in line).split())
+    return f"{clean[:_REMARK]}..." if len(clean) > _REMARK else clean
