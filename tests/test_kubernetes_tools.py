@@ -15,13 +15,17 @@ from pathlib import Path
 import pytest
 import yaml
 from code_trees import ACCOUNT, WEST, gaps, images, status, unknown, workloads, write
+from hypothesis import given
+from hypothesis import strategies as st
 from test_helm import chart
 from test_kustomize import BASE, PLAIN, made, operations, patch, tree
 
 from scanner.cli import main
 from scanner.config import Config, IacMapping
-from scanner.model import Unknown
+from scanner.model import Location, Unknown
 from scanner.parsers import parse
+from scanner.parsers.kubernetes.objects import Object
+from scanner.parsers.kubernetes.settled import Part, is_open, settle
 from scanner.parsers.kubernetes.tools import Limits, Tools, find
 
 REAL = os.environ.get("REGIONPROOF_KUBE_TOOLS")
@@ -811,3 +815,72 @@ def test_kustomize_says_what_is_wrong_and_refuses_what_is_outside_of_an_overlay(
     parsed = scanned(tmp_path / "code", files, WEST, tools=real())
     assert "says: " in made(parsed)["api"]
     assert "is not in or below" in made(parsed)["api"]
+
+
+NAMES = st.sampled_from(("api", "side", "x:1", "y:1"))
+CONTAINERS = st.dictionaries(NAMES, NAMES, min_size=1, max_size=3)
+KIND = st.sampled_from(("Pod", "Deployment"))
+OBJECTS = st.lists(st.tuples(NAMES, KIND, CONTAINERS), max_size=4, unique_by=lambda one: one[:2])
+
+
+def as_object(value, doubt=""):
+    return Object(value, {"": Location("x.yaml", 3)}, "x.yaml", doubt)
+
+
+def with_holes(value, draw):
+    if draw(st.integers(0, 9)) == 0:
+        return Unknown("hole")
+    if isinstance(value, dict):
+        return {key: with_holes(each, draw) for key, each in value.items()}
+    return [with_holes(each, draw) for each in value] if isinstance(value, list) else value
+
+
+def has_holes(value):
+    if isinstance(value, Unknown):
+        return True
+    return any(map(has_holes, value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()))
+
+
+def fits(read, settled):
+    """Tell whether everything that was read is as it was."""
+    if isinstance(read, Unknown):
+        return True
+    if isinstance(read, dict) and isinstance(settled, dict):
+        return all(fits(each, settled.get(key)) for key, each in read.items())
+    if isinstance(read, list) and isinstance(settled, list):
+        return len(read) == len(settled) and all(map(fits, read, settled))
+    return type(read) is type(settled) and read == settled
+
+
+def holed(whole, draw, *kept):
+    """Return objects in which something is not known, but for some of their members."""
+    made = ({key: each[key] if key in kept else with_holes(each[key], draw) for key in each} for each in whole)
+    return [as_object(each) for each in made]
+
+
+@given(st.data(), OBJECTS, st.booleans())
+def test_what_was_read_with_holes_in_it_is_made_whole(data, truth, gap):
+    whole = [a_pod(name, kind, **containers) for name, kind, containers in truth]
+    read = holed(whole, data.draw, "apiVersion")
+    part = Part("x.yaml", read, [("it is open", None, ())] if gap else [])
+    settled = settle(part, [as_object(each) for each in whole])
+    found = [one.value for one in settled.objects if not has_holes(one.value)]
+    assert all(each in whole for each in found)
+    assert [one.value for one in settled.objects if has_holes(one.value) and is_open(one)] == []
+    assert [each for each in whole if each not in found] == []
+    assert (len(found), settled.open) == (len(whole), [])
+
+
+@given(st.data(), OBJECTS, OBJECTS)
+def test_no_answer_changes_what_was_read(data, first, second):
+    whole = [a_pod(name, kind, **containers) for name, kind, containers in first]
+    read = holed(whole, data.draw, "apiVersion", "kind", "metadata")
+    answer = [as_object(a_pod(name, kind, **containers)) for name, kind, containers in second]
+    settled = {(one.kind, one.named("name")): one for one in settle(Part("x.yaml", read), answer).objects}
+    for one in read:
+        after = settled.get((one.kind, one.named("name")))
+        if after is None:
+            assert isinstance(one.value["spec"], Unknown)
+        else:
+            assert fits(one.value, after.value)
+            assert {*after.locations} <= {*one.locations}

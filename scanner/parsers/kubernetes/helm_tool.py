@@ -33,6 +33,8 @@ _TEXT = ("name", "version", "appVersion", "type")
 _OTHER_IN_YAML_1_1 = re.compile(
     r"[yn]|yes|no|on|off|[-+]?0[0-9_]+|[-+]?[0-9][0-9_]*_[0-9_.]*|[-+]?0b[01_]+|[-+]?\.(?:inf|nan)", re.IGNORECASE
 )
+_EXPONENT = 1_000_000
+"""From here on Helm prints some numbers as 1e+06: whether this one depends on how it was given."""
 _CLUSTERS = (
     ("--kube-version=v1.29.0", "--api-versions=first.regionproof/v1"),
     ("--kube-version=v1.34.1", "--api-versions=second.regionproof/v1", "--is-upgrade"),
@@ -85,10 +87,11 @@ class _Asked:
         """Return the paths of the templates whose output the files decide; raise `NotAsked`."""
         where = self._where
         known = ["Service", *(["Name"] if where.release else []), *(["Namespace"] if where.namespace else [])]
-        said = [text for each in (*(each.values for each in self._all.values()), *self._layers) for text in texts(each)]
-        reach = Reach(known, said)
+        charts = self._all.values()
+        said = [*self._layers, *((each.values, each.about, [*each.files]) for each in charts)]
+        reach = Reach(known, texts(said))
         bodies = {}
-        for each in self._all.values():
+        for each in charts:
             for path, text in each.files.items():
                 try:
                     bodies[path] = parse(text, path)
@@ -254,11 +257,13 @@ def _layer(layer: Any) -> Any:
 
 
 def _is_unsure(value: Any) -> bool:
-    """Tell whether data holds what is not known, or a word that Helm may have read as something else than text."""
+    """Tell whether data holds what is not known, or what Helm may have read as something else: words, long numbers."""
     if isinstance(value, Unknown):
         return True
     if isinstance(value, dict):
         return any(map(_is_unsure, value.values()))
     if isinstance(value, list):
         return any(map(_is_unsure, value))
+    if isinstance(value, (int, float)) and abs(value) >= _EXPONENT:
+        return True
     return isinstance(value, str) and _OTHER_IN_YAML_1_1.fullmatch(value) is not None

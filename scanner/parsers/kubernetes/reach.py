@@ -37,7 +37,7 @@ _OF_SPRIG_AND_HELM = """
     mustWithout has mustHas compact mustCompact mustSlice chunk mustChunk tuple dict get set unset hasKey pluck dig
     pick omit merge mustMerge mergeOverwrite mustMergeOverwrite deepCopy mustDeepCopy deepEqual kindOf kindIs typeOf
     typeIs typeIsLike b64enc b64dec b32enc b32dec sha1sum sha256sum sha512sum adler32sum base dir clean ext isAbs
-    osBase osDir osClean osExt osIsAbs semver semverCompare urlParse urlJoin toYaml toYamlPretty mustToYaml fromYaml
+    semver semverCompare urlParse urlJoin toYaml toYamlPretty mustToYaml fromYaml
     fromYamlArray toJson mustToJson toPrettyJson mustToPrettyJson toRawJson mustToRawJson fromJson mustFromJson
     fromJsonArray toToml mustToToml fromToml tpl include
 """
@@ -277,6 +277,6 @@ def texts(value: Any) -> Iterator[str]:
         for key, each in value.items():
             yield str(key)
             yield from texts(each)
-    elif isinstance(value, list):
+    elif isinstance(value, (list, tuple)):
         for each in value:
             yield from texts(each)

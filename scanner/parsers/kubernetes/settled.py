@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from scanner.documents import pointer
-from scanner.guarded import Unknown
+from scanner.guarded import InsufficientData, Unknown
 from scanner.kubernetes_objects import KINDS, reduced
 from scanner.model import Location
 from scanner.parsers.kubernetes.objects import Object
@@ -54,10 +54,14 @@ def is_open(one: Object) -> bool:
         return True
     if not one.matters:
         return False
-    kept = [reduced(KINDS["Pod"], {"metadata": dict(one.metadata), "spec": one.pod_spec()})]
-    if one.kind in KINDS:
-        kept.append(reduced(KINDS[one.kind], one.value))
-    return _is_doubted(one) or _has_unknown([kept, one.value.get("metadata")] if not one.metadata else kept)
+    if _is_doubted(one) or isinstance(one.value.get("metadata"), Unknown):
+        return True
+    try:
+        kept = [reduced(KINDS["Pod"], {"metadata": dict(one.metadata), "spec": one.pod_spec()})]
+        kept += [reduced(KINDS[one.kind], one.value)] if one.kind in KINDS else []
+    except InsufficientData:
+        return True
+    return _has_unknown(kept)
 
 
 def settle(part: Part, made: list[Object]) -> Part:
@@ -122,12 +126,7 @@ def _is_vague(one: Object) -> bool:
 def _agrees(known: Any, made: Any, *, doubted: bool) -> bool:
     """Tell whether a value may be what a tool made of it; of an object in doubt only what it is called counts."""
     if doubted:
-        named = [{key: one.get(key) for key in ("apiVersion", "kind")} for one in (known, made)]
-        metadata = [one.get("metadata") or {} for one in (known, made)]
-        return _agrees(named[0], named[1], doubted=False) and _agrees(
-            *({key: one.get(key) for key in ("name", "namespace")} for one in metadata if isinstance(one, dict)),
-            doubted=False,
-        )
+        return _agrees(_title(known), _title(made), doubted=False)
     if isinstance(known, Unknown):
         return True
     if isinstance(known, dict) and isinstance(made, dict):
@@ -136,6 +135,15 @@ def _agrees(known: Any, made: Any, *, doubted: bool) -> bool:
         pairs = zip(known, made, strict=False)
         return len(known) == len(made) and all(_agrees(a, b, doubted=False) for a, b in pairs)
     return type(known) is type(made) and bool(known == made)
+
+
+def _title(value: dict[str, Any]) -> dict[str, Any]:
+    """Return what an object is called."""
+    metadata = value.get("metadata")
+    within = metadata if isinstance(metadata, dict) else {}
+    unseen = metadata if isinstance(metadata, Unknown) else None
+    kinds = {key: value.get(key) for key in ("apiVersion", "kind")}
+    return kinds | {key: within.get(key, unseen) for key in ("name", "namespace")}
 
 
 def _filled(one: Object, made: Object) -> Object:
@@ -169,6 +177,8 @@ def _are_alike(known: list[Any], made: list[Any]) -> bool:
 
 
 def _is_namesake(known: Any, made: Any) -> bool:
+    if isinstance(known, Unknown):
+        return True
     names = [each.get("name") if isinstance(each, dict) else None for each in (known, made)]
     return isinstance(names[0], Unknown) or bool(names[0] == names[1])
 

@@ -43,7 +43,7 @@ class Limits:
 
     seconds: float = 20.0
     total: float = 300.0
-    output: int = 20_000_000
+    output: int = 10_000_000
 
 
 @dataclass(frozen=True)
@@ -180,13 +180,8 @@ class _Run:
             timer = threading.Timer(self._seconds, self._end, (process, f"took more than {self._seconds:g} seconds"))
             timer.start()
             try:
-                with ThreadPoolExecutor(2) as pool:
-                    streams = [stream for stream in (process.stdout, process.stderr) if stream]
-                    printed, said = pool.map(lambda stream: self._read(process, stream), streams)
+                printed, said = self._streams(process)
                 code = process.wait()
-            except BaseException:
-                _kill(process)
-                raise
             finally:
                 timer.cancel()
         if self._ended:
@@ -197,6 +192,15 @@ class _Run:
             return printed.decode("utf-8")
         except UnicodeDecodeError:
             raise ToolError(f"{name} prints what is not text") from None
+
+    def _streams(self, process: subprocess.Popen[bytes]) -> list[bytes]:
+        streams = [stream for stream in (process.stdout, process.stderr) if stream]
+        with ThreadPoolExecutor(len(streams)) as pool:
+            try:
+                return list(pool.map(lambda stream: self._read(process, stream), streams))
+            except BaseException:  # an interrupt, which the pool would not hear of before it ends
+                _kill(process)
+                raise
 
     def _read(self, process: subprocess.Popen[bytes], stream: IO[bytes]) -> bytes:
         data = stream.read(self._most + 1)
