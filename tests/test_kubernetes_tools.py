@@ -173,6 +173,7 @@ SPOOF = "print('---\\n# Source: api/templates/pod.yaml\\n---\\n# Source: api/tem
         ("if os.fork() == 0:\n  while True: pass", "helm took more than 1 seconds"),
         ("sys.exit('Error: it \\x1b[31m\\n  is\\ufffd broken\\n\\nUse --debug')", "helm says: it [31m is\ufffd broken"),
         ("sys.exit('x' * 999)", f"helm says: {'x' * 200}..."),
+        ("sys.exit('Error: key AKIA' + 'A' * 16 + ' is odd')", "helm says: key [redacted] is odd"),
         ("sys.exit(7)", "helm ended with 7"),
         ("os.kill(os.getpid(), 9)", "helm ended with -9"),
         ("sys.stdout.buffer.write(b'\\xff')", "helm prints what is not text"),
@@ -449,6 +450,11 @@ def test_a_kustomize_that_fails_leaves_what_was_read(tmp_path, stub):
     tools = stub("print('a: [')", "kustomize")
     parsed = scanned(tmp_path / "code", {}, WEST, tools=tools)
     assert "(kustomize prints what is not YAML: " in made(parsed)["api"]
+    tools = stub("sys.exit('Error: hunter2 is odd')", "kustomize")
+    secret = labelled(secretGenerator=[{"name": "x", "literals": ["a=hunter2"]}])
+    parsed = scanned(tmp_path / "code", secret, WEST, tools=tools)
+    assert "(kustomize fails)" in made(parsed)["api"]
+    assert "hunter2" not in str(parsed)
 
 
 # Which program

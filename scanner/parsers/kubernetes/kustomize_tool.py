@@ -72,7 +72,8 @@ def settled(
         text = tools.ask(program, ["--", f"./{at}"], files)
         made = list(_objects(text, overlay.file.path))
     except ToolError as error:
-        return part.remarked(str(error)), "", {}
+        # What it says of an overlay that makes Secrets may quote one.
+        return part.remarked(f"{program.name} fails" if inputs.has_secrets else str(error)), "", {}
     return settle(part, made), tools.version(program), inputs.files
 
 
@@ -91,6 +92,7 @@ class _Inputs:
     def __init__(self, tree: Tree, folder: Folder) -> None:
         self._tree, self._folder = tree, folder
         self.files: dict[File, bytes] = {}
+        self.has_secrets = False
         self._size = 0
 
     def overlay(self, overlay: Overlay) -> None:
@@ -103,6 +105,7 @@ class _Inputs:
                 raise NotAsked
             if name == _SCHEMA:
                 self._path(overlay.file, _plain(value).get("path"))
+            self.has_secrets = self.has_secrets or name == "secretGenerator"
             for entry in _listed(value):
                 self._entry(overlay, name, entry)
 

@@ -24,6 +24,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from scanner.redaction import scrub
+
 _MEMORY = 4 << 30
 _FILES = 1 << 20
 _REMARK = 200
@@ -238,5 +240,6 @@ def _remark(said: bytes) -> str:
     text = said.decode("utf-8", "replace").strip()
     error = re.search(r"^error: *(.+?)(?:\n\s*\n|\Z)", text, re.IGNORECASE | re.MULTILINE | re.DOTALL)
     line = error[1] if error else text.splitlines()[-1]
+    line = scrub(line)
     clean = " ".join("".join(sign if sign.isprintable() else " " for sign in line).split())
     return f"{clean[:_REMARK]}..." if len(clean) > _REMARK else clean
