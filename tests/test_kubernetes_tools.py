@@ -240,7 +240,7 @@ def test_what_two_clusters_do_not_give_alike_is_not_taken(tmp_path, stub):
 
 # What is not decided by files
 
-HELPERS = '{{ define "a" }}{{ include "b" . }}{{ end }}{{ define "b" }}BODY{{ end }}'
+HELPERS = '{{ define "c" }}{{ now }}{{ end }}{{ define "a" }}{{ include "b" . }}{{ end }}{{ define "b" }}BODY{{ end }}'
 ASKING = {
     "capabilities": "{{ .Capabilities.KubeVersion.Version }}",
     "a method of capabilities": '{{ if $.Capabilities.APIVersions.Has "apps/v1" }}x{{ end }}',
@@ -271,6 +271,9 @@ ASKING = {
     "files": '{{ .Files.Get "x" }}',
     "a function of the future": "{{ nowadays }}",
     "a name that is computed": '{{ include (printf "%s" .Values.image) . }}',
+    "another template": '{{ template "c" . }}',
+    "a block": '{{ block "d" . }}{{ now }}{{ end }}',
+    "a template in a template": '{{ tpl "{{ now }}" . }}',
     "a template of nobody": '{{ include "nobody" . }}',
 }
 
@@ -289,6 +292,12 @@ def test_what_files_do_not_decide_stays_unknown_whatever_helm_prints(tmp_path, s
         assert str(before.resources) == str(after.resources)
         assert gaps(before) == gaps(after)
         assert "unknown" in str(images(*workloads(after).values())), name
+    assert stub.notes() == []
+
+
+@pytest.mark.parametrize("text", ["{{ # }}", '{{ define "q" }}x{{ end }}'])
+def test_helm_is_not_asked_to_evaluate_what_is_not_understood(tmp_path, stub, text):
+    scanned(tmp_path / "code", pod("{{ tpl .Values.image . }}", values={"more": [text]}), WEST, tools=stub())
     assert stub.notes() == []
 
 
@@ -346,6 +355,48 @@ def test_helm_is_not_asked_about_a_chart_with_links(tmp_path, stub, link):
     at.symlink_to(tmp_path / "code/outside" / ("" if link == "charts/x" else "Chart.yaml"))
     scanned(tmp_path / "code", {}, WEST, tools=stub())
     assert stub.notes() == []
+
+
+RELEASE = """\
+data "aws_vpc" "one" {}
+resource "helm_release" "live" {
+  name      = "live"
+  namespace = "web"
+  chart     = "./charts/api"
+  values    = [VALUES]
+  set {
+    name  = "n"
+    value = NUMBER
+  }
+}
+"""
+
+
+@pytest.mark.parametrize(
+    ("values", "number", "layers"),
+    [
+        ('yamlencode({ image = "t:1" })', "7", [{"image": "t:1"}, {"n": 7}]),
+        ('"image: t:1", "tag: \'1.25\'"', "7", [{"image": "t:1"}, {"tag": "1.25"}, {"n": 7}]),
+        ("yamlencode({ image = data.aws_vpc.one.id })", "7", None),
+        ("yamlencode({ image = [data.aws_vpc.one.id] })", "7", None),
+        ("data.aws_vpc.one.id", "7", None),
+        ('"flag: yes"', "7", None),
+        ('"account: 012345678901"', "7", None),
+        ('"a: b"', "1234567", None),
+    ],
+)
+def test_helm_gets_the_values_of_a_release_of_terraform_that_are_known(tmp_path, stub, values, number, layers):
+    files = pod() | {"main.tf": RELEASE.replace("VALUES", values).replace("NUMBER", number)}
+    for tools in (stub(), *([real()] if REAL else [])):
+        parsed = scanned(tmp_path / "code", files, tools=tools)
+    if layers is None:
+        assert stub.notes() == []
+        return
+    note = stub.notes()[0]
+    assert [json.loads(note["files"][f"values/{number}.yaml"]) for number in range(len(layers))] == layers
+    assert note["arguments"][-2] == "live"
+    if REAL:
+        assert images(*workloads(parsed).values())["api"] == "t:1"
 
 
 # Kustomize
@@ -727,29 +778,6 @@ def test_helm_settles_charts_in_charts_and_layers_of_values(tmp_path):
     assert found == {"api": "two:1", "red": "two:2"}
     assert gaps(after) == ["charts/api/Chart.yaml:5: the chart 'away' that it depends on is not in the scanned files"]
     assert str(workloads(after)["Pod shop/web/red"].locate("/ContainerImages/0/Image")).startswith("envs/two.yaml:2")
-
-
-@needs_tools
-def test_helm_settles_releases_of_terraform(tmp_path):
-    release = """\
-resource "helm_release" "live" {
-  name      = "live"
-  namespace = "web"
-  chart     = "./charts/api"
-  values    = [VALUES]
-}
-"""
-    for values, image in (
-        ('yamlencode({ image = "terraform:1" })', "terraform:1"),
-        ('yamlencode({ image = "terraform:1", more = data.aws_vpc.one.id })', None),
-        ('"image: terraform:1\\nflag: yes\\n"', None),
-        ("\"image: terraform:1\\nflag: '1.25'\\n\"", "terraform:1"),
-    ):
-        files = pod() | {"main.tf": release.replace("VALUES", values) + 'data "aws_vpc" "one" {}\n'}
-        before, after = (scanned(tmp_path / "code", files, tools=each) for each in (None, real()))
-        agree(before, after)
-        (found,) = (images(one) for one in workloads(after).values())
-        assert found["api"] == image if image else "unknown" in found["api"], (values, found, gaps(after))
 
 
 @needs_tools
