@@ -22,7 +22,7 @@ from scanner.parsers.kubernetes import manifests
 from scanner.parsers.kubernetes.comments import in_annotations, in_template, in_text
 from scanner.parsers.kubernetes.functions import OPEN
 from scanner.parsers.kubernetes.gotemplate import Block, parse
-from scanner.parsers.kubernetes.helm_tool import ignored, settled
+from scanner.parsers.kubernetes.helm_tool import settled
 from scanner.parsers.kubernetes.objects import TYPES, Source, objects
 from scanner.parsers.kubernetes.releases import through, values_of
 from scanner.parsers.kubernetes.render import Renderer, Template, Undecidable
@@ -266,11 +266,11 @@ class _Charts:
         """Yield what a chart declares; where reading it leaves something open, as Helm renders it if it is there."""
         parts = list(self._rendered(chart, values, source.where, {}))
         if self._reading.tools:
-            parts, version = settled(self._reading.tools, chart, layers, source.where, parts)
+            parts, version, more = settled(self._reading.tools, chart, layers, source.where, parts)
             if version:
                 self._reading.rendered(source.path, version)
-                for path, data in ignored(chart):
-                    self._reading.read(path, data)
+            for path, data in more.items():
+                self._reading.read(path, data)
         for part in parts:
             if wrong := self._reading.exempted(in_annotations(source, part.objects)):
                 self.wrong.setdefault(part.path, wrong)

@@ -47,24 +47,27 @@ class NotAsked(Exception):
 
 def settled(
     tools: Tools, chart: Chart, layers: list[Any], where: IacMapping, parts: list[Part]
-) -> tuple[list[Part], str]:
-    """Return what was read of a chart with what Helm makes of it, and the version of Helm if it was asked.
+) -> tuple[list[Part], str, dict[str, bytes]]:
+    """Return what was read of a chart with what Helm makes of it.
 
-    `layers` are the values that are laid over those of the chart, each a text of YAML, or data.
+    `layers` are the values that are laid over those of the chart, each a text of YAML, or data.  Then the version of
+    Helm and what else it got, by path, both empty if it was not asked or did not answer.
     """
     program = tools.helm
     if program is None or not any(part.is_open for part in parts):
-        return parts, ""
+        return parts, "", {}
     try:
         asked = _Asked(chart, layers, where)
         asked.must_settle(part.path for part in parts if part.is_open)
-    except NotAsked:
-        return parts, ""
+    except (NotAsked, OSError):
+        return parts, "", {}
     try:
         made = asked.made(tools, program)
     except ToolError as error:
-        return [part.remarked(str(error)) if part.is_open and part.path in asked.run else part for part in parts], ""
-    return [settle(part, made[part.path]) if part.path in made else part for part in parts], tools.version(program)
+        told = [part.remarked(str(error)) if part.is_open and part.path in asked.run else part for part in parts]
+        return told, "", {}
+    settled = [settle(part, made[part.path]) if part.path in made else part for part in parts]
+    return settled, tools.version(program), asked.ignored
 
 
 class _Asked:
@@ -77,6 +80,7 @@ class _Asked:
         self._is_whole = not any(_misses(each) for each in self._all.values())
         for each in self._all.values():
             _must_be_readable(each, each is chart)
+        self.ignored = {path: data for each in self._all.values() for path, data in _ignored(each)}
         self._layers = [_layer(each) for each in layers]
         for name in (where.release, where.namespace):
             if name is not None and not _NAME.fullmatch(name):
@@ -112,8 +116,11 @@ class _Asked:
     def files(self) -> dict[str, bytes]:
         """Return what Helm gets."""
         found: dict[str, str] = {}
+        ignored: dict[str, bytes] = {}
         for folder, chart in self._all.items():
             found[f"{folder}/Chart.yaml"] = json.dumps(_about(chart))
+            if _path(chart) in self.ignored:
+                ignored[f"{folder}/{_IGNORE}"] = self.ignored[_path(chart)]
             if chart.text:
                 found[f"{folder}/values.yaml"] = chart.text
             for path, text in chart.files.items():
@@ -123,10 +130,7 @@ class _Asked:
                 found[f"{folder}/{parent}/{name if is_kept else f'_not-run-{name}'}"] = text
         for number, layer in enumerate(self._layers):
             found[f"values/{number}.yaml"] = layer if isinstance(layer, str) else json.dumps(layer)
-        files = {name: text.encode() for name, text in found.items()}
-        for folder, chart in self._all.items():
-            files |= {f"{folder}/{_IGNORE}": data for _, data in ignored(chart)}
-        return files
+        return {name: text.encode() for name, text in found.items()} | ignored
 
     def made(self, tools: Tools, program: Program) -> dict[str, list[Object]]:
         """Return what comes of each template that the files decide; raise `ToolError`."""
@@ -232,11 +236,14 @@ def _has_more(chart: Chart) -> bool:
     return False
 
 
-def ignored(chart: Chart) -> Iterator[tuple[str, bytes]]:
+def _path(chart: Chart) -> str:
+    return f"{chart.folder}/{_IGNORE}" if chart.folder else _IGNORE
+
+
+def _ignored(chart: Chart) -> Iterator[tuple[str, bytes]]:
     """Yield the path and content of the file that says which others of a chart Helm passes over, if there is one."""
-    at = chart.file.at.parent / _IGNORE
-    if at.is_file() and not at.is_symlink():
-        file = File(at, f"{chart.folder}/{_IGNORE}" if chart.folder else _IGNORE)
+    file = File(chart.file.at.parent / _IGNORE, _path(chart))
+    if file.at.is_file():
         yield file.path, file.data()
 
 
