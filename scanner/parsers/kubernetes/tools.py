@@ -1,8 +1,8 @@
 """The programs `helm` and `kustomize`, where they are installed: what they make of a copy of some files.
 
 They are given files by name and content, and see nothing else: a folder of their own that is gone afterwards, an
-environment in which there is no home, no cluster, no plugin, no other program and no way out through a proxy, and
-limits of time, memory and output.  https://helm.sh/docs/helm/helm_template/ and
+environment in which there is no home, no cluster, no plugin, no other program and no way out through a proxy, on most
+Linux systems no network either, and limits of time, memory and output.  https://helm.sh/docs/helm/helm_template/ and
 https://kubectl.docs.kubernetes.io/references/kustomize/ describe them.
 """
 
@@ -32,6 +32,8 @@ _REMARK = 200
 _OLDEST_HELM = 3
 """Those before it took other arguments, and asked a cluster."""
 _NOWHERE = "http://127.0.0.1:9"
+_ALONE = ("/usr/bin/unshare", "--map-root-user", "--net", "--")
+"""Runs a program in a place without any network, where a Linux has it and lets its users do that."""
 _VERSION = re.compile(r"v?[0-9]+\.[0-9]+\.[0-9]+[0-9A-Za-z.+-]*")
 
 
@@ -68,6 +70,7 @@ class Tools:
         self._limits = limits or Limits()
         self._left = self._limits.total
         self._versions: dict[str, str] = {}
+        self._alone: tuple[str, ...] | None = None
 
     def version(self, program: Program) -> str:
         """Return the name and version of a program; raise `ToolError` if it does not say one that is understood."""
@@ -86,13 +89,15 @@ class Tools:
         return self._run(program, (*program.build, *arguments), files)
 
     def _run(self, program: Program, arguments: Sequence[str], files: Mapping[str, bytes]) -> str:
+        if not os.access(program.path, os.X_OK):
+            raise ToolError(f"{program.name} cannot be run")
         if self._left <= 0:
             raise ToolError(f"{program.name} was not asked, for the time of all answers is used up")
         begin = time.monotonic()
         try:
             with tempfile.TemporaryDirectory(prefix="regionproof-", ignore_cleanup_errors=True) as folder:
                 home = _laid_out(Path(folder), files)
-                command = [str(program.path), *arguments]
+                command = [*self._prefix(), str(program.path), *arguments]
                 seconds = min(self._limits.seconds, self._left)
                 run = _Run(command, home.parent / "files", _environment(home), seconds, self._limits.output)
                 return run.answer(program.name)
@@ -100,6 +105,18 @@ class Tools:
             raise ToolError(f"{program.name} cannot be run: {error.strerror}") from error
         finally:
             self._left -= time.monotonic() - begin
+
+    def _prefix(self) -> tuple[str, ...]:
+        if self._alone is None:
+            self._alone = _ALONE if _works((*_ALONE, _ALONE[0], "--version")) else ()
+        return self._alone
+
+
+def _works(command: Sequence[str]) -> bool:
+    try:
+        return subprocess.run(command, capture_output=True, timeout=5, check=False).returncode == 0  # noqa: S603
+    except (OSError, subprocess.TimeoutExpired):
+        return False
 
 
 def find(path: str, scanned: Iterable[Path]) -> Tools:
@@ -230,7 +247,7 @@ def _limited(pid: int) -> None:
     if sys.platform == "linux":
         import resource
 
-        with suppress(OSError):  # it has ended
+        with suppress(OSError, ValueError):  # it has ended, or its limits are narrower
             resource.prlimit(pid, resource.RLIMIT_AS, (_MEMORY, _MEMORY))
             resource.prlimit(pid, resource.RLIMIT_FSIZE, (_FILES, _FILES))
 
