@@ -22,7 +22,7 @@ from scanner.parsers.kubernetes import manifests
 from scanner.parsers.kubernetes.comments import in_annotations, in_template, in_text
 from scanner.parsers.kubernetes.functions import OPEN
 from scanner.parsers.kubernetes.gotemplate import Block, parse
-from scanner.parsers.kubernetes.helm_tool import settled
+from scanner.parsers.kubernetes.helm_tool import by_helm
 from scanner.parsers.kubernetes.objects import TYPES, Source, objects
 from scanner.parsers.kubernetes.releases import through, values_of
 from scanner.parsers.kubernetes.render import Renderer, Template, Undecidable
@@ -266,7 +266,7 @@ class _Charts:
         """Yield what a chart declares; where reading it leaves something open, as Helm renders it if it is there."""
         parts = list(self._rendered(chart, values, source.where, {}))
         if self._reading.tools:
-            parts, version, more = settled(self._reading.tools, chart, layers, source.where, parts)
+            parts, version, more = by_helm(self._reading.tools, chart, layers, source.where, parts)
             if version:
                 self._reading.rendered(source.path, version)
             for path, data in more.items():

@@ -12,15 +12,13 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from scanner.config import IacMapping
-from scanner.documents import load_all
 from scanner.errors import DocumentError
 from scanner.guarded import Unknown
-from scanner.model import Location
 from scanner.parsers.kubernetes.gotemplate import parse
-from scanner.parsers.kubernetes.objects import Object, objects
+from scanner.parsers.kubernetes.objects import Object
 from scanner.parsers.kubernetes.reach import Reach, texts
-from scanner.parsers.kubernetes.settled import Part, settle
-from scanner.parsers.kubernetes.tools import Program, ToolError, Tools
+from scanner.parsers.kubernetes.settled import Part, printed, settle
+from scanner.parsers.kubernetes.tools import NotAsked, Program, ToolError, Tools
 from scanner.parsers.tree import File
 
 if TYPE_CHECKING:
@@ -41,11 +39,7 @@ _CLUSTERS = (
 )
 
 
-class NotAsked(Exception):
-    """Helm is not asked about a chart, because it would answer for another one, or nobody could tell."""
-
-
-def settled(
+def by_helm(
     tools: Tools, chart: Chart, layers: list[Any], where: IacMapping, parts: list[Part]
 ) -> tuple[list[Part], str, dict[str, bytes]]:
     """Return what was read of a chart with what Helm makes of it.
@@ -66,8 +60,8 @@ def settled(
     except ToolError as error:
         told = [part.remarked(str(error)) if part.is_open and part.path in asked.run else part for part in parts]
         return told, "", {}
-    settled = [settle(part, made[part.path]) if part.path in made else part for part in parts]
-    return settled, tools.version(program), asked.ignored
+    parts = [settle(part, made[part.path]) if part.path in made else part for part in parts]
+    return parts, tools.version(program), asked.ignored
 
 
 class _Asked:
@@ -158,19 +152,10 @@ class _Asked:
             # A body that begins with a separator could name another template as its source.
             if path is None or not body.strip() or path not in self.run:
                 raise ToolError(f"helm prints something of {source[:80]!r}, which is no template that it was to run")
-            found.setdefault(path, []).extend(_of_text(body, path))
+            found.setdefault(path, []).extend(printed(body, path, "helm"))
         if above.strip():
             raise ToolError("helm prints something that is of no template")
         return found
-
-
-def _of_text(text: str, path: str) -> Iterator[Object]:
-    for one in load_all(text, path):
-        if isinstance(one, DocumentError):
-            raise ToolError(f"helm prints what is not YAML: {one.problem}")
-        for each in objects(one, path):
-            each.locations = {"": Location(path, 1)}
-            yield each
 
 
 def _is_part(path: str) -> bool:

@@ -16,7 +16,7 @@ from scanner.model import Gap, Location, Resource
 from scanner.parsers.exemptions import MARK
 from scanner.parsers.kubernetes import manifests
 from scanner.parsers.kubernetes.comments import in_annotations, in_text
-from scanner.parsers.kubernetes.kustomize_tool import settled
+from scanner.parsers.kubernetes.kustomize_tool import by_kustomize
 from scanner.parsers.kubernetes.manifests import Manifests
 from scanner.parsers.kubernetes.objects import Object, Source
 from scanner.parsers.kubernetes.settled import Part
@@ -152,7 +152,7 @@ class _Kustomizations:
             return built
         read = Part(path, built.objects, [(reason, where, ()) for where, reason in built.open])
         read.open += [("a file is broken", None, ()) for _ in built.broken]
-        part, version, files = settled(tools, self._tree, overlay, self._folder, read)
+        part, version, files = by_kustomize(tools, self._tree, overlay, self._folder, read)
         if not version:
             open = [(where or Location(path, 1), reason) for reason, where, _ in part.open[: len(built.open)]]
             return Built(part.objects, open, built.broken)

@@ -8,15 +8,13 @@ environment.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from scanner.documents import load_all
 from scanner.errors import DocumentError
-from scanner.model import Location
-from scanner.parsers.kubernetes.objects import Object, objects
-from scanner.parsers.kubernetes.settled import Part, settle
-from scanner.parsers.kubernetes.tools import ToolError, Tools
+from scanner.parsers.kubernetes.settled import Part, printed, settle
+from scanner.parsers.kubernetes.tools import NotAsked, ToolError, Tools
 from scanner.parsers.tree import MAX_BYTES, File, Tree
 
 if TYPE_CHECKING:
@@ -43,15 +41,11 @@ _TRANSFORMERS = frozenset(_BUILT_IN.split())
 _FILES = frozenset(("path", "paths", "files", "file", "env", "envs"))
 
 
-class NotAsked(Exception):
-    """Kustomize is not asked about an overlay, because of something that it names."""
-
-
 Folder = Callable[["Overlay", str], "Overlay | None"]
 """Gives the kustomization in the folder that an overlay names, None if there is none in the tree."""
 
 
-def settled(
+def by_kustomize(
     tools: Tools, tree: Tree, overlay: Overlay, folder: Folder, part: Part
 ) -> tuple[Part, str, dict[File, bytes]]:
     """Return what was read of an overlay with what Kustomize makes of it.
@@ -70,20 +64,11 @@ def settled(
     files = {tree.shown(file): data for file, data in inputs.files.items()}
     try:
         text = tools.ask(program, ["--", f"./{at}"], files)
-        made = list(_objects(text, overlay.file.path))
+        made = list(printed(text, overlay.file.path, program.name))
     except ToolError as error:
         # What it says of an overlay that makes Secrets may quote one.
         return part.remarked(f"{program.name} fails" if inputs.has_secrets else str(error)), "", {}
     return settle(part, made), tools.version(program), inputs.files
-
-
-def _objects(text: str, path: str) -> Iterator[Object]:
-    for one in load_all(text, path):
-        if isinstance(one, DocumentError):
-            raise ToolError(f"kustomize prints what is not YAML: {one.problem}")
-        for each in objects(one, path):
-            each.locations = {"": Location(path, 1)}
-            yield each
 
 
 class _Inputs:

@@ -10,11 +10,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from scanner.documents import pointer
+from scanner.documents import load_all, pointer
+from scanner.errors import DocumentError
 from scanner.guarded import InsufficientData, Unknown
 from scanner.kubernetes_objects import KINDS, reduced
 from scanner.model import Location
-from scanner.parsers.kubernetes.objects import Object
+from scanner.parsers.kubernetes.objects import Object, objects
+from scanner.parsers.kubernetes.tools import ToolError
 
 OF_VERSION = "depends on its version"
 """How the reason of an unknown ends that no tool settles: who applies it may have another version of that tool."""
@@ -46,6 +48,15 @@ class Part:
 def gap(message: str, where: Location | None) -> Part:
     """Return what is not known whatever a tool makes of it."""
     return Part(open=[(message, where, ())])
+
+
+def printed(text: str, path: str, tool: str) -> Iterator[Object]:
+    """Yield the objects in what a tool prints about a file; raise `ToolError` if that is not YAML."""
+    for one in load_all(text, path):
+        if isinstance(one, DocumentError):
+            raise ToolError(f"{tool} prints what is not YAML: {one.problem}")
+        for each in objects(one, path):
+            yield replace(each, locations={"": Location(path, 1)})
 
 
 def is_open(one: Object) -> bool:

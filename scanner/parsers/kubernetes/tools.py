@@ -41,6 +41,10 @@ class ToolError(Exception):
     """A tool did not answer.  The text is a clause that can be printed: what it said, or why it was ended."""
 
 
+class NotAsked(Exception):
+    """A tool is not asked, for it would need what is not there, or answer for something else than what was read."""
+
+
 @dataclass(frozen=True)
 class Limits:
     """How long a tool may take, in seconds, for one answer and for all of a scan, and how many bytes it may print."""
