@@ -191,6 +191,7 @@ SPOOF = "print('---\\n# Source: api/templates/pod.yaml\\n---\\n# Source: api/tem
         ("sys.exit('Error: it \\x1b[31m\\n  is\\ufffd broken\\n\\nUse --debug')", "helm says: it [31m is\ufffd broken"),
         ("sys.exit('x' * 999)", f"helm says: {'x' * 200}..."),
         ("sys.exit('Error: key AKIA' + 'A' * 16 + ' is odd')", "helm says: key [redacted] is odd"),
+        ("sys.exit('fatal error: out of memory\\n\\ngoroutine 1')", "helm says: out of memory)"),
         ("sys.exit(7)", "helm ended with 7"),
         ("os.kill(os.getpid(), 9)", "helm ended with -9"),
         ("sys.stdout.buffer.write(b'\\xff')", "helm prints what is not text"),

@@ -26,7 +26,7 @@ from typing import IO
 
 from scanner.redaction import scrub
 
-_MEMORY = 4 << 30
+_MEMORY = 2 << 30
 _FILES = 1 << 20
 _REMARK = 200
 _OLDEST_HELM = 3
@@ -259,7 +259,9 @@ def _limited(pid: int) -> None:
 def _remark(said: bytes) -> str:
     """Return what an error says, as a line of text that can be printed."""
     text = said.decode("utf-8", "replace").strip()
-    error = re.search(r"^error: *(.+?)(?:\n\s*\n|\Z)", text, re.IGNORECASE | re.MULTILINE | re.DOTALL)
+    error = re.search(
+        r"^(?:error|fatal error|panic): *(.+?)(?:\n\s*\n|\Z)", text, re.IGNORECASE | re.MULTILINE | re.DOTALL
+    )
     line = error[1] if error else text.splitlines()[-1]
     line = scrub(line)
     clean = " ".join("".join(sign if sign.isprintable() else " " for sign in line).split())
