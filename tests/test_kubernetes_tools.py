@@ -354,6 +354,7 @@ NOT_WHOLE = {
         "Chart.yaml": "apiVersion: v2\nname: api\nversion: 0.1.0\n"
         "dependencies: [{name: away, version: 1.0.0, repository: 'oci://x', import-values: [data]}]\n",
     },
+    "charts that are no list": {"Chart.yaml": "apiVersion: v2\nname: api\nversion: 0.1.0\ndependencies: 5\n"},
     "an odd name": {"Chart.yaml": "apiVersion: v2\nname: 7\nversion: 0.1.0\n"},
 }
 
@@ -493,6 +494,7 @@ REFUSED = {
     },
     "what is no plugin": {"transformers": ["a: b\nc: d\n"]},
     "what is no entry": {"patches": [7], "configMapGenerator": ["x"], "transformers": [7]},
+    "what is no list of files": {"configMapGenerator": [{"files": 5, "envs": [[1]]}], "openapi": [1]},
 }
 
 

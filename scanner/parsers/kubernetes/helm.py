@@ -339,7 +339,8 @@ class _Charts:
         self, chart: Chart, values: Tree, deployment: IacMapping, named: Mapping[str, Template]
     ) -> Iterator[Part]:
         listed = chart.about.get("dependencies")
-        declared = {str(d.get("name")): (d, n) for n, d in enumerate(listed or ()) if isinstance(d, dict)}
+        listed = listed if isinstance(listed, list) else []
+        declared = {str(d.get("name")): (d, n) for n, d in enumerate(listed) if isinstance(d, dict)}
         for name in dict.fromkeys((*declared, *chart.parts)):
             dependency, number = declared.get(name, ({}, 0))
             where = chart.document.locations.get(pointer("dependencies", number))

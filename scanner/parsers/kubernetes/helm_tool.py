@@ -194,11 +194,9 @@ def _misses(chart: Chart) -> bool:
 def _must_be_readable(chart: Chart, is_first: bool) -> None:
     """Raise `NotAsked` where Helm would read something else of a chart than what was read here."""
     about = chart.about
-    listed = about.get("dependencies")
+    listed = about.get("dependencies") or []
     is_old = about.get("apiVersion") != "v2" and (chart.parts or not is_first)  # these depend on others by another file
-    odd = any(not isinstance(about.get(key, ""), str) for key in _TEXT) or len(_dependencies(chart)) != len(
-        listed or ()
-    )
+    odd = any(not isinstance(about.get(key, ""), str) for key in _TEXT) or _dependencies(chart) != listed
     missing = [each for each in _dependencies(chart) if str(each.get("name")) not in chart.parts]
     if chart.problems or is_old or odd or any(each.get("import-values") for each in missing):
         raise NotAsked

@@ -35,7 +35,7 @@ _FIELDS = frozenset((*_HARMLESS.split(), *_FOLDERS, *_PLUGINS, *_PATCHES, *_GENE
 _BUILT_IN = """
     AnnotationsTransformer ImageTagTransformer LabelTransformer NamespaceTransformer PatchJson6902Transformer
     PatchStrategicMergeTransformer PatchTransformer PrefixSuffixTransformer PrefixTransformer ReplacementTransformer
-    ReplicaCountTransformer SuffixTransformer ValueAddTransformer
+    ReplicaCountTransformer SuffixTransformer
 """
 _TRANSFORMERS = frozenset(_BUILT_IN.split())
 _FILES = frozenset(("path", "paths", "files", "file", "env", "envs"))
