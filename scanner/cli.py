@@ -142,6 +142,7 @@ def demo(output: str) -> int:
 @click.option("--select", multiple=True, metavar="RULES", help="Only these rules: ids, groups or globs.")
 @click.option("--ignore", multiple=True, metavar="RULES", help="Not these rules.")
 @console.rules_options
+@console.render_option
 @console.format_options
 @click.option("--evidence", "pack", metavar="DIR", help="Write what an auditor asks for into this new folder, too.")
 @console.executor_option
@@ -160,6 +161,7 @@ def scan(
     ignore: tuple[str, ...],
     rule_paths: tuple[str, ...],
     no_python_rules: bool,
+    no_render: bool,
     controls: tuple[str, ...],
     group_by: str,
     markdown_for: str,
@@ -199,6 +201,7 @@ def scan(
     laid_over = _near(against, storage.snapshot) if against else None
     change = Change(laid_over, changed_since, new_only, _near(baseline, storage.file) if baseline else None)
     near = [_near(path, storage.snapshot) for path in paths]
+    config = console.rendering(config, near, no_render=no_render)
     work = near, rules, config, console.now(), change
     model = None
     if pack is None:

@@ -37,6 +37,7 @@ RECOVERS, FAILS, INCOMPLETE = 0, 1, 3
     help="Exit 3 if of some workload nobody can tell, or some may not have been seen.",
 )
 @console.rules_options
+@console.render_option
 @click.option("--serve", is_flag=True, help="Serve the snapshot as it would answer then: a game day.")
 @click.option("--port", default=0, metavar="N", help="Port of --serve on 127.0.0.1; default: a free one.")
 @click.option("--log", metavar="FILE", help="Where a game day is written down, or was.")
@@ -53,6 +54,7 @@ def drill(
     fail_on_incomplete: bool,
     rule_paths: tuple[str, ...],
     no_python_rules: bool,
+    no_render: bool,
     serve: bool,
     port: int,
     log: str | None,
@@ -88,7 +90,9 @@ def drill(
     storage = console.storage(config)
     asked = console.drill_destinations(formats, output, storage)  # complain before the work is done
     rules = rules_of_links(config, rule_paths, python=not no_python_rules)
-    report = exercise([storage.snapshot(path) for path in paths], rules, config, console.now(), loss, what_if)
+    held = [storage.snapshot(path) for path in paths]
+    config = console.rendering(config, [*held, *what_if.code], no_render=no_render)
+    report = exercise(held, rules, config, console.now(), loss, what_if)
     report = replace(report, inputs=storage.inputs(report.inputs))
     console.write_drill(report, asked, storage)
     if record is not None:

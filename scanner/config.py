@@ -10,7 +10,7 @@ from datetime import date, timedelta
 from fnmatch import fnmatchcase
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from scanner import duration
 from scanner.conformity import at, validate
@@ -20,6 +20,9 @@ from scanner.finding import Exemption, Severity
 from scanner.model import Location, Pair, Place, Resource, guard
 from scanner.recovery import TIER
 from scanner.vocabulary import complete
+
+if TYPE_CHECKING:
+    from scanner.parsers.kubernetes.tools import Tools
 
 NAMES = ("regionproof.yaml", ".regionproof.yaml")
 """Looked for in the working directory when `--config` is not given."""
@@ -73,7 +76,8 @@ class Config:
 
     `pairs` None means: derive them from the registries' replication rules.  `tiers` are `Regionproof::Recovery::Tier`.
     `evidence` are globs relative to the file and where each is written; None means that nobody named any, which is
-    not the same as none.  `kms_key` encrypts what is written to s3://, None leaves that to the bucket.
+    not the same as none.  `kms_key` encrypts what is written to s3://, None leaves that to the bucket.  `tools` render
+    charts and overlays: which, says whoever scans, and never the file, which may be that of a stranger.
     """
 
     accounts: tuple[str, ...] = ()
@@ -93,6 +97,7 @@ class Config:
     kms_key: str | None = None
     path: str | None = None
     sha256: str | None = None
+    tools: Tools | None = None
 
     def in_scope(self, resource: Resource) -> bool:
         """Tell whether `scope.repositories` includes a resource; only repositories can be left out."""

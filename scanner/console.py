@@ -7,6 +7,7 @@ import os
 import shutil
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
@@ -36,6 +37,21 @@ def rules_options(command: Callable[..., Any]) -> Callable[..., Any]:
     code = click.option("--no-python-rules", is_flag=True, help="Refuse rules that are code and not built in.")
     folders = click.option("--rules", "rule_paths", multiple=True, metavar="DIR", help="Also the rules in this folder.")
     return folders(code(command))
+
+
+def render_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the option that keeps all other programs from being run; `rendering` reads it."""
+    help = "Never run helm or kustomize, also where they are installed."
+    return click.option("--no-render", is_flag=True, help=help)(command)
+
+
+def rendering(config: Config, paths: Sequence[Path], *, no_render: bool) -> Config:
+    """Return the configuration with the tools of this machine that render charts and overlays."""
+    if no_render:
+        return config
+    from scanner.parsers.kubernetes.tools import find
+
+    return replace(config, tools=find(os.environ.get("PATH", ""), paths))
 
 
 def executor_option(command: Callable[..., Any]) -> Callable[..., Any]:

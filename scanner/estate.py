@@ -124,7 +124,7 @@ def add_facts(estate: Estate, snapshot: Snapshot) -> None:
 def _add_code(estate: Estate, path: Path, config: Config) -> None:
     from scanner.parsers import parse
 
-    parsed = parse(path, config.places, deployments=config.deployments)
+    parsed = parse(path, config.places, deployments=config.deployments, tools=config.tools)
     add_parsed(estate, parsed)
     estate.coverage += [Coverage("", "", "file", name, status, 1, message=text) for name, status, text in parsed.files]
     estate.exemptions += parsed.exemptions

@@ -334,7 +334,9 @@ def _before(path: Path, since: str, config: Config, after: Mapping[str, Addresse
 
     with before(since, _folder(path)) as copy:
         at = copy if path.is_dir() else copy / path.name
-        return parse(at, config.places, path, config.deployments, after) if at.exists() else Parsed([], [], [], "", [])
+        if not at.exists():
+            return Parsed([], [], [], "", [])
+        return parse(at, config.places, path, config.deployments, after, config.tools)
 
 
 def _differing(since: str, paths: Sequence[Path], config: Config) -> list[Changes]:

@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from scanner.parsers.addresses import Addresses
 from scanner.parsers.reading import Deployments, Parsed, Places, Reading
 from scanner.parsers.tree import MAX_BYTES, Tree
+
+if TYPE_CHECKING:
+    from scanner.parsers.kubernetes.tools import Tools
 
 __all__ = ["MAX_BYTES", "Parsed", "Places", "parse"]
 
@@ -35,14 +39,16 @@ def parse(
     named: Path | None = None,
     deployments: Deployments | None = None,
     after: Mapping[str, Addresses] | None = None,
+    tools: Tools | None = None,
 ) -> Parsed:
     """Read infrastructure code in a file, or in a folder and below; raise `UsageError` when there is no such path.
 
     Paths in the result begin with `path` as it was given, or inside the folder if it is absolute or leads out of the
     current one; with `named`, as if that had been given.  `deployments` say what `places` say, and more.  `after` are
     the `addresses` of the code after a change, if this is how it was before: what is only forgotten is not declared.
+    `tools` render charts and overlays where reading them leaves something open; None: nothing is run.
     """
-    reading = Reading(places, deployments, after)
+    reading = Reading(places, deployments, after, tools)
     tree = Tree(path, lambda error, folder: reading.failed(folder, f"{folder}: {error.strerror}"), named)
     for name, endings in FORMATS.items():
         if any(tree.files(*endings)):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from scanner.config import IacMapping
 from scanner.finding import Exemption
@@ -14,6 +14,9 @@ from scanner.parsers.addresses import Addresses
 from scanner.parsers.exemptions import Problem
 from scanner.parsers.registry import REGISTRY, Piece, fold, undeclared
 from scanner.uses import Uses
+
+if TYPE_CHECKING:
+    from scanner.parsers.kubernetes.tools import Tools
 
 Places = Callable[[str], Sequence[tuple[str | None, str | None]]]
 """Gives the (account, Region) instances of the code at a path; none means one whose place is not known."""
@@ -65,9 +68,14 @@ class Reading:
         places: Places,
         deployments: Deployments | None = None,
         after: Mapping[str, Addresses] | None = None,
+        tools: Tools | None = None,
     ) -> None:
-        """Take what the configuration says; `after` is what the code says later, where this is how it was before."""
+        """Take what the configuration says; `after` is what the code says later, where this is how it was before.
+
+        `tools` are asked about charts and overlays where reading them leaves something open; None: nothing is run.
+        """
         self.after = after or {}
+        self.tools = tools
         self.addresses: dict[str, Addresses] = {}
         self.releases: dict[str, list[Release]] = {}
         self._places, self._deployments = places, deployments
@@ -78,6 +86,7 @@ class Reading:
         self._files: list[tuple[str, str, str]] = []
         self._exemptions: list[Exemption] = []
         self._digests: dict[str, str] = {}
+        self._rendered: dict[str, str] = {}
         self.uses = Uses()
 
     def released(self, release: Release) -> None:
@@ -135,9 +144,15 @@ class Reading:
                 self._exemptions.append(one)
         return "; ".join(problems)
 
+    def rendered(self, path: str, tool: str) -> None:
+        """Note that a tool, by its name and version, was asked about what a file describes, and answered."""
+        self._rendered[path] = f"rendered by {tool} where reading the files leaves something open"
+
     def done(self, path: str, message: str = "") -> None:
         """Note that a file was understood; `message` says what it leaves open."""
-        self._files.append((path, "partial" if message else "complete", message))
+        note = self._rendered.get(path, "")
+        text = f"{message} ({note})" if message and note else message or note
+        self._files.append((path, "partial" if message else "complete", text))
 
     def passed_over(self, path: str, why: str = "") -> None:
         """Note that a file was understood and declares nothing of an estate; `why` says so where it may surprise."""

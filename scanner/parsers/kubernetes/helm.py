@@ -20,12 +20,14 @@ from scanner.model import Gap, Location, Resource
 from scanner.parsers.exemptions import MARK, Problem
 from scanner.parsers.kubernetes import manifests
 from scanner.parsers.kubernetes.comments import in_annotations, in_template, in_text
-from scanner.parsers.kubernetes.functions import OPEN, TOKEN
+from scanner.parsers.kubernetes.functions import OPEN
 from scanner.parsers.kubernetes.gotemplate import Block, parse
-from scanner.parsers.kubernetes.objects import TYPES, Object, Source, objects
+from scanner.parsers.kubernetes.helm_tool import by_helm
+from scanner.parsers.kubernetes.objects import TYPES, Source, objects
 from scanner.parsers.kubernetes.releases import through, values_of
 from scanner.parsers.kubernetes.render import Renderer, Template, Undecidable
-from scanner.parsers.kubernetes.rendered import Places, Rendered, Tree
+from scanner.parsers.kubernetes.rendered import Tree, resolved, unknown
+from scanner.parsers.kubernetes.settled import Part, gap
 from scanner.parsers.kubernetes.values import enabled, located, member, merged
 from scanner.parsers.reading import Reading
 from scanner.parsers.tree import MAX_BYTES, File
@@ -47,15 +49,20 @@ _TEMPLATES = (".yaml", ".yml", ".tpl", ".json", ".txt")
 
 @dataclass
 class Chart:
-    """A chart in a folder: what `Chart.yaml` says, its default values, its templates and the charts in it."""
+    """A chart in a folder: what `Chart.yaml` says, its default values, its templates and the charts in it.
+
+    `text` is that of the values, `file` the one of the description.
+    """
 
     folder: str
+    file: File
     document: Document
     values: Tree
     environments: list[str] = field(default_factory=list)
     files: dict[str, str] = field(default_factory=dict)
     parts: dict[str, Chart] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
+    text: str = ""
 
     @property
     def about(self) -> Mapping[str, Any]:
@@ -135,6 +142,7 @@ class _Charts:
         self._tree, self._reading = tree, reading
         self._all = list(tree.files())
         self._values: dict[str, Tree] = {}
+        self._texts: dict[str, str] = {}
         self.seen: list[str] = []
         self.wrong: dict[str, str] = {}
 
@@ -145,7 +153,7 @@ class _Charts:
         if document is None or not isinstance(document.value, dict):
             self._tree.take(*inside)
             return None
-        chart = Chart(folder, document, Tree({}, {}))
+        chart = Chart(folder, file, document, Tree({}, {}))
         charts = [each for each in inside if each.name == _CHART and each.path != file.path]
         for each in sorted(charts, key=lambda each: each.path.count("/")):
             name = each.path.removeprefix(f"{folder}/" if folder else "").split("/")
@@ -168,6 +176,7 @@ class _Charts:
                     self._exempted(file, in_template(text, file.path))
         elif name in ("values.yaml", "values.yml"):
             chart.values = self._tree_of(file)
+            chart.text = self._texts.get(file.path, "") if name == "values.yaml" else ""
         elif _VALUES.fullmatch(name):
             chart.environments.append(file.path)
             self._tree_of(file)
@@ -188,6 +197,7 @@ class _Charts:
             return None
         self._reading.read(file.path, data)
         self.seen.append(file.path)
+        self._texts[file.path] = text
         return text
 
     def _document(self, file: File) -> Document | None:
@@ -216,28 +226,29 @@ class _Charts:
                 self._values[file.path] = found if isinstance(found, Tree) else Tree({}, {})
         return self._values[file.path]
 
-    def _laid(self, chart_file: File, name: str) -> Tree | None:
+    def _laid(self, chart_file: File, name: str) -> tuple[Tree | None, str]:
         """Return the values in a file that is named from a chart, None if there is no such file in the tree."""
         file = self._tree.beside(chart_file, name)
         if file is None:
-            return None
+            return None, ""
         self._tree.take(file)
-        return self._tree_of(file)
+        return self._tree_of(file), file.path
 
     def declared(self, chart: Chart, file: File, path: str, source: Source) -> Iterator[Resource | Gap]:
         """Yield what a chart declares in the environment of a values file, or of those that `iac:` names."""
-        values = chart.values
+        values, layers = chart.values, list[Any]()
         names = source.where.values or ([path.rpartition("/")[2]] if path in chart.environments else [])
         for name in names:
-            over = self._values.get(path) if not source.where.values else self._laid(file, name)
+            over, text = self._laid(file, name) if source.where.values else (self._values.get(path), path)
             if over is None:
                 yield from source.gap(f"the values file '{name}' is not among the scanned files", Location(path, 1))
                 return
             values = merged(values, over)
+            layers.append(self._texts.get(text))
         if "" in values or "" in chart.values:
             yield from source.gap("the values of the chart cannot be read", Location(path, 1))
             return
-        yield from self._rendered(chart, values, source, {})
+        yield from self._settled(chart, values, layers, source)
 
     def released(self, chart: Chart, file: File, present: frozenset[str]) -> Iterator[list[Resource | Gap]]:
         """Yield what a chart declares in each of its releases that other code declares."""
@@ -249,22 +260,37 @@ class _Charts:
             if isinstance(values, Unknown):
                 yield list(source.gap(values.reason, release.at))
             else:
-                yield [through(one, release.at) for one in self._rendered(chart, values, source, {})]
+                found = self._settled(chart, values, list(release.values), source)
+                yield [through(one, release.at) for one in found]
 
-    def _rendered(
-        self, chart: Chart, values: Tree, source: Source, above: Mapping[str, Template]
-    ) -> Iterator[Resource | Gap]:
+    def _settled(self, chart: Chart, values: Tree, layers: list[Any], source: Source) -> Iterator[Resource | Gap]:
+        """Yield what a chart declares; where reading it leaves something open, as Helm renders it if it is there."""
+        parts = list(self._rendered(chart, values, source.where, {}))
+        if self._reading.tools:
+            parts, version, more = by_helm(self._reading.tools, chart, layers, source.where, parts)
+            if version:
+                self._reading.rendered(source.path, version)
+            for path, data in more.items():
+                self._reading.read(path, data)
+        for part in parts:
+            if wrong := self._reading.exempted(in_annotations(source, part.objects)):
+                self.wrong.setdefault(part.path, wrong)
+            for message, where, types in part.open:
+                yield from source.gap(message, where, *types)
+            yield from source.declared(part.objects)
+
+    def _rendered(self, chart: Chart, values: Tree, where: IacMapping, above: Mapping[str, Template]) -> Iterator[Part]:
         for problem in chart.problems:
-            yield from source.gap(problem, None)
+            yield gap(problem, None)
         if not chart.files and not chart.about.get("dependencies"):
-            yield from source.gap("no templates of the chart are among the scanned files", Location(source.path, 1))
+            yield gap("no templates of the chart are among the scanned files", Location(where.path, 1))
         named, bodies = {**_defined(parse(_COMMON, chart.folder), chart.folder, _COMMON), **above}, {}
         for each in _with_parts(chart):
             for path, text in each.files.items():
                 try:
                     nodes = parse(text, path)
                 except DocumentError as error:
-                    yield from source.gap(str(error), None)
+                    yield gap(str(error), None)
                     continue
                 named.update(_defined(nodes, path, text))
                 if each is chart:
@@ -274,8 +300,8 @@ class _Charts:
         for path, template in bodies.items():
             name = path.rpartition("/")[2]
             if not name.startswith("_") and name != "NOTES.txt":
-                yield from self._template(chart, renderer, template, values, source, texts)
-        yield from self._dependencies(chart, values, source, named)
+                yield self._template(chart, renderer, template, values, where, texts)
+        yield from self._dependencies(chart, values, where, named)
 
     def _template(
         self,
@@ -283,39 +309,39 @@ class _Charts:
         renderer: Renderer,
         template: Template,
         values: Tree,
-        source: Source,
+        where: IacMapping,
         texts: Mapping[str, str],
-    ) -> Iterator[Resource | Gap]:
-        context = _context(chart, template.path, values, source.where)
+    ) -> Part:
+        part = Part(template.path)
+        first = Location(template.path, 1)
         try:
-            rendered = renderer.render(template, context)
+            rendered = renderer.render(template, _context(chart, template.path, values, where))
         except Undecidable as problem:
-            yield from source.gap(str(problem), Location(template.path, 1))
-            return
-        for where, reason, kinds in rendered.absent:
-            types = [f"Kubernetes::{kind}" for kind in kinds if f"Kubernetes::{kind}" in TYPES]
+            part.open.append((str(problem), first, ()))
+            return part
+        for at, reason, kinds in rendered.absent:
+            types = tuple(f"Kubernetes::{kind}" for kind in kinds if f"Kubernetes::{kind}" in TYPES)
             if types:
-                yield from source.gap(reason.partition(": ")[2], where, *types)
+                part.open.append((reason.partition(": ")[2], at, types))
         if "apiVersion" not in rendered.text and OPEN not in rendered.text:
-            return
-        found: list[Object] = []
+            return part
         for one in load_all(rendered.text, template.path):
             if isinstance(one, DocumentError):
-                yield from source.gap(f"what it gives is not YAML: {one.problem}", Location(template.path, 1))
+                part.open.append((f"what it gives is not YAML: {one.problem}", first, ()))
             elif isinstance(one.value, str) and OPEN in one.value:
-                reason = _unknown(one.value, rendered.unknowns).reason
-                yield from source.gap(reason, Location(template.path, 1))
+                part.open.append((unknown(one.value, rendered.unknowns).reason, first, ()))
             else:
-                found += objects(_resolved(one, rendered, texts), template.path)
-        if wrong := self._reading.exempted(in_annotations(source, found)):
-            self.wrong.setdefault(template.path, wrong)
-        yield from source.declared(found)
+                document, written = resolved(one, rendered, texts)
+                for each in objects(document, template.path):
+                    part.objects.append(replace(each, written=written))
+        return part
 
     def _dependencies(
-        self, chart: Chart, values: Tree, source: Source, named: Mapping[str, Template]
-    ) -> Iterator[Resource | Gap]:
+        self, chart: Chart, values: Tree, deployment: IacMapping, named: Mapping[str, Template]
+    ) -> Iterator[Part]:
         listed = chart.about.get("dependencies")
-        declared = {str(d.get("name")): (d, n) for n, d in enumerate(listed or ()) if isinstance(d, dict)}
+        listed = listed if isinstance(listed, list) else []
+        declared = {str(d.get("name")): (d, n) for n, d in enumerate(listed) if isinstance(d, dict)}
         for name in dict.fromkeys((*declared, *chart.parts)):
             dependency, number = declared.get(name, ({}, 0))
             where = chart.document.locations.get(pointer("dependencies", number))
@@ -326,13 +352,13 @@ class _Charts:
             if part is None and name == "common" and "bitnami" in str(dependency.get("repository")):
                 continue  # a library, which declares nothing by itself
             if part is None:
-                yield from source.gap(f"the chart '{name}' that it depends on is not in the scanned files", where)
+                yield gap(f"the chart '{name}' that it depends on is not in the scanned files", where)
             elif on is None:
-                yield from source.gap(f"whether the chart '{name}' is enabled is not known", where)
+                yield gap(f"whether the chart '{name}' is enabled is not known", where)
             elif not part.is_library:
                 inner = merged(part.values, member(values, str(dependency.get("alias") or name)))
                 inner = merged(inner, Tree({"global": member(values, "global")}, {}))
-                yield from self._rendered(part, inner, source, named)
+                yield from self._rendered(part, inner, deployment, named)
 
 
 def _with_parts(chart: Chart) -> Iterator[Chart]:
@@ -372,27 +398,3 @@ def _context(chart: Chart, path: str, values: Tree, where: IacMapping) -> dict[s
         "Files": Unknown("files of the chart are not evaluated"),
         "Template": {"Name": path, "BasePath": _join(chart.folder, "templates")},
     }
-
-
-def _resolved(document: Document, rendered: Rendered, texts: Mapping[str, str]) -> Document:
-    """Return a document of rendered text with what is not known in it, and where its values are written in files."""
-    places = Places(rendered, texts)
-    value = _with_unknowns(document.value, rendered.unknowns)
-    doubt = rendered.doubt(document.locations[""].line) if rendered.doubts else None
-    if doubt and isinstance(value, dict) and "kind" in value:
-        value = {**value, "spec": Unknown(doubt)}
-    return Document(value, {at: places.of(where) for at, where in document.locations.items()})
-
-
-def _with_unknowns(value: Any, unknowns: Sequence[str]) -> Any:
-    if isinstance(value, str):
-        return _unknown(value, unknowns) if OPEN in value else value
-    if isinstance(value, dict):
-        return {key: _with_unknowns(each, unknowns) for key, each in value.items()}
-    return [_with_unknowns(each, unknowns) for each in value] if isinstance(value, list) else value
-
-
-def _unknown(text: str, unknowns: Sequence[str]) -> Unknown:
-    match = TOKEN.search(text)
-    number = int(match[1][:9]) if match else -1
-    return Unknown(unknowns[number] if 0 <= number < len(unknowns) else "it cannot be told")

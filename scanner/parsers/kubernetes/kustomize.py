@@ -16,8 +16,10 @@ from scanner.model import Gap, Location, Resource
 from scanner.parsers.exemptions import MARK
 from scanner.parsers.kubernetes import manifests
 from scanner.parsers.kubernetes.comments import in_annotations, in_text
+from scanner.parsers.kubernetes.kustomize_tool import by_kustomize
 from scanner.parsers.kubernetes.manifests import Manifests
 from scanner.parsers.kubernetes.objects import Object, Source
+from scanner.parsers.kubernetes.settled import Part
 from scanner.parsers.kubernetes.transform import transform
 from scanner.parsers.reading import Reading
 from scanner.parsers.tree import File, Tree
@@ -129,7 +131,7 @@ class _Kustomizations:
 
     def declare(self, path: str) -> None:
         """Declare what an overlay gives, wherever it is for."""
-        built = self._build(self._overlays[path], ())
+        built = self._settled(self._overlays[path], self._build(self._overlays[path], ()))
         deployments = self._reading.deployed(path)
         for where in deployments:
             source = Source(path, where, len(deployments) > 1, self._folders)
@@ -142,6 +144,22 @@ class _Kustomizations:
             open = self._reading.add(declared)
             self._open[path] = wrong or self._open.get(path, "") or open
             self._reading.placed(where.account, where.region, Location(path, 1))
+
+    def _settled(self, overlay: Overlay, built: Built) -> Built:
+        """Return what an overlay gives; where reading it leaves something open, as Kustomize builds it."""
+        path, tools = overlay.file.path, self._reading.tools
+        if tools is None:
+            return built
+        read = Part(path, built.objects, [(reason, where, ()) for where, reason in built.open])
+        read.open += [("a file is broken", None, ()) for _ in built.broken]
+        part, version, files = by_kustomize(tools, self._tree, overlay, self._folder, read)
+        if not version:
+            open = [(where or Location(path, 1), reason) for reason, where, _ in part.open[: len(built.open)]]
+            return Built(part.objects, open, built.broken)
+        self._reading.rendered(path, version)
+        for file, data in files.items():
+            self._reading.read(file.path, data)
+        return Built(part.objects)
 
     def circles(self) -> Iterator[str]:
         """Yield one overlay of each circle of overlays that include each other, and no other one does."""

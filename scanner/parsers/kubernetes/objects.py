@@ -40,7 +40,7 @@ class Object:
     """One object: plain data in which `Unknown` may stand anywhere, and where its values are written.
 
     `locations` are by JSON Pointer into it.  `doubt` is why nobody can say what its pods are.  `names` are those it
-    had before something renamed it.
+    had before something renamed it.  `written` is what stands there of it, where `value` says that more may.
     """
 
     value: dict[str, Any]
@@ -48,6 +48,7 @@ class Object:
     path: str
     doubt: str = ""
     names: frozenset[str] = frozenset()
+    written: dict[str, Any] | None = None
 
     @property
     def group(self) -> str:

@@ -13,6 +13,7 @@ from scanner.model import Location, Unknown
 from scanner.parsers.kubernetes.manifests import Manifests
 from scanner.parsers.kubernetes.objects import POD_LISTS, Object
 from scanner.parsers.kubernetes.patches import Unfit, is_relevant, merge, operate
+from scanner.parsers.kubernetes.settled import OF_VERSION
 
 if TYPE_CHECKING:
     from scanner.parsers.kubernetes.kustomize import Built, Overlay
@@ -217,7 +218,7 @@ def _images(one: Object, entry: Any, locate: Callable[[str], Location]) -> None:
             if not isinstance(image, str) or not _is_named(image, entry["name"]):
                 continue
             if group == "ephemeralContainers":  # of which older versions do not know
-                container["image"] = Unknown(f"whether Kustomize renames '{image}' depends on its version")
+                container["image"] = Unknown(f"whether Kustomize renames '{image}' {OF_VERSION}")
                 continue
             container["image"] = _new(image, entry)
             key = next((key for key in ("newName", "newTag", "digest", "tagSuffix") if entry.get(key)), "name")
@@ -227,7 +228,7 @@ def _images(one: Object, entry: Any, locate: Callable[[str], Location]) -> None:
         source = volume.get("image") if isinstance(volume, dict) else None
         reference = source.get("reference") if isinstance(source, dict) else None
         if isinstance(source, dict) and isinstance(reference, str) and _is_named(reference, entry["name"]):
-            source["reference"] = Unknown("whether Kustomize renames the image of a volume depends on its version")
+            source["reference"] = Unknown(f"whether Kustomize renames the image of a volume {OF_VERSION}")
 
 
 def _is_named(image: str, name: str) -> bool:
