@@ -56,7 +56,7 @@ def the_deployment(parsed):
         ("", "example.com/api:1", "example.com/side:1"),
         ('values = ["image: {tag: 2}", yamlencode({ side = "x" })]', "example.com/api:2", "x"),
         ('values = [file("${path.module}/prod.yaml")]', "example.com/api:9", "example.com/side:1"),
-        ('values = ["side: y"]\nset {\n name = "image.tag"\n value = "3"\n}', "example.com/api:3", "y"),
+        ('values = ["side: w"]\nset {\n name = "image.tag"\n value = "3"\n}', "example.com/api:3", "w"),
         ('set = [{ name = "image.tag", value = "4" }, { name = "side", value = "z" }]', "example.com/api:4", "z"),
         ('set {\n name = "image.tag"\n value = var.open\n}', None, "example.com/side:1"),
         ('set_sensitive {\n name = "image.tag"\n value = "hunter2"\n}', None, "example.com/side:1"),

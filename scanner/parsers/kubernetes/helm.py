@@ -15,21 +15,24 @@ from scanner.config import IacMapping
 from scanner.documents import Document, load, load_all, pointer
 from scanner.errors import DocumentError
 from scanner.finding import Exemption
-from scanner.guarded import Unknown
+from scanner.guarded import InsufficientData, Unknown
 from scanner.model import Gap, Location, Resource
 from scanner.parsers.exemptions import MARK, Problem
 from scanner.parsers.kubernetes import manifests
 from scanner.parsers.kubernetes.comments import in_annotations, in_template, in_text
-from scanner.parsers.kubernetes.functions import OPEN, TOKEN
+from scanner.parsers.kubernetes.dependencies import Installed, installed
+from scanner.parsers.kubernetes.functions import OPEN, TOKEN, shown
 from scanner.parsers.kubernetes.gotemplate import Block, parse
+from scanner.parsers.kubernetes.helmignore import Ignored
 from scanner.parsers.kubernetes.objects import TYPES, Object, Source, objects
 from scanner.parsers.kubernetes.releases import through, values_of
-from scanner.parsers.kubernetes.render import Renderer, Template, Undecidable
+from scanner.parsers.kubernetes.render import Changed, Renderer, Template, Undecidable
 from scanner.parsers.kubernetes.rendered import Places, Rendered, Tree
-from scanner.parsers.kubernetes.values import enabled, located, member, merged
+from scanner.parsers.kubernetes.values import laid, located
 from scanner.parsers.reading import Reading
 from scanner.parsers.tree import MAX_BYTES, File
 from scanner.parsers.tree import Tree as Files
+from scanner.scalars import KUBERNETES
 
 _CHART = "Chart.yaml"
 _VALUES = re.compile(r"(?:values[-._][^/]+|[^/]+[-._]values|(?:values|environments|envs)/[^/]+)\.ya?ml")
@@ -38,11 +41,11 @@ _COMMON = """
 {{- with default .imageRoot.registry ((.global).imageRegistry) -}}{{ . }}/{{- end -}}
 {{- .imageRoot.repository -}}
 {{- if .imageRoot.digest -}}@{{ .imageRoot.digest }}{{- else -}}:
-{{- default (required "the image has no tag" ((.chart).AppVersion)) .imageRoot.tag -}}{{- end -}}
+{{- with default ((.chart).AppVersion) .imageRoot.tag -}}{{ . }}{{- else -}}{{ fail "the image has no tag" }}{{- end -}}
+{{- end -}}
 {{- end -}}
 """
 """How charts that depend on Bitnami's library chart `common` write an image, for those that do not bring it along."""
-_TEMPLATES = (".yaml", ".yml", ".tpl", ".json", ".txt")
 
 
 @dataclass
@@ -56,6 +59,18 @@ class Chart:
     files: dict[str, str] = field(default_factory=dict)
     parts: dict[str, Chart] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
+    requirements: Document | None = None
+
+    @property
+    def dependencies(self) -> list[tuple[Mapping[str, Any], Location | None]]:
+        """Return the charts that it depends on, with where that is written."""
+        written = self.requirements or self.document
+        listed = written.value.get("dependencies") if isinstance(written.value, dict) else None
+        return [
+            (each, written.locations.get(pointer("dependencies", number)))
+            for number, each in enumerate(listed if isinstance(listed, list) else ())
+            if isinstance(each, dict)
+        ]
 
     @property
     def about(self) -> Mapping[str, Any]:
@@ -135,12 +150,17 @@ class _Charts:
         self._tree, self._reading = tree, reading
         self._all = list(tree.files())
         self._values: dict[str, Tree] = {}
+        self._ignored: frozenset[str] | None = None
         self.seen: list[str] = []
         self.wrong: dict[str, str] = {}
 
     def chart(self, folder: str, file: File) -> Chart | None:
         """Return the chart in a folder, None if its description cannot be read."""
         inside = [each for each in self._all if not folder or _is_inside(each.path, folder)]
+        if self._ignored is None:
+            self._ignored = self._ignores(folder, inside)
+        self._tree.take(*[each for each in inside if each.path in self._ignored])
+        inside = [each for each in inside if each.path not in self._ignored]
         document = self._document(file)
         if document is None or not isinstance(document.value, dict):
             self._tree.take(*inside)
@@ -149,7 +169,7 @@ class _Charts:
         charts = [each for each in inside if each.name == _CHART and each.path != file.path]
         for each in sorted(charts, key=lambda each: each.path.count("/")):
             name = each.path.removeprefix(f"{folder}/" if folder else "").split("/")
-            if len(name) == 3 and name[0] == "charts":
+            if len(name) == 3 and name[0] == "charts" and not name[1].startswith(("_", ".")):
                 part = self.chart(each.folder, each)
                 if part:
                     chart.parts[str(part.about.get("name"))] = part
@@ -158,7 +178,7 @@ class _Charts:
         return chart
 
     def _file(self, chart: Chart, file: File, name: str) -> None:
-        if name.startswith("templates/") and name.endswith(_TEMPLATES):
+        if name.startswith("templates/"):
             text = self._text(file)
             if text is None:
                 chart.problems.append(f"{file.path} cannot be read")
@@ -168,12 +188,23 @@ class _Charts:
                     self._exempted(file, in_template(text, file.path))
         elif name in ("values.yaml", "values.yml"):
             chart.values = self._tree_of(file)
+        elif name == "requirements.yaml":  # of charts of the first version
+            chart.requirements = self._document(file)
+            chart.problems += [] if chart.requirements else [f"{file.path} cannot be read"]
         elif _VALUES.fullmatch(name):
             chart.environments.append(file.path)
             self._tree_of(file)
         elif not name.startswith(("charts/", "crds/", "ci/", "templates/")) and name != _CHART:
             return
         self._tree.take(file)
+
+    def _ignores(self, folder: str, inside: Sequence[File]) -> frozenset[str]:
+        """Return the templates, and the files of charts in it, that a chart passes over."""
+        begin = f"{folder}/" if folder else ""
+        file = next((each for each in inside if each.path == f"{begin}.helmignore"), None)
+        ignored = Ignored((file and self._text(file)) or "")
+        found = [each for each in inside if each.path.removeprefix(begin).startswith(("templates/", "charts/"))]
+        return frozenset(each.path for each in found if each.path.removeprefix(begin) in ignored)
 
     def _text(self, file: File) -> str | None:
         try:
@@ -193,7 +224,7 @@ class _Charts:
     def _document(self, file: File) -> Document | None:
         text = self._text(file)
         try:
-            return None if text is None else load(text, file.path)
+            return None if text is None else load(text, file.path, dialect=KUBERNETES)
         except DocumentError as error:
             self.seen.remove(file.path)
             manifests.fail(file, error, self._tree, self._reading)
@@ -226,118 +257,117 @@ class _Charts:
 
     def declared(self, chart: Chart, file: File, path: str, source: Source) -> Iterator[Resource | Gap]:
         """Yield what a chart declares in the environment of a values file, or of those that `iac:` names."""
-        values = chart.values
+        values = Tree({}, {})
         names = source.where.values or ([path.rpartition("/")[2]] if path in chart.environments else [])
         for name in names:
             over = self._values.get(path) if not source.where.values else self._laid(file, name)
             if over is None:
                 yield from source.gap(f"the values file '{name}' is not among the scanned files", Location(path, 1))
                 return
-            values = merged(values, over)
+            values = laid(values, over)
         if "" in values or "" in chart.values:
             yield from source.gap("the values of the chart cannot be read", Location(path, 1))
             return
-        yield from self._rendered(chart, values, source, {})
+        yield from self._rendered(chart, values, source)
 
     def released(self, chart: Chart, file: File, present: frozenset[str]) -> Iterator[list[Resource | Gap]]:
         """Yield what a chart declares in each of its releases that other code declares."""
         releases = self._reading.releases.get(chart.folder, [])
         for release in releases:
             source = Source(file.path, replace(release.where, path=file.path), len(releases) > 1, present)
-            values = values_of(release, chart.values)
+            values = values_of(release)
             if isinstance(values, Unknown):
                 yield list(source.gap(values.reason, release.at))
             else:
-                yield [through(one, release.at) for one in self._rendered(chart, values, source, {})]
+                yield [through(one, release.at) for one in self._rendered(chart, values, source)]
 
-    def _rendered(
-        self, chart: Chart, values: Tree, source: Source, above: Mapping[str, Template]
-    ) -> Iterator[Resource | Gap]:
-        for problem in chart.problems:
-            yield from source.gap(problem, None)
-        if not chart.files and not chart.about.get("dependencies"):
-            yield from source.gap("no templates of the chart are among the scanned files", Location(source.path, 1))
-        named, bodies = {**_defined(parse(_COMMON, chart.folder), chart.folder, _COMMON), **above}, {}
-        for each in _with_parts(chart):
-            for path, text in each.files.items():
-                try:
-                    nodes = parse(text, path)
-                except DocumentError as error:
-                    yield from source.gap(str(error), None)
-                    continue
-                named.update(_defined(nodes, path, text))
-                if each is chart:
-                    bodies[path] = Template(nodes, path, text)
-        texts = {path: text for each in _with_parts(chart) for path, text in each.files.items()}
+    def _rendered(self, chart: Chart, values: Tree, source: Source) -> Iterator[Resource | Gap]:
+        root = installed(chart, values)
+        parts = list(root.all())
+        for each in parts:
+            for reason, where in [*each.problems, *((problem, None) for problem in each.chart.problems)]:
+                yield from source.gap(reason, where)
+            if not each.chart.files and not each.chart.dependencies:
+                yield from source.gap("no templates of the chart are among the scanned files", Location(source.path, 1))
+        named, bodies = _templates(root, source)
+        texts = {path: text for each in parts for path, text in each.chart.files.items()}
         renderer = Renderer(named)
-        for path, template in bodies.items():
-            name = path.rpartition("/")[2]
-            if not name.startswith("_") and name != "NOTES.txt":
-                yield from self._template(chart, renderer, template, values, source, texts)
-        yield from self._dependencies(chart, values, source, named)
+        found: list[Object] = []
+        doubts: list[tuple[Location, str]] = []
+        for each, template in bodies:
+            if isinstance(template, Gap):
+                yield template
+                continue
+            context = _context(each, template.path, source.where)
+            try:
+                rendered = renderer.render(template, context)
+            except Undecidable as problem:
+                where = Location(template.path, 1)
+                doubts += [(where, str(problem))] if isinstance(problem, Changed) else []
+                if not _is_notes(template.path):
+                    yield from source.gap(str(problem), where)
+                continue
+            if not _is_notes(template.path):
+                yield from self._objects(rendered, template, source, texts, found)
+        for where, reason in [*renderer.refusals, *doubts][:1]:
+            _doubt(found, f"{where.path}:{where.line}: {reason}")
+        yield from source.declared(found)
 
-    def _template(
-        self,
-        chart: Chart,
-        renderer: Renderer,
-        template: Template,
-        values: Tree,
-        source: Source,
-        texts: Mapping[str, str],
-    ) -> Iterator[Resource | Gap]:
-        context = _context(chart, template.path, values, source.where)
-        try:
-            rendered = renderer.render(template, context)
-        except Undecidable as problem:
-            yield from source.gap(str(problem), Location(template.path, 1))
-            return
+    def _objects(
+        self, rendered: Rendered, template: Template, source: Source, texts: Mapping[str, str], found: list[Object]
+    ) -> Iterator[Gap]:
+        """Add the objects of a rendered template to those found; yield gaps for what cannot be read."""
         for where, reason, kinds in rendered.absent:
             types = [f"Kubernetes::{kind}" for kind in kinds if f"Kubernetes::{kind}" in TYPES]
             if types:
                 yield from source.gap(reason.partition(": ")[2], where, *types)
         if "apiVersion" not in rendered.text and OPEN not in rendered.text:
             return
-        found: list[Object] = []
-        for one in load_all(rendered.text, template.path):
+        own: list[Object] = []
+        for one in load_all(rendered.text, template.path, dialect=KUBERNETES):
             if isinstance(one, DocumentError):
                 yield from source.gap(f"what it gives is not YAML: {one.problem}", Location(template.path, 1))
             elif isinstance(one.value, str) and OPEN in one.value:
                 reason = _unknown(one.value, rendered.unknowns).reason
                 yield from source.gap(reason, Location(template.path, 1))
             else:
-                found += objects(_resolved(one, rendered, texts), template.path)
-        if wrong := self._reading.exempted(in_annotations(source, found)):
+                own += objects(_resolved(one, rendered, texts), template.path)
+        if wrong := self._reading.exempted(in_annotations(source, own)):
             self.wrong.setdefault(template.path, wrong)
-        yield from source.declared(found)
-
-    def _dependencies(
-        self, chart: Chart, values: Tree, source: Source, named: Mapping[str, Template]
-    ) -> Iterator[Resource | Gap]:
-        listed = chart.about.get("dependencies")
-        declared = {str(d.get("name")): (d, n) for n, d in enumerate(listed or ()) if isinstance(d, dict)}
-        for name in dict.fromkeys((*declared, *chart.parts)):
-            dependency, number = declared.get(name, ({}, 0))
-            where = chart.document.locations.get(pointer("dependencies", number))
-            on = enabled(dependency, values)
-            if on is False:
-                continue
-            part = chart.parts.get(name)
-            if part is None and name == "common" and "bitnami" in str(dependency.get("repository")):
-                continue  # a library, which declares nothing by itself
-            if part is None:
-                yield from source.gap(f"the chart '{name}' that it depends on is not in the scanned files", where)
-            elif on is None:
-                yield from source.gap(f"whether the chart '{name}' is enabled is not known", where)
-            elif not part.is_library:
-                inner = merged(part.values, member(values, str(dependency.get("alias") or name)))
-                inner = merged(inner, Tree({"global": member(values, "global")}, {}))
-                yield from self._rendered(part, inner, source, named)
+        found += own
 
 
-def _with_parts(chart: Chart) -> Iterator[Chart]:
-    for part in chart.parts.values():
-        yield from _with_parts(part)
-    yield chart
+def _doubt(found: Sequence[Object], reason: str) -> None:
+    for one in found:
+        one.doubt = one.doubt or reason
+
+
+def _is_notes(path: str) -> bool:
+    return path.endswith("NOTES.txt")
+
+
+def _templates(root: Installed, source: Source) -> tuple[dict[str, Template], list[tuple[Installed, Template | Gap]]]:
+    """Return the templates that others include, by name, and those that are rendered.
+
+    Of two of one name that counts which is nearer to the top, then the first in the order of their paths.
+    """
+    named = _defined(parse(_COMMON, root.chart.folder), root.chart.folder, _COMMON)
+    listed: list[tuple[int, str, Installed, str, str]] = []
+    for each in root.all():
+        for path, text in each.chart.files.items():
+            at = f"{each.path}/{path.removeprefix(f'{each.chart.folder}/')}"
+            listed.append((at.count("/"), at, each, path, text))
+    bodies: list[tuple[Installed, Template | Gap]] = []
+    for _, at, each, path, text in sorted(listed, key=lambda one: one[:2], reverse=True):
+        try:
+            nodes = parse(text, path)
+        except DocumentError as error:
+            bodies += [(each, gap) for gap in source.gap(str(error), None)]
+            continue
+        named.update(_defined(nodes, path, text))
+        if not at.rpartition("/")[2].startswith("_") and not each.chart.is_library:
+            bodies.append((each, Template(nodes, path, text)))
+    return named, bodies[::-1]
 
 
 def _defined(nodes: Sequence[Any], path: str, text: str) -> dict[str, Template]:
@@ -352,13 +382,31 @@ def _defined(nodes: Sequence[Any], path: str, text: str) -> dict[str, Template]:
     return found
 
 
-def _context(chart: Chart, path: str, values: Tree, where: IacMapping) -> dict[str, Any]:
+_TEXTS = (
+    *("name", "home", "version", "description", "icon", "apiVersion", "condition", "tags", "appVersion", "kubeVersion"),
+    "type",
+)
+_OTHERS = ("Sources", "Keywords", "Maintainers", "Deprecated", "Annotations", "Dependencies")
+"""What `Chart.yaml` may say, in text and otherwise."""
+
+
+def _as_text(value: Any) -> Any:
+    """Return what is written where Helm reads text: a number is as it prints it."""
+    try:
+        return shown(value)
+    except InsufficientData as gap:
+        return Unknown(str(gap))
+
+
+def _context(one: Installed, path: str, where: IacMapping) -> dict[str, Any]:
     asked = "only who installs the chart can say it; give it as '{}' under 'iac:' in regionproof.yaml"
-    about = chart.about
-    named = {"name": "Name", "version": "Version", "appVersion": "AppVersion", "type": "Type"}
+    about = {**one.chart.about, "name": one.name}
+    texts = {("APIVersion" if key == "apiVersion" else key[0].upper() + key[1:]): about.get(key) for key in _TEXTS}
+    unread = Unknown("of the chart only its text is evaluated")
+    inside = f"{one.path}/{path.removeprefix(f'{one.chart.folder}/')}"
     return {
-        "Values": values,
-        "Chart": {title: about[key] for key, title in named.items() if key in about},
+        "Values": one.values,
+        "Chart": dict.fromkeys(_OTHERS, unread) | {key: _as_text(text) for key, text in texts.items()},
         "Release": {
             "Name": where.release or Unknown(asked.format("release")),
             "Namespace": where.namespace or Unknown(asked.format("namespace")),
@@ -369,7 +417,8 @@ def _context(chart: Chart, path: str, values: Tree, where: IacMapping) -> dict[s
         },
         "Capabilities": Unknown("only the cluster can say what it can do"),
         "Files": Unknown("files of the chart are not evaluated"),
-        "Template": {"Name": path, "BasePath": _join(chart.folder, "templates")},
+        "Subcharts": Unknown("the charts in it are not evaluated by name"),
+        "Template": {"Name": inside, "BasePath": f"{one.path}/templates"},
     }
 
 

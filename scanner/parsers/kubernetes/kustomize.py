@@ -21,6 +21,7 @@ from scanner.parsers.kubernetes.objects import Object, Source
 from scanner.parsers.kubernetes.transform import transform
 from scanner.parsers.reading import Reading
 from scanner.parsers.tree import File, Tree
+from scanner.scalars import KUBERNETES
 
 NAMES = ("kustomization.yaml", "kustomization.yml", "Kustomization")
 _GROUP = "kustomize.config.k8s.io"
@@ -97,7 +98,7 @@ class _Kustomizations:
         if file.path not in self._overlays and file.path not in self._open:
             try:
                 data = file.data()
-                document = load(manifests.decoded(file, data), file.path)
+                document = load(manifests.decoded(file, data), file.path, dialect=KUBERNETES)
             except (DocumentError, OSError) as error:
                 manifests.fail(file, error, self._tree, self._reading)
                 self._open[file.path] = ""

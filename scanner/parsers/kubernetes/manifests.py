@@ -15,6 +15,7 @@ from scanner.parsers.kubernetes.comments import in_annotations, in_text
 from scanner.parsers.kubernetes.objects import Object, Source, objects
 from scanner.parsers.reading import Reading
 from scanner.parsers.tree import MAX_BYTES, File, Tree
+from scanner.scalars import KUBERNETES
 
 _SUFFIXES = (".json", ".yaml", ".yml")
 _WORDS = re.compile(
@@ -65,7 +66,7 @@ def manifests(file: File, data: bytes) -> Manifests:
     text = decoded(file, data)
     documents: list[Document] = []
     broken: list[DocumentError] = []
-    for one in load_all(text, file.path, _may_matter):
+    for one in load_all(text, file.path, _may_matter, KUBERNETES):
         if isinstance(one, Document):
             documents.append(one)
         else:

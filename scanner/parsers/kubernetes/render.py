@@ -12,9 +12,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from scanner.errors import DocumentError
 from scanner.guarded import InsufficientData, Unknown
 from scanner.model import Location
 from scanner.parsers.kubernetes.functions import (
+    CARRIERS,
     CLOSE,
     FUNCTIONS,
     LONGEST,
@@ -24,10 +26,11 @@ from scanner.parsers.kubernetes.functions import (
     TEXT,
     TOKEN,
     Failed,
+    Made,
     shown,
     truth,
 )
-from scanner.parsers.kubernetes.gotemplate import Block, Call, Chain, Include, Literal, Pipeline, Text
+from scanner.parsers.kubernetes.gotemplate import Block, Call, Chain, Include, Literal, Pipeline, Text, parse
 from scanner.parsers.kubernetes.rendered import Origin, Rendered, Tree
 
 MAX_STEPS = 500_000
@@ -43,6 +46,10 @@ _KINDS = re.compile(r"^kind:[ \t]*([A-Za-z]+)", re.MULTILINE)
 
 class Undecidable(Exception):
     """What a template gives cannot be told at all.  The text is a clause."""
+
+
+class Changed(Undecidable):
+    """A template changes what the others read, too."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +83,10 @@ class _Scope:
 
 
 class Renderer:
-    """Renders the templates of one chart for one set of values."""
+    """Renders the templates of one chart for one set of values.
+
+    `refusals` are why Helm renders none of them, with where that is written.
+    """
 
     def __init__(self, named: Mapping[str, Template]) -> None:
         """Take the templates that others include, by name."""
@@ -88,6 +98,8 @@ class Renderer:
         self._at: Template | None = None
         self._doubts: list[str] = []
         self._absent: list[tuple[Location, str, tuple[str, ...]]] = []
+        self._uncertain = 0
+        self.refusals: list[tuple[Location, str]] = []
 
     def render(self, template: Template, context: Mapping[str, Any]) -> Rendered:
         """Return what a template gives; raise `Undecidable`."""
@@ -149,6 +161,8 @@ class Renderer:
         """Return a value with tokens for what is not known in it."""
         if isinstance(value, Unknown):
             return self._token(value.reason)
+        if reason := getattr(value, "open", ""):
+            return self._token(reason)
         if isinstance(value, dict):
             return {key: self._known(each) for key, each in value.items()}
         return [self._known(each) for each in value] if isinstance(value, list) else value
@@ -160,9 +174,13 @@ class Renderer:
         self._write(out, self._text(text, f"{{{{ template {node.name} }}}}"), (where.path, where))
 
     def _include(self, name: Any, dot: Any) -> Any:
+        self._must_be_known(name)
         found = self._named.get(name) if isinstance(name, str) else None
         if found is None:
             return Unknown(f"the template '{name}' is not in the scanned files")
+        return self._called(found, dot)
+
+    def _called(self, found: Template, dot: Any) -> str:
         if self._includes >= _MAX_INCLUDES:
             raise Undecidable(f"templates include each other more than {_MAX_INCLUDES} deep")
         self._includes += 1
@@ -190,7 +208,9 @@ class Renderer:
                 chosen = truth(value)
                 if chosen and node.word == "range" and pipeline:
                     return self._range(pipeline, value, body, template, inner, out)
-            except InsufficientData as gap:
+            except (InsufficientData, Failed) as gap:
+                if isinstance(gap, Failed):
+                    self._refuse(template.locate(node.at), str(gap))
                 return self._open(node, number, str(gap), template, inner, out)
             if chosen:
                 if node.word == "with" and pipeline:
@@ -201,12 +221,15 @@ class Renderer:
     def _range(
         self, pipeline: Pipeline, value: Any, body: list[Any], template: Template, scope: _Scope, out: _Output
     ) -> None:
+        _must_be_whole(value)
         if isinstance(value, dict):
             items: list[tuple[Any, Any]] = [(key, value[key]) for key in sorted(value)]
+        elif type(value) is int:
+            items = [(each, each) for each in FUNCTIONS["until"](value)]
         elif isinstance(value, list):
             items = list(enumerate(value))
         else:
-            raise InsufficientData("it ranges over no list")
+            raise Failed("it ranges over no list")
         for key, item in items:
             inner = scope.inner(item)
             for name, each in zip(reversed(pipeline.targets), (item, key), strict=False):
@@ -216,6 +239,7 @@ class Renderer:
     def _open(self, node: Block, first: int, reason: str, template: Template, scope: _Scope, out: _Output) -> None:
         """Take note of a block of which nobody knows which branch is taken."""
         texts = []
+        self._uncertain += 1
         for pipeline, body in node.branches[first:]:
             scratch = _Output()
             dot = Unknown(reason) if node.word in ("with", "range") and pipeline else scope.dot
@@ -227,6 +251,7 @@ class Renderer:
             for name in _assigned(body):
                 if holder := scope.find(name):
                     holder.variables[name] = Unknown(reason)
+        self._uncertain -= 1
         where = template.locate(node.at)
         why = f"{where.path}:{where.line}: whether `{{{{ {node.source} }}}}` holds is not known: {reason}"
         if kinds := tuple(dict.fromkeys(kind for text in texts for kind in _KINDS.findall(text))):
@@ -253,6 +278,7 @@ class Renderer:
                 value = Unknown(str(gap))
             except Failed as failed:
                 value = Unknown(f"the chart refuses these values: {failed}")
+                self._refuse(template.locate(pipeline.at), str(failed))
             except (TypeError, AttributeError, ValueError, LookupError):
                 value = Unknown(f"`{{{{ {source} }}}}` is not evaluated")
             if isinstance(value, str) and len(value) > LONGEST:
@@ -262,21 +288,27 @@ class Renderer:
             (holder or scope).variables[name] = value
         return value
 
+    def _refuse(self, where: Location, reason: str) -> None:
+        if not self._uncertain:
+            self.refusals.append((where, f"the chart refuses these values: {reason}"))
+
     def _command(self, command: Any, last: tuple[Any, ...], template: Template, scope: _Scope) -> Any:
         self._step()
         if not isinstance(command, Call):
             if last:
                 raise Failed("it takes no argument")
             return self._operand(command, template, scope)
-        arguments = [self._operand(each, template, scope) for each in command.arguments] + list(last)
         name = command.name
+        if name in ("and", "or"):
+            return self._until(name == "or", command.arguments, last, template, scope)
+        arguments = [self._operand(each, template, scope) for each in command.arguments] + list(last)
         if not isinstance(name, str):
             self._must_be_known(self._operand(name, template, scope))
             raise InsufficientData("methods are not evaluated")
         if name in ("include", "tpl"):
-            return self._textual(name, arguments)
-        if name in MUTATING and any(isinstance(each, (Tree, Unknown)) for each in arguments[:1]):
-            raise Undecidable(f"'{name}' changes the values themselves")
+            return self._textual(name, arguments, template)
+        if name in MUTATING:
+            return self._changed(name, *arguments)
         if name not in FUNCTIONS:
             raise InsufficientData(f"the function '{name}' is not evaluated")
         if name in TEXT:
@@ -284,17 +316,55 @@ class Renderer:
         elif name not in STRUCTURE:
             for each in arguments:
                 self._must_be_known(each)
+        elif name not in CARRIERS:
+            for each in arguments:
+                _must_be_whole(each)
         return FUNCTIONS[name](*arguments)
 
-    def _textual(self, name: str, arguments: list[Any]) -> Any:
+    def _until(
+        self, decisive: bool, operands: Sequence[Any], last: tuple[Any, ...], template: Template, scope: _Scope
+    ) -> Any:
+        """Return the first of some values that is true, or false; those behind it are not evaluated."""
+        value: Any = None
+        for number, each in enumerate((*operands, *last)):
+            value = self._operand(each, template, scope) if number < len(operands) else each
+            if number < len(operands) + len(last) - 1 and truth(value) is decisive:
+                break
+        return value
+
+    def _changed(self, name: str, first: Any, *others: Any) -> Any:
+        """Return an object that a template changes; what it then has may not be known."""
+        if not isinstance(first, Made):
+            raise Changed(f"'{name}' changes the values themselves")
+        reason = "whether it is changed is not known" if self._uncertain else first.open
+        try:
+            if reason or name not in FUNCTIONS:
+                raise InsufficientData(reason or f"the function '{name}' is not evaluated")
+            for each in others if name == "merge" else ():
+                _must_be_whole(each)
+            FUNCTIONS[name](first, *others)
+        except InsufficientData as gap:
+            first.open = str(gap)
+            first.update(dict.fromkeys(first, Unknown(str(gap))))
+        return first
+
+    def _textual(self, name: str, arguments: list[Any], template: Template) -> Any:
         first, dot = arguments
         if name == "include":
             return self._include(first, dot)
-        if isinstance(first, str) and "{{" not in first:
+        self._must_be_known(first)
+        if not isinstance(first, str):
+            raise Failed("a template in the values is no text")
+        if "{{" not in first:
             return first
-        raise InsufficientData("a template in the values is not evaluated")
+        try:
+            nodes = parse(first, template.path)
+        except DocumentError as error:
+            raise InsufficientData(f"a template in the values is not understood: {error.problem}") from None
+        return self._called(Template(nodes, template.path, first), dot)
 
     def _must_be_known(self, value: Any) -> None:
+        _must_be_whole(value)
         if isinstance(value, Unknown):
             raise InsufficientData(value.reason)
         if isinstance(value, str) and (match := TOKEN.search(value)):
@@ -326,10 +396,15 @@ class Renderer:
         for number, name in enumerate(chain.fields):
             if isinstance(value, Unknown):
                 return value
-            if value is None and isinstance(chain.root, Pipeline):  # what is in parentheses may be nothing
+            if (
+                value is None and number == 0 and isinstance(chain.root, Pipeline)
+            ):  # what is in parentheses may be nothing
                 return None
             if not isinstance(value, dict):
-                raise InsufficientData(f"'{'.'.join(('', *chain.fields[:number]))}' is not set")
+                at = ".".join(("", *chain.fields[:number]))
+                raise Failed(f"'{at}' is not set" if value is None else f"'{at}' has no members")
+            if name not in value and (reason := getattr(value, "open", "")):
+                return Unknown(reason)
             members, value = value, value.get(name)
             if isinstance(members, Tree) and name in members.where and number == len(chain.fields) - 1:
                 self._trace = [*self._trace, members.where[name]]
@@ -353,6 +428,11 @@ class _Output:
         self.starts.append(self.length)
         self.origins.append(origin)
         self.length += len(text)
+
+
+def _must_be_whole(value: Any) -> None:
+    if isinstance(value, Unknown) or (reason := getattr(value, "open", "")):
+        raise InsufficientData(value.reason if isinstance(value, Unknown) else reason)
 
 
 def _assigned(nodes: Sequence[Any]) -> Iterator[str]:

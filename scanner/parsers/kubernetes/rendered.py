@@ -15,11 +15,14 @@ Origin = tuple[str, int | Location]
 
 
 class Tree(dict[str, Any]):
-    """An object of values, with where each of its members is written."""
+    """An object of values, with where each of its members is written.
 
-    def __init__(self, members: Mapping[str, Any], where: Mapping[str, Location]) -> None:
+    `open` is why nobody can say which others it has, empty if it has none.
+    """
+
+    def __init__(self, members: Mapping[str, Any], where: Mapping[str, Location], open: str = "") -> None:
         super().__init__(members)
-        self.where = dict(where)
+        self.where, self.open = dict(where), open
 
 
 @dataclass

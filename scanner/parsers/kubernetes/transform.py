@@ -13,6 +13,7 @@ from scanner.model import Location, Unknown
 from scanner.parsers.kubernetes.manifests import Manifests
 from scanner.parsers.kubernetes.objects import POD_LISTS, Object
 from scanner.parsers.kubernetes.patches import Unfit, is_relevant, merge, operate
+from scanner.scalars import KUBERNETES
 
 if TYPE_CHECKING:
     from scanner.parsers.kubernetes.kustomize import Built, Overlay
@@ -74,7 +75,7 @@ def _documents(entry: Any, where: Location, files: Files) -> list[Document] | No
         return list(found.documents) if found and not found.broken else None
     if not isinstance(text, str):
         return None
-    read = list(load_all(text, where.path))
+    read = list(load_all(text, where.path, dialect=KUBERNETES))
     if any(isinstance(each, DocumentError) for each in read):
         return None
     # The lines of a patch in a text are those of the text; its entry is what can be named.

@@ -18,6 +18,7 @@ from scanner.parsers.reading import Release
 from scanner.parsers.terraform.declared import Declared
 from scanner.parsers.terraform.values import Encoded
 from scanner.parsers.tree import Tree
+from scanner.scalars import KUBERNETES
 
 RELEASE = "helm_release"
 
@@ -64,7 +65,7 @@ def _texts(given: Any) -> Iterator[Any]:
         given = given.value
     elif isinstance(given, str):
         try:
-            given = load_value(given, "values.yaml")
+            given = load_value(given, "values.yaml", KUBERNETES)
         except DocumentError as error:
             given = Unknown(f"its values are not YAML: {error.problem}")
     if given is not None:
