@@ -61,7 +61,7 @@ def kustomize(overlay: Path) -> str:
 
 def resources(text: str, folder: Path) -> list[Any]:
     """Return the resources that the objects in a text of YAML are, as those of manifests are read."""
-    items = [each for each in yaml.load_all(text, _Loader) if each]  # noqa: S506 - a safe loader
+    items = [each for each in yaml.load_all(text, _Loader) if each]
     listed = {"apiVersion": "v1", "kind": "List", "items": items}
     return _kubernetes(read(folder, {"rendered.json": json.dumps(listed)}, WEST))
 

@@ -18,7 +18,8 @@ from scanner.errors import DocumentError
 from scanner.guarded import Unknown
 from scanner.parsers.kubernetes import render
 from scanner.parsers.kubernetes.gotemplate import parse
-from scanner.parsers.kubernetes.render import Renderer, Template, Undecidable
+from scanner.parsers.kubernetes.render import Renderer
+from scanner.parsers.kubernetes.scopes import Template, Undecidable
 
 HELM = shutil.which("helm", path=f"{os.environ['PATH']}:/usr/bin:/usr/local/bin")
 ECR = f"{ACCOUNT}.dkr.ecr.us-west-2.amazonaws.com"

@@ -6,147 +6,32 @@ of the values is a float, one of a template an int.  What is not here is not kno
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import yaml
-
-from scanner.documents import load_value
-from scanner.errors import DocumentError
 from scanner.guarded import InsufficientData, Unknown
-from scanner.scalars import KUBERNETES
+from scanner.parsers.kubernetes.golang import (
+    Failed,
+    Int64,
+    Made,
+    from_yaml,
+    is_a,
+    quoted,
+    sprint,
+    sprintf,
+    text_of,
+    to_json,
+    to_yaml,
+    truth,
+    unsupported,
+)
 
-LONGEST = 1_000_000
-"""A longer text is not made."""
 _MAX_INDENT = 200
 _MAX_LIST = 10_000
-_EXPONENT = 1_000_000
-_SMALLEST = 0.0001
 _INTEGER = re.compile(r"-?(?:0|[1-9][0-9]{0,17})")
 _RELEASE = r"(-?[^a-z\d\-])+-?"
 """What Bitnami's library chart replaces in the name of a release."""
-
-
-OPEN, CLOSE = "\ue000", "\ue001"
-TOKEN = re.compile(f"{OPEN}([0-9]+){CLOSE}")
-"""Stands in rendered text for what is not known; the number says which of the unknowns."""
-
-
-class Made(dict[str, Any]):
-    """An object that a template makes, and may change; `open` is why nobody can say what it has, empty if one can."""
-
-    open = ""
-
-
-class Failed(Exception):
-    """A template that Helm refuses to render: `required`, `fail`, or an argument of the wrong type."""
-
-
-def truth(value: Any) -> bool:
-    """Return whether Go takes a value for true; raise `InsufficientData` if that is not known."""
-    if isinstance(value, str) and value and not TOKEN.sub("", value):
-        raise InsufficientData("it may be empty")
-    if isinstance(value, dict) and not value and (why := getattr(value, "open", "")):
-        raise InsufficientData(why)
-    return bool(value)
-
-
-def shown(value: Any) -> str:
-    """Return a value as text, as a template prints it."""
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, float):
-        if abs(value) >= _EXPONENT or 0 < abs(value) < _SMALLEST:
-            raise InsufficientData(
-                "a number of seven digits or more is printed, of which Helm may make 1e+06; write it in quotes"
-            )
-        return str(int(value)) if value.is_integer() else str(value)
-    if isinstance(value, (dict, list)):
-        raise InsufficientData("a list or an object is printed")
-    return str(value)
-
-
-def to_yaml(value: Any) -> str:
-    """Return a value as YAML, as `toYaml` writes it."""
-    text: str = yaml.dump(
-        _plain(value), Dumper=_Dumper, default_flow_style=False, sort_keys=True, width=LONGEST, allow_unicode=True
-    )
-    return text.removesuffix("\n").removesuffix("\n...")
-
-
-class _Dumper(getattr(yaml, "CSafeDumper", yaml.SafeDumper)):  # type: ignore[misc]
-    def ignore_aliases(self, _: Any) -> bool:
-        return True
-
-    def text(self, value: str) -> Any:
-        is_plain = bool(value) and "\n" not in value and KUBERNETES.scalar(value) == value
-        return self.represent_scalar("tag:yaml.org,2002:str", value, style=None if is_plain else '"')
-
-
-_Dumper.add_representer(str, _Dumper.text)
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _plain(each) for key, each in value.items()}
-    if isinstance(value, float) and value.is_integer() and abs(value) < 10**21:
-        return int(value)
-    return [_plain(each) for each in value] if isinstance(value, list) else value
-
-
-def _to_json(value: Any) -> str:
-    text = json.dumps(_plain(value), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return text.replace("<", r"\u003c").replace(">", r"\u003e").replace("&", r"\u0026")
-
-
-def _from_yaml(text: str) -> Any:
-    try:
-        value = load_value(text, "", KUBERNETES)
-    except DocumentError:
-        raise _unsupported("what is no YAML") from None
-    if not isinstance(value, dict):
-        raise _unsupported("YAML of something else than an object")
-    return _floats(value)
-
-
-def _floats(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _floats(each) for key, each in value.items()}
-    if isinstance(value, list):
-        return [_floats(each) for each in value]
-    return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
-
-
-def _text(value: Any) -> str:
-    """Return a value as Sprig makes text of it."""
-    return "<nil>" if value is None else shown(value)
-
-
-def _print(*values: Any) -> str:
-    made = ""
-    for number, value in enumerate(values):
-        before = values[number - 1] if number else ""
-        made += ("" if isinstance(value, str) or isinstance(before, str) else " ") + _text(value)
-    return made
-
-
-def _printf(pattern: str, *arguments: Any) -> str:
-    pieces = pattern.replace("%%", "\0").split("%")
-    left = list(arguments)
-    made = pieces[0]
-    for piece in pieces[1:]:
-        kinds = {"s": str, "d": int, "v": object, "q": str}.get(piece[:1])
-        if kinds is None or not left or not isinstance(left[0], kinds) or (piece[0] == "d" and _is(left[0], bool)):
-            raise _unsupported(f"printf {pattern!r}")
-        value = left.pop(0)
-        made += (_quoted(value) if piece[0] == "q" else _text(value)) + piece[1:]
-    if left:
-        raise _unsupported(f"printf {pattern!r}")
-    return made.replace("\0", "%")
 
 
 def _copy(value: Any) -> Any:
@@ -157,30 +42,16 @@ def _copy(value: Any) -> Any:
     return [_copy(each) for each in value] if isinstance(value, list) else value
 
 
-def _is(value: Any, kind: type) -> bool:
-    return type(value) is kind
-
-
-def _quoted(text: str) -> str:
-    if not all(each.isprintable() or each in f"\n\t\r{OPEN}{CLOSE}" for each in text):
-        raise _unsupported("what cannot be printed, in quotes,")
-    return json.dumps(text, ensure_ascii=False)
-
-
-def _unsupported(what: str) -> InsufficientData:
-    return InsufficientData(f"{what} is not evaluated")
-
-
 def _indent(count: int, text: str) -> str:
     if not 0 <= count <= _MAX_INDENT:
-        raise _unsupported("so deep an indentation")
+        raise unsupported("so deep an indentation")
     blank = " " * count
     return blank + text.replace("\n", f"\n{blank}")
 
 
 def _trunc(length: int, text: str) -> str:
     if not text.isascii():
-        raise _unsupported("a part of text that is not ASCII")
+        raise unsupported("a part of text that is not ASCII")
     return text[:length] if length >= 0 else text[length:]
 
 
@@ -191,7 +62,7 @@ def _number(value: Any) -> int:
         return int(value)
     if isinstance(value, str) and _INTEGER.fullmatch(value):
         return int(value)
-    raise _unsupported("the number in other text")
+    raise unsupported("the number in other text")
 
 
 def _index(value: Any, *keys: Any) -> Any:
@@ -200,7 +71,7 @@ def _index(value: Any, *keys: Any) -> Any:
             raise InsufficientData((key if isinstance(key, Unknown) else value).reason)
         if isinstance(value, dict) and isinstance(key, str):
             value = value.get(key)
-        elif isinstance(value, list) and _is(key, int) and 0 <= key < len(value):
+        elif isinstance(value, list) and isinstance(key, int) and not is_a(key, bool) and 0 <= key < len(value):
             value = value[key]
         else:
             raise Failed("index of what has none")
@@ -209,8 +80,8 @@ def _index(value: Any, *keys: Any) -> Any:
 
 def _dict(*pairs: Any) -> Made:
     if len(pairs) % 2:
-        raise _unsupported("a key without a value")
-    return Made({_text(key): value for key, value in zip(pairs[::2], pairs[1::2], strict=True)})
+        raise unsupported("a key without a value")
+    return Made({text_of(key): value for key, value in zip(pairs[::2], pairs[1::2], strict=True)})
 
 
 def _set(value: dict[str, Any], key: str, new: Any) -> dict[str, Any]:
@@ -228,13 +99,15 @@ def _merge(value: dict[str, Any], *others: dict[str, Any]) -> dict[str, Any]:
     for other in others:
         for key, new in other.items():
             if isinstance(new, dict) and isinstance(value.get(key), dict):
-                raise _unsupported("a merge of objects in objects")
-            if not truth(value.get(key)):
+                raise unsupported("a merge of objects in objects")
+            if new is not None and not truth(value.get(key)):
                 value[key] = new
     return value
 
 
 def _len(value: Any) -> int:
+    if not isinstance(value, (str, list, dict)):
+        raise Failed(f"{_type(value)} has no length")
     return len(value.encode() if isinstance(value, str) else value)
 
 
@@ -256,10 +129,13 @@ def _fail(message: str) -> Any:
     raise Failed(message)
 
 
+_KINDS = {list: "slice", str: "string", bool: "bool", int: "int", Int64: "int64", float: "float64"}
+
+
 def _kind(value: Any) -> str:
     if value is None:
         return "invalid"
-    return {list: "slice", str: "string", bool: "bool", int: "int", float: "float64"}.get(type(value), "map")
+    return _KINDS.get(type(value), "map")
 
 
 def _type(value: Any) -> str:
@@ -271,31 +147,41 @@ def _same(first: Any, other: Any) -> bool:
     return bool(_kind(first) == _kind(other) and first == other)
 
 
+def _basic(value: Any) -> str:
+    return _kind(value).removesuffix("64")
+
+
 def _equal(first: Any, *others: Any) -> bool:
     for other in others:
-        if None not in (first, other) and (_kind(first) != _kind(other) or isinstance(first, (dict, list))):
+        if None not in (first, other) and (_basic(first) != _basic(other) or isinstance(first, (dict, list))):
             raise Failed("incompatible types for comparison")
-        if _same(first, other):
+        if first == other and _basic(first) == _basic(other):
             return True
     return False
 
 
 def _less(first: Any, other: Any) -> bool:
-    if _kind(first) != _kind(other) or not isinstance(first, (int, float, str)) or _is(first, bool):
+    if _basic(first) != _basic(other) or not isinstance(first, (int, float, str)) or is_a(first, bool):
         raise Failed("incompatible types for comparison")
     return bool(first < other)
 
 
 def _join(by: str, values: Any) -> str:
     listed = values if isinstance(values, list) else [] if values is None else [values]
-    return by.join(_text(each) for each in listed if each is not None)
+    return by.join(text_of(each) for each in listed if each is not None)
 
 
 def _keys(*values: dict[str, Any]) -> list[str]:
     found = [key for value in values for key in value]
     if len(found) > 1:
-        raise _unsupported("the order of several keys")
+        raise unsupported("the order of several keys")
     return found
+
+
+def _concat(*lists: list[Any]) -> list[Any]:
+    if not any(lists):
+        raise unsupported("a list that may be none")
+    return [each for values in lists for each in values]
 
 
 def _uniq(values: list[Any]) -> list[Any]:
@@ -312,14 +198,14 @@ def _has(one: Any, values: list[Any] | None) -> bool:
 
 def _until(count: int) -> list[int]:
     if not 0 <= count <= _MAX_LIST:
-        raise _unsupported("so long a list")
+        raise unsupported("so long a list")
     return list(range(count))
 
 
 def _regex_replace(pattern: str, text: str, _: str) -> str:
     if pattern == _RELEASE and re.fullmatch("[a-z0-9-]*", text):
         return text
-    raise _unsupported("a regular expression")
+    raise unsupported("a regular expression")
 
 
 def _taking(function: Callable[..., Any], *kinds: Any) -> Callable[..., Any]:
@@ -332,7 +218,7 @@ def _taking(function: Callable[..., Any], *kinds: Any) -> Callable[..., Any]:
                 if kind is not object:
                     raise InsufficientData(argument.reason)
                 continue
-            if kind is not object and (not isinstance(argument, kind) or (kind is int and _is(argument, bool))):
+            if kind is not object and (not isinstance(argument, kind) or (kind is int and not is_a(argument, int))):
                 raise Failed(f"wrong type of value: expected {kind.__name__}; found {_type(argument)}")
         return function(*arguments)
 
@@ -349,19 +235,19 @@ FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     "ge": lambda a, b: not _less(a, b),
     "len": _len,
     "index": _index,
-    "print": _print,
-    "printf": _taking(_printf, str, object),
+    "print": sprint,
+    "printf": _taking(sprintf, str, object),
     "default": _default,
     "empty": lambda value: not truth(value),
     "coalesce": _coalesce,
     "ternary": _taking(lambda yes, no, test: yes if test else no, object, object, bool),
     "required": _taking(_required, str, object),
     "fail": _taking(_fail, str),
-    "quote": lambda *values: " ".join(_quoted(_text(value)) for value in values if value is not None),
-    "squote": lambda *values: " ".join(f"'{_text(value)}'" for value in values if value is not None),
-    "toString": _text,
+    "quote": lambda *values: " ".join(quoted(text_of(value)) for value in values if value is not None),
+    "squote": lambda *values: " ".join(f"'{text_of(value)}'" for value in values if value is not None),
+    "toString": text_of,
     "int": _number,
-    "int64": _number,
+    "int64": lambda value: Int64(_number(value)),
     "lower": _taking(str.lower, str),
     "upper": _taking(str.upper, str),
     "trim": _taking(str.strip, str),
@@ -385,7 +271,7 @@ FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     "last": _taking(lambda values: values[-1] if values else None, list),
     "append": _taking(lambda values, one: [*values, one], list, object),
     "prepend": _taking(lambda values, one: [one, *values], list, object),
-    "concat": _taking(lambda *lists: [each for values in lists for each in values], list),
+    "concat": _taking(_concat, list),
     "uniq": _taking(_uniq, list),
     "has": _has,
     "dict": _dict,
@@ -403,11 +289,11 @@ FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     "typeOf": _type,
     "typeIs": lambda kind, value: _type(value) == kind,
     "toYaml": to_yaml,
-    "fromYaml": _taking(_from_yaml, str),
-    "toJson": _to_json,
-    "add": lambda *values: sum(map(_number, values)),
-    "add1": lambda value: _number(value) + 1,
-    "sub": lambda a, b: _number(a) - _number(b),
+    "fromYaml": _taking(from_yaml, str),
+    "toJson": to_json,
+    "add": lambda *values: Int64(sum(map(_number, values))),
+    "add1": lambda value: Int64(_number(value) + 1),
+    "sub": lambda a, b: Int64(_number(a) - _number(b)),
 }
 TEXT = frozenset(
     ("toYaml", "toJson", "print", "printf", "quote", "squote", "indent", "nindent", "trim", "toString", "join")

@@ -15,19 +15,21 @@ from scanner.config import IacMapping
 from scanner.documents import Document, load, load_all, pointer
 from scanner.errors import DocumentError
 from scanner.finding import Exemption
-from scanner.guarded import InsufficientData, Unknown
+from scanner.guarded import Unknown
 from scanner.model import Gap, Location, Resource
 from scanner.parsers.exemptions import MARK, Problem
 from scanner.parsers.kubernetes import manifests
 from scanner.parsers.kubernetes.comments import in_annotations, in_template, in_text
+from scanner.parsers.kubernetes.contexts import context
 from scanner.parsers.kubernetes.dependencies import Installed, installed
-from scanner.parsers.kubernetes.functions import OPEN, TOKEN, shown
+from scanner.parsers.kubernetes.golang import OPEN
 from scanner.parsers.kubernetes.gotemplate import Block, parse
 from scanner.parsers.kubernetes.helmignore import Ignored
 from scanner.parsers.kubernetes.objects import TYPES, Object, Source, objects
 from scanner.parsers.kubernetes.releases import through, values_of
-from scanner.parsers.kubernetes.render import Changed, Renderer, Template, Undecidable
-from scanner.parsers.kubernetes.rendered import Places, Rendered, Tree
+from scanner.parsers.kubernetes.render import Renderer
+from scanner.parsers.kubernetes.rendered import Rendered, Tree, resolved, unknown
+from scanner.parsers.kubernetes.scopes import Changed, Template, Undecidable
 from scanner.parsers.kubernetes.values import laid, located
 from scanner.parsers.reading import Reading
 from scanner.parsers.tree import MAX_BYTES, File
@@ -298,9 +300,8 @@ class _Charts:
             if isinstance(template, Gap):
                 yield template
                 continue
-            context = _context(each, template.path, source.where)
             try:
-                rendered = renderer.render(template, context)
+                rendered = renderer.render(template, context(each, template.path, source.where))
             except Undecidable as problem:
                 where = Location(template.path, 1)
                 doubts += [(where, str(problem))] if isinstance(problem, Changed) else []
@@ -328,10 +329,10 @@ class _Charts:
             if isinstance(one, DocumentError):
                 yield from source.gap(f"what it gives is not YAML: {one.problem}", Location(template.path, 1))
             elif isinstance(one.value, str) and OPEN in one.value:
-                reason = _unknown(one.value, rendered.unknowns).reason
+                reason = unknown(one.value, rendered.unknowns).reason
                 yield from source.gap(reason, Location(template.path, 1))
             else:
-                own += objects(_resolved(one, rendered, texts), template.path)
+                own += objects(resolved(one, rendered, texts), template.path)
         if wrong := self._reading.exempted(in_annotations(source, own)):
             self.wrong.setdefault(template.path, wrong)
         found += own
@@ -380,67 +381,3 @@ def _defined(nodes: Sequence[Any], path: str, text: str) -> dict[str, Template]:
                     found[node.name] = Template(body, path, text)
                 found |= _defined(body, path, text)
     return found
-
-
-_TEXTS = (
-    *("name", "home", "version", "description", "icon", "apiVersion", "condition", "tags", "appVersion", "kubeVersion"),
-    "type",
-)
-_OTHERS = ("Sources", "Keywords", "Maintainers", "Deprecated", "Annotations", "Dependencies")
-"""What `Chart.yaml` may say, in text and otherwise."""
-
-
-def _as_text(value: Any) -> Any:
-    """Return what is written where Helm reads text: a number is as it prints it."""
-    try:
-        return shown(value)
-    except InsufficientData as gap:
-        return Unknown(str(gap))
-
-
-def _context(one: Installed, path: str, where: IacMapping) -> dict[str, Any]:
-    asked = "only who installs the chart can say it; give it as '{}' under 'iac:' in regionproof.yaml"
-    about = {**one.chart.about, "name": one.name}
-    texts = {("APIVersion" if key == "apiVersion" else key[0].upper() + key[1:]): about.get(key) for key in _TEXTS}
-    unread = Unknown("of the chart only its text is evaluated")
-    inside = f"{one.path}/{path.removeprefix(f'{one.chart.folder}/')}"
-    return {
-        "Values": one.values,
-        "Chart": dict.fromkeys(_OTHERS, unread) | {key: _as_text(text) for key, text in texts.items()},
-        "Release": {
-            "Name": where.release or Unknown(asked.format("release")),
-            "Namespace": where.namespace or Unknown(asked.format("namespace")),
-            "Service": "Helm",
-            "IsInstall": Unknown("it is true once"),
-            "IsUpgrade": Unknown("it is false once"),
-            "Revision": Unknown("it counts"),
-        },
-        "Capabilities": Unknown("only the cluster can say what it can do"),
-        "Files": Unknown("files of the chart are not evaluated"),
-        "Subcharts": Unknown("the charts in it are not evaluated by name"),
-        "Template": {"Name": inside, "BasePath": f"{one.path}/templates"},
-    }
-
-
-def _resolved(document: Document, rendered: Rendered, texts: Mapping[str, str]) -> Document:
-    """Return a document of rendered text with what is not known in it, and where its values are written in files."""
-    places = Places(rendered, texts)
-    value = _with_unknowns(document.value, rendered.unknowns)
-    doubt = rendered.doubt(document.locations[""].line) if rendered.doubts else None
-    if doubt and isinstance(value, dict) and "kind" in value:
-        value = {**value, "spec": Unknown(doubt)}
-    return Document(value, {at: places.of(where) for at, where in document.locations.items()})
-
-
-def _with_unknowns(value: Any, unknowns: Sequence[str]) -> Any:
-    if isinstance(value, str):
-        return _unknown(value, unknowns) if OPEN in value else value
-    if isinstance(value, dict):
-        return {key: _with_unknowns(each, unknowns) for key, each in value.items()}
-    return [_with_unknowns(each, unknowns) for each in value] if isinstance(value, list) else value
-
-
-def _unknown(text: str, unknowns: Sequence[str]) -> Unknown:
-    match = TOKEN.search(text)
-    number = int(match[1][:9]) if match else -1
-    return Unknown(unknowns[number] if 0 <= number < len(unknowns) else "it cannot be told")

@@ -8,30 +8,25 @@ it could say what runs, the document around it is in doubt.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from scanner.errors import DocumentError
 from scanner.guarded import InsufficientData, Unknown
 from scanner.model import Location
-from scanner.parsers.kubernetes.functions import (
-    CARRIERS,
-    CLOSE,
-    FUNCTIONS,
-    LONGEST,
-    MUTATING,
-    OPEN,
-    STRUCTURE,
-    TEXT,
-    TOKEN,
-    Failed,
-    Made,
-    shown,
-    truth,
-)
+from scanner.parsers.kubernetes.functions import CARRIERS, FUNCTIONS, MUTATING, STRUCTURE, TEXT
+from scanner.parsers.kubernetes.golang import CLOSE, LONGEST, OPEN, TOKEN, Failed, Made, shown, truth
 from scanner.parsers.kubernetes.gotemplate import Block, Call, Chain, Include, Literal, Pipeline, Text, parse
 from scanner.parsers.kubernetes.rendered import Origin, Rendered, Tree
+from scanner.parsers.kubernetes.scopes import (
+    Changed,
+    Output,
+    Scope,
+    Template,
+    Undecidable,
+    assigned,
+    must_be_whole,
+)
 
 MAX_STEPS = 500_000
 """A template that takes more is not evaluated to its end."""
@@ -42,44 +37,6 @@ _RELEVANT = re.compile(
 )
 _DOUBT = re.compile(f"#{OPEN}d([0-9]+){CLOSE}")
 _KINDS = re.compile(r"^kind:[ \t]*([A-Za-z]+)", re.MULTILINE)
-
-
-class Undecidable(Exception):
-    """What a template gives cannot be told at all.  The text is a clause."""
-
-
-class Changed(Undecidable):
-    """A template changes what the others read, too."""
-
-
-@dataclass(frozen=True)
-class Template:
-    """A template: its nodes, and the file that it stands in."""
-
-    nodes: Sequence[Any]
-    path: str
-    text: str
-
-    def locate(self, at: int) -> Location:
-        """Return the place of an offset."""
-        return Location(self.path, self.text.count("\n", 0, at) + 1, at - self.text.rfind("\n", 0, at))
-
-
-@dataclass
-class _Scope:
-    dot: Any
-    root: Any
-    variables: dict[str, Any] = field(default_factory=dict)
-    outer: _Scope | None = None
-
-    def find(self, name: str) -> _Scope | None:
-        scope: _Scope | None = self
-        while scope is not None and name not in scope.variables:
-            scope = scope.outer
-        return scope
-
-    def inner(self, dot: Any) -> _Scope:
-        return _Scope(dot, self.root, {}, self)
 
 
 class Renderer:
@@ -104,9 +61,9 @@ class Renderer:
     def render(self, template: Template, context: Mapping[str, Any]) -> Rendered:
         """Return what a template gives; raise `Undecidable`."""
         self._doubts, self._absent = [], []
-        out = _Output()
+        out = Output()
         try:
-            self._body(template.nodes, template, _Scope(context, context, {"$": context}), out)
+            self._body(template.nodes, template, Scope(context, context, {"$": context}), out)
         except RecursionError:
             raise Undecidable("the template is nested too deeply") from None
         text = "".join(out.parts)
@@ -117,7 +74,7 @@ class Renderer:
 
     # Nodes
 
-    def _body(self, nodes: Sequence[Any], template: Template, scope: _Scope, out: _Output) -> None:
+    def _body(self, nodes: Sequence[Any], template: Template, scope: Scope, out: Output) -> None:
         for node in nodes:
             self._step()
             match node:
@@ -130,13 +87,13 @@ class Renderer:
                 case Block():
                     self._block(node, template, scope, out)
 
-    def _write(self, out: _Output, text: str, origin: Origin) -> None:
+    def _write(self, out: Output, text: str, origin: Origin) -> None:
         self._size += len(text)
         if self._size > _MAX_OUTPUT:
             raise Undecidable(f"the templates give more than {_MAX_OUTPUT} characters")
         out.add(text, origin)
 
-    def _action(self, node: Pipeline, template: Template, scope: _Scope, out: _Output) -> None:
+    def _action(self, node: Pipeline, template: Template, scope: Scope, out: Output) -> None:
         self._trace = []
         value = self._pipeline(node, template, scope)
         if node.targets:
@@ -167,7 +124,7 @@ class Renderer:
             return {key: self._known(each) for key, each in value.items()}
         return [self._known(each) for each in value] if isinstance(value, list) else value
 
-    def _included(self, node: Include, template: Template, scope: _Scope, out: _Output) -> None:
+    def _included(self, node: Include, template: Template, scope: Scope, out: Output) -> None:
         dot = self._pipeline(node.pipeline, template, scope) if node.pipeline else None
         text = self._include(node.name, dot)
         where = template.locate(node.at)
@@ -184,13 +141,13 @@ class Renderer:
         if self._includes >= _MAX_INCLUDES:
             raise Undecidable(f"templates include each other more than {_MAX_INCLUDES} deep")
         self._includes += 1
-        out, trace = _Output(), self._trace
-        self._body(found.nodes, found, _Scope(dot, dot, {"$": dot}), out)
+        out, trace = Output(), self._trace
+        self._body(found.nodes, found, Scope(dot, dot, {"$": dot}), out)
         self._trace = trace + self._trace
         self._includes -= 1
         return "".join(out.parts)
 
-    def _block(self, node: Block, template: Template, scope: _Scope, out: _Output) -> None:
+    def _block(self, node: Block, template: Template, scope: Scope, out: Output) -> None:
         if node.word == "define":
             return None
         if node.word in ("break", "continue"):
@@ -219,13 +176,13 @@ class Renderer:
         return None
 
     def _range(
-        self, pipeline: Pipeline, value: Any, body: list[Any], template: Template, scope: _Scope, out: _Output
+        self, pipeline: Pipeline, value: Any, body: list[Any], template: Template, scope: Scope, out: Output
     ) -> None:
-        _must_be_whole(value)
+        must_be_whole(value)
         if isinstance(value, dict):
             items: list[tuple[Any, Any]] = [(key, value[key]) for key in sorted(value)]
-        elif type(value) is int:
-            items = [(each, each) for each in FUNCTIONS["until"](value)]
+        elif isinstance(value, int) and not isinstance(value, bool):
+            items = [(each, each) for each in FUNCTIONS["until"](int(value))]
         elif isinstance(value, list):
             items = list(enumerate(value))
         else:
@@ -236,19 +193,19 @@ class Renderer:
                 inner.variables[name] = each
             self._body(body, template, inner, out)
 
-    def _open(self, node: Block, first: int, reason: str, template: Template, scope: _Scope, out: _Output) -> None:
+    def _open(self, node: Block, first: int, reason: str, template: Template, scope: Scope, out: Output) -> None:
         """Take note of a block of which nobody knows which branch is taken."""
         texts = []
         self._uncertain += 1
         for pipeline, body in node.branches[first:]:
-            scratch = _Output()
+            scratch = Output()
             dot = Unknown(reason) if node.word in ("with", "range") and pipeline else scope.dot
             inner = scope.inner(dot)
             for name in pipeline.targets if pipeline else ():
                 inner.variables[name] = Unknown(reason)
             self._body(body, template, inner, scratch)
             texts.append("".join(scratch.parts))
-            for name in _assigned(body):
+            for name in assigned(body):
                 if holder := scope.find(name):
                     holder.variables[name] = Unknown(reason)
         self._uncertain -= 1
@@ -267,7 +224,7 @@ class Renderer:
 
     # Values
 
-    def _pipeline(self, pipeline: Pipeline, template: Template, scope: _Scope) -> Any:
+    def _pipeline(self, pipeline: Pipeline, template: Template, scope: Scope) -> Any:
         source = pipeline.source
         value: Any = None
         for number, command in enumerate(pipeline.commands):
@@ -292,7 +249,7 @@ class Renderer:
         if not self._uncertain:
             self.refusals.append((where, f"the chart refuses these values: {reason}"))
 
-    def _command(self, command: Any, last: tuple[Any, ...], template: Template, scope: _Scope) -> Any:
+    def _command(self, command: Any, last: tuple[Any, ...], template: Template, scope: Scope) -> Any:
         self._step()
         if not isinstance(command, Call):
             if last:
@@ -318,11 +275,13 @@ class Renderer:
                 self._must_be_known(each)
         elif name not in CARRIERS:
             for each in arguments:
-                _must_be_whole(each)
+                self._must_be_named(each)
+        for each in arguments[::2] if name == "dict" else ():
+            self._must_be_named(each)
         return FUNCTIONS[name](*arguments)
 
     def _until(
-        self, decisive: bool, operands: Sequence[Any], last: tuple[Any, ...], template: Template, scope: _Scope
+        self, decisive: bool, operands: Sequence[Any], last: tuple[Any, ...], template: Template, scope: Scope
     ) -> Any:
         """Return the first of some values that is true, or false; those behind it are not evaluated."""
         value: Any = None
@@ -340,8 +299,8 @@ class Renderer:
         try:
             if reason or name not in FUNCTIONS:
                 raise InsufficientData(reason or f"the function '{name}' is not evaluated")
-            for each in others if name == "merge" else ():
-                _must_be_whole(each)
+            for each in others if name == "merge" else others[:1]:
+                self._must_be_named(each)
             FUNCTIONS[name](first, *others)
         except InsufficientData as gap:
             first.open = str(gap)
@@ -363,8 +322,14 @@ class Renderer:
             raise InsufficientData(f"a template in the values is not understood: {error.problem}") from None
         return self._called(Template(nodes, template.path, first), dot)
 
+    def _must_be_named(self, value: Any) -> None:
+        """Raise `InsufficientData` for text that is not known, and for what nobody knows the members of."""
+        must_be_whole(value)
+        if isinstance(value, str):
+            self._must_be_known(value)
+
     def _must_be_known(self, value: Any) -> None:
-        _must_be_whole(value)
+        must_be_whole(value)
         if isinstance(value, Unknown):
             raise InsufficientData(value.reason)
         if isinstance(value, str) and (match := TOKEN.search(value)):
@@ -373,7 +338,7 @@ class Renderer:
             for each in value.values() if isinstance(value, dict) else value:
                 self._must_be_known(each)
 
-    def _operand(self, operand: Any, template: Template, scope: _Scope) -> Any:
+    def _operand(self, operand: Any, template: Template, scope: Scope) -> Any:
         match operand:
             case Literal():
                 return operand.value
@@ -383,7 +348,7 @@ class Renderer:
                 return self._command(operand, (), template, scope)
         raise InsufficientData("it is not understood")
 
-    def _chain(self, chain: Chain, template: Template, scope: _Scope) -> Any:
+    def _chain(self, chain: Chain, template: Template, scope: Scope) -> Any:
         if chain.root is None:
             value = scope.dot
         elif isinstance(chain.root, Pipeline):
@@ -414,32 +379,3 @@ class Renderer:
         self._steps -= 1
         if self._steps < 0:
             raise Undecidable(f"the templates take more than {MAX_STEPS} steps")
-
-
-@dataclass
-class _Output:
-    parts: list[str] = field(default_factory=list)
-    starts: list[int] = field(default_factory=list)
-    origins: list[Origin] = field(default_factory=list)
-    length: int = 0
-
-    def add(self, text: str, origin: Origin) -> None:
-        self.parts.append(text)
-        self.starts.append(self.length)
-        self.origins.append(origin)
-        self.length += len(text)
-
-
-def _must_be_whole(value: Any) -> None:
-    if isinstance(value, Unknown) or (reason := getattr(value, "open", "")):
-        raise InsufficientData(value.reason if isinstance(value, Unknown) else reason)
-
-
-def _assigned(nodes: Sequence[Any]) -> Iterator[str]:
-    """Yield the variables that nodes set and did not make."""
-    for node in nodes:
-        if isinstance(node, Pipeline) and not node.declares:
-            yield from node.targets
-        elif isinstance(node, Block):
-            for _, body in node.branches:
-                yield from _assigned(body)

@@ -8,7 +8,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from scanner.documents import Document
+from scanner.guarded import Unknown
 from scanner.model import Location
+from scanner.parsers.kubernetes.golang import OPEN, TOKEN
 
 Origin = tuple[str, int | Location]
 """The path of a file with an offset in it, at which text stands as it does in the result; or the place of an action."""
@@ -68,3 +71,28 @@ class Places:
             return origin
         offset, source = origin + at - self._rendered.starts[number], self._texts[path]
         return Location(path, source.count("\n", 0, offset) + 1, offset - source.rfind("\n", 0, offset))
+
+
+def resolved(document: Document, rendered: Rendered, texts: Mapping[str, str]) -> Document:
+    """Return a document of rendered text with what is not known in it, and where its values are written in files."""
+    places = Places(rendered, texts)
+    value = _with_unknowns(document.value, rendered.unknowns)
+    doubt = rendered.doubt(document.locations[""].line) if rendered.doubts else None
+    if doubt and isinstance(value, dict) and "kind" in value:
+        value = {**value, "spec": Unknown(doubt)}
+    return Document(value, {at: places.of(where) for at, where in document.locations.items()})
+
+
+def _with_unknowns(value: Any, unknowns: Sequence[str]) -> Any:
+    if isinstance(value, str):
+        return unknown(value, unknowns) if OPEN in value else value
+    if isinstance(value, dict):
+        return {key: _with_unknowns(each, unknowns) for key, each in value.items()}
+    return [_with_unknowns(each, unknowns) for each in value] if isinstance(value, list) else value
+
+
+def unknown(text: str, unknowns: Sequence[str]) -> Unknown:
+    """Return why a text is not known that has a token in it."""
+    match = TOKEN.search(text)
+    number = int(match[1][:9]) if match else -1
+    return Unknown(unknowns[number] if 0 <= number < len(unknowns) else "it cannot be told")

@@ -8,7 +8,7 @@ from typing import Any
 from scanner.documents import pointer
 from scanner.guarded import Unknown
 from scanner.model import Location
-from scanner.parsers.kubernetes.functions import OPEN
+from scanner.parsers.kubernetes.golang import OPEN
 from scanner.parsers.kubernetes.rendered import Tree
 
 GLOBAL = "global"
