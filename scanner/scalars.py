@@ -52,8 +52,12 @@ def _float(text: str, written: str) -> Any:
 
 
 def _kubernetes(text: str) -> Any:
-    if text in _OLD_WORDS:
-        return _OLD_WORDS[text]
+    return _OLD_WORDS[text] if text in _OLD_WORDS else _kustomize(text)
+
+
+def _kustomize(text: str) -> Any:
+    if text in _WORDS:
+        return _WORDS[text]
     if text[0] not in "+-.0123456789" or len(text) > _LONGEST_NUMBER:
         return text
     plain = text.replace("_", "")
@@ -81,3 +85,5 @@ CORE = Dialect(_core, str)
 """YAML 1.2, except that numbers with a leading zero and those that JSON cannot say stay text; keys are text."""
 KUBERNETES = Dialect(_kubernetes, _kubernetes_key)
 """As sigs.k8s.io/yaml: `yes` and `on` are true, `010` is 8, and the key `on` is `true`."""
+KUSTOMIZE = Dialect(_kustomize, str)
+"""As Kustomize reads what it includes: `yes` is text, `010` is 8."""

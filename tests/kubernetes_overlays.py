@@ -92,7 +92,7 @@ OVERLAYS: dict[str, dict[str, Any]] = {
     "a name, a tag": {"images": [{"name": "shop/api", "newName": "r.example:5000/x/api", "newTag": "2"}]},
     "a name with a port": {"images": [{"name": "localhost:5000/shop/side", "newName": "x"}]},
     "a name without its port": {
-        "images": [{"name": "localhost", "newName": "x"}, {"name": "shop/side", "newName": "y"}]
+        "images": [{"name": "localhost", "newName": "x"}, {"name": "shop/side", "newName": "other"}]
     },
     "a registry with a port and no tag": {
         "images": [{"name": "r.example:5000/db", "newTag": "3"}, {"name": "r.example", "newTag": "4"}]
@@ -124,12 +124,12 @@ OVERLAYS: dict[str, dict[str, Any]] = {
     "common labels": {"commonLabels": {"app": "other"}},
     "labels, then a selector": {
         "labels": [{"pairs": {"a": "b"}}],
-        **patches(patch([{"name": "api", "image": "n"}]), labelSelector="a=b"),
+        **patches(patch([{"name": "api", "image": "new"}]), labelSelector="a=b"),
     },
-    "merge, by name": patches(patch([{"name": "side", "image": "s"}, {"name": "new", "image": "n"}])),
+    "merge, by name": patches(patch([{"name": "side", "image": "s"}, {"name": "new", "image": "new"}])),
     "merge, delete an item": patches(patch([{"name": "side", "$patch": "delete"}])),
-    "merge, replace an item": patches(patch([{"name": "api", "$patch": "replace", "image": "n"}])),
-    "merge, replace the list": patches(patch([{"name": "only", "image": "n"}, {"$patch": "replace"}])),
+    "merge, replace an item": patches(patch([{"name": "api", "$patch": "replace", "image": "new"}])),
+    "merge, replace the list": patches(patch([{"name": "only", "image": "new"}, {"$patch": "replace"}])),
     "merge, replace the spec of the pods": patches(
         yaml.safe_dump(
             {**yaml.safe_load(patch()), **pods(**{"$patch": "replace", "containers": [{"name": "z", "image": "z"}]})}
@@ -171,40 +171,40 @@ OVERLAYS: dict[str, dict[str, Any]] = {
                 **pods(
                     **{
                         "$setElementOrder/containers": [{"name": "new"}, {"name": "side"}, {"name": "api"}],
-                        "containers": [{"name": "new", "image": "n"}],
+                        "containers": [{"name": "new", "image": "new"}],
                     }
                 ),
             }
         )
     ),
     "merge, no such name": patches(patch([], name="gone")),
-    "merge, another kind": patches(patch([{"name": "api", "image": "n"}], kind="StatefulSet")),
+    "merge, another kind": patches(patch([{"name": "api", "image": "new"}], kind="StatefulSet")),
     "merge, two documents": patches(
-        patch([{"name": "api", "image": "n"}]) + "---\n" + patch([{"name": "db", "image": "m"}], "db", "StatefulSet")
+        patch([{"name": "api", "image": "new"}]) + "---\n" + patch([{"name": "db", "image": "m"}], "db", "StatefulSet")
     ),
-    "merge, two patches": patches(patch([{"name": "api", "image": "n"}]), patch([{"name": "api", "image": "m"}])),
+    "merge, two patches": patches(patch([{"name": "api", "image": "new"}]), patch([{"name": "api", "image": "m"}])),
     "merge, a target of another name": patches(
-        patch([{"name": "api", "image": "n"}], name="whatever"), kind="Deployment", name="api"
+        patch([{"name": "api", "image": "new"}], name="whatever"), kind="Deployment", name="api"
     ),
-    "merge, a target by pattern": patches(patch([{"name": "api", "image": "n"}]), kind="Deployment", name="a.*"),
-    "merge, a target by a part": patches(patch([{"name": "api", "image": "n"}]), kind="Deployment", name="ap"),
-    "merge, a target by kinds": patches(patch([{"name": "api", "image": "n"}]), kind="Deployment|StatefulSet"),
-    "merge, a target by label": patches(patch([{"name": "api", "image": "n"}]), labelSelector="app=api"),
-    "merge, a target by annotation": patches(patch([{"name": "api", "image": "n"}]), annotationSelector="tier=front"),
+    "merge, a target by pattern": patches(patch([{"name": "api", "image": "new"}]), kind="Deployment", name="a.*"),
+    "merge, a target by a part": patches(patch([{"name": "api", "image": "new"}]), kind="Deployment", name="ap"),
+    "merge, a target by kinds": patches(patch([{"name": "api", "image": "new"}]), kind="Deployment|StatefulSet"),
+    "merge, a target by label": patches(patch([{"name": "api", "image": "new"}]), labelSelector="app=api"),
+    "merge, a target by annotation": patches(patch([{"name": "api", "image": "new"}]), annotationSelector="tier=front"),
     "merge, a target in a namespace": patches(
-        patch([{"name": "db", "image": "n"}], "db", "StatefulSet"), kind="StatefulSet", namespace="data"
+        patch([{"name": "db", "image": "new"}], "db", "StatefulSet"), kind="StatefulSet", namespace="data"
     ),
     "merge, a target in the default namespace": patches(
-        patch([{"name": "api", "image": "n"}]), kind="Deployment", namespace="default"
+        patch([{"name": "api", "image": "new"}]), kind="Deployment", namespace="default"
     ),
-    "merge, an empty target": {"patches": [{"patch": patch([{"name": "api", "image": "n"}]), "target": {}}]},
+    "merge, an empty target": {"patches": [{"patch": patch([{"name": "api", "image": "new"}]), "target": {}}]},
     "merge, a target of a version": patches(
-        patch([{"name": "api", "image": "n"}]), group="apps", version="v1", kind="Deployment"
+        patch([{"name": "api", "image": "new"}]), group="apps", version="v1", kind="Deployment"
     ),
     "merge, a target of another version": patches(
-        patch([{"name": "api", "image": "n"}]), group="apps", version="v1beta1", kind="Deployment"
+        patch([{"name": "api", "image": "new"}]), group="apps", version="v1beta1", kind="Deployment"
     ),
-    "merge, a target of the group only": patches(patch([{"name": "new", "image": "n"}]), group="apps"),
+    "merge, a target of the group only": patches(patch([{"name": "new", "image": "new"}]), group="apps"),
     "merge, replicas": patches(patch(spec={"replicas": 9})),
     "merge, a name": {
         "patches": [
@@ -212,9 +212,9 @@ OVERLAYS: dict[str, dict[str, Any]] = {
         ]
     },
     "merge, a name that may not change": {
-        "patches": [{"patch": patch([{"name": "api", "image": "n"}], name="other"), "target": {"kind": "Deployment"}}]
+        "patches": [{"patch": patch([{"name": "api", "image": "new"}], name="other"), "target": {"kind": "Deployment"}}]
     },
-    "merge, a namespace": patches(patch([{"name": "api", "image": "n"}], metadata={"name": "api", "namespace": "n"})),
+    "merge, a namespace": patches(patch([{"name": "api", "image": "new"}], metadata={"name": "api", "namespace": "n"})),
     "merge, an annotation": patches(
         yaml.safe_dump(
             {
@@ -240,14 +240,16 @@ OVERLAYS: dict[str, dict[str, Any]] = {
             }
         )
     ),
-    "merge, an old version": patches(patch([{"name": "api", "image": "n"}]).replace("apps/v1", "apps/v1beta1")),
-    "merge, an item without a name": patches(patch([{"image": "n"}])),
-    "merge, the same item twice": patches(patch([{"name": "api", "image": "n"}, {"name": "api", "image": "m"}])),
+    "merge, an old version": patches(patch([{"name": "api", "image": "new"}]).replace("apps/v1", "apps/v1beta1")),
+    "merge, an item without a name": patches(patch([{"image": "new"}])),
+    "merge, the same item twice": patches(patch([{"name": "api", "image": "new"}, {"name": "api", "image": "m"}])),
     "merge, text for an object": patches(patch(spec="text")),
     "merge, an object for text": patches(patch([{"name": "api", "image": {"a": "b"}}])),
     "operations": patches(
         ops(
-            ("replace", f"{AT}/0/image", "n"), ("add", f"{AT}/-", {"name": "last", "image": "l"}), ("remove", f"{AT}/1")
+            ("replace", f"{AT}/0/image", "new"),
+            ("add", f"{AT}/-", {"name": "last", "image": "l"}),
+            ("remove", f"{AT}/1"),
         ),
         kind="Deployment",
     ),
@@ -265,10 +267,10 @@ OVERLAYS: dict[str, dict[str, Any]] = {
         kind="ServiceAccount",
     ),
     "operations, test that holds": patches(
-        ops(("test", f"{AT}/0/name", "api"), ("replace", f"{AT}/0/image", "n")), kind="Deployment"
+        ops(("test", f"{AT}/0/name", "api"), ("replace", f"{AT}/0/image", "new")), kind="Deployment"
     ),
     "operations, test that fails": patches(
-        ops(("test", f"{AT}/0/name", "other"), ("replace", f"{AT}/0/image", "n")), kind="Deployment"
+        ops(("test", f"{AT}/0/name", "other"), ("replace", f"{AT}/0/image", "new")), kind="Deployment"
     ),
     "operations, copy": {
         "patches": [
@@ -287,14 +289,14 @@ OVERLAYS: dict[str, dict[str, Any]] = {
         ]
     },
     "operations, several targets": patches(ops(("replace", "/spec/replicas", 8)), kind="Deployment|StatefulSet"),
-    "operations, no target fits": patches(ops(("replace", f"{AT}/0/image", "n")), kind="Deployment", name="gone"),
+    "operations, no target fits": patches(ops(("replace", f"{AT}/0/image", "new")), kind="Deployment", name="gone"),
     "operations, name": patches(ops(("replace", "/metadata/name", "other")), kind="Deployment"),
     "operations, kind": patches(ops(("replace", "/kind", "StatefulSet")), kind="Deployment"),
     "operations, replace all containers": patches(
         ops(("replace", AT, [{"name": "z", "image": "z"}])), kind="Deployment"
     ),
     "operations, null": patches(ops(("replace", f"{AT}/0/image", None)), kind="Deployment"),
-    "operations as JSON": patches('[{"op": "replace", "path": "%s/0/image", "value": "n"}]' % AT, kind="Deployment"),
+    "operations as JSON": patches('[{"op": "replace", "path": "%s/0/image", "value": "new"}]' % AT, kind="Deployment"),
     "operations, then images": {
         **patches(ops(("replace", f"{AT}/0/image", "shop/new:1")), kind="Deployment"),
         "images": [{"name": "shop/new", "newTag": "2"}],
@@ -308,11 +310,11 @@ OVERLAYS: dict[str, dict[str, Any]] = {
         "patchesJson6902": [
             {
                 "target": {"group": "apps", "version": "v1", "kind": "Deployment", "name": "api"},
-                "patch": ops(("replace", f"{AT}/0/image", "n")),
+                "patch": ops(("replace", f"{AT}/0/image", "new")),
             }
         ],
     },
-    "older merges": {"patchesStrategicMerge": [patch([{"name": "api", "image": "n"}])]},
+    "older merges": {"patchesStrategicMerge": [patch([{"name": "api", "image": "new"}])]},
     "older before newer": {
         "patchesStrategicMerge": [patch([{"name": "api", "image": "old"}])],
         **patches(patch([{"name": "api", "image": "new"}])),
@@ -329,16 +331,16 @@ OVERLAYS: dict[str, dict[str, Any]] = {
     },
     "a namespace, then a patch of it": {
         "namespace": "lab",
-        **patches(patch([{"name": "api", "image": "n"}], metadata={"name": "api", "namespace": "lab"})),
+        **patches(patch([{"name": "api", "image": "new"}], metadata={"name": "api", "namespace": "lab"})),
     },
     "a namespace and a patch without it": {
         "namespace": "lab",
-        **patches(patch([{"name": "db", "image": "n"}], "db", "StatefulSet")),
+        **patches(patch([{"name": "db", "image": "new"}], "db", "StatefulSet")),
     },
     "a namespace and a patch with the old one": {
         "namespace": "lab",
         **patches(
-            patch([{"name": "db", "image": "n"}], "db", "StatefulSet", metadata={"name": "db", "namespace": "data"})
+            patch([{"name": "db", "image": "new"}], "db", "StatefulSet", metadata={"name": "db", "namespace": "data"})
         ),
     },
     "a name of digits": {"namePrefix": "1"},
@@ -348,7 +350,7 @@ OVERLAYS: dict[str, dict[str, Any]] = {
         "namespace": "lab",
         "images": [{"name": "shop/api", "newTag": "9"}],
         "replicas": [{"name": "api", "count": 4}],
-        "commonLabels": {"x": "y"},
+        "commonLabels": {"x": "z"},
         **patches(patch([{"name": "new", "image": "shop/api"}])),
     },
     "a replacement": {
@@ -403,10 +405,9 @@ def overlay(fields: dict[str, Any]) -> dict[str, str]:
 
 
 def folders(**each: dict[str, Any]) -> dict[str, str]:
-    """Return kustomizations by folder, `__` for `/`, over the base."""
-    return overlay({}) | {
-        f"{name.replace('__', '/')}/kustomization.yaml": yaml.safe_dump(fields) for name, fields in each.items()
-    }
+    """Return kustomizations by folder, with the base if one of them includes it."""
+    made = {f"{name}/kustomization.yaml": yaml.safe_dump(fields) for name, fields in each.items()}
+    return ({name: text for name, text in overlay({}).items() if "base" in str(each) and "top" not in name}) | made
 
 
 SECRET = "apiVersion: v1\nkind: Secret\nmetadata: {name: key}\n"
@@ -417,7 +418,7 @@ TREES: dict[str, dict[str, str]] = {
             "resources": ["../mid"],
             "namePrefix": "t-",
             "images": [{"name": "shop/api", "newName": "t/api"}],
-            **patches(patch([{"name": "api", "image": "n"}])),
+            **patches(patch([{"name": "api", "image": "new"}])),
         },
     ),
     "a patch by the name in between": folders(
@@ -425,7 +426,7 @@ TREES: dict[str, dict[str, str]] = {
         top={
             "resources": ["../mid"],
             "namePrefix": "t-",
-            **patches(patch([{"name": "api", "image": "n"}], name="m-api")),
+            **patches(patch([{"name": "api", "image": "new"}], name="m-api")),
         },
     ),
     "two of one base": folders(
@@ -436,12 +437,12 @@ TREES: dict[str, dict[str, str]] = {
     "two of one base, one patched": folders(
         a={"resources": ["../base"], "namePrefix": "a-"},
         b={"resources": ["../base"], "namePrefix": "b-"},
-        top={"resources": ["../a", "../b"], **patches(patch([{"name": "api", "image": "n"}], name="a-api"))},
+        top={"resources": ["../a", "../b"], **patches(patch([{"name": "api", "image": "new"}], name="a-api"))},
     ),
     "two of one base, patched by the old name": folders(
         a={"resources": ["../base"], "namePrefix": "a-"},
         b={"resources": ["../base"], "namePrefix": "b-"},
-        top={"resources": ["../a", "../b"], **patches(patch([{"name": "api", "image": "n"}]))},
+        top={"resources": ["../a", "../b"], **patches(patch([{"name": "api", "image": "new"}]))},
     ),
     "two namespaces of one base": folders(
         a={"resources": ["../base"], "namespace": "a"},
@@ -455,14 +456,17 @@ TREES: dict[str, dict[str, str]] = {
             "apiVersion": "kustomize.config.k8s.io/v1alpha1",
             "kind": "Component",
             "images": [{"name": "shop/api", "newTag": "c"}],
-            "resources": ["../base/others.yaml"],
+            "resources": ["job.yaml"],
         },
         top={
-            "resources": ["../base/api.yaml"],
+            "resources": ["../base"],
             "components": ["../part"],
             "images": [{"name": "shop/api", "newName": "top"}],
         },
-    ),
+    )
+    | {
+        "part/job.yaml": "apiVersion: batch/v1\nkind: Job\nmetadata: {name: j}\nspec: {template: {spec: {containers: [{name: a, image: shop/api}]}}}\n"
+    },
     "components in order": folders(
         one={
             "apiVersion": "kustomize.config.k8s.io/v1alpha1",
@@ -497,7 +501,7 @@ TREES: dict[str, dict[str, str]] = {
         part={
             "apiVersion": "kustomize.config.k8s.io/v1alpha1",
             "kind": "Component",
-            **patches(patch([{"name": "api", "image": "n"}])),
+            **patches(patch([{"name": "api", "image": "new"}])),
         },
         top={
             "resources": ["../base"],
@@ -517,23 +521,23 @@ TREES: dict[str, dict[str, str]] = {
         top={"resources": ["../mid"], "secretGenerator": [{"name": "key", "behavior": "merge", "literals": ["c=d"]}]},
     ),
     "a patch in a file": folders(top={"resources": ["../base"], "patches": [{"path": "p.yaml"}]})
-    | {"top/p.yaml": patch([{"name": "api", "image": "n"}])},
+    | {"top/p.yaml": patch([{"name": "api", "image": "new"}])},
     "a patch in a file with several": folders(top={"resources": ["../base"], "patches": [{"path": "p.yaml"}]})
     | {
-        "top/p.yaml": patch([{"name": "api", "image": "n"}])
+        "top/p.yaml": patch([{"name": "api", "image": "new"}])
         + "---\n"
         + patch([{"name": "db", "image": "m"}], "db", "StatefulSet")
     },
     "a patch in a file above": folders(top={"resources": ["../base"], "patches": [{"path": "../p.yaml"}]})
-    | {"p.yaml": patch([{"name": "api", "image": "n"}])},
+    | {"p.yaml": patch([{"name": "api", "image": "new"}])},
     "operations in a file": folders(
         top={"resources": ["../base"], "patches": [{"path": "p.yaml", "target": {"kind": "Deployment"}}]}
     )
-    | {"top/p.yaml": ops(("replace", f"{AT}/0/image", "n"))},
+    | {"top/p.yaml": ops(("replace", f"{AT}/0/image", "new"))},
     "operations in JSON": folders(
         top={"resources": ["../base"], "patches": [{"path": "p.json", "target": {"kind": "Deployment"}}]}
     )
-    | {"top/p.json": '[{"op": "replace", "path": "%s/0/image", "value": "n"}]' % AT},
+    | {"top/p.json": '[{"op": "replace", "path": "%s/0/image", "value": "new"}]' % AT},
     "a list": folders(top={"resources": ["list.yaml"], "namePrefix": "p-"})
     | {
         "top/list.yaml": yaml.safe_dump(

@@ -56,7 +56,7 @@ def helm(chart: Path, *values: Path, release: str = "live", namespace: str = "we
 
 def kustomize(overlay: Path) -> str:
     """Return what Kustomize makes of an overlay."""
-    return run(KUBECTL, "kustomize", overlay)
+    return run(KUBECTL, "kustomize", "--load-restrictor", "LoadRestrictionsNone", overlay)
 
 
 def resources(text: str, folder: Path) -> list[Any]:

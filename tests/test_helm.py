@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import subprocess
 from dataclasses import replace
 
 import pytest
@@ -21,7 +18,6 @@ from scanner.parsers.kubernetes.gotemplate import parse
 from scanner.parsers.kubernetes.render import Renderer
 from scanner.parsers.kubernetes.scopes import Template, Undecidable
 
-HELM = shutil.which("helm", path=f"{os.environ['PATH']}:/usr/bin:/usr/local/bin")
 ECR = f"{ACCOUNT}.dkr.ecr.us-west-2.amazonaws.com"
 HELPERS = """\
 {{/* What `helm create` writes. */}}
@@ -121,16 +117,6 @@ def test_the_chart_that_helm_creates_is_known_to_the_end(tmp_path):
     assert str(one.locate("/Name")) == "charts/api/templates/deployment.yaml:4:9"
     assert str(one.locate("")) == "charts/api/templates/deployment.yaml:1:1"
     assert str(one.locate("/Replicas")) == "charts/api/values.yaml:1:15"
-
-
-@pytest.mark.skipif(HELM is None, reason="helm is not installed")
-def test_the_chart_gives_what_helm_makes_of_it(tmp_path):
-    write(tmp_path, chart(at="api/"))
-    done = subprocess.run([HELM, "template", "live", tmp_path / "api"], capture_output=True, text=True, check=True)
-    (real,) = yaml.safe_load_all(done.stdout)
-    one = only(read(tmp_path, None, WEST))
-    assert real["metadata"]["name"] == one["Name"]
-    assert {each["name"]: each["image"] for each in real["spec"]["template"]["spec"]["containers"]} == images(one)
 
 
 @pytest.mark.parametrize(

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import subprocess
-
 import pytest
 import yaml
 from code_trees import ACCOUNT, WEST, gaps, images, read, status, unknown, workloads, write
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from kubernetes_tools import KUBECTL, kustomize
 
 from scanner.config import IacMapping
 
-KUBECTL = shutil.which("kubectl", path=f"{os.environ['PATH']}:/usr/bin:/usr/local/bin")
 ECR = f"{ACCOUNT}.dkr.ecr.us-west-2.amazonaws.com"
 BASE = """\
 apiVersion: apps/v1
@@ -63,12 +59,10 @@ def made(parsed):
 
 def by_kustomize(root):
     """Return what the real one makes of an overlay, or None where there is none."""
-    if KUBECTL is None:
+    if not KUBECTL:
         return None
-    done = subprocess.run([KUBECTL, "kustomize", root], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
     found = {}
-    for one in yaml.safe_load_all(done.stdout):
+    for one in yaml.safe_load_all(kustomize(root)):
         spec = one["spec"].get("jobTemplate", one)["spec"]["template"]["spec"]
         containers = [*spec.get("initContainers", ()), *spec["containers"]]
         found[one["metadata"]["name"]] = {each["name"]: each.get("image") for each in containers}
@@ -122,13 +116,13 @@ CASES = {
         {"west-api": {**PLAIN["api"], "api": "x"}, "west-nightly": PLAIN["nightly"]},
     ),
     "a container more, one less": (
-        {"patches": [{"patch": patch([{"name": "new", "image": "n"}, {"name": "side", "$patch": "delete"}])}]},
-        {**PLAIN, "api": {"init": "shop/init:1", "new": "n", "api": "shop/api:1.0"}},
+        {"patches": [{"patch": patch([{"name": "new", "image": "m"}, {"name": "side", "$patch": "delete"}])}]},
+        {**PLAIN, "api": {"init": "shop/init:1", "new": "m", "api": "shop/api:1.0"}},
     ),
     "an operation by index counts what a patch put before": (
         {
             "patches": [
-                {"patch": patch([{"name": "new", "image": "n"}])},
+                {"patch": patch([{"name": "new", "image": "m"}])},
                 {"target": {"kind": "Deployment"}, "patch": operations(("replace", f"{AT}/0/image", "first"))},
             ]
         },
@@ -137,11 +131,11 @@ CASES = {
     "what a patch names comes first": (
         {
             "patches": [
-                {"patch": patch([{"name": "side", "image": "s"}, {"name": "new", "image": "n"}])},
+                {"patch": patch([{"name": "side", "image": "s"}, {"name": "new", "image": "m"}])},
                 {"target": {"kind": "Deployment"}, "patch": operations(("replace", f"{AT}/2/image", "third"))},
             ]
         },
-        changed(side="s", new="n", api="third"),
+        changed(side="s", new="m", api="third"),
     ),
     "a patch of a name that a patch changed": (
         {
@@ -334,12 +328,12 @@ def test_what_one_overlay_leaves_open_another_may_say(tmp_path):
         {
             "resources": ["../overlays/west"],
             "images": [{"name": "shop/api", "newTag": "3"}],
-            "patches": [{"patch": patch([{"name": "side", "image": "known"}, {"name": "new", "image": "n"}])}],
+            "patches": [{"patch": patch([{"name": "side", "image": "known"}, {"name": "new", "image": "m"}])}],
         }
     )
     found = made(read(tmp_path, files, WEST))["api"]
     assert found.pop("api")["unknown"]
-    assert found == {"side": "known", "new": "n", "init": "shop/init:1"}
+    assert found == {"side": "known", "new": "m", "init": "shop/init:1"}
 
 
 def test_a_patch_that_may_be_for_it_but_changes_nothing_that_is_read_leaves_nothing_open(tmp_path):

@@ -91,6 +91,8 @@ def _plain(value: Any) -> Any:
         if 0 < abs(value) < _SMALLEST or abs(value) >= _LARGEST:
             raise unsupported("so small or large a number")
         return int(value) if value.is_integer() else value
+    if isinstance(value, Int64):
+        return int(value)
     return [_plain(each) for each in value] if isinstance(value, list) else value
 
 

@@ -17,11 +17,11 @@ from scanner.parsers.exemptions import MARK
 from scanner.parsers.kubernetes import manifests
 from scanner.parsers.kubernetes.comments import in_annotations, in_text
 from scanner.parsers.kubernetes.manifests import Manifests
-from scanner.parsers.kubernetes.objects import Object, Source
+from scanner.parsers.kubernetes.objects import Object, Source, is_local
 from scanner.parsers.kubernetes.transform import transform
 from scanner.parsers.reading import Reading
 from scanner.parsers.tree import File, Tree
-from scanner.scalars import KUBERNETES
+from scanner.scalars import KUBERNETES, KUSTOMIZE
 
 NAMES = ("kustomization.yaml", "kustomization.yml", "Kustomization")
 _GROUP = "kustomize.config.k8s.io"
@@ -46,6 +46,11 @@ class Overlay:
         """Return its fields."""
         fields: Mapping[str, Any] = self.document.value
         return fields
+
+    @property
+    def is_component(self) -> bool:
+        """Tell whether it changes what others include."""
+        return self.fields.get("kind") == "Component"
 
     def entries(self, name: str) -> Iterator[tuple[Any, Location]]:
         """Yield the items of a field that is a list, with where each is written."""
@@ -123,9 +128,7 @@ class _Kustomizations:
             if isinstance(entry, str) and (other := self._folder(overlay, entry)) and other is not overlay
         }
         return [
-            path
-            for path, overlay in list(self._overlays.items())
-            if path not in included and overlay.fields.get("kind") != "Component"
+            path for path, overlay in list(self._overlays.items()) if path not in included and not overlay.is_component
         ]
 
     def declare(self, path: str) -> None:
@@ -134,12 +137,13 @@ class _Kustomizations:
         deployments = self._reading.deployed(path)
         for where in deployments:
             source = Source(path, where, len(deployments) > 1, self._folders)
-            declared: list[Resource | Gap] = [*source.declared(built.objects)]
+            kept = [one for one in built.objects if not is_local(one)]
+            declared: list[Resource | Gap] = [*source.declared(kept)]
             for location, reason in built.open:
                 declared += source.gap(reason, location)
             for each in built.broken:
                 declared += manifests.problems(each, source)
-            wrong = self._reading.exempted(in_annotations(source, built.objects))
+            wrong = self._reading.exempted(in_annotations(source, kept))
             open = self._reading.add(declared)
             self._open[path] = wrong or self._open.get(path, "") or open
             self._reading.placed(where.account, where.region, Location(path, 1))
@@ -147,7 +151,7 @@ class _Kustomizations:
     def circles(self) -> Iterator[str]:
         """Yield one overlay of each circle of overlays that include each other, and no other one does."""
         for path, overlay in list(self._overlays.items()):
-            if path not in self._built and overlay.fields.get("kind") != "Component":
+            if path not in self._built and not overlay.is_component:
                 yield path
 
     def close(self) -> None:
@@ -177,6 +181,8 @@ class _Kustomizations:
             found = self._folder(overlay, entry) if isinstance(entry, str) else None
             if found is None or found.file.path in (*above, path) or len(above) > _MAX_DEPTH:
                 built.open.append((where, _missing(entry, found is not None)))
+            elif not found.is_component:
+                built.open.append((where, f"'{entry}' is no component, which Kustomize refuses"))
             else:
                 self._build(found, (*above, path), built)
         for name, reason in _OTHERS.items():
@@ -191,6 +197,9 @@ class _Kustomizations:
         if other is not None:
             if other.file.path in above or len(above) > _MAX_DEPTH:
                 built.open.append((where, _missing(entry, True)))
+                return
+            if other.is_component:
+                built.open.append((where, f"'{entry}' is a component, which Kustomize refuses here"))
                 return
             inner = self._built.get(other.file.path) or self._build(other, above)
             built.open += [each for each in inner.open if each not in built.open]
@@ -233,7 +242,7 @@ class _Kustomizations:
             self._files[file.path] = None
             try:
                 data = file.data()
-                found = self._files[file.path] = manifests.manifests(file, data)
+                found = self._files[file.path] = manifests.manifests(file, data, KUSTOMIZE)
             except (DocumentError, OSError) as error:
                 manifests.fail(file, error, self._tree, self._reading)
                 return None
@@ -245,7 +254,7 @@ class _Kustomizations:
 
 
 def _identity(one: Object) -> tuple[str, ...]:
-    return (one.group, one.kind, one.named("namespace") or "", one.named("name") or "")
+    return (one.group, one.kind, *one.id)
 
 
 def _is_kustomization(value: Any) -> bool:

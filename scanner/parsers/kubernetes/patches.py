@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from scanner.documents import pointer
+from scanner.guarded import InsufficientData
 from scanner.kubernetes_objects import KINDS
 from scanner.model import Location
 from scanner.parsers.kubernetes.objects import POD_LISTS, Object
@@ -30,15 +31,21 @@ def is_relevant(at: str) -> bool:
     return _RELEVANT.fullmatch(at) is not None
 
 
-def merge(one: Object, patch: Mapping[str, Any], locations: Mapping[str, Location]) -> bool:
-    """Merge a strategic merge patch into an object; return whether the object is to be deleted.  Raise `Unfit`."""
+def merge(one: Object, patch: Mapping[str, Any], locations: Mapping[str, Location], *, renames: bool = False) -> bool:
+    """Merge a strategic merge patch into an object; return whether the object is to be deleted.  Raise `Unfit`.
+
+    A patch names what it is for; it `renames` that if it says so.
+    """
     if patch.get("$patch") == "delete":
         return True
+    if patch.get("$patch") not in (None, "merge"):
+        raise Unfit(f"$patch: {patch['$patch']} of a whole object is not understood")
     identity = {"apiVersion", "kind", "$patch"}
     body = {key: value for key, value in patch.items() if key not in identity}
     metadata = body.get("metadata")
     if isinstance(metadata, dict):  # the patch names what it is for, under a name it may have had before
-        body["metadata"] = {key: value for key, value in metadata.items() if key not in ("name", "namespace")}
+        kept = () if renames else ("name", "namespace")
+        body["metadata"] = {key: value for key, value in metadata.items() if key not in kept}
     _Merge(one, locations).mapping(one.value, body, "", "")
     return False
 
@@ -81,6 +88,9 @@ class _Merge:
             raise Unfit(f"{at} holds something else than objects")
         if any(each.get("$patch") == "replace" for each in patch):
             raise Unfit("$patch: replace of a list is not understood")
+        named = [each.get(key) for each in patch]
+        if any(named.count(each) > 1 for each in named):
+            raise Unfit(f"{source} says several things of one item")
         items = [(each, self._taken(f"{at}/{number}")) for number, each in enumerate(old)]
         first = []
         for number, each in enumerate(patch):
@@ -131,7 +141,7 @@ def _without_directives(value: Any) -> Any:
 def operate(one: Object, operations: Any, place: Location) -> None:
     """Apply the operations of a JSON 6902 patch to an object; raise `Unfit`.
 
-    Those that concern nothing that is read of an object are passed over.
+    Those that are not understood and concern nothing that is read of an object are passed over.
     """
     if not isinstance(operations, list):
         raise Unfit("it is no list of operations")
@@ -139,21 +149,40 @@ def operate(one: Object, operations: Any, place: Location) -> None:
         operation, at = (each.get("op"), each.get("path")) if isinstance(each, dict) else (None, None)
         if not isinstance(at, str):
             raise Unfit("an operation names no path")
-        if operation == "test" or not is_relevant(at):
+        if operation == "test":
+            _test(one, at, each.get("value"))
             continue
-        if operation not in ("add", "replace", "remove"):
+        if operation in ("add", "replace", "remove"):
+            _operate(one, operation, at, each.get("value"), place)
+        elif is_relevant(at):
             raise Unfit(f"the operation '{operation}' is not understood")
-        _operate(one, operation, at, each.get("value"), place)
+
+
+def _test(one: Object, at: str, value: Any) -> None:
+    found: Any = one.value
+    for part in _path(at):
+        found = _step(found, part, at)
+    try:
+        holds = type(found) is type(value) and found == value
+    except InsufficientData as gap:
+        raise Unfit(f"whether the test of {at} holds is not known: {gap}") from None
+    if not holds:
+        raise Unfit(f"the test of {at} fails")
+
+
+def _path(at: str) -> list[str]:
+    return [part.replace("~1", "/").replace("~0", "~") for part in at.split("/")[1:]]
 
 
 def _operate(one: Object, operation: str, at: str, value: Any, place: Location) -> None:
-    *path, last = [part.replace("~1", "/").replace("~0", "~") for part in at.split("/")[1:]]
+    *path, last = _path(at)
     holder: Any = one.value
     for part in path:
         holder = _step(holder, part, at)
     merge = _Merge(one, {})
     if isinstance(holder, list):
-        here, number = at.rpartition("/")[0], len(holder) if last == "-" else _index(holder, last, at)
+        is_end = operation == "add" and last in ("-", str(len(holder)))
+        here, number = at.rpartition("/")[0], len(holder) if is_end else _index(holder, last, at)
         places = [merge._taken(f"{here}/{index}") for index in range(len(holder))]
         new = [] if operation == "remove" else [(value, {"": place})]
         end = number if operation == "add" else number + 1
@@ -164,7 +193,7 @@ def _operate(one: Object, operation: str, at: str, value: Any, place: Location) 
         for index, (_, inner) in enumerate(items):
             one.locations.update({f"{here}/{index}{rest}": where for rest, where in inner.items()})
     elif isinstance(holder, dict) and last != "":
-        if operation != "add" and last not in holder:
+        if operation != "add" and last not in holder and (operation == "remove" or is_relevant(at)):
             raise Unfit(f"there is nothing at {at}")
         merge._forget(at)
         if operation == "remove":
