@@ -571,3 +571,67 @@ CHARTS: dict[str, dict[str, str]] = {
     | part("sub", pod("q", "i")),
     "windows": {name: text.replace("\n", "\r\n") for name, text in one(pod("x", IMAGE), "image: i").items()},
 }
+
+
+SAID = "the chart refuses these values: "
+REFUSED: dict[str, tuple[dict[str, str], str]] = {
+    "required, in another template": (
+        one({"x.yaml": pod("x", "i"), "q.yaml": pod("q", '{{ required "say it" .Values.image }}')}),
+        f"c/templates/q.yaml:7: {SAID}say it",
+    ),
+    "required, of an empty text": (
+        one(pod("x", '{{ .Values.image | required "say it" }}'), "image: ''"),
+        f"c/templates/x.yaml:7: {SAID}say it",
+    ),
+    "required, piped on": (
+        one(pod("x", '{{ required "say it" .Values.image | default "i" }}')),
+        f"c/templates/x.yaml:7: {SAID}say it",
+    ),
+    "fail, in the notes": (
+        one({"x.yaml": pod("x", "i"), "NOTES.txt": '{{ if not .Values.image }}{{ fail "say it" }}{{ end }}'}),
+        f"c/templates/NOTES.txt:1: {SAID}say it",
+    ),
+    "fail, in a helper": (
+        one(
+            {
+                "x.yaml": pod("x", "i"),
+                "check.yaml": '{{ include "check" . }}',
+                "_h.tpl": '{{ define "check" }}\n{{ if eq .Values.kind "other" }}{{ fail "not that" }}{{ end }}{{ end }}',
+            },
+            "kind: other",
+        ),
+        f"c/templates/_h.tpl:2: {SAID}not that",
+    ),
+    "required, in a chart in it": (
+        one(pod("x", "i")) | part("sub", pod("q", '{{ required "say it" .Values.image }}')),
+        f"c/charts/sub/templates/x.yaml:7: {SAID}say it",
+    ),
+    "a member of nothing": (
+        one({"x.yaml": pod("x", "i"), "q.yaml": pod("q", "{{ .Values.image.tag }}")}),
+        f"c/templates/q.yaml:7: {SAID}'.Values.image' is not set",
+    ),
+    "a member of text": (
+        one(pod("x", "{{ .Values.image.tag }}"), "image: i"),
+        f"c/templates/x.yaml:7: {SAID}'.Values.image' has no members",
+    ),
+    "a number for text": (
+        one(pod("x", "{{ .Values.tag | lower }}"), "tag: 1"),
+        f"c/templates/x.yaml:7: {SAID}wrong type of value: expected str; found float64",
+    ),
+    "a number of the values and one of the template": (
+        one(pod("x", "{{ if eq .Values.tag 1 }}i{{ end }}"), "tag: 1"),
+        f"c/templates/x.yaml:7: {SAID}incompatible types for comparison",
+    ),
+    "a range over text": (
+        one(pod("x", "{{ range .Values.tag }}i{{ end }}"), "tag: t"),
+        f"c/templates/x.yaml:7: {SAID}it ranges over no list",
+    ),
+}
+CHARTS |= {
+    "required behind what is false": one(pod("x", '{{ if .Values.on }}{{ required "say it" .Values.a }}{{ end }}i')),
+    "required behind what decides": one(pod("x", '{{ or .Values.a (required "say it" .Values.b) }}'), "a: i"),
+    "required behind what only the cluster knows": one(
+        pod("x", 'i{{ if .Capabilities.APIVersions.Has "x/v9" }}{{ required "say it" .Values.b }}{{ end }}')
+    ),
+    "a missing chart that is off": one(pod("x", "i"), "tags: {a: true}"),
+}

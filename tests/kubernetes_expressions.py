@@ -190,29 +190,38 @@ def mapped(random: Random, depth: int) -> str:
     )()
 
 
-def template(random: Random) -> str:
-    """Return a template that is YAML whatever its expressions give."""
+def _shown(value: str) -> str:
+    """Return an action that writes what an expression gives so that it may stand in single quotes of YAML."""
+    return f'{{{{ {value} | toJson | replace "\'" "^" | replace " " "_" }}}}'
+
+
+def template(random: Random, name: str) -> str:
+    """Return the template of a pod whose image is what a statement gives."""
     depth = random.choice((1, 1, 2, 2, 3))
-    value = _any(random, depth)
-    shown = random.choice(
+    value, is_so = _any(random, depth), flag(random, 1)
+    ranged = random.choice((listed, mapped, _any))(random, depth)
+    key, other = text(random, 0), _any(random, 1)
+    image = random.choice(
         [
-            f"{{{{ {value} | toJson }}}}",
-            f"{{{{ {value} | quote }}}}",
-            f"{{{{ {value} | toString | quote }}}}",
-            f"<{{{{ {value} | int }}}}>",
-            f"{{{{ if {value} }}}}yes-{{{{ {text(random, 0)} | quote | quote }}}}{{{{ else if {flag(random, 1)} }}}}maybe{{{{ else }}}}none{{{{ end }}}}",
-            f"{{{{ with {value} }}}}{{{{ . | toJson }}}}{{{{ else }}}}none{{{{ end }}}}",
-            f"{{{{ with $x := {value} }}}}{{{{ $x | toJson }}}}{{{{ $.Chart.Name }}}}{{{{ end }}}}",
-            f"{{{{ range $k, $v := {random.choice((listed, mapped, _any))(random, depth)} }}}}-{{{{ $k }}}}{{{{ $v | toJson | quote | nospace }}}}{{{{ else }}}}none{{{{ end }}}}",
-            f"{{{{ $x := {value} }}}}{{{{ if {flag(random, 1)} }}}}{{{{ $x = {_any(random, 1)} }}}}{{{{ end }}}}{{{{ toJson $x }}}}",
-            f'{{{{ $d := dict "a" {value} }}}}{{{{ if {flag(random, 1)} }}}}{{{{ $_ := set $d {text(random, 0)} {_any(random, 1)} }}}}{{{{ end }}}}{{{{ toJson $d }}}}',
+            _shown(value),
+            _shown(f"{value} | quote"),
+            _shown(f"{value} | toString"),
+            f"{{{{ {value} | int }}}}",
+            f"{{{{ if {value} }}}}yes{{{{ else if {is_so} }}}}maybe{{{{ else }}}}none{{{{ end }}}}",
+            f"{{{{ with {value} }}}}{_shown('.')}{{{{ else }}}}none{{{{ end }}}}",
+            f"{{{{ with $x := {value} }}}}{_shown('$x')}{{{{ $.Chart.Name }}}}{{{{ end }}}}",
+            f"{{{{ range {ranged} }}}}-{_shown('.')}{{{{- end }}}}",
+            f"{{{{ range $k, $v := {ranged} }}}}-{_shown('$k')}{_shown('$v')}{{{{ else }}}}none{{{{ end }}}}",
+            f"{{{{ $x := {value} }}}}{{{{ if {is_so} }}}}{{{{ $x = {other} }}}}{{{{ end }}}}{_shown('$x')}",
+            f'{{{{ $d := dict "a" {value} }}}}{{{{ if {is_so} }}}}{{{{ $_ := set $d {key} {other} }}}}{{{{ end }}}}{_shown("$d")}',
             f'{{{{- template "g" (dict "x" {value} "y" "z") -}}}}',
         ]
     )
-    return f"v: {shown}\n"
+    containers = f"containers:\n    - name: a\n      image: 'v{image}'\n"
+    return f"apiVersion: v1\nkind: Pod\nmetadata: {{name: {name}}}\nspec:\n  {containers}"
 
 
-HELPERS = """\
-{{- define "h" -}}{{ default .Chart.Name .Values.s | trunc 63 | trimSuffix "-" }}{{- end -}}
-{{- define "g" -}}{{ toJson .x | quote | nospace }}{{- if .y -}} -{{ .y | quote | nospace | trimAll "\\"" }} {{- end }}{{- end -}}
+HELPERS = f"""\
+{{{{- define "h" -}}}}{{{{ default .Chart.Name .Values.s | trunc 63 | trimSuffix "-" }}}}{{{{- end -}}}}
+{{{{- define "g" -}}}}{_shown(".x")}{{{{- if .y -}}}} -{_shown(".y")} {{{{- end }}}}{{{{- end -}}}}
 """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from random import Random
 from typing import Any
 
 import yaml
@@ -624,3 +625,149 @@ TREES: dict[str, dict[str, str]] = {
         "top/p.yaml": "apiVersion: v1\nkind: Pod\nmetadata: {name: x, ownerReferences: [{kind: Job, uid: u, controller: true}]}\nspec: {containers: [{name: a, image: b}]}\n"
     },
 }
+
+
+def _containers(random: Random) -> list[dict[str, Any]]:
+    return [
+        random.choice(
+            [
+                {"name": name, "image": random.choice(IMAGES)},
+                {"name": name, "$patch": "delete"},
+                {"name": name, "env": [{"name": "A", "value": "c"}]},
+                {"name": name, "image": None},
+                {"name": name, "image": random.choice(IMAGES), "$patch": random.choice(["merge", "replace"])},
+            ]
+        )
+        for name in random.sample(["api", "side", "init", "more"], random.choice((1, 1, 2)))
+    ]
+
+
+def _merge(random: Random, prefix: str) -> dict[str, Any]:
+    kind, name = random.choice(
+        [("Deployment", "api"), ("Deployment", "api"), ("DaemonSet", "agent"), ("StatefulSet", "db")]
+    )
+    spec = random.choice(
+        [
+            pods(containers=_containers(random)),
+            pods(initContainers=_containers(random)),
+            pods(serviceAccountName=random.choice(["api", "other", None])),
+            pods(imagePullSecrets=random.choice([[{"name": "more"}], None, []])),
+            pods(containers=_containers(random), initContainers=None),
+            {"spec": {"replicas": random.choice([0, 3, None])}},
+            {"spec": {"template": {"metadata": {"labels": {"a": "b"}}}}},
+            {"$patch": "delete"},
+            {"metadata": {"labels": {"c": "d"}}},
+        ]
+    )
+    metadata = {"name": random.choice([prefix + name, name]), **spec.get("metadata", {})}
+    if kind == "StatefulSet" and random.random() < 0.7:
+        metadata["namespace"] = "data"
+    entry: dict[str, Any] = {
+        "patch": yaml.safe_dump({"apiVersion": "apps/v1", "kind": kind, **spec, "metadata": metadata})
+    }
+    if random.random() < 0.3:
+        entry["target"] = random.choice(
+            [
+                {"kind": "Deployment"},
+                {"kind": kind, "name": name},
+                {"name": "api"},
+                {"kind": "DaemonSet", "namespace": "default"},
+            ]
+        )
+    return entry
+
+
+def _operations(random: Random) -> dict[str, Any]:
+    lists = random.choice([AT, AT.replace("containers", "initContainers")])
+    each = [
+        random.choice(
+            [
+                ("replace", f"{lists}/{random.choice((0, 1))}/image", random.choice(IMAGES)),
+                ("add", f"{lists}/{random.choice((0, 1, 2, '-'))}", {"name": "added", "image": random.choice(IMAGES)}),
+                ("remove", f"{lists}/{random.choice((0, 1))}"),
+                ("add", "/spec/replicas", 6),
+                ("remove", "/spec/template/spec/serviceAccountName"),
+                ("add", "/metadata/labels/x~1y", "z"),
+                ("add", "/metadata/annotations", {}),
+                ("test", f"{AT}/0/name", "api"),
+                ("replace", "/spec/template/spec/serviceAccountName", "other"),
+                ("replace", lists, [{"name": "only", "image": "only:1"}]),
+                ("replace", "/metadata/name", "renamed"),
+            ]
+        )
+        for _ in range(random.choice((1, 2, 3)))
+    ]
+    return {
+        "patch": ops(*each),
+        "target": random.choice([{"kind": "Deployment"}, {"kind": "Deployment", "name": "api"}, {"name": "agent"}]),
+    }
+
+
+IMAGES = [
+    "shop/api:7",
+    "shop/side",
+    "localhost:5000/shop/side:2",
+    "agent",
+    "r.example:5000/db:1@" + DIGEST,
+    "x",
+    "shop/api@" + DIGEST,
+]
+
+
+def _fields(random: Random, prefix: str) -> dict[str, Any]:
+    names = ["shop/api", "localhost:5000/shop/side", "agent", "r.example:5000/db", "x", "shop/init", "api", "shop.api"]
+    entry = {
+        "newName": lambda: random.choice(["y.example:443/z", "x", "shop/api"]),
+        "newTag": lambda: random.choice(["v2", "3"]),
+        "digest": lambda: DIGEST,
+    }
+    fields: dict[str, Any] = {}
+    for name in random.sample(
+        ["images", "namePrefix", "nameSuffix", "namespace", "replicas", "patches", "merges", "ops", "labels"], 3
+    ):
+        match name:
+            case "images":
+                fields["images"] = [
+                    {
+                        "name": each,
+                        **{key: entry[key]() for key in random.sample(sorted(entry), random.choice((1, 1, 2)))},
+                    }
+                    for each in random.sample(names, 2)
+                ]
+            case "namePrefix" | "nameSuffix":
+                fields[name] = random.choice(["a-", "-b", "z"])
+            case "namespace":
+                fields[name] = random.choice(["lab", "data"])
+            case "replicas":
+                fields[name] = [{"name": random.choice(["api", "db", prefix + "api"]), "count": random.choice((0, 5))}]
+            case "patches":
+                fields[name] = [
+                    random.choice((_merge(random, prefix), _operations(random))) for _ in range(random.choice((1, 2)))
+                ]
+            case "merges":
+                fields["patchesStrategicMerge"] = [_merge(random, prefix)["patch"]]
+            case "ops":
+                each = _operations(random)
+                fields["patchesJson6902"] = [
+                    {**each, "target": {"version": "v1", "group": "apps", "kind": "Deployment", "name": "api"}}
+                ]
+            case "labels":
+                fields["commonLabels"] = {"team": "one"}
+    return fields
+
+
+def tree_at_random(random: Random) -> dict[str, str]:
+    """Return overlays of one another over the base, in one, two or three layers, and perhaps a component."""
+    layers: dict[str, dict[str, Any]] = {}
+    below, prefix = "../base", ""
+    for name in ("low", "mid", "top")[random.choice((0, 1, 2)) :]:
+        layers[name] = {"resources": [below], **_fields(random, prefix)}
+        if random.random() < 0.2:
+            layers["part"] = {
+                "apiVersion": "kustomize.config.k8s.io/v1alpha1",
+                "kind": "Component",
+                **_fields(random, prefix),
+            }
+            layers[name]["components"] = ["../part"]
+        below, prefix = f"../{name}", layers[name].get("namePrefix", "") + prefix
+    return folders(**layers)

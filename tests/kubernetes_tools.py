@@ -6,6 +6,7 @@ import json
 import os
 import re
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -95,6 +96,25 @@ def differences(parsed: Any, real: list[Any]) -> list[str]:
             found.append(f"{each.type} {each.id} is missing")
     found += [f"a {each} is made by no tool" for each in maybe if None not in open_types and each not in open_types]
     return found
+
+
+def is_open(parsed: Any) -> bool:
+    """Tell whether anything of what is read is not known, beside the replicas and names that a controller chooses."""
+    unknown = [
+        name for one in _kubernetes(parsed) for name in _unknowns(_known(one)) if name not in ("Replicas", "Name")
+    ]
+    return bool(parsed.gaps or unknown)
+
+
+def _unknowns(value: Any, name: str = "") -> Iterator[str]:
+    if type(value) is Unknown:
+        yield name
+    elif isinstance(value, dict):
+        for key in dict.keys(value):
+            yield from _unknowns(dict.get(value, key), name or key)
+    elif isinstance(value, list):
+        for each in list.__iter__(value):
+            yield from _unknowns(each, name)
 
 
 def _nameless(resource: Any) -> bool:

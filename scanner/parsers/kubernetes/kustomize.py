@@ -6,6 +6,7 @@ here (replacements, plugins, charts, what is fetched) leaves open what it may ch
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,6 +18,7 @@ from scanner.parsers.exemptions import MARK
 from scanner.parsers.kubernetes import manifests
 from scanner.parsers.kubernetes.comments import in_annotations, in_text
 from scanner.parsers.kubernetes.manifests import Manifests
+from scanner.parsers.kubernetes.naming import refer
 from scanner.parsers.kubernetes.objects import Object, Source, is_local
 from scanner.parsers.kubernetes.transform import transform
 from scanner.parsers.reading import Reading
@@ -26,6 +28,7 @@ from scanner.scalars import KUBERNETES, KUSTOMIZE
 NAMES = ("kustomization.yaml", "kustomization.yml", "Kustomization")
 _GROUP = "kustomize.config.k8s.io"
 _MAX_DEPTH = 50
+_SECRET = re.compile(r"""\bkind["']?\s*:\s*["']?Secret\b""")
 _OTHERS = {
     "helmCharts": "renders charts, which may declare workloads",
     "helmChartInflationGenerator": "renders charts, which may declare workloads",
@@ -65,11 +68,13 @@ class Overlay:
 
 @dataclass
 class Built:
-    """What an overlay gives: objects, and what it leaves open."""
+    """What an overlay gives: objects, what it leaves open, whether there are secrets, and whether names change."""
 
     objects: list[Object] = field(default_factory=list)
     open: list[tuple[Location, str]] = field(default_factory=list)
     broken: list[Manifests] = field(default_factory=list)
+    secrets: bool = False
+    renames: bool = False
 
 
 def read(tree: Tree, reading: Reading) -> None:
@@ -137,7 +142,7 @@ class _Kustomizations:
         deployments = self._reading.deployed(path)
         for where in deployments:
             source = Source(path, where, len(deployments) > 1, self._folders)
-            kept = [one for one in built.objects if not is_local(one)]
+            kept = [one for one in refer(built) if not is_local(one)]
             declared: list[Resource | Gap] = [*source.declared(kept)]
             for location, reason in built.open:
                 declared += source.gap(reason, location)
@@ -204,6 +209,8 @@ class _Kustomizations:
             inner = self._built.get(other.file.path) or self._build(other, above)
             built.open += [each for each in inner.open if each not in built.open]
             built.broken += [each for each in inner.broken if each not in built.broken]
+            built.renames |= inner.renames
+            built.secrets |= inner.secrets
             self._add(built, inner.objects, where)
             return
         found = self._file(overlay, entry) if isinstance(entry, str) else None
@@ -212,6 +219,7 @@ class _Kustomizations:
         else:
             if found.broken:
                 built.broken.append(found)
+            built.secrets |= _SECRET.search(found.text) is not None
             self._add(built, found.objects, where)
 
     def _add(self, built: Built, found: list[Object] | Any, where: Location) -> None:

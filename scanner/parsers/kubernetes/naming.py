@@ -15,35 +15,52 @@ _WIDE = ("ClusterSecretStore",)
 
 
 def rename(overlay: Overlay, built: Built) -> None:
-    """Set the namespace and the names of objects, and of the service accounts and secrets that pods name."""
+    """Set the namespace and the names of objects."""
     namespace = overlay.fields.get("namespace")
     prefix, suffix = (overlay.fields.get(key) or "" for key in ("namePrefix", "nameSuffix"))
     for one in built.objects:
         metadata = one.value.setdefault("metadata", {}) if one.matters else None
         if not isinstance(metadata, dict):
             continue
-        before = one.id
         if isinstance(namespace, str) and namespace and one.kind not in _WIDE:
-            metadata["namespace"] = namespace
+            _become(one, metadata, "namespace", namespace)
             one.locations["/metadata/namespace"] = overlay.locate("namespace")
-        if one.named("name"):
-            metadata["name"] = f"{prefix}{one.named('name')}{suffix}"
-        if before != one.id:
-            one.former += (before,)
-    accounts = [one for one in built.objects if one.kind == "ServiceAccount"]
-    for one in built.objects:
+        if (prefix or suffix) and one.named("name"):  # each change makes a name that others may mean
+            one.affixes += ((prefix, suffix),)
+            _become(one, metadata, "name", f"{prefix}{one.named('name')}")
+            _become(one, metadata, "name", f"{one.named('name')}{suffix}")
+    built.secrets |= bool(overlay.fields.get("secretGenerator"))
+    built.renames |= bool(prefix or suffix or overlay.fields.get("secretGenerator"))
+
+
+def refer(built: Built) -> list[Object]:
+    """Return the objects of an overlay that no other one includes, with the names that they mean by former ones."""
+    found = [one.copy() for one in built.objects]
+    accounts = [one for one in found if one.kind == "ServiceAccount"]
+    for one in found:
         spec = one.pod_spec()
         if isinstance(spec, dict):
             if isinstance(spec.get("serviceAccountName"), str):
                 spec["serviceAccountName"] = _account(spec["serviceAccountName"], one, accounts)
-            if prefix or suffix or overlay.fields.get("secretGenerator"):
+            if built.renames and built.secrets:
                 _forget_secrets(spec)
+    return found
+
+
+def _become(one: Object, metadata: dict[str, Any], key: str, value: str) -> None:
+    before = one.id
+    metadata[key] = value
+    if before != one.id:
+        one.former += (before,)
 
 
 def _account(name: str, one: Object, accounts: list[Object]) -> Any:
     """Return the name of the service account that pods mean, which it may have had before."""
     beside = [account for account in accounts if account.id[0] == one.id[0]]
-    names = {account.id[1] for account in beside if name in {former for _, former in account.ids}} or {name}
+    meant = [account for account in beside if name in {former for _, former in account.ids}]
+    if len(meant) > 1:
+        meant = [account for account in meant if account.affixes == one.affixes] or meant
+    names = {account.id[1] for account in meant} or {name}
     return names.pop() if len(names) == 1 else Unknown(f"which of several service accounts '{name}' is cannot be told")
 
 

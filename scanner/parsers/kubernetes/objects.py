@@ -41,7 +41,7 @@ class Object:
     """One object: plain data in which `Unknown` may stand anywhere, and where its values are written.
 
     `locations` are by JSON Pointer into it.  `doubt` is why nobody can say what its pods are.  `former` are the ids it
-    had before something renamed it, the first one first.
+    had before something renamed it, the first one first; `affixes` are what was put around its name.
     """
 
     value: dict[str, Any]
@@ -49,6 +49,7 @@ class Object:
     path: str
     doubt: str = ""
     former: tuple[tuple[str, str], ...] = ()
+    affixes: tuple[tuple[str, str], ...] = ()
 
     @property
     def group(self) -> str:

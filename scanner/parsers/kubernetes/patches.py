@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from scanner.documents import pointer
-from scanner.guarded import InsufficientData
+from scanner.guarded import InsufficientData, Unknown
 from scanner.kubernetes_objects import KINDS
 from scanner.model import Location
 from scanner.parsers.kubernetes.objects import POD_LISTS, Object
@@ -47,7 +47,18 @@ def merge(one: Object, patch: Mapping[str, Any], locations: Mapping[str, Locatio
         kept = () if renames else ("name", "namespace")
         body["metadata"] = {key: value for key, value in metadata.items() if key not in kept}
     _Merge(one, locations).mapping(one.value, body, "", "")
+    if _has_twins(one):
+        raise Unfit("a merge with several containers of one name is not understood")
     return False
+
+
+def _has_twins(one: Object) -> bool:
+    spec = one.pod_spec()
+    lists = [spec.get(group) for group in POD_LISTS] if isinstance(spec, dict) and one.kind in KINDS else []
+    names = [
+        [each.get("name") for each in listed if isinstance(each, dict)] for listed in lists if isinstance(listed, list)
+    ]
+    return any(isinstance(name, str) and each.count(name) > 1 for each in names for name in each)
 
 
 class _Merge:
@@ -69,7 +80,10 @@ class _Merge:
             elif isinstance(new, dict) and isinstance(value.get(key), dict):
                 self.mapping(value[key], new, here, there)
             elif isinstance(new, list) and key in self._keys and isinstance(value.get(key), list):
-                value[key] = self._listed(value[key], new, self._keys[key], here, there)
+                try:
+                    value[key] = self._listed(value[key], new, self._keys[key], here, there)
+                except InsufficientData as gap:
+                    value[key] = Unknown(str(gap))
             else:
                 value[key] = _without_directives(new)
                 self._forget(here)
@@ -88,15 +102,16 @@ class _Merge:
             raise Unfit(f"{at} holds something else than objects")
         if any(each.get("$patch") == "replace" for each in patch):
             raise Unfit("$patch: replace of a list is not understood")
-        named = [each.get(key) for each in patch]
-        if any(named.count(each) > 1 for each in named):
-            raise Unfit(f"{source} says several things of one item")
+        for listed in (old, patch):
+            named = [each.get(key) for each in listed]
+            if any(named.count(each) > 1 for each in named):
+                raise Unfit(f"several items of {at} have one name")
         items = [(each, self._taken(f"{at}/{number}")) for number, each in enumerate(old)]
         first = []
         for number, each in enumerate(patch):
             same = [item for item in items if item[0].get(key) == each.get(key)]
             there = f"{source}/{number}"
-            if each.get(key) is None or len(same) > 1:
+            if each.get(key) is None:
                 raise Unfit(f"an item of {source} does not say which one it is for")
             items = [item for item in items if item[0].get(key) != each.get(key)]
             if each.get("$patch") == "delete":
@@ -139,23 +154,32 @@ def _without_directives(value: Any) -> Any:
 
 
 def operate(one: Object, operations: Any, place: Location) -> None:
-    """Apply the operations of a JSON 6902 patch to an object; raise `Unfit`.
+    """Apply the operations of a JSON 6902 patch to an object; raise `Unfit` when those that fit are done.
 
     Those that are not understood and concern nothing that is read of an object are passed over.
     """
     if not isinstance(operations, list):
         raise Unfit("it is no list of operations")
+    problems = []
     for each in operations:
-        operation, at = (each.get("op"), each.get("path")) if isinstance(each, dict) else (None, None)
-        if not isinstance(at, str):
-            raise Unfit("an operation names no path")
-        if operation == "test":
-            _test(one, at, each.get("value"))
-            continue
-        if operation in ("add", "replace", "remove"):
-            _operate(one, operation, at, each.get("value"), place)
-        elif is_relevant(at):
-            raise Unfit(f"the operation '{operation}' is not understood")
+        try:
+            _apply(one, each if isinstance(each, dict) else {}, place)
+        except Unfit as problem:
+            problems.append(problem)
+    if problems:
+        raise problems[0]
+
+
+def _apply(one: Object, each: Mapping[str, Any], place: Location) -> None:
+    operation, at = each.get("op"), each.get("path")
+    if not isinstance(at, str):
+        raise Unfit("an operation names no path")
+    if operation == "test":
+        _test(one, at, each.get("value"))
+    elif operation in ("add", "replace", "remove"):
+        _operate(one, operation, at, each.get("value"), place)
+    elif is_relevant(at):
+        raise Unfit(f"the operation '{operation}' is not understood")
 
 
 def _test(one: Object, at: str, value: Any) -> None:
@@ -193,7 +217,8 @@ def _operate(one: Object, operation: str, at: str, value: Any, place: Location) 
         for index, (_, inner) in enumerate(items):
             one.locations.update({f"{here}/{index}{rest}": where for rest, where in inner.items()})
     elif isinstance(holder, dict) and last != "":
-        if operation != "add" and last not in holder and (operation == "remove" or is_relevant(at)):
+        is_there = operation == "add" or last in holder
+        if operation == "remove" and not is_there:
             raise Unfit(f"there is nothing at {at}")
         merge._forget(at)
         if operation == "remove":
@@ -201,6 +226,8 @@ def _operate(one: Object, operation: str, at: str, value: Any, place: Location) 
         else:
             holder[last] = value
             one.locations[at] = place
+        if not is_there and is_relevant(at):  # whether that is refused depends on the version
+            raise Unfit(f"there is nothing at {at}")
     else:
         raise Unfit(f"there is nothing at {at}")
 

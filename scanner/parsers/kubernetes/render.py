@@ -254,6 +254,8 @@ class Renderer:
         if not isinstance(command, Call):
             if last:
                 raise Failed("it takes no argument")
+            if isinstance(command, Literal) and command.value is None:
+                raise Failed("nil is not a command")
             return self._operand(command, template, scope)
         name = command.name
         if name in ("and", "or"):

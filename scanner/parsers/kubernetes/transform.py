@@ -15,7 +15,7 @@ from scanner.parsers.kubernetes.manifests import Manifests
 from scanner.parsers.kubernetes.naming import rename
 from scanner.parsers.kubernetes.objects import Object
 from scanner.parsers.kubernetes.patches import Unfit, is_relevant, merge, operate
-from scanner.scalars import KUBERNETES
+from scanner.scalars import KUSTOMIZE
 
 if TYPE_CHECKING:
     from scanner.parsers.kubernetes.kustomize import Built, Overlay
@@ -89,7 +89,7 @@ def _documents(entry: Any, where: Location, files: Files) -> list[Document] | No
         return list(found.documents) if found and not found.broken else None
     if not isinstance(text, str):
         return None
-    read = list(load_all(text, where.path, dialect=KUBERNETES))
+    read = list(load_all(text, where.path, dialect=KUSTOMIZE))
     if any(isinstance(each, DocumentError) for each in read):
         return None
     # The lines of a patch in a text are those of the text; its entry is what can be named.
@@ -116,8 +116,6 @@ def _apply(document: Document, entry: Mapping[str, Any], built: Built, where: Lo
         _refuse(built, where, f"there is not one {target['kind']} '{target['name']}' that the patch is for")
         return
     for one, fits in fitting:
-        if not one.matters:
-            continue
         if fits is None and _relevant(patch, renames=renames):
             _doubt([one], where, "whether the patch is for it cannot be told")
         if not fits:
