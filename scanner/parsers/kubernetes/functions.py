@@ -143,6 +143,12 @@ def _type(value: Any) -> str:
     return {"map": "map[string]interface {}", "slice": "[]interface {}", "invalid": "<nil>"}.get(kind, kind)
 
 
+def _type_of(value: Any) -> str:
+    if isinstance(value, list):
+        raise unsupported("the type of a list")
+    return _type(value)
+
+
 def _same(first: Any, other: Any) -> bool:
     return bool(_kind(first) == _kind(other) and first == other)
 
@@ -286,8 +292,8 @@ FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     "omit": _taking(lambda value, *keys: {key: each for key, each in value.items() if key not in keys}, dict, str),
     "kindOf": _kind,
     "kindIs": lambda kind, value: _kind(value) == kind,
-    "typeOf": _type,
-    "typeIs": lambda kind, value: _type(value) == kind,
+    "typeOf": _type_of,
+    "typeIs": lambda kind, value: _type_of(value) == kind,
     "toYaml": to_yaml,
     "fromYaml": _taking(from_yaml, str),
     "toJson": to_json,

@@ -42,7 +42,7 @@ def truth(value: Any) -> bool:
     """Return whether Go takes a value for true; raise `InsufficientData` if that is not known."""
     if isinstance(value, str) and value and not TOKEN.sub("", value):
         raise InsufficientData("it may be empty")
-    if isinstance(value, dict) and not value and (why := getattr(value, "open", "")):
+    if isinstance(value, dict) and (why := getattr(value, "open", "")) and (not value or isinstance(value, Made)):
         raise InsufficientData(why)
     return bool(value)
 

@@ -163,6 +163,8 @@ class Renderer:
             self._trace = trace  # what only decides is not what is written
             try:
                 chosen = truth(value)
+                if node.word == "range" and pipeline:
+                    _must_be_ranged(value, len(pipeline.targets))
                 if chosen and node.word == "range" and pipeline:
                     return self._range(pipeline, value, body, template, inner, out)
             except (InsufficientData, Failed) as gap:
@@ -183,10 +185,8 @@ class Renderer:
             items: list[tuple[Any, Any]] = [(key, value[key]) for key in sorted(value)]
         elif isinstance(value, int) and not isinstance(value, bool):
             items = [(each, each) for each in FUNCTIONS["until"](int(value))]
-        elif isinstance(value, list):
-            items = list(enumerate(value))
         else:
-            raise Failed("it ranges over no list")
+            items = list(enumerate(value))
         for key, item in items:
             inner = scope.inner(item)
             for name, each in zip(reversed(pipeline.targets), (item, key), strict=False):
@@ -381,3 +381,9 @@ class Renderer:
         self._steps -= 1
         if self._steps < 0:
             raise Undecidable(f"the templates take more than {MAX_STEPS} steps")
+
+
+def _must_be_ranged(value: Any, targets: int) -> None:
+    """Raise `Failed` if Go does not range over a value, or not with so many variables."""
+    if isinstance(value, (bool, float, str)) or (isinstance(value, int) and targets > 1):
+        raise Failed("it ranges over no list")
