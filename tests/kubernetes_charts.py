@@ -294,8 +294,8 @@ CHARTS: dict[str, dict[str, str]] = {
     | part("other", pod("z", "i")),
     "condition over tags": one(
         pod("x", "i"),
-        "tags: {a: false}\nsub: {on: true}",
-        "dependencies: [{name: sub, version: 1.x.x, tags: [a], condition: sub.on}]\n",
+        "tags: {a: false}\nsub: {used: true}",
+        "dependencies: [{name: sub, version: 1.x.x, tags: [a], condition: sub.used}]\n",
     )
     | part("sub", pod("q", "i")),
     "alias": one(
@@ -316,8 +316,8 @@ CHARTS: dict[str, dict[str, str]] = {
     | part("sub", pod("q-{{ .Chart.Name }}", "i:{{ .Values.tag }}"), "tag: 0"),
     "alias with a condition": one(
         pod("x", "i"),
-        "db: {on: false, tag: 1}\ndc: {on: true, tag: 2}",
-        "dependencies: [{name: sub, version: 1.x.x, alias: db, condition: db.on}, {name: sub, version: 1.x.x, alias: dc, condition: dc.on}]\n",
+        "db: {used: false, tag: 1}\ndc: {used: true, tag: 2}",
+        "dependencies: [{name: sub, version: 1.x.x, alias: db, condition: db.used}, {name: sub, version: 1.x.x, alias: dc, condition: dc.used}]\n",
     )
     | part("sub", pod("q-{{ .Chart.Name }}", "i:{{ .Values.tag }}"), "tag: 0"),
     "import-values, exports": one(
@@ -565,8 +565,8 @@ CHARTS: dict[str, dict[str, str]] = {
     "not a chart of this time": {
         "c/Chart.yaml": "apiVersion: v1\nname: c\nversion: 1.0.0\n",
         "c/templates/x.yaml": pod("x", "i"),
-        "c/requirements.yaml": "dependencies: [{name: sub, version: 1.x.x, condition: sub.on}]\n",
-        "c/values.yaml": "sub: {on: false}\n",
+        "c/requirements.yaml": "dependencies: [{name: sub, version: 1.x.x, condition: sub.used}]\n",
+        "c/values.yaml": "sub: {used: false}\n",
     }
     | part("sub", pod("q", "i")),
     "windows": {name: text.replace("\n", "\r\n") for name, text in one(pod("x", IMAGE), "image: i").items()},
@@ -628,7 +628,7 @@ REFUSED: dict[str, tuple[dict[str, str], str]] = {
     ),
 }
 CHARTS |= {
-    "required behind what is false": one(pod("x", '{{ if .Values.on }}{{ required "say it" .Values.a }}{{ end }}i')),
+    "required behind what is false": one(pod("x", '{{ if .Values.used }}{{ required "say it" .Values.a }}{{ end }}i')),
     "required behind what decides": one(pod("x", '{{ or .Values.a (required "say it" .Values.b) }}'), "a: i"),
     "required behind what only the cluster knows": one(
         pod("x", 'i{{ if .Capabilities.APIVersions.Has "x/v9" }}{{ required "say it" .Values.b }}{{ end }}')

@@ -9,6 +9,7 @@ import yaml
 from code_trees import ACCOUNT, WEST, gaps, images, read, status, unknown, workloads, write
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from kubernetes_charts import CHARTS, REFUSED
 
 from scanner.config import IacMapping
 from scanner.errors import DocumentError
@@ -179,12 +180,12 @@ def test_what_the_release_decides_is_unknown_without_it(tmp_path):
     assert images(one) == {"api": "nginx:1.16"}
 
 
-def image(expression, values="", **more):
-    """Return what an expression gives as the image of a container."""
+def image(expression, values="", more="", **others):
+    """Return what an expression gives as the image of a container, beside another template."""
     text = (
         f"apiVersion: v1\nkind: Pod\nmetadata: {{name: x}}\nspec: {{containers: [{{name: a, image: '{expression}'}}]}}"
     )
-    return chart({"pod.yaml": text}, values, **more)
+    return chart({"pod.yaml": text, **({"more.yaml": more} if more else {})}, values, **others)
 
 
 EXPRESSIONS = {
@@ -446,6 +447,68 @@ def test_exemptions_stand_in_values_templates_and_annotations(tmp_path):
 def test_windows_newlines_are_read(tmp_path):
     files = {name: text.replace("\n", "\r\n") for name, text in chart().items()}
     assert images(only(read(tmp_path, files, WEST))) == {"api": "nginx:1.16"}
+
+
+AS_HELM = {
+    "alias twice": {"x": "i", "q-db": "i:1", "q-dc": "i:2"},
+    "alias with a condition": {"x": "i", "q-dc": "i:2"},
+    "conditions with blanks": {"x": "i", "q": "i"},
+    "condition in the values of the subchart": {"x": "i"},
+    "import-values, exports": {"x": "imported", "q": "i"},
+    "the parent's helper is the subchart's": {"x": "parent", "q": "parent"},
+    "helpers of siblings": {"x": "i", "q": "a", "z": "a"},
+    "a helper twice": {"x": "a"},
+    "values of the subchart in the parent": {"x": "s", "q": "i"},
+    "null of what is not there": {"x": "true-true"},
+    "ignored": {"x": "i"},
+    "without an end": {"x": "i", "q": "i"},
+    "numbers": {"x": "1.1-1000-8-16-100000"},
+    "words": {"x": "true-false-true-n"},
+    "tpl": {"x": "live/7"},
+    "bitnami, global registry": {
+        "live-c": {
+            "volume-permissions": "r.example:5000/bitnami/os-shell:12",
+            "c": "r.example:5000/bitnami/c:1.2.3-debian-12-r0",
+            "metrics": "r.example:5000/bitnami/exporter:2.0",
+            "side": "docker.io/side:1",
+        }
+    },
+}
+
+
+@pytest.mark.parametrize("name", AS_HELM)
+def test_charts_are_read_as_helm_reads_them(tmp_path, name):
+    found = workloads(read(tmp_path, CHARTS[name], WEST)).values()
+    expected = {each: images if isinstance(images, dict) else {"a": images} for each, images in AS_HELM[name].items()}
+    assert {each["Name"]: images(each) for each in found} == expected
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_of_a_chart_that_refuses_its_values_no_workload_is_known(tmp_path, name):
+    files, reason = REFUSED[name]
+    found = workloads(read(tmp_path, files, WEST)).values()
+    assert found
+    assert [images(each) for each in found] == [reason] * len(found)
+    assert {each["Name"] for each in found} <= {"x", "q"}
+
+
+@pytest.mark.parametrize("name", [each for each in CHARTS if each.startswith("required behind")])
+def test_a_refusal_counts_only_where_it_is_reached(tmp_path, name):
+    assert "refuses" not in str(images(only(read(tmp_path, CHARTS[name], WEST))))
+
+
+def test_a_chart_that_changes_its_values_is_known_nowhere(tmp_path):
+    change = '{{ $_ := set .Values "image" "other" }}'
+    parsed = read(tmp_path, image("{{ .Values.image }}", "image: i", more=change), WEST)
+    assert "'set' changes the values themselves" in images(only(parsed))
+    assert gaps(parsed)
+
+
+def test_what_a_chart_that_is_not_there_may_say_is_unknown(tmp_path):
+    about = f"{CHART}dependencies: [{{name: db, version: 1, repository: oci://x}}]\n"
+    expression = '{{ .Values.db.image | default "none" }}-{{ .Values.db.tag }}'
+    found = images(only(read(tmp_path, image(expression, "db: {tag: t}", about=about), WEST)))
+    assert "the chart 'db' that it depends on is not in the scanned files" in found["a"]["unknown"]
 
 
 PIECES = st.sampled_from(

@@ -7,6 +7,7 @@ anything, so each row that is not known to the end has to be named here.
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 
@@ -14,10 +15,10 @@ import pytest
 import test_helm
 import test_terraform_charts
 import yaml
-from code_trees import WEST, images, read, workloads, write
+from code_trees import WEST, read, write
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from kubernetes_charts import CHARTS, REFUSED, one
+from kubernetes_charts import CHARTS, REFUSED, one, pod
 from kubernetes_expressions import HELPERS, template, values
 from kubernetes_overlays import OVERLAYS, TREES, overlay, tree_at_random
 from kubernetes_tools import HELM, KUBECTL, WHY, Refused, differences, helm, is_open, kustomize, resources, run
@@ -138,13 +139,22 @@ def test_an_overlay_is_what_kustomize_makes_of_it(tmp_path, name):
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_a_chart_that_helm_refuses_is_not_known(tmp_path, name):
-    root, reason = write(tmp_path / "code", REFUSED[name][0]), REFUSED[name][1]
+def test_a_chart_that_is_said_to_be_refused_is(tmp_path, name):
     with pytest.raises(Refused):
-        helm(root / "c")
-    found = workloads(read(root, None, WEST))
-    assert found
-    assert all(reason in images(each) for each in found.values()), [images(each) for each in found.values()]
+        helm(write(tmp_path, REFUSED[name][0]) / "c")
+
+
+@pytest.mark.parametrize("layers", [("a", "b"), ("b", "a")])
+def test_values_files_are_laid_over_each_other_as_by_helm(tmp_path, layers):
+    expression = '{{ .Values.x | toJson | replace "\\"" "_" }}-{{ .Values.z | default "gone" }}'
+    overlays = {"c/a.yaml": "x: null\nz: 1", "c/b.yaml": "x: {k: b, n: null}\nz: null"}
+    root = write(tmp_path, one(pod("x", f"'{expression}'"), "x: {k: own, l: own, n: own}\nz: own", **overlays))
+    names = tuple(f"{each}.yaml" for each in layers)
+    parsed = read(root, None, replace(WEST, path="c", values=names))
+    real = helm(root / "c", *(root / "c" / each for each in names))
+    (tmp_path / "real").mkdir()
+    assert differences(parsed, resources(real, tmp_path / "real")) == []
+    assert not is_open(parsed)
 
 
 def test_the_chart_that_helm_creates_is_what_helm_makes_of_it(tmp_path):

@@ -149,6 +149,10 @@ def _type_of(value: Any) -> str:
     return _type(value)
 
 
+def _type_is(kind: str, value: Any) -> bool:
+    return (not isinstance(value, list) or kind.startswith("[]")) and _type_of(value) == kind
+
+
 def _same(first: Any, other: Any) -> bool:
     return bool(_kind(first) == _kind(other) and first == other)
 
@@ -293,7 +297,7 @@ FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     "kindOf": _kind,
     "kindIs": lambda kind, value: _kind(value) == kind,
     "typeOf": _type_of,
-    "typeIs": lambda kind, value: _type_of(value) == kind,
+    "typeIs": _type_is,
     "toYaml": to_yaml,
     "fromYaml": _taking(from_yaml, str),
     "toJson": to_json,

@@ -251,7 +251,12 @@ class Source:
 
     def _of_pods(self, one: Object) -> dict[str, Any]:
         try:
-            made = of_pods(guard(_kept(one)))
+            kept = _kept(one)
+            secrets = kept.pop("imagePullSecrets", None)
+            made = of_pods(guard(kept))
+            if secrets is not None:  # each of the names may not be known
+                names = [_mapping(each).get("name") for each in secrets] if isinstance(secrets, list) else []
+                made["ImagePullSecrets"] = [{"Name": name} for name in names] if names else secrets
             spec = _mapping(one.pod_spec())
             account = spec.get("serviceAccountName")
             account = spec.get("serviceAccount") if account in (None, "") else account  # its older name
