@@ -16,6 +16,7 @@ from scanner.errors import DocumentError
 from scanner.guarded import Unknown
 from scanner.parsers.kubernetes import render
 from scanner.parsers.kubernetes.gotemplate import parse
+from scanner.parsers.kubernetes.helmignore import Ignored
 from scanner.parsers.kubernetes.render import Renderer
 from scanner.parsers.kubernetes.scopes import Template, Undecidable
 
@@ -502,6 +503,57 @@ def test_a_chart_that_changes_its_values_is_known_nowhere(tmp_path):
     parsed = read(tmp_path, image("{{ .Values.image }}", "image: i", more=change), WEST)
     assert "'set' changes the values themselves" in images(only(parsed))
     assert gaps(parsed)
+
+
+def test_charts_that_name_those_in_them_again_and_again_end(tmp_path):
+    def many(name):
+        listed = ", ".join(f"{{name: {name}, version: 1, alias: a{number}}}" for number in range(100))
+        return f"dependencies: [{listed}]\n"
+
+    files = image("i", about=CHART + many("b"))
+    files |= image("i", at="charts/api/charts/b/", about=CHART.replace("api", "b") + many("d"))
+    files |= image("i", at="charts/api/charts/b/charts/d/", about=CHART.replace("api", "d"))
+    assert "there are more than 500 charts in each other" in gaps(read(tmp_path, files, WEST))
+
+
+@pytest.mark.parametrize("pattern", ["*" * 60 + "x", "*a" * 60 + "x", "[", "[b-a]", "!x", "\\", "a" * 3000])
+def test_whatever_helmignore_says_reading_it_ends(tmp_path, pattern):
+    files = chart() | {"charts/api/.helmignore": pattern, f"charts/api/templates/{'a' * 200}.txt": ""}
+    read(tmp_path, files, WEST)
+
+
+@pytest.mark.parametrize(
+    ("lines", "path", "is_ignored"),
+    [
+        ("*.bak", "templates/a.bak", True),
+        ("*.bak", "templates/a.bak.yaml", False),
+        ("/templates/a*", "templates/ab.yaml", True),
+        ("templates/*.yaml", "templates/b/c.yaml", False),
+        ("b/", "templates/b/c.yaml", True),
+        ("b/", "templates/b", False),
+        ("?.yaml", "templates/b.yaml", True),
+        ("[a-c]*c.yaml", "templates/bxc.yaml", True),
+        ("[^a-c].yaml", "templates/b.yaml", False),
+        (" # b.yaml\n\n", "templates/b.yaml", False),
+        ("!templates", "templates/b.yaml", True),
+        ("", "templates/.b.yaml", True),
+    ],
+)
+def test_helmignore_names_files_as_helm_takes_it(lines, path, is_ignored):
+    assert (path in Ignored(lines)) is is_ignored
+
+
+def test_a_chart_that_is_packed_is_a_gap(tmp_path):
+    packed = {"charts/db-1.0.0.tgz": ""}
+    assert gaps(read(tmp_path / "a", chart(environments=packed), WEST)) == [
+        "charts/api/charts/db-1.0.0.tgz is packed, and is not read"
+    ]
+    about = f"{CHART}dependencies: [{{name: db, version: 1}}]\n"
+    (gap,) = gaps(read(tmp_path / "b", chart(environments=packed, about=about), WEST))
+    assert "the chart 'db' that it depends on is not in the scanned files" in gap
+    off = f"{CHART}dependencies: [{{name: db, version: 1, condition: db.wanted}}]\n"
+    values = f"{VALUES}db: {{wanted: false}}\n"
+    assert gaps(read(tmp_path / "c", chart(environments=packed, about=off, values=values), WEST)) == []
 
 
 def test_what_a_chart_that_is_not_there_may_say_is_unknown(tmp_path):

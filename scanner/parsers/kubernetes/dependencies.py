@@ -15,6 +15,9 @@ from scanner.model import Location
 from scanner.parsers.kubernetes.rendered import Tree
 from scanner.parsers.kubernetes.values import at, member, merged, opened, with_globals
 
+MAX_CHARTS = 500
+"""A few charts may name those in them again and again; no more than these are read."""
+
 if TYPE_CHECKING:
     from scanner.parsers.kubernetes.helm import Chart
 
@@ -42,7 +45,7 @@ class Installed:
 
 def installed(chart: Chart, given: Tree) -> Installed:
     """Return a chart with those in it that its values turn on; `values` are then all that its templates see."""
-    made = _with_all(chart, str(chart.about.get("name")), "")
+    made = _with_all(chart, str(chart.about.get("name")), "", [])
     values = _coalesced(made, given)
     _switch(made, values, member(values, "tags"))
     _import(made)
@@ -51,18 +54,23 @@ def installed(chart: Chart, given: Tree) -> Installed:
     return made
 
 
-def _with_all(chart: Chart, name: str, above: str, *, plain: bool = False) -> Installed:
+def _with_all(chart: Chart, name: str, above: str, counted: list[Installed], *, plain: bool = False) -> Installed:
     """Return a chart with all that are in it.
 
     Helm does not look at what those say of others that are in a chart which says nothing of any: `plain`.
+    `counted` are the charts so far.
     """
     made = Installed(chart, name, f"{above}{name}", chart.values)
+    counted.append(made)
     plain = plain or not chart.dependencies
     wanted = [] if plain else [each for each, _ in chart.dependencies if each.get("name") in chart.parts]
     names = [(str(each["name"]), _named(each)) for each in wanted]
     used = {own for own, _ in names}
     for own, other in [*names, *((own, own) for own in chart.parts if own not in used)]:
-        made.parts.append(_with_all(chart.parts[own], other, f"{made.path}/charts/", plain=plain))
+        if len(counted) >= MAX_CHARTS:
+            made.problems.append((f"there are more than {MAX_CHARTS} charts in each other", None))
+            break
+        made.parts.append(_with_all(chart.parts[own], other, f"{made.path}/charts/", counted, plain=plain))
     return made
 
 

@@ -38,6 +38,7 @@ from scanner.scalars import KUBERNETES
 
 _CHART = "Chart.yaml"
 _VALUES = re.compile(r"(?:values[-._][^/]+|[^/]+[-._]values|(?:values|environments|envs)/[^/]+)\.ya?ml")
+_PACKED = re.compile(r"charts/[^/]+\.tgz")
 _COMMON = """
 {{- define "common.images.image" -}}
 {{- with default .imageRoot.registry ((.global).imageRegistry) -}}{{ . }}/{{- end -}}
@@ -141,6 +142,11 @@ def _environments(chart: Chart, file: File, reading: Reading) -> dict[str, list[
     return found
 
 
+def _is_packed(dependency: Mapping[str, Any], name: str) -> bool:
+    """Tell whether a file is the package of a chart that another one says it depends on."""
+    return name.startswith(f"charts/{dependency.get('name')}-")
+
+
 def _join(folder: str, name: str) -> str:
     return f"{folder}/{name}" if folder else name
 
@@ -196,6 +202,8 @@ class _Charts:
         elif _VALUES.fullmatch(name):
             chart.environments.append(file.path)
             self._tree_of(file)
+        elif _PACKED.fullmatch(name) and not any(_is_packed(each, name) for each, _ in chart.dependencies):
+            chart.problems.append(f"{file.path} is packed, and is not read")
         elif not name.startswith(("charts/", "crds/", "ci/", "templates/")) and name != _CHART:
             return
         self._tree.take(file)

@@ -47,18 +47,32 @@ def _pattern(line: str) -> _Pattern:
     negated, line = line.startswith("!"), line.removeprefix("!")
     folders, line = line.endswith("/"), line.removesuffix("/")
     by_name = "/" not in line
-    return _Pattern(re.compile(_expression(line.removeprefix("/"))), negated, folders, by_name)
+    try:
+        expression = re.compile(_expression(line.removeprefix("/")))
+    except re.error:  # a set whose end is before its beginning
+        expression = re.compile("(?!)")
+    return _Pattern(expression, negated, folders, by_name)
 
 
 def _expression(glob: str) -> str:
-    """Return a regular expression for a pattern of Go's `filepath.Match`; a set that is not closed matches nothing."""
+    """Return a regular expression for a pattern of Go's `filepath.Match`; a set that is not closed matches nothing.
+
+    What a star stands for ends where what is behind it first fits, so that no pattern takes long.
+    """
+    first, *others = [_fixed(part) for part in re.split(r"(?<!\\)\*+", glob)]
+    if not others:
+        return first
+    return first + "".join(f"(?>[^/]*?{part})" for part in others[:-1]) + f"[^/]*{others[-1]}"
+
+
+def _fixed(part: str) -> str:
     made = ""
-    for part in re.findall(r"\[\^?[^]\[]+\]|\\.|.", glob, re.DOTALL):
-        if part in "*?":
-            made += "[^/]" + part.replace("?", "")
-        elif len(part) > 1 and part[0] == "[":
-            inner = re.escape(part[1:-1].removeprefix("^")).replace(r"\-", "-")
-            made += f"[{'^' if part[1] == '^' else ''}{inner}]"
+    for each in re.findall(r"\[\^?[^]\[]+\]|\\.|.", part, re.DOTALL):
+        if each == "?":
+            made += "[^/]"
+        elif len(each) > 1 and each[0] == "[":
+            inner = re.escape(each[1:-1].removeprefix("^")).replace(r"\-", "-")
+            made += f"[{'^' if each[1] == '^' else ''}{inner}]"
         else:
-            made += re.escape(part[-1])
+            made += re.escape(each[-1])
     return made
