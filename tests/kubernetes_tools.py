@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,7 +17,7 @@ from code_trees import WEST, read
 from scanner.guarded import Unknown
 
 _FOLDER = os.environ.get("REGIONPROOF_KUBE_TOOLS", "")
-HELM, KUBECTL = (str(at) if (at := Path(_FOLDER) / name).is_file() else "" for name in ("helm", "kubectl"))
+HELM, KUBECTL = ((_FOLDER and shutil.which(name, path=_FOLDER)) or "" for name in ("helm", "kubectl"))
 WHY = "REGIONPROOF_KUBE_TOOLS names no folder that holds helm and kubectl"
 
 

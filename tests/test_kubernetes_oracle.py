@@ -193,7 +193,7 @@ def made(chart):
 def test_expressions_at_random_are_worth_what_helm_makes_of_them(tmp_path_factory, seed):
     random, root = Random(seed), tmp_path_factory.mktemp("random")
     given = yaml.safe_dump(values(random))
-    pods = {f"p{number}.yaml": template(random, f"p{number}") for number in range(30)}
+    pods = {f"p{number}.yaml": template(random, f"p{number}") for number in range(20)}
     write(root / "code", one({**pods, "_h.tpl": HELPERS}, given))
     while isinstance(text := made(root / "code" / "c"), Refused):
         name = re.search(r"templates/(p\d+\.yaml)", str(text))[1]
@@ -205,7 +205,7 @@ def test_expressions_at_random_are_worth_what_helm_makes_of_them(tmp_path_factor
     assert differences(parsed, resources(text, root / "real")) == []
 
 
-@settings(max_examples=15)
+@settings(max_examples=12)
 @given(st.integers(0, 2**32))
 def test_overlays_at_random_are_what_kustomize_makes_of_them(tmp_path_factory, seed):
     root: Path = tmp_path_factory.mktemp("random")
