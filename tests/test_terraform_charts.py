@@ -77,6 +77,19 @@ def test_a_local_chart_is_read_with_the_values_of_its_release(read, given, api, 
     assert unknown(one, "Cluster")
 
 
+def test_the_numbers_of_set_are_whole(read):
+    """Go compares those of a values file with none of a template."""
+    template = CHART["live/charts/api/templates/all.yaml"].replace(
+        'name: side, image: "{{ .Values.side }}"', "name: side, image: 'n{{ eq .Values.replicas 3 }}'"
+    )
+    files = {"live/charts/api/templates/all.yaml": template}
+    for value in ('"3"', "3"):
+        body = f'set {{\n name = "replicas"\n value = {value}\n}}'
+        one = the_deployment(read(RELEASE % body, **files))
+        assert (images(one)["side"], one["Replicas"]) == ("ntrue", 3)
+    assert "incompatible types" in images(the_deployment(read(RELEASE % 'values = ["replicas: 3"]', **files)))
+
+
 def test_what_it_declares_leads_to_the_chart_through_the_release(read):
     where = the_deployment(read(RELEASE % "")).locate("/ContainerImages/1/Image")
     assert (where.path, where.line) == ("live/charts/api/values.yaml", 3)

@@ -17,7 +17,7 @@ GLOBAL = "global"
 def located(value: Any, locations: Mapping[str, Location], at: str) -> Any:
     """Return plain data below a JSON Pointer as Helm has it: every number is a float, as those of JSON are in Go.
 
-    Every object knows where its members are written.
+    Those of `set` are whole already.  Every object knows where its members are written.
     """
     if isinstance(value, dict):
         members = {key: located(each, locations, at + pointer(key)) for key, each in value.items()}
@@ -25,7 +25,7 @@ def located(value: Any, locations: Mapping[str, Location], at: str) -> Any:
         return Tree(members, where)
     if isinstance(value, list):
         return [located(each, locations, f"{at}/{number}") for number, each in enumerate(value)]
-    if isinstance(value, int) and not isinstance(value, bool):
+    if type(value) is int:
         return float(value)
     return Unknown("a character for private use") if isinstance(value, str) and OPEN in value else value
 

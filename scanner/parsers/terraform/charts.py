@@ -14,6 +14,7 @@ from scanner.config import IacMapping
 from scanner.documents import load_value
 from scanner.errors import DocumentError
 from scanner.guarded import Unknown
+from scanner.parsers.kubernetes.golang import Int64
 from scanner.parsers.reading import Release
 from scanner.parsers.terraform.declared import Declared
 from scanner.parsers.terraform.values import Encoded
@@ -90,9 +91,9 @@ def _value(given: Mapping[str, Any], kind: str) -> Any:
     if kind in ("set_sensitive", "set_wo"):
         return Unknown(f"'{kind}' gives a secret")
     if not isinstance(value, str):
-        return value
+        return Int64(value) if type(value) is int else value
     if given.get("type") in ("string", "literal"):
         return value
     if "\\" in value or "," in value or value.startswith("{"):
         return Unknown("the value is a list, or has an escape in it")
-    return _WORDS[value] if value in _WORDS else int(value) if _WHOLE.fullmatch(value) else value
+    return _WORDS[value] if value in _WORDS else Int64(value) if _WHOLE.fullmatch(value) else value
