@@ -14,6 +14,7 @@ import yaml
 
 from scanner.errors import DocumentError
 from scanner.model import Location
+from scanner.scalars import CORE, Dialect
 
 MAX_DEPTH = 100
 """Values nested deeper than this are refused: no template, rule or configuration needs it."""
@@ -38,17 +39,6 @@ _DEFAULT = {
 _CORE = {_PLAIN, *(_STANDARD + kind for kind in ("int", "float", "bool", "null"))}
 _KNOWN = {*_CORE, *_DEFAULT.values(), f"{_STANDARD}timestamp"}
 
-_WORDS = {
-    **dict.fromkeys(("", "~", "null", "Null", "NULL"), None),
-    **dict.fromkeys(("true", "True", "TRUE"), True),
-    **dict.fromkeys(("false", "False", "FALSE"), False),
-}
-_DECIMAL = re.compile(r"[-+]?(?:0|[1-9][0-9]*)")
-_LEADING_ZERO = re.compile(r"[-+]?0[0-9]+")
-_OCTAL_OR_HEX = re.compile(r"0o[0-7]+|0x[0-9a-fA-F]+")
-_FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
-_LONGEST_NUMBER = 4000  # Python reads no longer decimal numbers
-
 
 @dataclass(frozen=True)
 class Document:
@@ -63,37 +53,40 @@ class Document:
     locations: Mapping[str, Location]
 
 
-def load(text: str, path: str, tags: Mapping[str, str] | None = None) -> Document:
+def load(text: str, path: str, tags: Mapping[str, str] | None = None, dialect: Dialect = CORE) -> Document:
     """Read one YAML or JSON document; raise `DocumentError` with the line and column of what is wrong.
 
     Plain scalars follow the YAML 1.2 core schema, except that some stay text as they are written: numbers with a
     leading zero (the account 012345678901) and numbers that JSON cannot say (`.inf`, `.nan`).  So do dates, `yes`,
     `no`, `on` and `off`.  Keys are always text.  `tags` maps a local tag to a key: with {"!Sub": "Fn::Sub"},
     `!Sub x` reads {"Fn::Sub": "x"}.  Merge keys (`<<`) are merged.  Any other tag, a duplicate key, a second
-    document, nesting deeper than `MAX_DEPTH` and more than `MAX_NODES` values are errors.
+    document, nesting deeper than `MAX_DEPTH` and more than `MAX_NODES` values are errors.  `dialect` reads plain
+    scalars otherwise.
     """
     text = text.removeprefix("\ufeff")
     if text.lstrip()[:1] not in ("{", "["):
-        return _yaml(text, path, tags or {})
+        return _yaml(text, path, tags or {}, dialect)
     try:
         return Document(_json(text, path), _Positions(text, path))
     except _SyntaxError as not_json:
         try:
-            return _yaml(text, path, tags or {})
+            return _yaml(text, path, tags or {}, dialect)
         except _SyntaxError as not_yaml:
             raise (not_json if path.endswith(".json") else not_yaml) from None
 
 
-def load_value(text: str, path: str) -> Any:
+def load_value(text: str, path: str, dialect: Dialect = CORE) -> Any:
     """Return the value of a document as `load` reads it, in half the time: where it is written is not noted."""
     text = text.removeprefix("\ufeff")
     if text.lstrip()[:1] in ("{", "["):
-        return load(text, path).value
+        return load(text, path, dialect=dialect).value
     node = _compose(text, path)
-    return None if node is None else _Reader(text, path, {}).value(node, 1)
+    return None if node is None else _Reader(text, path, {}, dialect).value(node, 1)
 
 
-def load_all(text: str, path: str, wanted: Callable[[str], bool] = bool) -> Iterator[Document | DocumentError]:
+def load_all(
+    text: str, path: str, wanted: Callable[[str], bool] = bool, dialect: Dialect = CORE
+) -> Iterator[Document | DocumentError]:
     """Yield each document of a YAML stream as `load` reads it, or the error that makes it unreadable.
 
     A broken document does not hide the others: a line that begins with `---` begins one wherever it stands.  Those
@@ -102,11 +95,11 @@ def load_all(text: str, path: str, wanted: Callable[[str], bool] = bool) -> Iter
     """
     spent = 0
     for above, part in (each for each in _parts(text.removeprefix("\ufeff")) if wanted(each[1])):
-        reader = _Reader(part, path, {}, above)
+        reader = _Reader(part, path, {}, dialect, above)
         already = reader.nodes = max(0, spent + MAX_NODES - MAX_STREAM_NODES)
         try:
             is_json = above == 0 and part.lstrip()[:1] in ("{", "[")
-            if document := load(part, path) if is_json else reader.document():
+            if document := load(part, path, dialect=dialect) if is_json else reader.document():
                 yield document
         except DocumentError as error:
             yield error
@@ -148,7 +141,7 @@ class _Positions(Mapping[str, Location]):
     @cached_property
     def _found(self) -> Mapping[str, Location]:
         try:
-            return _yaml(*self._source, {}).locations
+            return _yaml(*self._source, {}, CORE).locations
         except DocumentError:
             return {}
 
@@ -212,8 +205,8 @@ def _hint(problem: str, text: str, mark: yaml.Mark | None) -> str:
     return ""
 
 
-def _yaml(text: str, path: str, tags: Mapping[str, str]) -> Document:
-    return _Reader(text, path, tags).document() or Document(None, {})
+def _yaml(text: str, path: str, tags: Mapping[str, str], dialect: Dialect) -> Document:
+    return _Reader(text, path, tags, dialect).document() or Document(None, {})
 
 
 def _json(text: str, path: str) -> Any:
@@ -260,8 +253,8 @@ def _is_deep(value: Any) -> bool:
 class _Reader:
     """Turns nodes into values and notes where each is written."""
 
-    def __init__(self, text: str, path: str, tags: Mapping[str, str], above: int = 0) -> None:
-        self.text, self.path, self.tags, self.above = text, path, tags, above
+    def __init__(self, text: str, path: str, tags: Mapping[str, str], dialect: Dialect, above: int = 0) -> None:
+        self.text, self.path, self.tags, self.dialect, self.above = text, path, tags, dialect, above
         self.locations: dict[str, Location] = {}
         self.nodes = 0
 
@@ -291,7 +284,7 @@ class _Reader:
         if node.tag not in _KNOWN:
             raise self.unknown_tag(node)
         if isinstance(node, yaml.ScalarNode):
-            return _scalar(node.value) if node.tag in _CORE else node.value
+            return self.dialect.scalar(node.value) if node.tag in _CORE else node.value
         if isinstance(node, yaml.MappingNode):
             return {key: self.value(item, depth + 1) for key, item in self.pairs(node, depth).items()}
         return [self.value(item, depth + 1) for item in node.value]
@@ -301,7 +294,7 @@ class _Reader:
         if isinstance(node, yaml.ScalarNode):
             # A local tag says nothing about the kind of its scalar; its style does.
             plain = node.tag in _CORE or (node.tag not in _KNOWN and not node.style)
-            return (_scalar(node.value) if plain else node.value), None
+            return (self.dialect.scalar(node.value) if plain else node.value), None
         if isinstance(node, yaml.MappingNode):
             items = self.pairs(node, depth)
         else:
@@ -318,14 +311,14 @@ class _Reader:
         for key, value in node.value:
             if not isinstance(key, yaml.ScalarNode) or key.tag not in _KNOWN:
                 raise self.error(key, "a key must be plain text")
-            if key.value in lines:
-                problem = f"duplicate key '{key.value}', first on line {lines[key.value]}"
-                raise self.error(key, problem, "Remove one of the two.")
-            lines[key.value] = key.start_mark.line + 1 + self.above
+            name = self.dialect.key(key.value) if key.tag == _PLAIN else key.value
+            if name in lines:
+                raise self.error(key, f"duplicate key '{name}', first on line {lines[name]}", "Remove one of the two.")
+            lines[name] = key.start_mark.line + 1 + self.above
             if key.value == "<<" and key.tag == _PLAIN:
                 merged = self.merged(value, depth + 1)
             else:
-                own[key.value] = value
+                own[name] = value
         return {name: value for name, value in merged.items() if name not in own} | own
 
     def merged(self, node: yaml.Node, depth: int) -> dict[str, yaml.Node]:
@@ -371,21 +364,6 @@ class _Reader:
 
     def error(self, node: yaml.Node, problem: str, hint: str = "") -> DocumentError:
         return DocumentError(self.path, *_place(node.start_mark, self.above), problem, hint)
-
-
-def _scalar(text: str) -> Any:
-    """Return the value of a plain scalar by the YAML 1.2 core schema."""
-    if text in _WORDS:
-        return _WORDS[text]
-    if text[0] not in "+-.0123456789" or len(text) > _LONGEST_NUMBER or _LEADING_ZERO.fullmatch(text):
-        return text
-    if _DECIMAL.fullmatch(text):
-        return int(text)
-    if _OCTAL_OR_HEX.fullmatch(text):
-        return int(text, 0)
-    if _FLOAT.fullmatch(text) and math.isfinite(number := float(text)):
-        return number
-    return text
 
 
 def _place(mark: yaml.Mark | None, above: int = 0) -> tuple[int, int]:

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import subprocess
-
 import pytest
 import yaml
 from code_trees import ACCOUNT, WEST, gaps, images, read, status, unknown, workloads, write
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from kubernetes_overlays import AT, DIGEST, OVERLAYS, TREES, overlay
+from kubernetes_tools import KUBECTL, kustomize
 
 from scanner.config import IacMapping
 
-KUBECTL = shutil.which("kubectl", path=f"{os.environ['PATH']}:/usr/bin:/usr/local/bin")
 ECR = f"{ACCOUNT}.dkr.ecr.us-west-2.amazonaws.com"
 BASE = """\
 apiVersion: apps/v1
@@ -63,12 +60,10 @@ def made(parsed):
 
 def by_kustomize(root):
     """Return what the real one makes of an overlay, or None where there is none."""
-    if KUBECTL is None:
+    if not KUBECTL:
         return None
-    done = subprocess.run([KUBECTL, "kustomize", root], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
     found = {}
-    for one in yaml.safe_load_all(done.stdout):
+    for one in yaml.safe_load_all(kustomize(root)):
         spec = one["spec"].get("jobTemplate", one)["spec"]["template"]["spec"]
         containers = [*spec.get("initContainers", ()), *spec["containers"]]
         found[one["metadata"]["name"]] = {each["name"]: each.get("image") for each in containers}
@@ -88,7 +83,6 @@ def operations(*each):
     return yaml.safe_dump([dict(zip(("op", "path", "value"), one, strict=False)) for one in each])
 
 
-AT = "/spec/template/spec/containers"
 CASES = {
     "nothing": ({}, PLAIN),
     "name, tag": (
@@ -122,13 +116,13 @@ CASES = {
         {"west-api": {**PLAIN["api"], "api": "x"}, "west-nightly": PLAIN["nightly"]},
     ),
     "a container more, one less": (
-        {"patches": [{"patch": patch([{"name": "new", "image": "n"}, {"name": "side", "$patch": "delete"}])}]},
-        {**PLAIN, "api": {"init": "shop/init:1", "new": "n", "api": "shop/api:1.0"}},
+        {"patches": [{"patch": patch([{"name": "new", "image": "m"}, {"name": "side", "$patch": "delete"}])}]},
+        {**PLAIN, "api": {"init": "shop/init:1", "new": "m", "api": "shop/api:1.0"}},
     ),
     "an operation by index counts what a patch put before": (
         {
             "patches": [
-                {"patch": patch([{"name": "new", "image": "n"}])},
+                {"patch": patch([{"name": "new", "image": "m"}])},
                 {"target": {"kind": "Deployment"}, "patch": operations(("replace", f"{AT}/0/image", "first"))},
             ]
         },
@@ -137,11 +131,11 @@ CASES = {
     "what a patch names comes first": (
         {
             "patches": [
-                {"patch": patch([{"name": "side", "image": "s"}, {"name": "new", "image": "n"}])},
+                {"patch": patch([{"name": "side", "image": "s"}, {"name": "new", "image": "m"}])},
                 {"target": {"kind": "Deployment"}, "patch": operations(("replace", f"{AT}/2/image", "third"))},
             ]
         },
-        changed(side="s", new="n", api="third"),
+        changed(side="s", new="m", api="third"),
     ),
     "a patch of a name that a patch changed": (
         {
@@ -287,6 +281,70 @@ def test_lists_of_kinds_that_kustomize_does_not_know_are_replaced(tmp_path):
     assert by_kustomize(tmp_path) in (None, {"roll": {"a": "x:2"}})
 
 
+AS_KUSTOMIZE = {
+    "a dot in the name": {"api": {"init": "shop/init:1", "api": "shop/api:2"}},
+    "a name with a tag": {"api": {"init": "shop/init:1", "api": "shop/api:2"}},
+    "merge, a name": {"other": {"init": "shop/init:1", "api": "shop/api:1.0"}},
+    "operations, at the end": {"api": {"init": "shop/init:1", "api": "shop/api:1.0", "end": "e"}},
+    "image tags of old": {"api": {"init": "shop/init:1", "api": "shop/api:2"}},
+}
+
+
+@pytest.mark.parametrize("name", AS_KUSTOMIZE)
+def test_overlays_are_read_as_kustomize_reads_them(tmp_path, name):
+    found = workloads(read(tmp_path, overlay(OVERLAYS[name]), WEST))
+    known = {one["Name"]: images(one) for each, one in found.items() if each.startswith("Deployment")}
+    side = {"side": f"localhost:5000/shop/side:1.0@{DIGEST}"}
+    assert known == {each: containers | side for each, containers in AS_KUSTOMIZE[name].items()}
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("merge, no such name", "there is not one Deployment 'gone' that the patch is for, which Kustomize refuses"),
+        ("merge, an old version", "there is not one Deployment 'api' that the patch is for, which Kustomize refuses"),
+        ("a namespace and a patch without it", "there is not one StatefulSet 'db' that the patch is for"),
+        ("replicas of another", "there is no 'gone' of which the number of replicas is set, which Kustomize refuses"),
+        ("an unknown field", "'imagez' is no field that Kustomize knows, which Kustomize refuses"),
+        ("operations, test that fails", f"the test of {AT}/0/name fails"),
+        ("merge, the same item twice", f"several items of {AT} have one name"),
+        ("merge, an empty target", "a patch that does not say what it is for"),
+    ],
+)
+def test_what_kustomize_refuses_is_not_known(tmp_path, name, reason):
+    found = workloads(read(tmp_path, overlay(OVERLAYS[name]), WEST))
+    (one,) = [one for each, one in found.items() if each.startswith("Deployment")]
+    assert reason in images(one)
+
+
+@pytest.mark.parametrize(
+    ("name", "workload", "account"),
+    [
+        ("accounts of two namespaces", "Pod shop/b/p-x", "x"),
+        ("an account in a namespace that is set", "Pod shop/z/p-x", "p-x"),
+        ("the old account", "Pod shop/web/p-x", "x"),
+        ("an account of the layer above", "Pod shop/web/x-t", "m-api-t"),
+        ("two of one base", "Deployment shop/web/a-api", "a-api"),
+    ],
+)
+def test_a_service_account_is_meant_by_each_name_it_had(tmp_path, name, workload, account):
+    assert workloads(read(tmp_path, TREES[name], WEST))[workload]["ServiceAccountName"] == account
+
+
+@pytest.mark.parametrize(
+    ("name", "is_known"), [("a prefix", True), ("a secret with a prefix", False), ("a generated key", False)]
+)
+def test_the_name_of_a_secret_is_known_where_nothing_renames_it(tmp_path, name, is_known):
+    found = workloads(read(tmp_path, TREES[name] if name in TREES else overlay(OVERLAYS[name]), WEST))
+    (one,) = [one for each, one in found.items() if each.startswith("Deployment")]
+    (secret,) = dict(one.properties.raw())["ImagePullSecrets"].raw()
+    assert (type(dict(secret.raw())["Name"]) is str) is is_known
+
+
+def test_what_kustomize_only_works_with_is_not_applied(tmp_path):
+    assert workloads(read(tmp_path, TREES["local config"], WEST)) == {}
+
+
 COMPONENT = "apiVersion: kustomize.config.k8s.io/v1alpha1\nkind: Component\nimages: [{name: shop/api, newTag: c}]\n"
 
 
@@ -334,12 +392,12 @@ def test_what_one_overlay_leaves_open_another_may_say(tmp_path):
         {
             "resources": ["../overlays/west"],
             "images": [{"name": "shop/api", "newTag": "3"}],
-            "patches": [{"patch": patch([{"name": "side", "image": "known"}, {"name": "new", "image": "n"}])}],
+            "patches": [{"patch": patch([{"name": "side", "image": "known"}, {"name": "new", "image": "m"}])}],
         }
     )
     found = made(read(tmp_path, files, WEST))["api"]
     assert found.pop("api")["unknown"]
-    assert found == {"side": "known", "new": "n", "init": "shop/init:1"}
+    assert found == {"side": "known", "new": "m", "init": "shop/init:1"}
 
 
 def test_a_patch_that_may_be_for_it_but_changes_nothing_that_is_read_leaves_nothing_open(tmp_path):

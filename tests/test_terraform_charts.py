@@ -56,7 +56,7 @@ def the_deployment(parsed):
         ("", "example.com/api:1", "example.com/side:1"),
         ('values = ["image: {tag: 2}", yamlencode({ side = "x" })]', "example.com/api:2", "x"),
         ('values = [file("${path.module}/prod.yaml")]', "example.com/api:9", "example.com/side:1"),
-        ('values = ["side: y"]\nset {\n name = "image.tag"\n value = "3"\n}', "example.com/api:3", "y"),
+        ('values = ["side: w"]\nset {\n name = "image.tag"\n value = "3"\n}', "example.com/api:3", "w"),
         ('set = [{ name = "image.tag", value = "4" }, { name = "side", value = "z" }]', "example.com/api:4", "z"),
         ('set {\n name = "image.tag"\n value = var.open\n}', None, "example.com/side:1"),
         ('set_sensitive {\n name = "image.tag"\n value = "hunter2"\n}', None, "example.com/side:1"),
@@ -75,6 +75,19 @@ def test_a_local_chart_is_read_with_the_values_of_its_release(read, given, api, 
     assert found["side"] == side
     assert found["api"] == api if api else "unknown" in found["api"]
     assert unknown(one, "Cluster")
+
+
+def test_the_numbers_of_set_are_whole(read):
+    """Go compares those of a values file with none of a template."""
+    template = CHART["live/charts/api/templates/all.yaml"].replace(
+        'name: side, image: "{{ .Values.side }}"', "name: side, image: 'n{{ eq .Values.replicas 3 }}'"
+    )
+    files = {"live/charts/api/templates/all.yaml": template}
+    for value in ('"3"', "3"):
+        body = f'set {{\n name = "replicas"\n value = {value}\n}}'
+        one = the_deployment(read(RELEASE % body, **files))
+        assert (images(one)["side"], one["Replicas"]) == ("ntrue", 3)
+    assert "incompatible types" in images(the_deployment(read(RELEASE % 'values = ["replicas: 3"]', **files)))
 
 
 def test_what_it_declares_leads_to_the_chart_through_the_release(read):

@@ -20,38 +20,34 @@ from scanner.model import Gap, Location, Resource
 from scanner.parsers.exemptions import MARK, Problem
 from scanner.parsers.kubernetes import manifests
 from scanner.parsers.kubernetes.comments import in_annotations, in_template, in_text
-from scanner.parsers.kubernetes.functions import OPEN
-from scanner.parsers.kubernetes.gotemplate import Block, parse
+from scanner.parsers.kubernetes.contexts import context
+from scanner.parsers.kubernetes.dependencies import installed
+from scanner.parsers.kubernetes.golang import OPEN
 from scanner.parsers.kubernetes.helm_tool import by_helm
-from scanner.parsers.kubernetes.objects import TYPES, Source, objects
+from scanner.parsers.kubernetes.helmignore import Ignored
+from scanner.parsers.kubernetes.objects import TYPES, Object, Source, objects
 from scanner.parsers.kubernetes.releases import through, values_of
-from scanner.parsers.kubernetes.render import Renderer, Template, Undecidable
-from scanner.parsers.kubernetes.rendered import Tree, resolved, unknown
+from scanner.parsers.kubernetes.render import Renderer
+from scanner.parsers.kubernetes.rendered import Rendered, Tree, resolved, unknown
+from scanner.parsers.kubernetes.scopes import Changed, Template, Undecidable
 from scanner.parsers.kubernetes.settled import Part, gap
-from scanner.parsers.kubernetes.values import enabled, located, member, merged
+from scanner.parsers.kubernetes.templates import is_notes, templates
+from scanner.parsers.kubernetes.values import laid, located
 from scanner.parsers.reading import Reading
 from scanner.parsers.tree import MAX_BYTES, File
 from scanner.parsers.tree import Tree as Files
+from scanner.scalars import KUBERNETES
 
 _CHART = "Chart.yaml"
 _VALUES = re.compile(r"(?:values[-._][^/]+|[^/]+[-._]values|(?:values|environments|envs)/[^/]+)\.ya?ml")
-_COMMON = """
-{{- define "common.images.image" -}}
-{{- with default .imageRoot.registry ((.global).imageRegistry) -}}{{ . }}/{{- end -}}
-{{- .imageRoot.repository -}}
-{{- if .imageRoot.digest -}}@{{ .imageRoot.digest }}{{- else -}}:
-{{- default (required "the image has no tag" ((.chart).AppVersion)) .imageRoot.tag -}}{{- end -}}
-{{- end -}}
-"""
-"""How charts that depend on Bitnami's library chart `common` write an image, for those that do not bring it along."""
-_TEMPLATES = (".yaml", ".yml", ".tpl", ".json", ".txt")
+_PACKED = re.compile(r"charts/[^/]+\.tgz")
 
 
 @dataclass
 class Chart:
     """A chart in a folder: what `Chart.yaml` says, its default values, its templates and the charts in it.
 
-    `text` is that of the values, `file` the one of the description.
+    `text` is that of the values, `file` the one of the description; `ignored` are files that Helm passes over.
     """
 
     folder: str
@@ -62,7 +58,20 @@ class Chart:
     files: dict[str, str] = field(default_factory=dict)
     parts: dict[str, Chart] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
+    requirements: Document | None = None
     text: str = ""
+    ignored: frozenset[str] = frozenset()
+
+    @property
+    def dependencies(self) -> list[tuple[Mapping[str, Any], Location | None]]:
+        """Return the charts that it depends on, with where that is written."""
+        written = self.requirements or self.document
+        listed = written.value.get("dependencies") if isinstance(written.value, dict) else None
+        return [
+            (each, written.locations.get(pointer("dependencies", number)))
+            for number, each in enumerate(listed if isinstance(listed, list) else ())
+            if isinstance(each, dict)
+        ]
 
     @property
     def about(self) -> Mapping[str, Any]:
@@ -131,6 +140,11 @@ def _environments(chart: Chart, file: File, reading: Reading) -> dict[str, list[
     return found
 
 
+def _is_packed(dependency: Mapping[str, Any], name: str) -> bool:
+    """Tell whether a file is the package of a chart that another one says it depends on."""
+    return name.startswith(f"charts/{dependency.get('name')}-")
+
+
 def _join(folder: str, name: str) -> str:
     return f"{folder}/{name}" if folder else name
 
@@ -143,21 +157,26 @@ class _Charts:
         self._all = list(tree.files())
         self._values: dict[str, Tree] = {}
         self._texts: dict[str, str] = {}
+        self._ignored: frozenset[str] | None = None
         self.seen: list[str] = []
         self.wrong: dict[str, str] = {}
 
     def chart(self, folder: str, file: File) -> Chart | None:
         """Return the chart in a folder, None if its description cannot be read."""
         inside = [each for each in self._all if not folder or _is_inside(each.path, folder)]
+        if self._ignored is None:
+            self._ignored = self._ignores(folder, inside)
+        self._tree.take(*[each for each in inside if each.path in self._ignored])
+        inside = [each for each in inside if each.path not in self._ignored]
         document = self._document(file)
         if document is None or not isinstance(document.value, dict):
             self._tree.take(*inside)
             return None
-        chart = Chart(folder, file, document, Tree({}, {}))
+        chart = Chart(folder, file, document, Tree({}, {}), ignored=self._ignored)
         charts = [each for each in inside if each.name == _CHART and each.path != file.path]
         for each in sorted(charts, key=lambda each: each.path.count("/")):
             name = each.path.removeprefix(f"{folder}/" if folder else "").split("/")
-            if len(name) == 3 and name[0] == "charts":
+            if len(name) == 3 and name[0] == "charts" and not name[1].startswith(("_", ".")):
                 part = self.chart(each.folder, each)
                 if part:
                     chart.parts[str(part.about.get("name"))] = part
@@ -166,7 +185,7 @@ class _Charts:
         return chart
 
     def _file(self, chart: Chart, file: File, name: str) -> None:
-        if name.startswith("templates/") and name.endswith(_TEMPLATES):
+        if name.startswith("templates/"):
             text = self._text(file)
             if text is None:
                 chart.problems.append(f"{file.path} cannot be read")
@@ -177,12 +196,25 @@ class _Charts:
         elif name in ("values.yaml", "values.yml"):
             chart.values = self._tree_of(file)
             chart.text = self._texts.get(file.path, "") if name == "values.yaml" else ""
+        elif name == "requirements.yaml":  # of charts of the first version
+            chart.requirements = self._document(file)
+            chart.problems += [] if chart.requirements else [f"{file.path} cannot be read"]
         elif _VALUES.fullmatch(name):
             chart.environments.append(file.path)
             self._tree_of(file)
+        elif _PACKED.fullmatch(name) and not any(_is_packed(each, name) for each, _ in chart.dependencies):
+            chart.problems.append(f"{file.path} is packed, and is not read")
         elif not name.startswith(("charts/", "crds/", "ci/", "templates/")) and name != _CHART:
             return
         self._tree.take(file)
+
+    def _ignores(self, folder: str, inside: Sequence[File]) -> frozenset[str]:
+        """Return the templates, and the files of charts in it, that a chart passes over."""
+        begin = f"{folder}/" if folder else ""
+        file = next((each for each in inside if each.path == f"{begin}.helmignore"), None)
+        ignored = Ignored((file and self._text(file)) or "")
+        found = [each for each in inside if each.path.removeprefix(begin).startswith(("templates/", "charts/"))]
+        return frozenset(each.path for each in found if each.path.removeprefix(begin) in ignored)
 
     def _text(self, file: File) -> str | None:
         try:
@@ -203,7 +235,7 @@ class _Charts:
     def _document(self, file: File) -> Document | None:
         text = self._text(file)
         try:
-            return None if text is None else load(text, file.path)
+            return None if text is None else load(text, file.path, dialect=KUBERNETES)
         except DocumentError as error:
             self.seen.remove(file.path)
             manifests.fail(file, error, self._tree, self._reading)
@@ -236,14 +268,14 @@ class _Charts:
 
     def declared(self, chart: Chart, file: File, path: str, source: Source) -> Iterator[Resource | Gap]:
         """Yield what a chart declares in the environment of a values file, or of those that `iac:` names."""
-        values, layers = chart.values, list[Any]()
+        values, layers = Tree({}, {}), list[Any]()
         names = source.where.values or ([path.rpartition("/")[2]] if path in chart.environments else [])
         for name in names:
             over, text = self._laid(file, name) if source.where.values else (self._values.get(path), path)
             if over is None:
                 yield from source.gap(f"the values file '{name}' is not among the scanned files", Location(path, 1))
                 return
-            values = merged(values, over)
+            values = laid(values, over)
             layers.append(self._texts.get(text))
         if "" in values or "" in chart.values:
             yield from source.gap("the values of the chart cannot be read", Location(path, 1))
@@ -256,7 +288,7 @@ class _Charts:
         for release in releases:
             where = replace(release.where, path=file.path)
             source = Source(file.path, where, len(releases) > 1, present, release.unplaced)
-            values = values_of(release, chart.values)
+            values = values_of(release)
             if isinstance(values, Unknown):
                 yield list(source.gap(values.reason, release.at))
             else:
@@ -265,7 +297,7 @@ class _Charts:
 
     def _settled(self, chart: Chart, values: Tree, layers: list[Any], source: Source) -> Iterator[Resource | Gap]:
         """Yield what a chart declares; where reading it leaves something open, as Helm renders it if it is there."""
-        parts = list(self._rendered(chart, values, source.where, {}))
+        parts = _rendered(chart, values, source.where)
         if self._reading.tools:
             parts, version, more = by_helm(self._reading.tools, chart, layers, source.where, parts)
             if version:
@@ -279,122 +311,58 @@ class _Charts:
                 yield from source.gap(message, where, *types)
             yield from source.declared(part.objects)
 
-    def _rendered(self, chart: Chart, values: Tree, where: IacMapping, above: Mapping[str, Template]) -> Iterator[Part]:
-        for problem in chart.problems:
-            yield gap(problem, None)
-        if not chart.files and not chart.about.get("dependencies"):
-            yield gap("no templates of the chart are among the scanned files", Location(where.path, 1))
-        named, bodies = {**_defined(parse(_COMMON, chart.folder), chart.folder, _COMMON), **above}, {}
-        for each in _with_parts(chart):
-            for path, text in each.files.items():
-                try:
-                    nodes = parse(text, path)
-                except DocumentError as error:
-                    yield gap(str(error), None)
-                    continue
-                named.update(_defined(nodes, path, text))
-                if each is chart:
-                    bodies[path] = Template(nodes, path, text)
-        texts = {path: text for each in _with_parts(chart) for path, text in each.files.items()}
-        renderer = Renderer(named)
-        for path, template in bodies.items():
-            name = path.rpartition("/")[2]
-            if not name.startswith("_") and name != "NOTES.txt":
-                yield self._template(chart, renderer, template, values, where, texts)
-        yield from self._dependencies(chart, values, where, named)
 
-    def _template(
-        self,
-        chart: Chart,
-        renderer: Renderer,
-        template: Template,
-        values: Tree,
-        where: IacMapping,
-        texts: Mapping[str, str],
-    ) -> Part:
-        part = Part(template.path)
+def _rendered(chart: Chart, values: Tree, where: IacMapping) -> list[Part]:
+    """Return what the templates of a chart give, and what is not known beside that."""
+    root = installed(chart, values)
+    charts = list(root.all())
+    parts = [gap(reason, at) for each in charts for reason, at in each.problems]
+    parts += [gap(problem, None) for each in charts for problem in each.chart.problems]
+    if any(not each.chart.files and not each.chart.dependencies for each in charts):
+        parts.append(gap("no templates of the chart are among the scanned files", Location(where.path, 1)))
+    named, bodies = templates(root)
+    texts = {path: text for each in charts for path, text in each.chart.files.items()}
+    renderer = Renderer(named)
+    doubts: list[tuple[Location, str]] = []
+    for each, template in bodies:
+        if isinstance(template, Part):
+            parts.append(template)
+            continue
+        part = Part(template.path if sum(one.chart is each.chart for one in charts) == 1 else "")
         first = Location(template.path, 1)
         try:
-            rendered = renderer.render(template, _context(chart, template.path, values, where))
+            rendered = renderer.render(template, context(each, template.path, where))
         except Undecidable as problem:
+            doubts += [(first, str(problem))] if isinstance(problem, Changed) else []
             part.open.append((str(problem), first, ()))
-            return part
-        for at, reason, kinds in rendered.absent:
-            types = tuple(f"Kubernetes::{kind}" for kind in kinds if f"Kubernetes::{kind}" in TYPES)
-            if types:
-                part.open.append((reason.partition(": ")[2], at, types))
-        if "apiVersion" not in rendered.text and OPEN not in rendered.text:
-            return part
-        for one in load_all(rendered.text, template.path):
-            if isinstance(one, DocumentError):
-                part.open.append((f"what it gives is not YAML: {one.problem}", first, ()))
-            elif isinstance(one.value, str) and OPEN in one.value:
-                part.open.append((unknown(one.value, rendered.unknowns).reason, first, ()))
-            else:
-                document, written = resolved(one, rendered, texts)
-                for each in objects(document, template.path):
-                    part.objects.append(replace(each, written=written))
-        return part
-
-    def _dependencies(
-        self, chart: Chart, values: Tree, deployment: IacMapping, named: Mapping[str, Template]
-    ) -> Iterator[Part]:
-        listed = chart.about.get("dependencies")
-        listed = listed if isinstance(listed, list) else []
-        declared = {str(d.get("name")): (d, n) for n, d in enumerate(listed) if isinstance(d, dict)}
-        for name in dict.fromkeys((*declared, *chart.parts)):
-            dependency, number = declared.get(name, ({}, 0))
-            where = chart.document.locations.get(pointer("dependencies", number))
-            on = enabled(dependency, values)
-            if on is False:
-                continue
-            part = chart.parts.get(name)
-            if part is None and name == "common" and "bitnami" in str(dependency.get("repository")):
-                continue  # a library, which declares nothing by itself
-            if part is None:
-                yield gap(f"the chart '{name}' that it depends on is not in the scanned files", where)
-            elif on is None:
-                yield gap(f"whether the chart '{name}' is enabled is not known", where)
-            elif not part.is_library:
-                inner = merged(part.values, member(values, str(dependency.get("alias") or name)))
-                inner = merged(inner, Tree({"global": member(values, "global")}, {}))
-                yield from self._rendered(part, inner, deployment, named)
+        else:
+            _add(part, rendered, template, texts)
+        if not is_notes(template.path):
+            parts.append(part)
+    for at, reason in [*renderer.refusals, *doubts][:1]:
+        _doubt([one for part in parts for one in part.objects], f"{at.path}:{at.line}: {reason}")
+    return parts
 
 
-def _with_parts(chart: Chart) -> Iterator[Chart]:
-    for part in chart.parts.values():
-        yield from _with_parts(part)
-    yield chart
+def _add(part: Part, rendered: Rendered, template: Template, texts: Mapping[str, str]) -> None:
+    """Add the objects of a rendered template to those of a part, and what cannot be read of it."""
+    first = Location(template.path, 1)
+    for at, reason, kinds in rendered.absent:
+        types = tuple(f"Kubernetes::{kind}" for kind in kinds if f"Kubernetes::{kind}" in TYPES)
+        if types:
+            part.open.append((reason.partition(": ")[2], at, types))
+    if "apiVersion" not in rendered.text and OPEN not in rendered.text:
+        return
+    for one in load_all(rendered.text, template.path, dialect=KUBERNETES):
+        if isinstance(one, DocumentError):
+            part.open.append((f"what it gives is not YAML: {one.problem}", first, ()))
+        elif isinstance(one.value, str) and OPEN in one.value:
+            part.open.append((unknown(one.value, rendered.unknowns).reason, first, ()))
+        else:
+            document, written = resolved(one, rendered, texts)
+            part.objects += [replace(each, written=written) for each in objects(document, template.path)]
 
 
-def _defined(nodes: Sequence[Any], path: str, text: str) -> dict[str, Template]:
-    """Return the templates that others may include, by name."""
-    found: dict[str, Template] = {}
-    for node in nodes:
-        if isinstance(node, Block):
-            for _, body in node.branches:
-                if node.word in ("define", "block"):
-                    found[node.name] = Template(body, path, text)
-                found |= _defined(body, path, text)
-    return found
-
-
-def _context(chart: Chart, path: str, values: Tree, where: IacMapping) -> dict[str, Any]:
-    asked = "only who installs the chart can say it; give it as '{}' under 'iac:' in regionproof.yaml"
-    about = chart.about
-    named = {"name": "Name", "version": "Version", "appVersion": "AppVersion", "type": "Type"}
-    return {
-        "Values": values,
-        "Chart": {title: about[key] for key, title in named.items() if key in about},
-        "Release": {
-            "Name": where.release or Unknown(asked.format("release")),
-            "Namespace": where.namespace or Unknown(asked.format("namespace")),
-            "Service": "Helm",
-            "IsInstall": Unknown("it is true once"),
-            "IsUpgrade": Unknown("it is false once"),
-            "Revision": Unknown("it counts"),
-        },
-        "Capabilities": Unknown("only the cluster can say what it can do"),
-        "Files": Unknown("files of the chart are not evaluated"),
-        "Template": {"Name": path, "BasePath": _join(chart.folder, "templates")},
-    }
+def _doubt(found: Sequence[Object], reason: str) -> None:
+    for one in found:
+        one.doubt = one.doubt or reason

@@ -214,7 +214,7 @@ def _has_more(chart: Chart) -> bool:
     for at in (folder / "templates").rglob("*"):
         name = at.relative_to(folder).as_posix().encode("utf-8", "backslashreplace").decode()
         shown = f"{chart.folder}/{name}" if chart.folder else name
-        if at.is_symlink() or (not at.is_dir() and shown not in chart.files):
+        if at.is_symlink() or not (at.is_dir() or shown in chart.files or shown in chart.ignored):
             return True
     return False
 

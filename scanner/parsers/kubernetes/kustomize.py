@@ -6,6 +6,7 @@ here (replacements, plugins, charts, what is fetched) leaves open what it may ch
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,15 +19,18 @@ from scanner.parsers.kubernetes import manifests
 from scanner.parsers.kubernetes.comments import in_annotations, in_text
 from scanner.parsers.kubernetes.kustomize_tool import by_kustomize
 from scanner.parsers.kubernetes.manifests import Manifests
-from scanner.parsers.kubernetes.objects import Object, Source
+from scanner.parsers.kubernetes.naming import refer
+from scanner.parsers.kubernetes.objects import Object, Source, is_local
 from scanner.parsers.kubernetes.settled import Part
 from scanner.parsers.kubernetes.transform import transform
 from scanner.parsers.reading import Reading
 from scanner.parsers.tree import File, Tree
+from scanner.scalars import KUBERNETES, KUSTOMIZE
 
 NAMES = ("kustomization.yaml", "kustomization.yml", "Kustomization")
 _GROUP = "kustomize.config.k8s.io"
 _MAX_DEPTH = 50
+_SECRET = re.compile(r"""\bkind["']?\s*:\s*["']?Secret\b""")
 _OTHERS = {
     "helmCharts": "renders charts, which may declare workloads",
     "helmChartInflationGenerator": "renders charts, which may declare workloads",
@@ -48,6 +52,11 @@ class Overlay:
         fields: Mapping[str, Any] = self.document.value
         return fields
 
+    @property
+    def is_component(self) -> bool:
+        """Tell whether it changes what others include."""
+        return self.fields.get("kind") == "Component"
+
     def entries(self, name: str) -> Iterator[tuple[Any, Location]]:
         """Yield the items of a field that is a list, with where each is written."""
         listed = self.fields.get(name)
@@ -61,11 +70,13 @@ class Overlay:
 
 @dataclass
 class Built:
-    """What an overlay gives: objects, and what it leaves open."""
+    """What an overlay gives: objects, what it leaves open, whether there are secrets, and whether names change."""
 
     objects: list[Object] = field(default_factory=list)
     open: list[tuple[Location, str]] = field(default_factory=list)
     broken: list[Manifests] = field(default_factory=list)
+    secrets: bool = False
+    renames: bool = False
 
 
 def read(tree: Tree, reading: Reading) -> None:
@@ -99,7 +110,7 @@ class _Kustomizations:
         if file.path not in self._overlays and file.path not in self._open:
             try:
                 data = file.data()
-                document = load(manifests.decoded(file, data), file.path)
+                document = load(manifests.decoded(file, data), file.path, dialect=KUBERNETES)
             except (DocumentError, OSError) as error:
                 manifests.fail(file, error, self._tree, self._reading)
                 self._open[file.path] = ""
@@ -124,9 +135,7 @@ class _Kustomizations:
             if isinstance(entry, str) and (other := self._folder(overlay, entry)) and other is not overlay
         }
         return [
-            path
-            for path, overlay in list(self._overlays.items())
-            if path not in included and overlay.fields.get("kind") != "Component"
+            path for path, overlay in list(self._overlays.items()) if path not in included and not overlay.is_component
         ]
 
     def declare(self, path: str) -> None:
@@ -148,6 +157,7 @@ class _Kustomizations:
     def _settled(self, overlay: Overlay, built: Built) -> Built:
         """Return what an overlay gives; where reading it leaves something open, as Kustomize builds it."""
         path, tools = overlay.file.path, self._reading.tools
+        built = Built([one for one in refer(built) if not is_local(one)], built.open, built.broken)
         if tools is None:
             return built
         read = Part(path, built.objects, [(reason, where, ()) for where, reason in built.open])
@@ -164,7 +174,7 @@ class _Kustomizations:
     def circles(self) -> Iterator[str]:
         """Yield one overlay of each circle of overlays that include each other, and no other one does."""
         for path, overlay in list(self._overlays.items()):
-            if path not in self._built and overlay.fields.get("kind") != "Component":
+            if path not in self._built and not overlay.is_component:
                 yield path
 
     def close(self) -> None:
@@ -194,6 +204,8 @@ class _Kustomizations:
             found = self._folder(overlay, entry) if isinstance(entry, str) else None
             if found is None or found.file.path in (*above, path) or len(above) > _MAX_DEPTH:
                 built.open.append((where, _missing(entry, found is not None)))
+            elif not found.is_component:
+                built.open.append((where, f"'{entry}' is no component, which Kustomize refuses"))
             else:
                 self._build(found, (*above, path), built)
         for name, reason in _OTHERS.items():
@@ -209,9 +221,14 @@ class _Kustomizations:
             if other.file.path in above or len(above) > _MAX_DEPTH:
                 built.open.append((where, _missing(entry, True)))
                 return
+            if other.is_component:
+                built.open.append((where, f"'{entry}' is a component, which Kustomize refuses here"))
+                return
             inner = self._built.get(other.file.path) or self._build(other, above)
             built.open += [each for each in inner.open if each not in built.open]
             built.broken += [each for each in inner.broken if each not in built.broken]
+            built.renames |= inner.renames
+            built.secrets |= inner.secrets
             self._add(built, inner.objects, where)
             return
         found = self._file(overlay, entry) if isinstance(entry, str) else None
@@ -220,6 +237,7 @@ class _Kustomizations:
         else:
             if found.broken:
                 built.broken.append(found)
+            built.secrets |= _SECRET.search(found.text) is not None
             self._add(built, found.objects, where)
 
     def _add(self, built: Built, found: list[Object] | Any, where: Location) -> None:
@@ -250,7 +268,7 @@ class _Kustomizations:
             self._files[file.path] = None
             try:
                 data = file.data()
-                found = self._files[file.path] = manifests.manifests(file, data)
+                found = self._files[file.path] = manifests.manifests(file, data, KUSTOMIZE)
             except (DocumentError, OSError) as error:
                 manifests.fail(file, error, self._tree, self._reading)
                 return None
@@ -262,7 +280,7 @@ class _Kustomizations:
 
 
 def _identity(one: Object) -> tuple[str, ...]:
-    return (one.group, one.kind, one.named("namespace") or "", one.named("name") or "")
+    return (one.group, one.kind, *one.id)
 
 
 def _is_kustomization(value: Any) -> bool:

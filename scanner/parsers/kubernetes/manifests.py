@@ -15,6 +15,7 @@ from scanner.parsers.kubernetes.comments import in_annotations, in_text
 from scanner.parsers.kubernetes.objects import Object, Source, objects
 from scanner.parsers.reading import Reading
 from scanner.parsers.tree import MAX_BYTES, File, Tree
+from scanner.scalars import KUBERNETES, Dialect
 
 _SUFFIXES = (".json", ".yaml", ".yml")
 _WORDS = re.compile(
@@ -58,14 +59,14 @@ def fail(file: File, error: DocumentError | OSError, tree: Tree, reading: Readin
     tree.take(file)
 
 
-def manifests(file: File, data: bytes) -> Manifests:
+def manifests(file: File, data: bytes, dialect: Dialect = KUBERNETES) -> Manifests:
     """Return what is in a file; raise `DocumentError` if it is too large, or no text."""
     if len(data) > MAX_BYTES:
         raise DocumentError(file.path, 0, 0, f"larger than {MAX_BYTES} bytes")
     text = decoded(file, data)
     documents: list[Document] = []
     broken: list[DocumentError] = []
-    for one in load_all(text, file.path, _may_matter):
+    for one in load_all(text, file.path, _may_matter, dialect):
         if isinstance(one, Document):
             documents.append(one)
         else:

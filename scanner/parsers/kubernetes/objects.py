@@ -32,6 +32,7 @@ _DELIVERS = {
     ("kustomize.toolkit.fluxcd.io", "Kustomization"): ("path",),
 }
 """Objects that tell a controller to apply others, by API group and kind, with the fields that say what."""
+_LOCAL = "config.kubernetes.io/local-config"
 _TEST_HOOKS = {"test", "test-success", "test-failure"}
 
 
@@ -39,15 +40,17 @@ _TEST_HOOKS = {"test", "test-success", "test-failure"}
 class Object:
     """One object: plain data in which `Unknown` may stand anywhere, and where its values are written.
 
-    `locations` are by JSON Pointer into it.  `doubt` is why nobody can say what its pods are.  `names` are those it
-    had before something renamed it.  `written` is what stands there of it, where `value` says that more may.
+    `locations` are by JSON Pointer into it.  `doubt` is why nobody can say what its pods are.  `former` are the ids it
+    had before something renamed it, the first one first; `affixes` are what was put around its name.  `written` is what
+    stands there of it, where `value` says that more may.
     """
 
     value: dict[str, Any]
     locations: dict[str, Location]
     path: str
     doubt: str = ""
-    names: frozenset[str] = frozenset()
+    former: tuple[tuple[str, str], ...] = ()
+    affixes: tuple[tuple[str, str], ...] = ()
     written: dict[str, Any] | None = None
 
     @property
@@ -72,6 +75,16 @@ class Object:
         """Return its `name` or `namespace`, None if it has none that is known."""
         value = self.metadata.get(key)
         return value if isinstance(value, str) and value else None
+
+    @property
+    def id(self) -> tuple[str, str]:
+        """Return its namespace, `default` if it names none, and its name."""
+        return self.named("namespace") or "default", self.named("name") or ""
+
+    @property
+    def ids(self) -> tuple[tuple[str, str], ...]:
+        """Return the ids it had, and the one it has."""
+        return (*self.former, self.id)
 
     def copy(self) -> Object:
         """Return a copy that can be patched."""
@@ -243,8 +256,15 @@ class Source:
 
     def _of_pods(self, one: Object) -> dict[str, Any]:
         try:
-            made = of_pods(guard(_kept(one)))
-            account = _mapping(one.pod_spec()).get("serviceAccountName")
+            kept = _kept(one)
+            secrets = kept.pop("imagePullSecrets", None)
+            made = of_pods(guard(kept))
+            if secrets is not None:  # each of the names may not be known
+                names = [_mapping(each).get("name") for each in secrets] if isinstance(secrets, list) else []
+                made["ImagePullSecrets"] = [{"Name": name} for name in names] if names else secrets
+            spec = _mapping(one.pod_spec())
+            account = spec.get("serviceAccountName")
+            account = spec.get("serviceAccount") if account in (None, "") else account  # its older name
             return made | ({} if account is None else {"ServiceAccountName": _named(account, "serviceAccountName")})
         except InsufficientData as gap:
             return {"ServiceAccountName": Unknown(str(gap)), "ImagePullSecrets": Unknown(str(gap))}
@@ -333,6 +353,8 @@ def _replicas(one: Object, kind: Kind) -> Any:
         return Unknown("its nodes say how many pods a DaemonSet has")
     if kind.name == "Job":
         suspended = spec.get("suspend")
+        if suspended is not None and not isinstance(suspended, (bool, Unknown)):
+            return Unknown("'suspend' is neither true nor false")
         return suspended if isinstance(suspended, Unknown) else 0 if suspended else spec.get("parallelism", 1)
     return spec.get("replicas", Unknown("no number of replicas is declared, so an autoscaler may choose it"))
 
@@ -344,6 +366,12 @@ def _type(kind: Kind) -> str:
 def _is_owned(one: Object) -> bool:
     owners = one.metadata.get("ownerReferences")
     return isinstance(owners, list) and any(isinstance(each, dict) and each.get("controller") for each in owners)
+
+
+def is_local(one: Object) -> bool:
+    """Tell whether Kustomize only works with an object, and leaves it out of what is applied."""
+    annotations = one.metadata.get("annotations")
+    return isinstance(annotations, dict) and annotations.get(_LOCAL) == "true"
 
 
 def _is_test(one: Object) -> bool:

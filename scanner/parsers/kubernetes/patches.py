@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from scanner.documents import pointer
+from scanner.guarded import InsufficientData, Unknown
 from scanner.kubernetes_objects import KINDS
 from scanner.model import Location
 from scanner.parsers.kubernetes.objects import POD_LISTS, Object
@@ -30,17 +31,34 @@ def is_relevant(at: str) -> bool:
     return _RELEVANT.fullmatch(at) is not None
 
 
-def merge(one: Object, patch: Mapping[str, Any], locations: Mapping[str, Location]) -> bool:
-    """Merge a strategic merge patch into an object; return whether the object is to be deleted.  Raise `Unfit`."""
+def merge(one: Object, patch: Mapping[str, Any], locations: Mapping[str, Location], *, renames: bool = False) -> bool:
+    """Merge a strategic merge patch into an object; return whether the object is to be deleted.  Raise `Unfit`.
+
+    A patch names what it is for; it `renames` that if it says so.
+    """
     if patch.get("$patch") == "delete":
         return True
+    if patch.get("$patch") not in (None, "merge"):
+        raise Unfit(f"$patch: {patch['$patch']} of a whole object is not understood")
     identity = {"apiVersion", "kind", "$patch"}
     body = {key: value for key, value in patch.items() if key not in identity}
     metadata = body.get("metadata")
     if isinstance(metadata, dict):  # the patch names what it is for, under a name it may have had before
-        body["metadata"] = {key: value for key, value in metadata.items() if key not in ("name", "namespace")}
+        kept = () if renames else ("name", "namespace")
+        body["metadata"] = {key: value for key, value in metadata.items() if key not in kept}
     _Merge(one, locations).mapping(one.value, body, "", "")
+    if _has_twins(one):
+        raise Unfit("a merge with several containers of one name is not understood")
     return False
+
+
+def _has_twins(one: Object) -> bool:
+    spec = one.pod_spec()
+    lists = [spec.get(group) for group in POD_LISTS] if isinstance(spec, dict) and one.kind in KINDS else []
+    names = [
+        [each.get("name") for each in listed if isinstance(each, dict)] for listed in lists if isinstance(listed, list)
+    ]
+    return any(isinstance(name, str) and each.count(name) > 1 for each in names for name in each)
 
 
 class _Merge:
@@ -62,7 +80,10 @@ class _Merge:
             elif isinstance(new, dict) and isinstance(value.get(key), dict):
                 self.mapping(value[key], new, here, there)
             elif isinstance(new, list) and key in self._keys and isinstance(value.get(key), list):
-                value[key] = self._listed(value[key], new, self._keys[key], here, there)
+                try:
+                    value[key] = self._listed(value[key], new, self._keys[key], here, there)
+                except InsufficientData as gap:
+                    value[key] = Unknown(str(gap))
             else:
                 value[key] = _without_directives(new)
                 self._forget(here)
@@ -81,12 +102,16 @@ class _Merge:
             raise Unfit(f"{at} holds something else than objects")
         if any(each.get("$patch") == "replace" for each in patch):
             raise Unfit("$patch: replace of a list is not understood")
+        for listed in (old, patch):
+            named = [each.get(key) for each in listed]
+            if any(named.count(each) > 1 for each in named):
+                raise Unfit(f"several items of {at} have one name")
         items = [(each, self._taken(f"{at}/{number}")) for number, each in enumerate(old)]
         first = []
         for number, each in enumerate(patch):
             same = [item for item in items if item[0].get(key) == each.get(key)]
             there = f"{source}/{number}"
-            if each.get(key) is None or len(same) > 1:
+            if each.get(key) is None:
                 raise Unfit(f"an item of {source} does not say which one it is for")
             items = [item for item in items if item[0].get(key) != each.get(key)]
             if each.get("$patch") == "delete":
@@ -129,31 +154,59 @@ def _without_directives(value: Any) -> Any:
 
 
 def operate(one: Object, operations: Any, place: Location) -> None:
-    """Apply the operations of a JSON 6902 patch to an object; raise `Unfit`.
+    """Apply the operations of a JSON 6902 patch to an object; raise `Unfit` when those that fit are done.
 
-    Those that concern nothing that is read of an object are passed over.
+    Those that are not understood and concern nothing that is read of an object are passed over.
     """
     if not isinstance(operations, list):
         raise Unfit("it is no list of operations")
+    problems = []
     for each in operations:
-        operation, at = (each.get("op"), each.get("path")) if isinstance(each, dict) else (None, None)
-        if not isinstance(at, str):
-            raise Unfit("an operation names no path")
-        if operation == "test" or not is_relevant(at):
-            continue
-        if operation not in ("add", "replace", "remove"):
-            raise Unfit(f"the operation '{operation}' is not understood")
+        try:
+            _apply(one, each if isinstance(each, dict) else {}, place)
+        except Unfit as problem:
+            problems.append(problem)
+    if problems:
+        raise problems[0]
+
+
+def _apply(one: Object, each: Mapping[str, Any], place: Location) -> None:
+    operation, at = each.get("op"), each.get("path")
+    if not isinstance(at, str):
+        raise Unfit("an operation names no path")
+    if operation == "test":
+        _test(one, at, each.get("value"))
+    elif operation in ("add", "replace", "remove"):
         _operate(one, operation, at, each.get("value"), place)
+    elif is_relevant(at):
+        raise Unfit(f"the operation '{operation}' is not understood")
+
+
+def _test(one: Object, at: str, value: Any) -> None:
+    found: Any = one.value
+    for part in _path(at):
+        found = _step(found, part, at)
+    try:
+        holds = type(found) is type(value) and found == value
+    except InsufficientData as gap:
+        raise Unfit(f"whether the test of {at} holds is not known: {gap}") from None
+    if not holds:
+        raise Unfit(f"the test of {at} fails")
+
+
+def _path(at: str) -> list[str]:
+    return [part.replace("~1", "/").replace("~0", "~") for part in at.split("/")[1:]]
 
 
 def _operate(one: Object, operation: str, at: str, value: Any, place: Location) -> None:
-    *path, last = [part.replace("~1", "/").replace("~0", "~") for part in at.split("/")[1:]]
+    *path, last = _path(at)
     holder: Any = one.value
     for part in path:
         holder = _step(holder, part, at)
     merge = _Merge(one, {})
     if isinstance(holder, list):
-        here, number = at.rpartition("/")[0], len(holder) if last == "-" else _index(holder, last, at)
+        is_end = operation == "add" and last in ("-", str(len(holder)))
+        here, number = at.rpartition("/")[0], len(holder) if is_end else _index(holder, last, at)
         places = [merge._taken(f"{here}/{index}") for index in range(len(holder))]
         new = [] if operation == "remove" else [(value, {"": place})]
         end = number if operation == "add" else number + 1
@@ -164,7 +217,8 @@ def _operate(one: Object, operation: str, at: str, value: Any, place: Location) 
         for index, (_, inner) in enumerate(items):
             one.locations.update({f"{here}/{index}{rest}": where for rest, where in inner.items()})
     elif isinstance(holder, dict) and last != "":
-        if operation != "add" and last not in holder:
+        is_there = operation == "add" or last in holder
+        if operation == "remove" and not is_there:
             raise Unfit(f"there is nothing at {at}")
         merge._forget(at)
         if operation == "remove":
@@ -172,6 +226,8 @@ def _operate(one: Object, operation: str, at: str, value: Any, place: Location) 
         else:
             holder[last] = value
             one.locations[at] = place
+        if not is_there and is_relevant(at):  # whether that is refused depends on the version
+            raise Unfit(f"there is nothing at {at}")
     else:
         raise Unfit(f"there is nothing at {at}")
 

@@ -7,18 +7,18 @@ from dataclasses import replace
 from scanner.guarded import Unknown
 from scanner.model import Gap, Location, Resource
 from scanner.parsers.kubernetes.rendered import Tree
-from scanner.parsers.kubernetes.values import located, merged
+from scanner.parsers.kubernetes.values import laid, located
 from scanner.parsers.reading import Release
 
 
-def values_of(release: Release, chart: Tree) -> Tree | Unknown:
-    """Return the values of a chart in a release; `Unknown` if that may set any of them."""
-    values = chart
+def values_of(release: Release) -> Tree | Unknown:
+    """Return the values that a release lays over those of its chart; `Unknown` if that may set any of them."""
+    values = Tree({}, {})
     for layer in release.values:
         over = located(layer, {}, "") if isinstance(layer, dict) else layer
         if not isinstance(over, Tree):
             return Unknown(f"the values of the release are not known: {layer.reason}")
-        values = merged(values, over)
+        values = laid(values, over)
     return values
 
 

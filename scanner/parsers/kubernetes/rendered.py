@@ -11,18 +11,21 @@ from typing import Any
 from scanner.documents import Document
 from scanner.guarded import Unknown
 from scanner.model import Location
-from scanner.parsers.kubernetes.functions import OPEN, TOKEN
+from scanner.parsers.kubernetes.golang import OPEN, TOKEN
 
 Origin = tuple[str, int | Location]
 """The path of a file with an offset in it, at which text stands as it does in the result; or the place of an action."""
 
 
 class Tree(dict[str, Any]):
-    """An object of values, with where each of its members is written."""
+    """An object of values, with where each of its members is written.
 
-    def __init__(self, members: Mapping[str, Any], where: Mapping[str, Location]) -> None:
+    `open` is why nobody can say which others it has, empty if it has none.
+    """
+
+    def __init__(self, members: Mapping[str, Any], where: Mapping[str, Location], open: str = "") -> None:
         super().__init__(members)
-        self.where = dict(where)
+        self.where, self.open = dict(where), open
 
 
 @dataclass
@@ -94,7 +97,7 @@ def _with_unknowns(value: Any, unknowns: Sequence[str]) -> Any:
 
 
 def unknown(text: str, unknowns: Sequence[str]) -> Unknown:
-    """Return what stands for a text with a token in it."""
+    """Return why a text is not known that has a token in it."""
     match = TOKEN.search(text)
     number = int(match[1][:9]) if match else -1
     return Unknown(unknowns[number] if 0 <= number < len(unknowns) else "it cannot be told")

@@ -17,6 +17,7 @@ from scanner.kubernetes_objects import KINDS, reduced
 from scanner.model import Location
 from scanner.parsers.kubernetes.objects import Object, objects
 from scanner.parsers.kubernetes.tools import ToolError
+from scanner.scalars import KUBERNETES
 
 OF_VERSION = "depends on its version"
 """How the reason of an unknown ends that no tool settles: who applies it may have another version of that tool."""
@@ -52,7 +53,7 @@ def gap(message: str, where: Location | None) -> Part:
 
 def printed(text: str, path: str, tool: str) -> Iterator[Object]:
     """Yield the objects in what a tool prints about a file; raise `ToolError` if that is not YAML."""
-    for one in load_all(text, path):
+    for one in load_all(text, path, dialect=KUBERNETES):
         if isinstance(one, DocumentError):
             raise ToolError(f"{tool} prints what is not YAML: {one.problem}")
         for each in objects(one, path):

@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from scanner.documents import Document, load_all
 from scanner.errors import DocumentError
-from scanner.model import Location, Unknown
+from scanner.model import Location
+from scanner.parsers.kubernetes.images import change
 from scanner.parsers.kubernetes.manifests import Manifests
-from scanner.parsers.kubernetes.objects import POD_LISTS, Object
+from scanner.parsers.kubernetes.naming import rename
+from scanner.parsers.kubernetes.objects import Object
 from scanner.parsers.kubernetes.patches import Unfit, is_relevant, merge, operate
-from scanner.parsers.kubernetes.settled import OF_VERSION
+from scanner.scalars import KUSTOMIZE
 
 if TYPE_CHECKING:
     from scanner.parsers.kubernetes.kustomize import Built, Overlay
@@ -26,24 +28,37 @@ _UNREAD = {
     "transformers": "plugins may change every object",
     "configurations": "the fields that are transformed are configured elsewhere",
 }
-_DIGEST = r"(?::[A-Za-z0-9_.{}-]*)?(?:@sha256:[A-Za-z0-9_.{}-]*)?"
+_SCALED = ("Deployment", "StatefulSet", "ReplicaSet", "ReplicationController")
+_FIELDS = frozenset(
+    (
+        *("apiVersion", "kind", "metadata", "openapi", "namePrefix", "nameSuffix", "namespace", "commonLabels"),
+        *("labels", "commonAnnotations", "patchesStrategicMerge", "patchesJson6902", "patches", "images"),
+        *("imageTags", "replacements", "replicas", "vars", "sortOptions", "resources", "components", "crds"),
+        *("bases", "configMapGenerator", "secretGenerator", "helmGlobals", "helmCharts", "generators"),
+        *("helmChartInflationGenerator", "generatorOptions", "configurations", "transformers", "validators"),
+        "buildMetadata",
+    )
+)
+"""What a kustomization may say; one that says anything else is refused."""
 
 
 def transform(overlay: Overlay, built: Built, files: Files) -> None:
     """Change the objects of an overlay, in the order in which Kustomize does."""
+    for name in overlay.fields:
+        if name not in _FIELDS:
+            _refuse(built, overlay.locate(name), f"'{name}' is no field that Kustomize knows")
     _patches(built, files, _merged(overlay))
     _patches(built, files, overlay.entries("patches"))
-    _names(overlay, built)
+    rename(overlay, built)
     _patches(built, files, overlay.entries("patchesJson6902"))
     _replicas(overlay, built)
-    for number, (entry, _) in enumerate(overlay.entries("images")):
-        for one in built.objects:
-            _images(one, entry, partial(overlay.locate, "images", number))
+    for field in ("images", "imageTags"):
+        for number, (entry, _) in enumerate(overlay.entries(field)):
+            for one in built.objects:
+                change(one, entry, partial(overlay.locate, field, number))
     for name, reason in _UNREAD.items():
         if overlay.fields.get(name):
-            where = overlay.locate(name)
-            for one in built.objects:
-                one.doubt = one.doubt or f"{where.path}:{where.line}: {reason}, which is not read here"
+            _doubt(built.objects, overlay.locate(name), f"{reason}, which is not read here")
 
 
 def _merged(overlay: Overlay) -> Iterator[tuple[Any, Location]]:
@@ -60,9 +75,8 @@ def _patches(built: Built, files: Files, entries: Iterator[tuple[Any, Location]]
         if documents is None:
             _doubt(built.objects, where, "a patch that is not among the scanned files, or cannot be read")
             continue
-        target = entry.get("target")
         for document in documents:
-            _apply(document, target, built, where)
+            _apply(document, entry, built, where)
 
 
 def _documents(entry: Any, where: Location, files: Files) -> list[Document] | None:
@@ -75,39 +89,47 @@ def _documents(entry: Any, where: Location, files: Files) -> list[Document] | No
         return list(found.documents) if found and not found.broken else None
     if not isinstance(text, str):
         return None
-    read = list(load_all(text, where.path))
+    read = list(load_all(text, where.path, dialect=KUSTOMIZE))
     if any(isinstance(each, DocumentError) for each in read):
         return None
     # The lines of a patch in a text are those of the text; its entry is what can be named.
     return [Document(each.value, dict.fromkeys(each.locations, where)) for each in read if isinstance(each, Document)]
 
 
-def _apply(document: Document, target: Any, built: Built, where: Location) -> None:
-    patch = document.value
+def _apply(document: Document, entry: Mapping[str, Any], built: Built, where: Location) -> None:
+    patch, target = document.value, entry.get("target")
     operations = isinstance(patch, list)
     if not operations and not isinstance(patch, dict):
         return
     target = target if isinstance(target, dict) else None if operations else _own_target(patch)
-    if target is None:
+    if not target:
         _doubt(built.objects, where, "a patch that does not say what it is for")
+        built.open.append((where, "a patch of every object may make others of them"))
         return
-    relevant = _relevant(patch)
-    for one in list(built.objects):
-        fits = _fits(target, one)
-        if fits is None and relevant:
-            one.doubt = one.doubt or f"{where.path}:{where.line}: whether the patch is for it cannot be told"
+    options = entry.get("options")
+    renames = isinstance(options, dict) and bool(options.get("allowNameChange"))
+    if isinstance(options, dict) and options.get("allowKindChange"):
+        _doubt(built.objects, where, "a patch that changes kinds")
+        return
+    fitting = [(one, _fits(target, one)) for one in built.objects]
+    if target.get("exact") and len([fits for _, fits in fitting if fits is not False]) != 1:
+        _refuse(built, where, f"there is not one {target['kind']} '{target['name']}' that the patch is for")
+        return
+    for one, fits in fitting:
+        if fits is None and _relevant(patch, renames=renames):
+            _doubt([one], where, "whether the patch is for it cannot be told")
         if not fits:
             continue
-        before = one.named("name")
+        before = one.id
         try:
             if operations:
                 operate(one, patch, document.locations.get("/0", where))
-            elif merge(one, patch, document.locations):
+            elif merge(one, patch, document.locations, renames=renames):
                 built.objects.remove(one)
         except Unfit as problem:
-            one.doubt = one.doubt or f"{where.path}:{where.line}: {problem}"
-        if before and before != one.named("name"):
-            one.names |= {before}
+            _doubt([one], where, str(problem))
+        if before != one.id:
+            one.former += (before,)
 
 
 def _own_target(patch: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -116,38 +138,34 @@ def _own_target(patch: Mapping[str, Any]) -> dict[str, Any] | None:
     name = metadata.get("name")
     if not isinstance(name, str) or not isinstance(version, str) or "kind" not in patch:
         return None
-    group = version.rpartition("/")[0]
-    namespace = {"namespace": metadata["namespace"]} if "namespace" in metadata else {}
-    return {"group": group, "kind": patch["kind"], "name": name, "exact": True, **namespace}
+    group, _, number = version.rpartition("/")
+    own = {"group": group, "version": number, "kind": patch["kind"], "name": name}
+    return {**own, "id": (metadata.get("namespace") or "default", name), "exact": True}
 
 
-def _relevant(patch: Any) -> bool:
+def _relevant(patch: Any, *, renames: bool) -> bool:
     if isinstance(patch, list):
         return any(not isinstance(each, dict) or is_relevant(str(each.get("path"))) for each in patch)
-    return any(key in patch for key in ("spec", "$patch")) or "annotations" in (patch.get("metadata") or ())
+    return renames or any(key in patch for key in ("spec", "$patch")) or "annotations" in (patch.get("metadata") or ())
 
 
 def _fits(target: Mapping[str, Any], one: Object) -> bool | None:
     """Tell whether a patch is for an object, None if that cannot be told."""
-    if not one.matters:
-        return False
     exact = bool(target.get("exact"))
-    names = {*one.names, one.named("name") or ""}
     version = str(one.value.get("apiVersion")).rpartition("/")[2]
     answers = [
-        _matches(target.get("group"), {one.group}, exact=exact or "group" in target),
-        _matches(target.get("version"), {version}, exact=True),
+        _matches(target.get("group"), {one.group}, exact=exact),
+        _matches(target.get("version"), {version}, exact=exact),
         _matches(target.get("kind"), {one.kind}, exact=exact),
-        _matches(target.get("name"), names, exact=exact),
-        None if target.get("namespace") and _renamed(target["namespace"], one) else True,
-        None if target.get("labelSelector") or target.get("annotationSelector") else True,
     ]
+    if exact:
+        answers.append(target["id"] in one.ids)
+    else:
+        known = (one.ids[0], one.id)  # those in between count for nothing
+        answers.append(_matches(target.get("name"), {name for _, name in known}, exact=False))
+        answers.append(_matches(target.get("namespace"), {namespace for namespace, _ in known}, exact=False))
+        answers.append(None if target.get("labelSelector") or target.get("annotationSelector") else True)
     return False if False in answers else None if None in answers else True
-
-
-def _renamed(namespace: Any, one: Object) -> bool:
-    """Tell whether the namespace that a patch names is another than the object has now: it may have had that before."""
-    return bool(namespace != one.named("namespace"))
 
 
 def _matches(wanted: Any, given: set[str], *, exact: bool) -> bool | None:
@@ -166,85 +184,20 @@ def _doubt(found: list[Object], where: Location, reason: str) -> None:
         one.doubt = one.doubt or f"{where.path}:{where.line}: {reason}"
 
 
-# Names, namespaces, replicas
-
-
-def _names(overlay: Overlay, built: Built) -> None:
-    namespace = overlay.fields.get("namespace")
-    prefix, suffix = (overlay.fields.get(key) or "" for key in ("namePrefix", "nameSuffix"))
-    accounts: dict[str, str] = {}
-    for one in built.objects:
-        if not one.matters:
-            continue
-        metadata = one.value.setdefault("metadata", {})
-        if not isinstance(metadata, dict):
-            continue
-        if isinstance(namespace, str) and namespace and one.kind != "ClusterSecretStore":
-            metadata["namespace"] = namespace
-            one.locations["/metadata/namespace"] = overlay.locate("namespace")
-        name = one.named("name")
-        if name and (prefix or suffix):
-            one.names |= {name}
-            metadata["name"] = f"{prefix}{name}{suffix}"
-            if one.kind == "ServiceAccount":
-                accounts[name] = metadata["name"]
-    for one in built.objects:
-        spec = one.pod_spec()
-        if isinstance(spec, dict) and spec.get("serviceAccountName") in [*accounts]:
-            spec["serviceAccountName"] = accounts[spec["serviceAccountName"]]
+def _refuse(built: Built, where: Location, reason: str) -> None:
+    """Note what Kustomize makes nothing of, or what is for an object that was not seen."""
+    _doubt(built.objects, where, f"{reason}, which Kustomize refuses")
 
 
 def _replicas(overlay: Overlay, built: Built) -> None:
-    for entry, _ in overlay.entries("replicas"):
+    for entry, where in overlay.entries("replicas"):
         if not isinstance(entry, dict):
             continue
-        for one in built.objects:
-            spec = one.value.get("spec") if one.kind in ("Deployment", "StatefulSet") else None
-            if isinstance(spec, dict) and entry.get("name") in {*one.names, one.named("name")}:
-                spec["replicas"] = entry.get("count")
-
-
-# Images
-
-
-def _images(one: Object, entry: Any, locate: Callable[[str], Location]) -> None:
-    spec = one.pod_spec()
-    if not isinstance(entry, dict) or not isinstance(entry.get("name"), str) or not isinstance(spec, dict):
-        return
-    for group in POD_LISTS:
-        containers = spec.get(group)
-        for number, container in enumerate(containers if isinstance(containers, list) else ()):
-            image = container.get("image") if isinstance(container, dict) else None
-            if not isinstance(image, str) or not _is_named(image, entry["name"]):
-                continue
-            if group == "ephemeralContainers":  # of which older versions do not know
-                container["image"] = Unknown(f"whether Kustomize renames '{image}' {OF_VERSION}")
-                continue
-            container["image"] = _new(image, entry)
-            key = next((key for key in ("newName", "newTag", "digest", "tagSuffix") if entry.get(key)), "name")
-            one.locations[f"{one.pods}/{group}/{number}/image"] = locate(key)
-    volumes = spec.get("volumes")
-    for volume in volumes if isinstance(volumes, list) else ():
-        source = volume.get("image") if isinstance(volume, dict) else None
-        reference = source.get("reference") if isinstance(source, dict) else None
-        if isinstance(source, dict) and isinstance(reference, str) and _is_named(reference, entry["name"]):
-            source["reference"] = Unknown(f"whether Kustomize renames the image of a volume {OF_VERSION}")
-
-
-def _is_named(image: str, name: str) -> bool:
-    return image.startswith(name) and re.fullmatch(_DIGEST, image[len(name) :]) is not None
-
-
-def _new(image: str, entry: Mapping[str, Any]) -> Any:
-    """Return an image as an entry of `images` changes it."""
-    name, rest = entry["name"], image[len(entry["name"]) :]
-    tag, _, digest = rest.partition("@")
-    tag = tag.removeprefix(":")
-    for key in ("newName", "newTag", "digest", "tagSuffix"):
-        if entry.get(key) is not None and not isinstance(entry[key], str):
-            return Unknown(f"{key} of image '{name}' is not text; write it in quotes")
-    if entry.get("newTag") or entry.get("digest"):
-        tag, digest = entry.get("newTag") or "", entry.get("digest") or ""
-    elif entry.get("tagSuffix"):
-        tag, digest = tag + entry["tagSuffix"], ""
-    return f"{entry.get('newName') or name}{f':{tag}' if tag else ''}{f'@{digest}' if digest else ''}"
+        name, count = entry.get("name"), entry.get("count")
+        found = [one for one in built.objects if one.kind in _SCALED and name in {name for _, name in one.ids}]
+        if not found:
+            _refuse(built, where, f"there is no '{name}' of which the number of replicas is set")
+        for one in found:
+            spec = one.value.setdefault("spec", {})
+            if isinstance(spec, dict):
+                spec["replicas"] = count

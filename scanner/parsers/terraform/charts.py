@@ -14,10 +14,12 @@ from scanner.config import IacMapping
 from scanner.documents import load_value
 from scanner.errors import DocumentError
 from scanner.guarded import Unknown
+from scanner.parsers.kubernetes.golang import Int64
 from scanner.parsers.reading import Release
 from scanner.parsers.terraform.declared import Declared
 from scanner.parsers.terraform.values import Encoded
 from scanner.parsers.tree import Tree
+from scanner.scalars import KUBERNETES
 
 RELEASE = "helm_release"
 
@@ -67,7 +69,7 @@ def _texts(given: Any) -> Iterator[Any]:
         given = given.value
     elif isinstance(given, str):
         try:
-            given = load_value(given, "values.yaml")
+            given = load_value(given, "values.yaml", KUBERNETES)
         except DocumentError as error:
             given = Unknown(f"its values are not YAML: {error.problem}")
     if given is not None:
@@ -92,9 +94,9 @@ def _value(given: Mapping[str, Any], kind: str) -> Any:
     if kind in ("set_sensitive", "set_wo"):
         return Unknown(f"'{kind}' gives a secret")
     if not isinstance(value, str):
-        return value
+        return Int64(value) if type(value) is int else value
     if given.get("type") in ("string", "literal"):
         return value
     if "\\" in value or "," in value or value.startswith("{"):
         return Unknown("the value is a list, or has an escape in it")
-    return _WORDS[value] if value in _WORDS else int(value) if _WHOLE.fullmatch(value) else value
+    return _WORDS[value] if value in _WORDS else Int64(value) if _WHOLE.fullmatch(value) else value
