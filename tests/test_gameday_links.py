@@ -97,7 +97,7 @@ def test_it_is_the_drill_that_judges(demo, snapshot, config, rules, judge):
     ("cluster", "service", "running", "message"),
     [
         ("storefront", "basket", 4, "(service basket) has reached a steady state."),
-        ("storefront", "web", 2, "CannotPullContainerError: '1' of '1' principals"),
+        ("storefront", "web", 2, "CannotPullContainerError: 1 of 1 principals"),
         ("storefront", "catalog", 1, "ResourceInitializationError: unable to pull secrets or registry auth: The role"),
         (
             "storefront",

@@ -111,7 +111,11 @@ def test_what_was_left_out_is_not_seen_and_never_empty(tmp_path):
     snapshot, _ = run(tmp_path / "s", scope=USED)
     index = ImageIndex(snapshot.images())
     aux = RepositoryKey(HOME, "us-east-1", "aux")
-    for question in (index.images, index.tags, lambda key: index.get(key, "sha256:" + "0" * 64)):
+    for question in (
+        index.images,
+        lambda key: index.tagged(key, "1"),
+        lambda key: index.get(key, "sha256:" + "0" * 64),
+    ):
         with pytest.raises(InsufficientData, match="were not listed"):
             question(aux)
     report = scan([tmp_path / "s"], EVERY, CONFIG, AT)
