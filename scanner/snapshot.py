@@ -261,7 +261,7 @@ class SnapshotWriter:
         part = self.begin(target)
         part.add(calls)
         for name in sorted(listings):
-            part.add_images(shards.image_lines(name, listings[name].images))
+            part.add_images(name, shards.image_lines(name, listings[name].images))
         part.finish(started_at=started_at, finished_at=finished_at)
 
     def finish(

@@ -30,7 +30,8 @@ def shard(path, listings):
     if not any(listings.values()):
         return Registry(path, {})
     spool = shards.Spool(path.with_name("rows"))
-    spool.add(b"".join(shards.image_lines(name, images) for name, images in listings.items()))
+    for name, images in listings.items():
+        spool.add(name, shards.image_lines(name, images))
     spool.write(path)
     return Registry(path)
 
@@ -335,6 +336,33 @@ def test_what_is_written_here_says_its_version_and_holds_an_image_once(tmp_path)
     with pytest.raises(ValueError, match="a digest is not one of SHA-256"):
         shard(tmp_path / "x.parquet", {"a": (Image("sha256:00"),)})
     assert [path.name for path in tmp_path.iterdir()] == ["x.parquet"]
+
+
+def test_what_does_not_fit_into_memory_is_sorted_on_the_disk_and_leaves_nothing_there(tmp_path, monkeypatch):
+    monkeypatch.setattr(shards, "_MEMORY", "100MB")
+    monkeypatch.setattr(shards, "_sorters", {})
+    images = tuple(
+        Image(f"sha256:{number * 7919 % 30_011:064x}", tags=(f"{number:01000}",)) for number in range(1, 30_001)
+    )
+    found = shard(tmp_path / "x.parquet", {"a": images})
+    assert shards._sorters == {}  # it was closed, since it had used the disk
+    assert [path.name for path in tmp_path.iterdir()] == ["x.parquet"]
+    digests = duckdb.execute("SELECT hex(digest) FROM read_parquet(?)", [str(found.path)]).fetchall()
+    assert digests == sorted(digests)
+    assert len(digests) == 30_000
+    shard(tmp_path / "y.parquet", {"a": IMAGES})
+    assert len(shards._sorters) == 1
+
+
+def test_an_error_while_a_shard_is_written_is_not_the_next_ones(tmp_path, monkeypatch):
+    monkeypatch.setattr(shards, "_sorters", {})
+    for repository, lines in (("a", b"{"), ("b", shards.image_lines("a", IMAGES))):  # no JSON; of another repository
+        spool = shards.Spool(tmp_path / "rows")
+        spool.add(repository, lines)
+        with pytest.raises(duckdb.Error):
+            spool.write(tmp_path / "x.parquet")
+        assert shards._sorters == {}
+    assert shard(tmp_path / "x.parquet", {"a'b": IMAGES}).counts == {"a'b": (6, 6)}
 
 
 def test_a_shard_that_turns_out_damaged_is_a_gap_with_its_name(tmp_path):
