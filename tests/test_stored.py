@@ -76,6 +76,7 @@ def small():
     """Let few images be many: so that runs and pages end, and kept times do not suffice."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(lacking, "TOGETHER", 7)
+        patch.setattr(lacking, "APART", 3)
         patch.setattr(stored, "PAGE", 4)
         patch.setattr(lacking, "_LAST_TIMES", "max(epoch_us(pushed_at), 2)")
         patch.setattr(stored, "_shelf", stored._Shelf(6))
@@ -184,10 +185,15 @@ def test_what_was_asked_does_not_change_how_an_index_is_written(tmp_path):
     assert first[0].missing == 2
 
 
+def together(monkeypatch, most, apart=100):
+    monkeypatch.setattr(lacking, "TOGETHER", most)
+    monkeypatch.setattr(lacking, "APART", apart)
+
+
 def test_a_shard_is_read_once_for_whatever_grace_times(tmp_path, monkeypatch):
     index = stored_index(tmp_path, dict.fromkeys(("a", "b"), IMAGES), dict.fromkeys(("a", "b"), IMAGES[1:]))
     asked = []
-    monkeypatch.setattr(lacking, "TOGETHER", 100)
+    together(monkeypatch, 100)
     monkeypatch.setattr(lacking, "query", lambda *given: asked.append(given) or database.query(*given))
     for name in ("a", "b"):
         for older_than in (NOON, NOON - timedelta(days=9)):
@@ -207,11 +213,36 @@ def test_a_shard_is_read_once_for_whatever_grace_times(tmp_path, monkeypatch):
 )
 def test_what_is_alike_needs_no_search(tmp_path, monkeypatch, there, missing, queries):
     index, asked = stored_index(tmp_path, {"a": IMAGES, "b": IMAGES}, there), []
-    monkeypatch.setattr(lacking, "TOGETHER", 100)
+    together(monkeypatch, 100)
     monkeypatch.setattr(lacking, "query", lambda *given: asked.append(given) or database.query(*given))
     found = [index.missing(HERE._replace(name=name), THERE._replace(name=name), NOON) for name in ("a", "b")]
     assert (tuple(each.missing for each in found), [each.images for each in found]) == (missing, [6, 6])
     assert len(asked) == queries
+
+
+@pytest.mark.parametrize(
+    ("most", "apart", "runs"),
+    [
+        (100, 24, ["alike a-b", "search c-d", "alike e-e"]),  # 12 images each, but 11 of c
+        (100, 12, ["alike a-b", "search c-c", "alike d-e"]),
+        (12, 12, ["alike a-a", "alike b-b", "search c-c", "alike d-d", "alike e-e"]),
+        (100, 100, ["search a-e"]),
+    ],
+)
+def test_few_that_differ_do_not_make_all_be_searched(tmp_path, monkeypatch, most, apart, runs):
+    here, asked = dict.fromkeys("abcde", IMAGES), []
+    index = stored_index(tmp_path, here, {**here, "c": IMAGES[1:]})
+    together(monkeypatch, most, apart)
+    monkeypatch.setattr(lacking, "query", lambda *given: asked.append(given) or database.query(*given))
+    assert [index.missing(HERE._replace(name=name), THERE._replace(name=name), NOON).missing for name in "abcde"] == [
+        0,
+        0,
+        1,
+        0,
+        0,
+    ]
+    kinds = [("alike" if "POSITIONAL" in sql else "search", values) for _, sql, values in asked]
+    assert [f"{kind} {values['first']}-{values['last']}" for kind, values in kinds] == runs
 
 
 def test_a_large_repository_is_read_once_queries_have_taken_as_long(tmp_path, monkeypatch):
