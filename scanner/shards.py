@@ -13,11 +13,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import IO, Any, NamedTuple
+from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 from scanner import database
 from scanner.errors import AGAIN, SnapshotError
 from scanner.images import Image, time_of
+
+if TYPE_CHECKING:
+    from concurrent.futures import ThreadPoolExecutor
 
 _EPOCH, _SECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(seconds=1)
 _DIGESTS, _TIMES = ("digest", "subject"), ("pushed_at", "last_pulled_at", "last_archived_at", "last_activated_at")
@@ -44,7 +47,8 @@ Digests are `sha256:<64 hex>`, times are seconds since 1970 as AWS has them (exa
 SCHEMA_VERSION = "1"
 _VERSION = "regionproof_images"
 _MEMORY = "1GB"  # DuckDB takes two hundred bytes a row while it sorts; what is more goes to a file
-_one_at_a_time = threading.Lock()
+_lock = threading.Lock()
+_threads: dict[int, ThreadPoolExecutor] = {}
 _sorters: dict[int, Any] = {}
 
 
@@ -172,8 +176,7 @@ class Spool:
             return
         try:
             self._out.close()
-            with _one_at_a_time:
-                self._sort(path)
+            _thread().submit(self._sort, path).result()
         except duckdb.IOException as error:  # a full disk is one, whoever finds it full
             raise OSError(f"{path}: cannot be written: {str(error).partition(': {')[0]}") from error
         finally:
@@ -219,6 +222,14 @@ def lines(rows: Iterable[Any]) -> bytes:
 def image_lines(repository: str, images: Iterable[Image]) -> bytes:
     """Return the images of a repository as lines for a spool."""
     return lines(_row(repository, image) for image in images)
+
+
+def _thread() -> ThreadPoolExecutor:
+    """Return the one thread that sorts: each of many would keep memory for DuckDB.  A forked process has its own."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    with _lock:
+        return _threads.setdefault(os.getpid(), ThreadPoolExecutor(1))
 
 
 @contextmanager
