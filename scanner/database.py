@@ -63,6 +63,7 @@ def _cursor() -> tuple[Any, Path]:
                 "threads": THREADS,
                 "memory_limit": MEMORY,
                 "temp_directory": str(folder),
+                "enable_external_file_cache": False,  # a shard is read once, and the memory is small
                 "autoload_known_extensions": False,
                 "autoinstall_known_extensions": False,
             }

@@ -10,7 +10,7 @@ import threading
 from array import array
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -20,6 +20,8 @@ from scanner.shards import Count
 
 TOGETHER = 2_000_000
 """How many images of both sides are compared in one query, unless one repository has more."""
+APART = 100_000
+"""How many images of both sides are worth a query of their own, if they are alike and those beside them are not."""
 TIMES = 1_000
 """How many push times are kept of what the replica of one repository lacks, the last ones."""
 _LAST_TIMES = f"max(epoch_us(pushed_at), {TIMES})"
@@ -83,12 +85,23 @@ class Runs:
         self._last: list[str] = []
         self.sizes: list[int] = []
         for name, size in sizes:
-            if not self.sizes or self.sizes[-1] + size > most:
-                self._first.append(name)
-                self._last.append(name)
-                self.sizes.append(0)
-            self._last[-1] = name
-            self.sizes[-1] += size
+            self._add(name, name, size, begin=not self.sizes or self.sizes[-1] + size > most)
+
+    def joined(self, odd: Container[int], most: int) -> Runs:
+        """Return the same with neighbours as one, up to `most` images, of which all are `odd`, or none is."""
+        found = Runs((), most)
+        for number, size in enumerate(self.sizes):
+            other = not number or (number in odd) != (number - 1 in odd)
+            found._add(*self.span(number), size, begin=other or found.sizes[-1] + size > most)
+        return found
+
+    def _add(self, first: str, last: str, size: int, *, begin: bool) -> None:
+        if begin:
+            self._first.append(first)
+            self._last.append(last)
+            self.sizes.append(0)
+        self._last[-1] = last
+        self.sizes[-1] += size
 
     def of(self, name: str) -> int:
         """Return the number of the run that a repository belongs to."""
@@ -106,8 +119,10 @@ class Comparison:
         self._here, self._there = here, there
         sizes = Counter({name: count.images for name, count in here.counts.items()})
         sizes.update({name: count.images for name, count in there.counts.items()} if there else {})
-        self._runs = Runs(sorted(sizes.items()), TOGETHER)
-        self._uneven = {self._runs.of(name) for name in sizes if _images(here, name) != _images(there, name)}
+        uneven = [name for name in sizes if _images(here, name) != _images(there, name)]
+        pieces = Runs(sorted(sizes.items()), APART)
+        self._runs = pieces.joined(set(map(pieces.of, uneven)), TOGETHER)
+        self._uneven = set(map(self._runs.of, uneven))
         self._lacking: dict[int, dict[str, Lacking]] = {}
         self._differing: dict[int, tuple[frozenset[str], Mapping[str, int]]] = {}
         self._lock = threading.Lock()

@@ -130,9 +130,9 @@ class TargetWriter:
         for call in map(redacted, calls):
             self._lines.append((sort_key(call), to_line(call).encode("ascii") + b"\n"))
 
-    def add_images(self, lines: bytes) -> None:
-        """Add images, as lines of a `shards.Spool`.  Raises `OSError`."""
-        self._spool.add(lines)
+    def add_images(self, repository: str, lines: bytes) -> None:
+        """Add images of a repository, as lines of a `shards.Spool`.  Raises `OSError`."""
+        self._spool.add(repository, lines)
 
     def images_repeat(self) -> None:
         """Take note that an image was added more than once: the first stays."""

@@ -261,7 +261,7 @@ class SnapshotWriter:
         part = self.begin(target)
         part.add(calls)
         for name in sorted(listings):
-            part.add_images(shards.image_lines(name, listings[name].images))
+            part.add_images(name, shards.image_lines(name, listings[name].images))
         part.finish(started_at=started_at, finished_at=finished_at)
 
     def finish(
@@ -335,7 +335,8 @@ def _refuse(path: Path, resume: bool) -> None:
 
 
 def _read_manifest(path: Path) -> tuple[dict[str, Any], str]:
-    import jsonschema
+    from jsonschema import Draft202012Validator
+    from jsonschema.exceptions import best_match
 
     part = path / MANIFEST
     if not path.exists():
@@ -353,11 +354,11 @@ def _read_manifest(path: Path) -> tuple[dict[str, Any], str]:
                 f"{path} is a snapshot of schema version {version}; this regionproof reads {SCHEMA_VERSION}",
                 "Use the regionproof that collected it, or collect again.",
             )
-        jsonschema.validate(manifest, schema("snapshot"))
-    except jsonschema.ValidationError as error:
-        raise SnapshotError(f"{part}: {error.json_path}: {error.message}", AGAIN) from None
-    except (OSError, ValueError, RecursionError) as error:
-        raise SnapshotError(f"{part} cannot be read: {error}", AGAIN) from None
+        error = best_match(Draft202012Validator(schema("snapshot")).iter_errors(manifest))
+        if error is not None:
+            raise SnapshotError(f"{part}: {error.json_path}: {error.message}", AGAIN)
+    except (OSError, ValueError, RecursionError) as problem:
+        raise SnapshotError(f"{part} cannot be read: {problem}", AGAIN) from None
     return manifest, hashlib.sha256(text).hexdigest()
 
 

@@ -261,7 +261,7 @@ def shard(writer, target, repositories):
     second = writer.begin(target, Stage.IMAGES)
     second.add(calls)
     for name, images in repositories.items():
-        second.add_images(image_lines(name, images))
+        second.add_images(name, image_lines(name, images))
     second.finish(started_at=at, finished_at=at)
 
 

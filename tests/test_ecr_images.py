@@ -142,7 +142,7 @@ class Written:
     def __init__(self) -> None:
         self.lines = b""
 
-    def add_images(self, lines):
+    def add_images(self, repository, lines):
         self.lines += lines
 
     def images_repeat(self):
@@ -151,7 +151,7 @@ class Written:
 
 def test_images_leave_little_for_the_garbage_collector_to_walk_through():
     """Pins what CPython and msgspec do not track: rows, and bytes."""
-    images = Images(Written(), Count())
+    images = Images(Written(), "r", Count())
     found = rows(page(*map(detail, range(3))), HERE)
     images.add(found)
     assert not any(gc.is_tracked(row) for row in found.items)
@@ -171,7 +171,7 @@ def test_images_leave_little_for_the_garbage_collector_to_walk_through():
 )
 def test_an_image_that_pages_name_twice_counts_once(pages, count, repeats):
     written, total = Written(), Count()
-    images = Images(written, total)
+    images = Images(written, "r", total)
     for numbers in pages:
         images.add(rows(page(*map(detail, numbers)), HERE))
     assert [images.count(), total.value] == [count, count]

@@ -158,6 +158,15 @@ def test_a_compact_copy_holds_the_same(database, demo, tmp_path, monkeypatch, ti
     )
 
 
+def test_copies_of_an_image_stand_side_by_side_in_a_compact_copy(database, demo, tmp_path, monkeypatch):
+    (tmp_path / "snapshot").symlink_to(demo / "snapshot")
+    monkeypatch.chdir(tmp_path)
+    database.execute(SQL["one compact copy"])
+    rows = database.execute("SELECT account, repository, digest FROM read_parquet('images.parquet')").fetchall()
+    assert rows == sorted(rows)
+    assert len(set(rows)) < len(rows)
+
+
 def test_the_table_of_athena_has_the_columns_of_a_shard():
     """Of its syntax nothing is known here: Athena was not asked."""
     (columns,) = re.findall(r"CREATE EXTERNAL TABLE images \((.+?)\n\)", PAGE, re.DOTALL)

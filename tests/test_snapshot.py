@@ -423,7 +423,7 @@ def stage(path, stage, calls, rows=(), **more):
     writer = SnapshotWriter(path, resume=True).begin(EAST, stage)
     writer.add(calls)
     for name, images in dict(rows).items():
-        writer.add_images(shards.image_lines(name, images))
+        writer.add_images(name, shards.image_lines(name, images))
     writer.finish(started_at=AT, finished_at="2026-11-20T08:02:00Z", **more)
 
 
@@ -686,7 +686,7 @@ def test_seconds_of_aws_are_rounded_to_the_nearest_microsecond_as_python_does(tm
     part = tmp_path_factory.mktemp("round") / "images.parquet"
     spool = shards.Spool(part.with_name("rows"))
     rows = [{"repositoryName": "r", "imageDigest": digest(str(n)), "imagePushedAt": at} for n, at in enumerate(seconds)]
-    spool.add(shards.lines(rows))
+    spool.add("r", shards.lines(rows))
     spool.write(part)
     images = Registry(part).images("r").images
     found = {image.digest: (image.pushed_at - EPOCH) // timedelta(microseconds=1) for image in images}
@@ -702,7 +702,8 @@ def test_of_images_that_repeat_the_first_stays(tmp_path):
         spool = shards.Spool(tmp_path / "rows")
         spool.repeats = len(images) > len(names)
         keys = ("repositoryName", "imageDigest", "imageTags")
-        spool.add(shards.lines(dict(zip(keys, (r, digest(d), tags), strict=True)) for r, d, tags in images))
+        for r, d, tags in images:
+            spool.add(r, shards.lines([dict(zip(keys, (r, digest(d), tags), strict=True))]))
         spool.write(part)
     repeats, once = map(Registry, parts)
     assert [repeats.images(name) for name in ("a", "b")] == [once.images(name) for name in ("a", "b")]

@@ -30,7 +30,8 @@ def shard(path, listings):
     if not any(listings.values()):
         return Registry(path, {})
     spool = shards.Spool(path.with_name("rows"))
-    spool.add(b"".join(shards.image_lines(name, images) for name, images in listings.items()))
+    for name, images in listings.items():
+        spool.add(name, shards.image_lines(name, images))
     spool.write(path)
     return Registry(path)
 
@@ -75,6 +76,7 @@ def small():
     """Let few images be many: so that runs and pages end, and kept times do not suffice."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(lacking, "TOGETHER", 7)
+        patch.setattr(lacking, "APART", 3)
         patch.setattr(stored, "PAGE", 4)
         patch.setattr(lacking, "_LAST_TIMES", "max(epoch_us(pushed_at), 2)")
         patch.setattr(stored, "_shelf", stored._Shelf(6))
@@ -183,10 +185,15 @@ def test_what_was_asked_does_not_change_how_an_index_is_written(tmp_path):
     assert first[0].missing == 2
 
 
+def together(monkeypatch, most, apart=100):
+    monkeypatch.setattr(lacking, "TOGETHER", most)
+    monkeypatch.setattr(lacking, "APART", apart)
+
+
 def test_a_shard_is_read_once_for_whatever_grace_times(tmp_path, monkeypatch):
     index = stored_index(tmp_path, dict.fromkeys(("a", "b"), IMAGES), dict.fromkeys(("a", "b"), IMAGES[1:]))
     asked = []
-    monkeypatch.setattr(lacking, "TOGETHER", 100)
+    together(monkeypatch, 100)
     monkeypatch.setattr(lacking, "query", lambda *given: asked.append(given) or database.query(*given))
     for name in ("a", "b"):
         for older_than in (NOON, NOON - timedelta(days=9)):
@@ -206,11 +213,36 @@ def test_a_shard_is_read_once_for_whatever_grace_times(tmp_path, monkeypatch):
 )
 def test_what_is_alike_needs_no_search(tmp_path, monkeypatch, there, missing, queries):
     index, asked = stored_index(tmp_path, {"a": IMAGES, "b": IMAGES}, there), []
-    monkeypatch.setattr(lacking, "TOGETHER", 100)
+    together(monkeypatch, 100)
     monkeypatch.setattr(lacking, "query", lambda *given: asked.append(given) or database.query(*given))
     found = [index.missing(HERE._replace(name=name), THERE._replace(name=name), NOON) for name in ("a", "b")]
     assert (tuple(each.missing for each in found), [each.images for each in found]) == (missing, [6, 6])
     assert len(asked) == queries
+
+
+@pytest.mark.parametrize(
+    ("most", "apart", "runs"),
+    [
+        (100, 24, ["alike a-b", "search c-d", "alike e-e"]),  # 12 images each, but 11 of c
+        (100, 12, ["alike a-b", "search c-c", "alike d-e"]),
+        (12, 12, ["alike a-a", "alike b-b", "search c-c", "alike d-d", "alike e-e"]),
+        (100, 100, ["search a-e"]),
+    ],
+)
+def test_few_that_differ_do_not_make_all_be_searched(tmp_path, monkeypatch, most, apart, runs):
+    here, asked = dict.fromkeys("abcde", IMAGES), []
+    index = stored_index(tmp_path, here, {**here, "c": IMAGES[1:]})
+    together(monkeypatch, most, apart)
+    monkeypatch.setattr(lacking, "query", lambda *given: asked.append(given) or database.query(*given))
+    assert [index.missing(HERE._replace(name=name), THERE._replace(name=name), NOON).missing for name in "abcde"] == [
+        0,
+        0,
+        1,
+        0,
+        0,
+    ]
+    kinds = [("alike" if "POSITIONAL" in sql else "search", values) for _, sql, values in asked]
+    assert [f"{kind} {values['first']}-{values['last']}" for kind, values in kinds] == runs
 
 
 def test_a_large_repository_is_read_once_queries_have_taken_as_long(tmp_path, monkeypatch):
@@ -335,6 +367,33 @@ def test_what_is_written_here_says_its_version_and_holds_an_image_once(tmp_path)
     with pytest.raises(ValueError, match="a digest is not one of SHA-256"):
         shard(tmp_path / "x.parquet", {"a": (Image("sha256:00"),)})
     assert [path.name for path in tmp_path.iterdir()] == ["x.parquet"]
+
+
+def test_what_does_not_fit_into_memory_is_sorted_on_the_disk_and_leaves_nothing_there(tmp_path, monkeypatch):
+    monkeypatch.setattr(shards, "_MEMORY", "100MB")
+    monkeypatch.setattr(shards, "_sorters", {})
+    images = tuple(
+        Image(f"sha256:{number * 7919 % 30_011:064x}", tags=(f"{number:01000}",)) for number in range(1, 30_001)
+    )
+    found = shard(tmp_path / "x.parquet", {"a": images})
+    assert shards._sorters == {}  # it was closed, since it had used the disk
+    assert [path.name for path in tmp_path.iterdir()] == ["x.parquet"]
+    digests = duckdb.execute("SELECT hex(digest) FROM read_parquet(?)", [str(found.path)]).fetchall()
+    assert digests == sorted(digests)
+    assert len(digests) == 30_000
+    shard(tmp_path / "y.parquet", {"a": IMAGES})
+    assert len(shards._sorters) == 1
+
+
+def test_an_error_while_a_shard_is_written_is_not_the_next_ones(tmp_path, monkeypatch):
+    monkeypatch.setattr(shards, "_sorters", {})
+    for repository, lines in (("a", b"{"), ("b", shards.image_lines("a", IMAGES))):  # no JSON; of another repository
+        spool = shards.Spool(tmp_path / "rows")
+        spool.add(repository, lines)
+        with pytest.raises(duckdb.Error):
+            spool.write(tmp_path / "x.parquet")
+        assert shards._sorters == {}
+    assert shard(tmp_path / "x.parquet", {"a'b": IMAGES}).counts == {"a'b": (6, 6)}
 
 
 def test_a_shard_that_turns_out_damaged_is_a_gap_with_its_name(tmp_path):

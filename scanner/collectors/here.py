@@ -197,7 +197,7 @@ class _Task:
         self._at, self._attempts = "", 0
         self._token: str | None = None
         self._tokens: set[str] = set()
-        self._images = Images(part, run.images) if ask.rows else None
+        self._images = Images(part, parameters["repositoryName"], run.images) if ask.rows else None
 
     def step(self) -> Outcome:
         """Ask for the next page."""

@@ -59,8 +59,8 @@ class Images:
     are listed side by side are in no processor's cache.
     """
 
-    def __init__(self, writer: TargetWriter, total: Count) -> None:
-        self._writer, self._total = writer, total
+    def __init__(self, writer: TargetWriter, repository: str, total: Count) -> None:
+        self._writer, self._repository, self._total = writer, repository, total
         self._named = 0
         self._digests: list[bytes] = []  # one text a page, so that the garbage collector has no strings to walk through
         self.problem: str | None = None
@@ -71,7 +71,7 @@ class Images:
         self._named += len(rows.items)
         self._digests.append("".join([image.imageDigest for image in rows.items]).encode())
         self._total.add(len(rows.items))
-        self._writer.add_images(shards.lines(rows.items))
+        self._writer.add_images(self._repository, shards.lines(rows.items))
 
     def count(self) -> int:
         """Return how many there are, when all are added; tell the writer if some were named more than once."""
