@@ -41,6 +41,10 @@ data "aws_eks_cluster" "maybe" {{
   provider = aws.west
   name     = "shop"
 }}
+data "aws_eks_cluster" "half" {{
+  provider = aws.west
+  name     = "shop-${{var.open}}"
+}}
 module "eks" {{
   source    = "terraform-aws-modules/eks/aws"
   providers = {{ aws = aws.west }}
@@ -121,6 +125,20 @@ def cluster(resource):
         ("host = one(data.aws_eks_cluster.maybe[*].endpoint)", (None, None)),
         (GET_TOKEN.format('"--cluster-name", "shop"'), (None, None)),
         (GET_TOKEN.format('"--cluster-name"'), (None, None)),
+        # Its name is known in part, or not at all.
+        ("host = data.aws_eks_cluster.half.endpoint", ("us-west-2", None)),
+        (
+            f"host = data.aws_eks_cluster.half.endpoint\n {GET_TOKEN}".format('"--cluster-name", "shop"'),
+            ("us-west-2", None),
+        ),
+        (
+            "host = data.aws_eks_cluster.half.endpoint\n token = data.aws_eks_cluster_auth.west.token",
+            ("us-west-2", None),
+        ),
+        (GET_TOKEN.format('"--cluster-name", "shop-${var.open}", "--region", "us-west-2"'), ("us-west-2", None)),
+        (GET_TOKEN.format('"--cluster-name", var.open, "--region", var.open'), (None, None)),
+        (f'config_path = "~/.kube/config"\n config_context = "{ARN}-${{var.open}}"', (None, None)),
+        ("exec {\n command = var.open\n args = var.open\n}", (None, None)),
         # Two clusters are named.
         ("host = aws_eks_cluster.east.endpoint\n token = data.aws_eks_cluster_auth.west.token", (None, None)),
         (f"host = module.eks.cluster_endpoint\n {GET_TOKEN}".format('"--cluster-name", "other"'), ("us-west-2", None)),

@@ -88,15 +88,18 @@ def _configured(here: Instance, name: str, block: Block) -> Cluster:
     said = _said(given.get("exec"))
     if not found:
         place = _place(here, name, block, said, given.get("host"))
-        named = said.name or Unknown(f"the configuration of provider '{name}' does not say which cluster it is")
-        return Cluster(named, place)
+        unsaid = Unknown(f"the configuration of provider '{name}' does not say which cluster it is")
+        return Cluster(unsaid if said.name is None else said.name, place)
     places = {known(one.place): one.place for one in found}
     several = Unknown(_SEVERAL.format(name))
     place = next(iter(places.values())) if len(places) == 1 else Provider(several, several)
-    named_by = {one.name for one in found} | ({said.name} if isinstance(said.name, str) else set())
-    if len(named_by) > 1:
+    names = [*(one.name for one in found), *([said.name] if isinstance(said.name, str) else ())]
+    for unknown in names:
+        if isinstance(unknown, Unknown):
+            return Cluster(unknown, place)
+    if len({str(each) for each in names}) > 1:
         return Cluster(Unknown(f"the configuration of provider '{name}' names several clusters"), place)
-    return Cluster(named_by.pop(), place)
+    return Cluster(names[0], place)
 
 
 def _settings(here: Instance, block: Block) -> Mapping[str, Any]:
