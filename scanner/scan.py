@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scanner import __version__
+from scanner.before import as_it_was, differing, laid_over
 from scanner.causes import Causes, changed, is_code
+from scanner.changes import configured_before
 from scanner.config import Config
 from scanner.drill import Drill, settled, simulate
 from scanner.engine import arranged, assess, exempt
@@ -18,7 +20,6 @@ from scanner.estate import (
     Estate,
     add_evidence,
     add_facts,
-    add_parsed,
     is_snapshot,
     model_of,
     must_hold_something,
@@ -39,7 +40,6 @@ from scanner.finding import (
 from scanner.loss import Loss
 from scanner.model import Model, Pair, Place, Resource
 from scanner.origins import brought, is_shown, traced
-from scanner.overlay import overlay
 from scanner.pull_path import with_paths
 from scanner.recovery import objective, workloads_by_tier
 from scanner.rule import Rule
@@ -49,8 +49,6 @@ from scanner.verdict import broken
 
 if TYPE_CHECKING:
     from scanner.changes import Changes
-    from scanner.parsers import Parsed
-    from scanner.parsers.addresses import Addresses
     from scanner.report_file import ReportFile
 
 
@@ -161,19 +159,19 @@ def _examined(
     estate = read_paths(paths, config, opened)
     must_hold_something(estate, paths)
     estate.coverage += _slips(estate, paths, config)
-    differing = _differing(change.since, paths, config) if change.since else []
-    before, was_config = None, _configured_before(change.since, config)
+    edits = differing(change.since, paths, config) if change.since else []
+    before, was_config = None, configured_before(change.since, config) if change.since else config
     if change.against is not None:
-        before, estate = _laid_over(change.against, paths, estate, config, was_config, change.since)
+        before, estate = laid_over(change.against, paths, estate, config, was_config, change.since)
     elif change.since is not None:
-        before = _as_it_was(paths, estate, was_config, change.since)
+        before = as_it_was(paths, estate, was_config, change.since)
     add_evidence(estate, config)
     assessed = assess(exercise.amend(model_of(estate, config, now)), rules, config)
     model, findings = assessed.model, assessed.findings
     new, causes = frozenset[str](), Causes((), {})
     if before is not None:
-        changes = changed(before.resources if change.since else before.live, estate.resources, differing)
-        causes = Causes(changes, {rule.id: rule.needs for rule in rules}, differing)
+        changes = changed(before.resources if change.since else before.live, estate.resources, edits)
+        causes = Causes(changes, {rule.id: rule.needs for rule in rules}, edits)
         was = _without(before, rules, was_config, now, change)
         findings, _ = exempt(findings, (*config.exemptions, *estate.exemptions), model.as_of)
         new = brought(findings, was)
@@ -182,7 +180,7 @@ def _examined(
     report = _report(estate, outcome, workloads_by_tier(model), rules, config, change, earlier)
     drill = simulate(model, report.findings, rules, exercise.loss, fail_back=exercise.fail_back)
     report = replace(report, recoveries=tuple(one.outline() for one in drill.recoveries))
-    shown = with_paths((each for each in report.findings if _is_shown(each, change, differing, new, causes)), model)
+    shown = with_paths((each for each in report.findings if _is_shown(each, change, edits, new, causes)), model)
     placed = (causes.given(one) if one.origin is Origin.CHANGE or one.fingerprint in new else one for one in shown)
     return _narrowed(report, placed), model, drill
 
@@ -279,81 +277,6 @@ def _what_became(earlier: ReportFile, report: Report) -> Baseline:
 def resources(paths: Sequence[Path], config: Config) -> list[Resource]:
     """Return the resources of snapshots and of infrastructure code; raise as `scan` does."""
     return read_paths(paths, config).resources
-
-
-def _configured_before(since: str | None, config: Config) -> Config:
-    from scanner.changes import configured_before
-
-    return configured_before(since, config) if since else config
-
-
-def _laid_over(
-    against: Path, paths: Sequence[Path], code: Estate, config: Config, was_config: Config, since: str | None
-) -> tuple[Estate, Estate]:
-    """Return the estate without the change, and with it."""
-    if not is_snapshot(against):
-        raise UsageError(f"{against}: no snapshot", "--against takes a snapshot; `regionproof collect` makes one.")
-    for path in paths:
-        if is_snapshot(path):
-            raise UsageError(f"{path}: a snapshot", "With --against, the paths are infrastructure code.")
-    live = read_paths([against], config)
-    live.live = live.resources
-    was = [_before(path, since, was_config, code.addresses) for path in paths] if since else []
-    declared = [one for parsed in was for one in parsed.resources] if since else None
-    after = replace(live, resources=overlay(live.resources, code.resources, declared, code.gaps), planned=True)
-    after.gaps = [*live.gaps, *code.gaps]
-    after.scanned = live.scanned | code.scanned
-    after.coverage = [*live.coverage, *code.coverage]
-    after.inputs = [*code.inputs, *(replace(one, kind="against") for one in live.inputs)]
-    after.exemptions = code.exemptions
-    if declared is None:  # then the code is there, and changes nothing
-        live.resources = [*live.resources, *code.resources]
-        live.gaps, live.exemptions = after.gaps, after.exemptions
-    else:
-        live.resources = overlay(live.resources, declared)
-        live.gaps = [*live.gaps, *(gap for parsed in was for gap in parsed.gaps)]
-        live.exemptions = [one for parsed in was for one in parsed.exemptions]
-        live.planned = True
-    live.scanned = after.scanned
-    return live, after
-
-
-def _as_it_was(paths: Sequence[Path], code: Estate, config: Config, since: str) -> Estate:
-    """Return what the code declared at a revision."""
-    estate = Estate()
-    for path in paths:
-        parsed = _before(path, since, config, code.addresses)
-        add_parsed(estate, parsed)
-        estate.exemptions += parsed.exemptions
-    return estate
-
-
-def _before(path: Path, since: str, config: Config, after: Mapping[str, Addresses]) -> Parsed:
-    from scanner.changes import before
-    from scanner.parsers import Parsed, parse
-
-    with before(since, _folder(path)) as copy:
-        at = copy if path.is_dir() else copy / path.name
-        if not at.exists():
-            return Parsed([], [], [], "", [])
-        return parse(at, config.places, path, config.deployments, after, config.tools)
-
-
-def _differing(since: str, paths: Sequence[Path], config: Config) -> list[Changes]:
-    """Return what the code, and the configuration beside it, differ in from a revision."""
-    from scanner.changes import configured_since
-    from scanner.changes import since as differing
-    from scanner.parsers.tree import shown_prefix
-
-    for path in paths:
-        if is_snapshot(path):
-            raise UsageError(f"{path}: a snapshot", "--changed-since is about infrastructure code in a git repository.")
-    found = [differing(since, _folder(path), shown_prefix(path, folder=path.is_dir())) for path in paths]
-    return [*found, *configured_since(since, config, found)]
-
-
-def _folder(path: Path) -> Path:
-    return path if path.is_dir() else path.parent
 
 
 def _is_shown(
