@@ -330,6 +330,43 @@ def test_charts_in_a_chart_take_its_values(tmp_path):
     assert all(gap.startswith("charts/api/Chart.yaml:5") for gap in gaps(parsed))
 
 
+@pytest.mark.parametrize("member", ['(index .Values "my-db").image', 'index .Values "my-db" "image"'])
+def test_values_that_a_chart_which_is_not_there_would_bring_are_unknown(tmp_path, member):
+    about = f"{CHART}dependencies: [{{name: my-db, version: 1}}]\n"
+    files = image(f'{{{{ {member} | default "a:1" }}}}', "my-db: {replicas: 1}\n", about=about)
+    (pod,) = workloads(read(tmp_path, files, WEST)).values()
+    assert "the chart 'my-db' that it depends on is not in the scanned files" in images(pod)["a"]["unknown"]
+
+
+@pytest.mark.parametrize("dependencies", ["", "{name: db, version: 1.0.0, alias: old}, {name: db, version: 2.0.0}"])
+def test_of_charts_of_one_name_in_a_chart_nobody_is_said_to_be_meant(tmp_path, dependencies):
+    files = chart(about=f"{CHART}dependencies: [{dependencies}]\n")
+    for version in "12":
+        about = CHART.replace("api", "db").replace("version: 1.2.3", f"version: {version}.0.0")
+        files |= image(f"db:{version}", at=f"charts/api/charts/db-{version}/", about=about)
+    parsed = read(tmp_path, files, WEST)
+    assert any("which of the charts in it that are called 'db' is meant" in gap for gap in gaps(parsed))
+    assert not any("db:" in str(one.properties) for one in parsed.resources)
+
+
+def test_a_packed_chart_whose_name_begins_as_that_of_another_is_a_gap(tmp_path):
+    files = chart(about=f"{CHART}dependencies: [{{name: db, version: 1}}]\n")
+    files |= image("db:1", at="charts/api/charts/db/", about=CHART.replace("api", "db"))
+    write(tmp_path / "code", files)
+    (tmp_path / "code/charts/api/charts/db-ha-4.0.0.tgz").write_bytes(b"x")
+    assert any("db-ha-4.0.0.tgz" in gap for gap in gaps(read(tmp_path / "code", {}, WEST)))
+
+
+def test_a_pod_of_which_nobody_knows_whether_another_object_owns_it_is_one(tmp_path):
+    text = """\
+apiVersion: v1
+kind: Pod
+metadata: {name: x, ownerReferences: [{name: y, controller: {{ .Release.IsUpgrade }}}]}
+spec: {containers: [{name: a, image: "a:1"}]}
+"""
+    assert [images(one) for one in workloads(read(tmp_path, chart({"p.yaml": text}), WEST)).values()] == [{"a": "a:1"}]
+
+
 @pytest.mark.parametrize(
     ("dependency", "values", "is_gap"),
     [

@@ -700,6 +700,18 @@ spec:
         assert len(stub.notes()) == bool(more)
 
 
+def test_a_list_that_may_be_longer_keeps_what_depends_on_the_version(tmp_path, stub):
+    one = labelled()["overlays/west/kustomization.yaml"]
+    fields = {**yaml.safe_load(one), "images": [{"name": "shop/api", "tagSuffix": "-x"}]}
+    base = "apiVersion: v1\nkind: Pod\nmetadata: {name: api}\nspec: {containers: [{name: api, image: 'shop/api:1'}]}\n"
+    built = base.replace("shop/api:1", "shop/api:1-x-x").replace("[{", "[{name: side, image: y}, {")
+    parsed = scanned(
+        tmp_path / "code", tree(fields, {"base/api.yaml": base}), WEST, tools=stub(f"print({built!r})", "kustomize")
+    )
+    assert "1-x" not in str(parsed.resources)
+    assert len(stub.notes()) == 1
+
+
 def test_an_object_that_kustomize_deletes_is_gone(tmp_path, stub):
     built = yaml.safe_dump(a_pod("other", api="x"))
     parsed = scanned(tmp_path / "code", labelled(), WEST, tools=stub(f"print({built!r})", "kustomize"))
@@ -765,6 +777,28 @@ def test_helm_settles_what_is_not_evaluated_here(tmp_path, expression, image):
         assert str(before.resources) == str(after.resources)
     else:
         assert images(workloads(after)["Pod shop/web/api"]) == {"api": image, "side": "side:1"}
+
+
+@needs_tools
+@pytest.mark.parametrize(
+    "expression",
+    [
+        '{{ (index .Values "my-db").image | default "api:2" }}',
+        '{{ (get .Values "my-db").image | default "api:2" }}',
+        '{{ .Values.db.image | regexFind ".*" | default "api:2" }}',
+        '{{ (.Values | toYaml | fromYaml).none | default "api:2" }}',
+        '{{ range $k, $v := .Values }}{{ if eq $k "db" }}{{ $v.image | default "api:2" }}{{ end }}{{ end }}',
+    ],
+)
+def test_helm_tells_nothing_that_a_chart_which_is_not_there_could_change(tmp_path, expression):
+    """Such a chart lays its own values under its name into those of the chart."""
+    files = pod(expression, values={"my-db": {"replicas": 1}, "db": {"replicas": 1}})
+    files["charts/api/Chart.yaml"] += (
+        "dependencies: [{name: my-db, alias: db, version: 1.x}, {name: my-db, version: '1'}]\n"
+    )
+    before, after = (scanned(tmp_path / "code", files, WEST, tools=each) for each in (None, real()))
+    for parsed in (before, after):
+        assert "unknown" in images(workloads(parsed)["Pod shop/web/api"])["api"]
 
 
 @needs_tools

@@ -26,6 +26,7 @@ from scanner.parsers.kubernetes.golang import (
     truth,
     unsupported,
 )
+from scanner.parsers.kubernetes.scopes import must_be_whole
 
 _MAX_INDENT = 200
 _MAX_LIST = 10_000
@@ -70,6 +71,8 @@ def _index(value: Any, *keys: Any) -> Any:
         if isinstance(key, Unknown) or isinstance(value, Unknown):
             raise InsufficientData((key if isinstance(key, Unknown) else value).reason)
         if isinstance(value, dict) and isinstance(key, str):
+            if key not in value:
+                must_be_whole(value)
             value = value.get(key)
         elif isinstance(value, list) and isinstance(key, int) and not is_a(key, bool) and 0 <= key < len(value):
             value = value[key]

@@ -142,7 +142,7 @@ def _environments(chart: Chart, file: File, reading: Reading) -> dict[str, list[
 
 def _is_packed(dependency: Mapping[str, Any], name: str) -> bool:
     """Tell whether a file is the package of a chart that another one says it depends on."""
-    return name.startswith(f"charts/{dependency.get('name')}-")
+    return re.fullmatch(rf"charts/{re.escape(str(dependency.get('name')))}-v?[0-9][^/]*", name) is not None
 
 
 def _join(folder: str, name: str) -> str:
@@ -173,13 +173,19 @@ class _Charts:
             self._tree.take(*inside)
             return None
         chart = Chart(folder, file, document, Tree({}, {}), ignored=self._ignored)
+        named: dict[str, list[Chart]] = {}
         charts = [each for each in inside if each.name == _CHART and each.path != file.path]
         for each in sorted(charts, key=lambda each: each.path.count("/")):
             name = each.path.removeprefix(f"{folder}/" if folder else "").split("/")
             if len(name) == 3 and name[0] == "charts" and not name[1].startswith(("_", ".")):
                 part = self.chart(each.folder, each)
                 if part:
-                    chart.parts[str(part.about.get("name"))] = part
+                    named.setdefault(str(part.about.get("name")), []).append(part)
+        for own, found in named.items():
+            if len(found) == 1:
+                chart.parts[own] = found[0]
+            else:
+                chart.problems.append(f"which of the charts in it that are called '{own}' is meant is not evaluated")
         for each in inside:
             self._file(chart, each, each.path.removeprefix(f"{folder}/" if folder else ""))
         return chart

@@ -87,7 +87,9 @@ class _Asked:
         known = ["Service", *(["Name"] if where.release else []), *(["Namespace"] if where.namespace else [])]
         charts = self._all.values()
         said = [*self._layers, *((each.values, each.about, [*each.files]) for each in charts)]
-        reach = Reach(known, texts(said))
+        missing = [one for chart in charts for one in _missing(chart)]
+        lacking = {str(one[key]) for one in missing for key in ("name", "alias") if one.get(key)}
+        reach = Reach(known, texts(said), lacking)
         bodies = {}
         for each in charts:
             for path, text in each.files.items():
@@ -188,7 +190,12 @@ def _dependencies(chart: Chart) -> list[dict[str, Any]]:
 def _misses(chart: Chart) -> bool:
     """Tell whether a chart that another one depends on was not read."""
     packed = any((chart.file.at.parent / "charts").glob("*.tgz"))
-    return packed or any(str(each.get("name")) not in chart.parts for each in _dependencies(chart))
+    return packed or bool(_missing(chart))
+
+
+def _missing(chart: Chart) -> list[dict[str, Any]]:
+    """Return what a chart says of those that it depends on and that were not read."""
+    return [each for each in _dependencies(chart) if str(each.get("name")) not in chart.parts]
 
 
 def _must_be_readable(chart: Chart, is_first: bool) -> None:
@@ -197,8 +204,7 @@ def _must_be_readable(chart: Chart, is_first: bool) -> None:
     listed = about.get("dependencies") or []
     is_old = about.get("apiVersion") != "v2" and (chart.parts or not is_first)  # these depend on others by another file
     odd = any(not isinstance(about.get(key, ""), str) for key in _TEXT) or _dependencies(chart) != listed
-    missing = [each for each in _dependencies(chart) if str(each.get("name")) not in chart.parts]
-    if chart.problems or is_old or odd or any(each.get("import-values") for each in missing):
+    if chart.problems or is_old or odd or any(each.get("import-values") for each in _missing(chart)):
         raise NotAsked
     if "" in chart.values or (chart.values and not chart.text) or _has_more(chart):
         raise NotAsked

@@ -365,7 +365,9 @@ def _type(kind: Kind) -> str:
 
 def _is_owned(one: Object) -> bool:
     owners = one.metadata.get("ownerReferences")
-    return isinstance(owners, list) and any(isinstance(each, dict) and each.get("controller") for each in owners)
+    return isinstance(owners, list) and any(
+        isinstance(each, dict) and each.get("controller") is True for each in owners
+    )
 
 
 def is_local(one: Object) -> bool:

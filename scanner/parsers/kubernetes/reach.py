@@ -72,9 +72,12 @@ class Unit:
 class Reach:
     """The templates of a chart, and what each of them reaches."""
 
-    def __init__(self, known: Iterable[str], values: Iterable[str]) -> None:
-        """Take what is known of the release (`Name`, ...), and the texts among the values."""
-        self._known = frozenset(known)
+    def __init__(self, known: Iterable[str], values: Iterable[str], lacking: Iterable[str] = ()) -> None:
+        """Take what is known of the release (`Name`, ...), the texts among the values, and the charts that are missing.
+
+        Those would lay values of their own into those of the chart, under their names.
+        """
+        self._known, self._lacking = frozenset(known), frozenset(lacking)
         self._named: dict[str, list[Unit]] = {}
         self._files: dict[str, Unit] = {}
         self._values = [self._of_text(text) for text in values if "{{" in text]
@@ -127,7 +130,7 @@ class Reach:
         return Unit("a text of the values defines templates") if any(_defined(nodes)) else self._unit(nodes)
 
     def _unit(self, nodes: list[Any]) -> Unit:
-        return _Survey(self._known).of(nodes)
+        return _Survey(self._known, self._lacking).of(nodes)
 
 
 def _defined(nodes: Iterable[Any]) -> Iterator[tuple[str, list[Any]]]:
@@ -142,8 +145,8 @@ def _defined(nodes: Iterable[Any]) -> Iterator[tuple[str, list[Any]]]:
 class _Survey:
     """Reads the body of one template; templates that are defined in it have bodies of their own."""
 
-    def __init__(self, known: frozenset[str]) -> None:
-        self._known = known
+    def __init__(self, known: frozenset[str], lacking: frozenset[str]) -> None:
+        self._known, self._lacking, self._asked = known, lacking, _ASKED | lacking
         self._unit = Unit()
         self._fresh: dict[str, bool] = {}
         self._changed: set[str] = set()
@@ -210,12 +213,14 @@ class _Survey:
     def _literal(self, value: Any) -> None:
         if isinstance(value, str):
             self._unit.braces = self._unit.braces or "{{" in value
-            if value in _ASKED or value == "Release":
+            if value in self._asked or value == "Release":
                 self._refuse(f"it may ask for '{value}'")
 
     def _fields(self, fields: tuple[str, ...]) -> None:
         for name, following in pairwise((*fields, "")):
-            if name in _ASKED or (name == "Release" and following not in self._known):
+            is_open = name == "Release" and following not in self._known
+            is_open |= bool(self._lacking) and (name, following) == ("Values", "")
+            if name in self._asked or is_open:
                 self._refuse(f"it asks for '{'.'.join(filter(None, (name, following)))}'")
 
     def _call(self, call: Call) -> None:

@@ -180,7 +180,20 @@ def _fill(known: Any, made: Any, *, doubted: bool) -> Any:
         return {key: each for key, each in filled.items() if each is not _NONE}
     if isinstance(known, list) and isinstance(made, list) and _are_alike(known, made):
         return [_fill(a, b, doubted=doubted) for a, b in zip(known, made, strict=True)]
+    version = next(_of_version(known), None) if doubted else None
+    if version is not None:
+        return version
     return made if doubted or known is _NONE else known
+
+
+def _of_version(value: Any) -> Iterator[Unknown]:
+    """Yield what no tool settles, since another version of it would tell otherwise."""
+    if isinstance(value, Unknown):
+        if value.reason.endswith(OF_VERSION):
+            yield value
+    elif isinstance(value, (dict, list)):
+        for each in value.values() if isinstance(value, dict) else value:
+            yield from _of_version(each)
 
 
 def _are_alike(known: list[Any], made: list[Any]) -> bool:
