@@ -7,12 +7,12 @@ import subprocess
 import tarfile
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from io import BytesIO
 from pathlib import Path
 
-from scanner.config import Config, parse
+from scanner.config import NAMES, Config, parse
 from scanner.errors import ConfigError, UsageError
 from scanner.resource import Location
 
@@ -89,13 +89,14 @@ def configured_before(revision: str, config: Config) -> Config:
 
     Which rules run, and what is evidence, it says as it does now.
     """
-    if config.path is None:
-        return config
-    path = Path(config.path)
-    try:
-        commit = _commit(revision, path.parent)
-        was = parse(_git(path.parent, "show", f"{commit}:./{path.name}"), config.path)
-    except (UsageError, ConfigError):
+    path = Path(config.path) if config.path is not None else None
+    folder = path.parent if path else Path()
+    for name in (path.name,) if path else NAMES:  # one that is gone now was in the working directory
+        with suppress(UsageError, ConfigError):
+            commit = _commit(revision, folder)
+            was = parse(_git(folder, "show", f"{commit}:./{name}"), config.path or name)
+            break
+    else:
         return config
     kept = {name: getattr(was, name) for name in ("accounts", "pairs", "repositories", "exemptions", "iac", "tiers")}
     return replace(config, **kept)

@@ -73,8 +73,11 @@ class Ran:
 
     @property
     def recovered(self) -> bool:
-        """Tell whether all tasks ran and nothing is wrong: what runs may be another release, or reached by nobody."""
-        return self.ran >= self.wanted and not self.wrong
+        """Tell whether all tasks ran and nothing is wrong: what runs may be another release, or reached by nobody.
+
+        What wants no tasks has not recovered.
+        """
+        return 0 < self.wanted <= self.ran and not self.wrong
 
     def __str__(self) -> str:
         """Return it as a sentence."""
@@ -137,7 +140,7 @@ def of_game_day(day: GameDay, tiers: Sequence[str] = ()) -> DrillRecord:
             else "its log has no end"
         )
         raise UsageError(f"the game day has no result to record: {why}")
-    stuck = [str(one) for one in day.workloads if one.ran < one.wanted]
+    stuck = [str(one) for one in day.workloads if one.ran < max(one.wanted, 1)]
     wrong = [f"{one.name}: {sentence}" for one in day.workloads for sentence in one.wrong]
     return DrillRecord(
         day.began.date(),

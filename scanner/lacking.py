@@ -62,8 +62,18 @@ _DIFFERING = """
     SELECT repository FROM differing SEMI JOIN there USING (repository, digest)
     UNION SELECT repository FROM differing SEMI JOIN (SELECT repository, unnest(tags) AS tag FROM there)
     USING (repository, tag)
+    UNION SELECT repository FROM (
+        SELECT repository, unnest(tags) AS tag FROM (
+            SELECT repository, digest, tags FROM read_parquet($there)
+            WHERE repository BETWEEN $first AND $last AND len(tags) > 0
+        ) ANTI JOIN (
+            SELECT repository, digest, tags FROM read_parquet($here) WHERE repository BETWEEN $first AND $last
+        ) USING (repository, digest, tags)
+    ) SEMI JOIN (
+        SELECT repository, unnest(tags) AS tag FROM read_parquet($here) WHERE repository BETWEEN $first AND $last
+    ) USING (repository, tag)
 """
-"""The repositories that have a tag which, there, is on another image or lacks on the same one."""
+"""The repositories that have a tag which, there, is on another image, on one more, or lacks on the same one."""
 _TAGS = """
     SELECT repository, sum(len(tags))::BIGINT FROM read_parquet($here)
     WHERE repository BETWEEN $first AND $last GROUP BY repository

@@ -65,7 +65,7 @@ class Twin:
 
         What runs containers may be named after its Region, and is then found under the standby's too.
         """
-        found = (self._find(type, each) for each in self.names(type, name))
+        found = (self.named(type, each) for each in self.names(type, name))
         return next((one for one in found if one is not None), None)
 
     def names(self, type: str, name: str) -> tuple[str, ...]:
@@ -73,7 +73,8 @@ class Twin:
         other = name.replace(self.pair.primary.region, self.pair.standby.region)
         return (name, other) if type.startswith(_NAMED_FREELY) and other != name else (name,)
 
-    def _find(self, type: str, name: str) -> Resource | None:
+    def named(self, type: str, name: str) -> Resource | None:
+        """Return what has a name in the standby, None if it is known not to exist; else raise `InsufficientData`."""
         return self._model.find(type, name, self.pair.standby, code=bool(self.primary.locations))
 
 

@@ -41,7 +41,7 @@ _NAMES_DEFINITIONS = {
 }
 """Where resources name task definitions."""
 
-_LINE = re.compile(r"(\.(?:tf|tfvars|hcl|json|ya?ml|template|tpl)):\d+(?::\d+)?\b")
+_LINE = re.compile(r"(\.(?:tf|tfvars|hcl|json|ya?ml|template|tpl)):\d+(?::\d+)?\b(?!'|[.@-]\w)")
 
 _Key = tuple[str, str]
 

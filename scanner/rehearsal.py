@@ -94,11 +94,20 @@ class Rehearsal:
 
 
 def _standby(recovery: Recovery, model: Model) -> Resource | None:
-    """Return what stands in for a workload, None if nothing does, or nobody knows what."""
+    """Return what stands in for a workload, or may: it has one of its names; None if nothing does."""
+    workload = recovery.workload
     with suppress(InsufficientData):
-        for pair in model.pairs_of(recovery.workload.place):
-            if pair.standby == recovery.standby:
-                return Twin(model, recovery.workload, pair).standby
+        for pair in model.pairs_of(workload.place):
+            if pair.standby == recovery.standby and workload.name is not None:
+                return _namesake(Twin(model, workload, pair), workload.type, workload.name)
+    return None
+
+
+def _namesake(twin: Twin, type: str, name: str) -> Resource | None:
+    for each in twin.names(type, name):
+        with suppress(InsufficientData):
+            if (found := twin.named(type, each)) is not None:
+                return found
     return None
 
 

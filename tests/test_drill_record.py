@@ -177,11 +177,20 @@ def test_what_is_not_known_is_one_issue(tmp_path):
 
 @pytest.mark.parametrize(
     ("ran", "links", "outcome"),
-    [(2, [], "success"), (1, [], "failure"), (2, [STUCK], "failure"), (2, [{**STUCK, "state": "unknown"}], "failure")],
+    [
+        (2, [], "success"),
+        (0, [], "failure"),
+        (1, [], "failure"),
+        (2, [STUCK], "failure"),
+        (2, [{**STUCK, "state": "unknown"}], "failure"),
+    ],
 )
 def test_what_runs_has_recovered_only_if_the_drill_finds_nothing_wrong(tmp_path, ran, links, outcome):
     state = {"arn": "arn:aws:ecs:us-west-2:111122223333:task-definition/migrate:3", "desired": 2, "running": ran}
+    if not ran:
+        state["desired"] = 0  # what wants nothing has not recovered
     record = of_game_day(read_log(log_of(tmp_path, HEAD, SCALED, {**END, "services": [{**state, "links": links}]})))
+    assert bool(record.issues) is (outcome == "failure")
     assert (record.outcome, record.workloads) == (outcome, ("family:migrate",))
     assert any("'network'" in issue for issue in record.issues) is bool(links)
 

@@ -21,11 +21,12 @@ from scanner.demo import NOBODY
 from scanner.drill_record import of_game_day, read_log
 from scanner.evidence import read as read_evidence
 from scanner.exercise import WhatIf, exercise
+from scanner.images import ImageIndex
 from scanner.loss import Loss
-from scanner.model import Place, Resource, guard
-from scanner.outcome import LinkState, State
+from scanner.model import Gap, Model, Pair, Place, Resource, guard
+from scanner.outcome import LinkState, Outcome, Recovery, State
 from scanner.recorded import IMAGES, canonical
-from scanner.rehearsal import Rehearsal
+from scanner.rehearsal import Rehearsal, _standby
 from scanner.serve import Endpoint, gameday
 from scanner.serve.gameday import functions
 from scanner.serve.gameday.links import STARTING, doubt_of, error_of
@@ -183,6 +184,18 @@ def test_a_function_has_an_image_that_it_may_pull(game):
     assert "LastUpdateStatusReason" not in function.get_function_configuration(FunctionName="receipts")
 
 
+def test_a_function_whose_image_failed_does_not_have_it_after_another_change(snapshot, judge, tmp_path):
+    path = tmp_path / "log.jsonl"
+    with gameday.serve(snapshot, [LOSS], lambda: AT, log=path, judge=judge) as endpoint:
+        function = Game(endpoint.url, path).client("lambda")
+        resolved = function.get_function(FunctionName="receipts")["Code"]["ResolvedImageUri"]
+        function.update_function_code(FunctionName="receipts", ImageUri=resolved)  # another way to name it
+        function.update_function_configuration(FunctionName="receipts", Timeout=9)
+        assert function.get_function(FunctionName="receipts")["Configuration"]["LastUpdateStatus"] == "Successful"
+    (told,) = read_log(path).workloads
+    assert str(told) == "receipts does not have the image that it was given."
+
+
 @pytest.mark.parametrize(
     ("before", "states", "field", "status", "known"),
     [
@@ -249,6 +262,34 @@ def test_the_record_holds_what_the_drill_finds_wrong(snapshot, judge, tmp_path):
     record = of_game_day(day)
     assert record.outcome == "partial"
     assert any("storefront/checkout: link 'definition' is broken" in issue for issue in record.issues)
+
+
+def test_what_may_stand_in_is_judged_where_others_may_be_unseen():
+    """A name that may exist unseen does not hide what is there under the name of the standby's Region."""
+    east, west = Place(HOME, EAST), Place(HOME, WEST)
+    here, there = (
+        Resource("AWS::ECS::Service", f"arn:{each.region}", f"shop/api-{each.region}", *each, guard({}))
+        for each in (east, west)
+    )
+    pairs = [Pair(east, west)]
+    gap = Gap("AccessDeniedException", "no", "AWS::ECS::Service", *west)
+    recovery = Recovery(here, west, None, Outcome.FAILS, "", ())
+    for gaps in ((), (gap,)):
+        model = Model([here, there], gaps=gaps, pairs=pairs, images=ImageIndex(), scanned=[east, west], as_of=AT)
+        assert _standby(recovery, model) == there
+
+
+def test_what_the_drill_says_nothing_of_is_not_recorded_as_recovered(snapshot, judge, tmp_path):
+    path = tmp_path / "log.jsonl"
+    with gameday.serve(snapshot, [LOSS], lambda: AT, log=path, judge=judge) as endpoint:
+        ecs = Game(endpoint.url, path).client("ecs")
+        given = {"cluster": "storefront", "launchType": "FARGATE", "desiredCount": 1, "networkConfiguration": NETWORK}
+        ecs.create_service(serviceName="rescue", taskDefinition=notifier(ecs, "ecs-execution"), **given)
+        (now,) = ecs.describe_services(cluster="storefront", services=["rescue"])["services"]
+        assert now["runningCount"] == 1
+    (told,) = read_log(path).workloads
+    assert (told.name, told.recovered) == ("storefront/rescue", False)
+    assert any("stands in for" in sentence for sentence in told.wrong)
 
 
 def test_the_command_serves_judges_and_records(demo, tmp_path, monkeypatch, capsys):

@@ -15,7 +15,7 @@ from scanner.documents import load
 from scanner.finding import Finding, Origin, Severity, Status
 from scanner.model import Gap, Location, Resource, Unknown, guard, plain
 from scanner.origins import brought, traced
-from scanner.overlay import overlay
+from scanner.overlay import overlay, unnumbered
 from scanner.parsers.cloudformation import resources
 from scanner.vocabulary import TAGS
 
@@ -674,3 +674,18 @@ def test_two_snapshots_are_not_a_change(demo, capsys):
     with pytest.raises(SystemExit) as stop:
         main(["scan", snapshot, "--against", snapshot])
     assert (stop.value.code, "infrastructure code" in capsys.readouterr().err) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("main.tf:12:3: no count.", "main.tf: no count."),
+        ("not known (a/main.tf:12).", "not known (a/main.tf)."),
+        ("in a.yaml:12, b.tf:13.", "in a.yaml, b.tf."),
+        ("'r.example/serving.tf:2' is a tag.", "'r.example/serving.tf:2' is a tag."),
+        ("r.example/model.json:1.2", "r.example/model.json:1.2"),
+        ("r.example/b.yaml:2-x and b.hcl:2@sha256:aa", "r.example/b.yaml:2-x and b.hcl:2@sha256:aa"),
+    ],
+)
+def test_lines_of_files_do_not_count_and_tags_of_images_do(text, expected):
+    assert unnumbered(text) == expected

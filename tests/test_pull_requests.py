@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from scanner.config import Config
 from scanner.config import read as configured
 from scanner.finding import Status
 from scanner.reporters import github
@@ -249,7 +250,7 @@ def bring(repository, rules, monkeypatch):
         report = scan(
             [Path(path) for path in paths],
             rules,
-            configured(Path("regionproof.yaml")),
+            configured(Path("regionproof.yaml")) if Path("regionproof.yaml").exists() else Config(),
             datetime(2026, 11, 1, tzinfo=UTC),
             Change(since="HEAD"),
         )
@@ -450,6 +451,11 @@ def test_a_pair_that_the_configuration_changes_brings_its_findings(bring):
     assert "fail workload-region-has-standby region us-west-2" in found
     assert f"fail {CODE} shop/api us-east-1" in found
     assert set(found.values()) == {"regionproof.yaml:4"}
+
+
+def test_a_configuration_that_is_gone_brings_what_nobody_knows_without_it(bring):
+    found = bring({"regionproof.yaml": None})
+    assert f"unknown {EXISTS} shop/pay us-west-2" in found
 
 
 def test_the_configuration_counts_where_it_is_beside_what_is_scanned(bring):

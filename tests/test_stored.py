@@ -154,6 +154,18 @@ def test_a_shard_answers_whatever_is_asked_as_memory_does(tmp_path_factory, here
 IMAGES = tuple(Image(digest(n), (f"v{n}",), NOON - timedelta(hours=n), n) for n in range(6))
 
 
+@pytest.mark.parametrize("turned", [False, True])
+def test_a_tag_on_one_more_image_is_told_from_a_shard_as_from_memory(tmp_path, turned):
+    """Such a tag moved while the images were listed, on one of the two sides."""
+    once = Image(digest(1), ("t",)), Image(digest(2), ())
+    twice = once[0], Image(digest(2), ("t",))
+    here, there = (twice, once) if turned else (once, twice)
+    index = stored_index(tmp_path, {"a": here}, {"a": there})
+    for each in (index, ImageIndex({key: Listing(index.images(key)) for key in index})):
+        with pytest.raises(InsufficientData, match="'t' moved while the images were listed"):
+            each.tag_differences(HERE._replace(name="a"), THERE._replace(name="a"), NOON)
+
+
 def test_a_registry_without_images_has_no_shard_and_lacks_all(tmp_path):
     index = stored_index(tmp_path, {"a": IMAGES}, {"a": ()})
     assert not (tmp_path / "us-west-2.parquet").exists()

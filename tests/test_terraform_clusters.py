@@ -143,6 +143,10 @@ def cluster(resource):
         ("host = aws_eks_cluster.east.endpoint\n token = data.aws_eks_cluster_auth.west.token", (None, None)),
         (f"host = module.eks.cluster_endpoint\n {GET_TOKEN}".format('"--cluster-name", "other"'), ("us-west-2", None)),
         (SPELLED + GET_TOKEN.format('"--cluster-name", "shop", "--region", "us-east-1"'), (None, None)),
+        (
+            f"host = module.stranger.endpoint\n {GET_TOKEN}".format('"--cluster-name", "shop", "--region", var.open'),
+            (None, None),
+        ),
         (f'host = aws_eks_cluster.east.endpoint\n config_context = "{ARN}"', EAST),
         (f'host = var.open\n config_context = "{ARN}"', (None, None)),
     ],

@@ -373,6 +373,11 @@ def test_the_configuration_names_the_cluster_that_a_plan_does_not_show(tmp_path)
     parsed = parse(tmp_path, config.places, deployments=config.deployments)
     (one,) = [each for each in parsed.resources if each.type == "Kubernetes::Deployment"]
     assert one.id == f"arn:aws:eks:{REGION}:{ACCOUNT}:cluster/shop/web/Deployment/api"
+    config = Config(iac=(*config.iac, IacMapping("plan.json", ACCOUNT, REGION, "other")))
+    parsed = parse(tmp_path, config.places, deployments=config.deployments)
+    ids = [each.id for each in parsed.resources if each.type == "Kubernetes::Deployment"]
+    assert not any(":cluster/" in id for id in ids), ids  # of two clusters it is in nobody knows which
+    assert ids
 
 
 def test_variables_that_name_each_other_end(tmp_path):

@@ -172,6 +172,8 @@ def _place(here: Instance, name: str, block: Block, said: _Said, host: Any) -> P
     if len(found) > 1 or len(regions) > 1:
         return Provider(several, several)
     region = next(iter(regions), None)
+    if region is None and isinstance(said.region, Unknown):
+        return Provider(several, said.region)
     if found:
         place = next(iter(found.values()))
         return place if region in (None, known(place)[1]) else Provider(several, several)

@@ -121,15 +121,17 @@ def _declare(document: Mapping[str, Any], written: Mapping[str, Location], path:
         return
     where = Places(recorded, document)
     instances = reading.instances(path)
-    clusters = {(one.account, one.region): one.cluster for one in reading.deployments(path)}
+    clusters: dict[tuple[str | None, str | None], set[str | None]] = {}
     for one in reading.deployments(path):  # the plan was made with them
+        clusters.setdefault((one.account, one.region), set()).add(one.cluster)
         reading.uses.take("var_files", one.var_files)
         reading.uses.take("workspace", one.workspace)
     known = all(None not in where.place(one) for one in recorded)
     open = ""
     for place in instances[:1] if known else instances:
         suffix = f"@{place[0] or '*'}/{place[1] or '*'}" if len(instances) > 1 and not known else ""
-        found = declared(recorded, where, written, path, place, clusters.get(place))
+        cluster = next(iter(clusters.get(place, ()))) if len(clusters.get(place, ())) == 1 else None  # of several, none
+        found = declared(recorded, where, written, path, place, cluster)
         gap = reading.add([*_openings(document, path, place), *resources(found, suffix)])
         open = open or gap
         for account, region in [(one.account, one.region) for one in found] or [place]:

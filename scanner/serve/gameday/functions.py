@@ -41,7 +41,7 @@ def create_function(write: Write) -> dict[str, Any]:
     write.edits.append("lambda", "ListFunctions", "Functions", configuration)
     write.edits.answer("lambda", "ListAliases", {"FunctionName": name}, {"Aliases": []})
     _show(write.edits, name, {"Code": location, "Configuration": configuration, "Tags": given.get("Tags") or {}})
-    write.world.functions[write.place, str(configuration["FunctionArn"])] = None
+    _await(write, configuration, None, location)
     return configuration
 
 
@@ -52,7 +52,7 @@ def update_function_code(write: Write) -> dict[str, Any]:
         raise not_simulated("lambda:UpdateFunctionCode of an archive", "functions are images here")
     old = _function(write)
     location, page = _located(write, str(image)), _shown(write, str(old["FunctionName"]))
-    write.world.functions[write.place, str(old["FunctionArn"])] = page
+    _await(write, old, page, location)
     return _updated(write, old, location)
 
 
@@ -156,11 +156,22 @@ def settle(edits: Edits, arn: str, before: Mapping[str, Any] | None, links: Sequ
     return wrong is not None or doubt is None
 
 
-def is_ready(edits: Edits, arn: str) -> bool:
-    """Tell whether a function has the image that it was given last."""
+def is_ready(edits: Edits, arn: str, image: str) -> bool:
+    """Tell whether a function has the image that it was given last: one that failed left the former."""
     page = _page(edits.record, arn.rpartition(":")[2])
-    shown = page["Configuration"] if page else {}
+    if page is None or page["Code"].get("ImageUri") != image:
+        return False
+    shown = page["Configuration"]
     return (shown.get("State"), shown.get("LastUpdateStatus")) == ("Active", "Successful")
+
+
+def _await(
+    write: Write, configuration: Mapping[str, Any], before: Mapping[str, Any] | None, location: Mapping[str, str]
+) -> None:
+    """Note that the image of a function is on its way."""
+    key = write.place, str(configuration["FunctionArn"])
+    write.world.functions[key] = before
+    write.world.updated[key] = location["ImageUri"]
 
 
 def _bare(configuration: Mapping[str, Any]) -> dict[str, Any]:

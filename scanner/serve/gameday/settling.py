@@ -13,7 +13,7 @@ from typing import Any
 
 from scanner.model import Place
 from scanner.outcome import LinkState, State
-from scanner.serve.gameday import functions, tasks
+from scanner.serve.gameday import ecs, functions, tasks
 from scanner.serve.gameday.links import STARTING, Judge, Verdicts
 from scanner.serve.gameday.lost import Lost
 from scanner.serve.gameday.retelling import Retelling
@@ -24,6 +24,10 @@ from scanner.serve.replay import Recording
 _MOST_EVENTS = 100
 _FAILED = "FAILED"
 """The state of a deployment that ECS tries no more."""
+_UNJUDGED = (
+    LinkState("pair", State.UNKNOWN, "The drill knows of nothing lost that it stands in for, so it was not judged."),
+)
+"""What is said of what runs and of which the drill says nothing."""
 
 
 class Settling:
@@ -36,26 +40,23 @@ class Settling:
     def settle(self, at: datetime) -> None:
         """Try again what waits, as it is now; an image may have come since it failed."""
         world = self._world
-        links = self._verdicts(STARTING) if world.waiting or world.starting or world.functions else {}
-        for key in sorted(world.waiting):
+        tried = [(key, *found) for key in sorted(world.waiting) if (found := self._tried(world.services[key]))]
+        links = self._verdicts(STARTING) if tried or world.starting or world.functions else {}
+        for key, edits, described in tried:
             service = world.services[key]
-            edits = world.edits(service.place)
-            described = _described(edits, service.arn) if edits else None
-            if edits and described and described["deployments"][0]["rolloutState"] != _FAILED:
-                start = partial(self._start, service.launch, links.get((service.place, service.arn), ()))
-                if _settle(edits, service, described, start, at):
-                    world.waiting.remove(key)
+            start = partial(self._start, service.launch, links.get((service.place, service.arn), ()))
+            if _settle(edits, service, described, start, at):
+                world.waiting.remove(key)
         for key in sorted(world.starting):
             task = world.tasks[key]
-            edits = world.edits(task.launch.place)
+            there = world.edits(task.launch.place)
             family = str(task.launch.definition["family"])
             outcome = self._start(task.launch, links.get((task.launch.place, family), ()))
-            if edits and tasks.settle(edits, task, outcome, at.timestamp()):
+            if there and tasks.settle(there, task, outcome, at.timestamp()):
                 world.starting.remove(key)
-        world.updated |= world.functions.keys()
         for (place, arn), before in list(world.functions.items()):
-            edits = world.edits(place)
-            if edits and functions.settle(edits, arn, before, links.get((place, arn), ())):
+            there = world.edits(place)
+            if there and functions.settle(there, arn, before, links.get((place, arn), ())):
                 del world.functions[place, arn]
 
     def states(self) -> Iterator[dict[str, Any]]:
@@ -67,9 +68,18 @@ class Settling:
         """
         links = self._verdicts(None) if self._world.services or self._world.tasks or self._world.updated else {}
         for place, name, state in _states(self._world):
-            wrong = [one for one in links.get((place, name), ()) if one.state in (State.BROKEN, State.UNKNOWN)]
+            found = links.get((place, name), _UNJUDGED if self._judge else ())
+            wrong = [one for one in found if one.state in (State.BROKEN, State.UNKNOWN)]
             told = [{"link": one.link, "state": str(one.state), "reason": one.reason} for one in wrong]
             yield {**state, **({"links": told} if told else {})}
+
+    def _tried(self, service: Service) -> tuple[Edits, Mapping[str, Any]] | None:
+        """Return what describes a service that waits, None for one whose deployment ECS tries no more."""
+        edits = self._world.edits(service.place)
+        described = _described(edits, service.arn) if edits else None
+        if edits and described and described["deployments"][0]["rolloutState"] != _FAILED:
+            return edits, described
+        return None
 
     def _verdicts(self, links: Collection[str] | None) -> Verdicts:
         return self._judge(self._estate, links) if self._judge else {}
@@ -102,16 +112,17 @@ def _states(world: World) -> Iterator[tuple[Place, str, dict[str, Any]]]:
             family = str(task.launch.definition["family"])
             key = (task.launch.place, family, str(described["taskDefinitionArn"]))
             run.setdefault(key, []).append("startedAt" in described)
-    for place, arn in sorted(world.updated):
+    for (place, arn), image in sorted(world.updated.items()):
         edits = world.edits(place)
-        yield place, arn, {"arn": arn, "desired": 1, "running": int(bool(edits and functions.is_ready(edits, arn)))}
+        ready = edits is not None and functions.is_ready(edits, arn, image)
+        yield place, arn, {"arn": arn, "desired": 1, "running": int(ready)}
     for (place, family, arn), each in run.items():
         yield place, family, {"arn": arn, "desired": len(each), "running": sum(each)}
 
 
 def _described(edits: Edits, arn: str) -> Mapping[str, Any] | None:
-    items = (item for answer in edits.record.of("ecs", "DescribeServices") for item in answer.items("services"))
-    return next((item for item in items if item.get("serviceArn") == arn), None)
+    services = ecs.described(edits.record, "services")
+    return next((one for one in services if one.get("serviceArn") == arn), None)
 
 
 @dataclass(frozen=True)

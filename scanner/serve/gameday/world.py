@@ -40,8 +40,8 @@ class World(Replay):
         """Those of them of which it is not known yet how their start ends."""
         self.functions: dict[tuple[Place, str], Mapping[str, Any] | None] = {}
         """What Lambda functions were, by place and ARN, whose image is on its way; None for new ones."""
-        self.updated: set[tuple[Place, str]] = set()
-        """The Lambda functions that were created or got another image, by place and ARN."""
+        self.updated: dict[tuple[Place, str], str] = {}
+        """The images that Lambda functions were to have when they were created or changed last, by place and ARN."""
         self.scalable: Mapping[tuple[Place, str], Mapping[str, Any]] = {}
         """The scalable targets that were registered, by place and id of the resource."""
         self.numbers = count(1)
