@@ -91,7 +91,7 @@ def to_memory() -> None:
     """Make `collect` keep nothing on disk: every target is dropped as soon as it would have been written."""
 
     class Nothing(TargetWriter):
-        def add_images(self, repository: str, lines: bytes) -> None:
+        def add_images(self, repository: str, lines: Any) -> None:
             pass
 
         def finish(self, **_: Any) -> None:

@@ -130,8 +130,8 @@ class TargetWriter:
         for call in map(redacted, calls):
             self._lines.append((sort_key(call), to_line(call).encode("ascii") + b"\n"))
 
-    def add_images(self, repository: str, lines: bytes) -> None:
-        """Add images of a repository, as lines of a `shards.Spool`.  Raises `OSError`."""
+    def add_images(self, repository: str, lines: shards.Lines) -> None:
+        """Add images of a repository.  Raises `OSError`."""
         self._spool.add(repository, lines)
 
     def images_repeat(self) -> None:

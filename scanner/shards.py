@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 _EPOCH, _SECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(seconds=1)
 _DIGESTS, _TIMES = ("digest", "subject"), ("pushed_at", "last_pulled_at", "last_archived_at", "last_activated_at")
+_WORDS = ("status", "media_type", "artifact_media_type")  # columns in which few words say the same again and again
 COLUMNS = {
     "repository": ("repositoryName", "VARCHAR"),
     "digest": ("imageDigest", "VARCHAR"),
@@ -45,8 +46,11 @@ Digests are `sha256:<64 hex>`, times are seconds since 1970 as AWS has them (exa
 """
 
 SCHEMA_VERSION = "1"
+_ACTIVE = "ACTIVE"  # what an image is whose status AWS did not tell
 _VERSION = "regionproof_images"
 _MEMORY = "1GB"  # DuckDB takes two hundred bytes a row while it sorts; what is more goes to a file
+_LINE = 2**24  # bytes of the longest line that DuckDB reads if it is told nothing else
+_KEPT = "512MB"  # of it is kept for the next shard, at most: to get it anew takes a twentieth of the time
 _lock = threading.Lock()
 _threads: dict[int, ThreadPoolExecutor] = {}
 _sorters: dict[int, Any] = {}
@@ -61,7 +65,13 @@ def _stored(column: str, member: str) -> str:
         return f"coalesce({member}, []) AS {column}"
     if column == "repository":
         return f"CAST({member} AS {column}) AS {column}"  # see `Spool._sort`
-    return f"coalesce({member}, 'ACTIVE') AS {column}" if column == "status" else f"{member} AS {column}"
+    if column in _WORDS:
+        return f"CAST({_word(column, member)} AS word) AS {column}"
+    return f"{member} AS {column}"
+
+
+def _word(column: str, member: str) -> str:
+    return f"coalesce({member}, '{_ACTIVE}')" if column == "status" else member
 
 
 def _loaded(column: str) -> str:
@@ -81,7 +91,9 @@ LOADED = ", ".join(map(_loaded, COLUMNS))
 
 _MEMBERS = ", ".join(f"{member}: '{type}'" for member, type in COLUMNS.values())
 _IMAGES = f"""
-    SELECT {_STORED} FROM read_json({{}}, format = 'newline_delimited', columns = {{{{{_MEMBERS}}}}})
+    SELECT {_STORED} FROM read_json(
+        {{}}, format = 'newline_delimited', columns = {{{{{_MEMBERS}}}}}, maximum_object_size = {{}}
+    )
 """  # noqa: S608 - nothing from outside
 _SORTED = "SELECT * FROM ({}) ORDER BY repository, digest"
 _NAMED = "SELECT * REPLACE (CAST(repository AS VARCHAR) AS repository) FROM ({})"
@@ -89,7 +101,7 @@ _FIRST = """
     SELECT DISTINCT ON (repository, digest) * EXCLUDE line FROM (SELECT *, row_number() OVER () AS line FROM ({}))
     ORDER BY repository, digest, line
 """
-_REPOSITORY = "CREATE OR REPLACE TYPE repository AS ENUM (SELECT unnest(?::VARCHAR[]) AS name ORDER BY name)"
+_NAMES = "CREATE OR REPLACE TYPE {} AS ENUM (SELECT unnest(?::VARCHAR[]) AS name ORDER BY name)"
 _UNFIT = """
     SELECT repository, CASE WHEN repository = before AND digest = previous THEN 'an image is there twice'
         WHEN repository < before OR digest < previous THEN 'the images are not in order'
@@ -139,6 +151,17 @@ def counts(path: Path) -> dict[str, Count]:
     return {name: Count(*found) for name, *found in database.query([path], _COUNTS, file)}
 
 
+class Lines(NamedTuple):
+    """Images of a repository on their way to a shard.
+
+    `text` has a line of JSON for each, with the members of `COLUMNS`; `words` are all the statuses and media types in
+    them.
+    """
+
+    text: bytes
+    words: frozenset[str]
+
+
 class Spool:
     """Images on their way to a shard.  Threads may add while a target is asked; nothing stays in memory.
 
@@ -147,7 +170,8 @@ class Spool:
 
     def __init__(self, path: Path) -> None:
         self._path, self._lock = path, threading.Lock()
-        self._repositories = set[str]()
+        self._repositories, self._words = set[str](), {_ACTIVE}
+        self._longest = 0  # of what was added at once, in bytes: no line is longer
         self._out: IO[bytes] | None = None
         self.repeats = False
         """Whether an image was added more than once: the first stays."""
@@ -157,13 +181,15 @@ class Spool:
         if self._out is not None:
             self._out.close()
 
-    def add(self, repository: str, lines: bytes) -> None:
-        """Add rows of a repository as lines of JSON with the members of `COLUMNS`; see `repeats`.  Raises `OSError`."""
+    def add(self, repository: str, lines: Lines) -> None:
+        """Add images of a repository; see `repeats`.  Raises `OSError`."""
         with self._lock:
             self._repositories.add(repository)
+            self._words |= lines.words
+            self._longest = max(self._longest, len(lines.text))
             if self._out is None:
                 self._out = self._path.open("wb")
-            self._out.write(lines)
+            self._out.write(lines.text)
 
     def write(self, path: Path) -> None:
         """Write what was added, if anything was, to `path`, sorted by repository and digest.
@@ -186,12 +212,14 @@ class Spool:
         """Write the shard, then look at it as whoever reads it would have to.
 
         While they are sorted, names of repositories are numbers in the order of the names, which takes less to compare
-        and to move.
+        and to move; so are statuses and media types, also for the Parquet writer.  DuckDB is told how long a line can
+        be: what it reads lines into then stays in the processor's cache.
         """
-        images = _IMAGES.format(_quoted(database.file_of(self._path)))
+        images = _IMAGES.format(_quoted(database.file_of(self._path)), min(self._longest, _LINE))
         query = (_FIRST if self.repeats else _SORTED).format(images)
         with _sorter(path.with_name(".sorting")) as connection:
-            connection.execute(_REPOSITORY, [sorted(self._repositories)])
+            connection.execute(_NAMES.format("repository"), [list(self._repositories)])
+            connection.execute(_NAMES.format("word"), [list(self._words)])
             connection.execute(copy(_NAMED.format(query), path))
             for repository, problem in connection.execute(_UNFIT, [database.file_of(path)]).fetchall():
                 raise ValueError(f"{path} cannot be written: {problem}, in '{repository}'")
@@ -204,7 +232,8 @@ def copy(query: str, path: Path) -> str:
     """
     return (
         f"COPY ({query}) TO {_quoted(path)} "
-        f"(FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, KV_METADATA {{{_VERSION}: '{SCHEMA_VERSION}'}})"
+        "(FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, WRITE_BLOOM_FILTER false, "
+        f"KV_METADATA {{{_VERSION}: '{SCHEMA_VERSION}'}})"
     )
 
 
@@ -212,16 +241,17 @@ def _quoted(path: Path | str) -> str:
     return "'" + str(path).replace("'", "''") + "'"
 
 
-def lines(rows: Iterable[Any]) -> bytes:
-    """Return rows, as dicts or msgspec structures, as lines for a spool."""
+def lines(rows: Iterable[Any], words: Iterable[str]) -> Lines:
+    """Return rows, as dicts or msgspec structures, and all the statuses and media types in them, as lines."""
     import msgspec
 
-    return msgspec.json.Encoder().encode_lines(rows)
+    return Lines(msgspec.json.Encoder().encode_lines(rows), frozenset(words))
 
 
-def image_lines(repository: str, images: Iterable[Image]) -> bytes:
-    """Return the images of a repository as lines for a spool."""
-    return lines(_row(repository, image) for image in images)
+def image_lines(repository: str, images: Sequence[Image]) -> Lines:
+    """Return the images of a repository as lines."""
+    words = {getattr(image, column) for image in images for column in _WORDS} - {None}
+    return lines((_row(repository, image) for image in images), words)
 
 
 def _thread() -> ThreadPoolExecutor:
@@ -258,6 +288,7 @@ def _connect() -> Any:
     settings: dict[str, str | bool | int | float | list[str]] = {
         "threads": 1,
         "memory_limit": _MEMORY,
+        "block_allocator_memory": _KEPT,
         "enable_external_file_cache": False,
         "autoload_known_extensions": False,
         "autoinstall_known_extensions": False,

@@ -301,7 +301,7 @@ class SnapshotWriter:
         partial.replace(self.path / MANIFEST)
         fsync(self.path)
         self._keep(self.path / MANIFEST)
-        return Snapshot.open(self.path)
+        return Snapshot.listed(self.path)  # the parts were verified a moment ago, by `_recorded`
 
     def _recorded(self, target: Target, stage: Stage | None = None) -> TargetRecord:
         """Return the record of a target whose parts (of a stage, or all) are whole; raise `ValueError` and others."""

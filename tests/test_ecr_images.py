@@ -143,7 +143,7 @@ class Written:
         self.lines = b""
 
     def add_images(self, repository, lines):
-        self.lines += lines
+        self.lines += lines.text
 
     def images_repeat(self):
         self.repeats = True
@@ -169,12 +169,24 @@ def test_images_leave_little_for_the_garbage_collector_to_walk_through():
         ([[1], [2], [1], [1]], 2, True),
     ],
 )
-def test_an_image_that_pages_name_twice_counts_once(pages, count, repeats):
+@pytest.mark.parametrize("digest", ["{:064x}", "{:0<64}"])  # which begin alike, and do not
+def test_an_image_that_pages_name_twice_counts_once(pages, count, repeats, digest):
     written, total = Written(), Count()
     images = Images(written, "r", total)
     for numbers in pages:
-        images.add(rows(page(*map(detail, numbers)), HERE))
+        details = [{**detail(number), "imageDigest": "sha256:" + digest.format(number)} for number in numbers]
+        images.add(rows(page(*details), HERE))
     assert [images.count(), total.value] == [count, count]
     assert images.count() == count
     assert written.repeats == repeats
     assert written.lines.count(b"\n") == sum(map(len, pages))
+
+
+@pytest.mark.parametrize("secret", [False, True])
+def test_the_words_of_a_page_are_all_its_statuses_and_media_types(secret):
+    """Also of a page that is read item by item, as one is that may hold a secret."""
+    tags = {"imageTags": ["AKIAIOSFODNN7EXAMPLE"]} if secret else {}
+    found = rows(page(detail(0) | tags, detail(1), {"imageDigest": DIGEST}), HERE)
+    media = {"application/vnd.oci.image.manifest.v1+json", "application/vnd.oci.image.config.v1+json"}
+    assert found.words == media | {"ARCHIVED", "ACTIVE"}
+    assert len(found.items) == 3

@@ -686,7 +686,7 @@ def test_seconds_of_aws_are_rounded_to_the_nearest_microsecond_as_python_does(tm
     part = tmp_path_factory.mktemp("round") / "images.parquet"
     spool = shards.Spool(part.with_name("rows"))
     rows = [{"repositoryName": "r", "imageDigest": digest(str(n)), "imagePushedAt": at} for n, at in enumerate(seconds)]
-    spool.add("r", shards.lines(rows))
+    spool.add("r", shards.lines(rows, ()))
     spool.write(part)
     images = Registry(part).images("r").images
     found = {image.digest: (image.pushed_at - EPOCH) // timedelta(microseconds=1) for image in images}
@@ -703,7 +703,7 @@ def test_of_images_that_repeat_the_first_stays(tmp_path):
         spool.repeats = len(images) > len(names)
         keys = ("repositoryName", "imageDigest", "imageTags")
         for r, d, tags in images:
-            spool.add(r, shards.lines([dict(zip(keys, (r, digest(d), tags), strict=True))]))
+            spool.add(r, shards.lines([dict(zip(keys, (r, digest(d), tags), strict=True))], ()))
         spool.write(part)
     repeats, once = map(Registry, parts)
     assert [repeats.images(name) for name in ("a", "b")] == [once.images(name) for name in ("a", "b")]

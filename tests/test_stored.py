@@ -399,7 +399,9 @@ def test_what_does_not_fit_into_memory_is_sorted_on_the_disk_and_leaves_nothing_
 
 def test_an_error_while_a_shard_is_written_is_not_the_next_ones(tmp_path, monkeypatch):
     monkeypatch.setattr(shards, "_sorters", {})
-    for repository, lines in (("a", b"{"), ("b", shards.image_lines("a", IMAGES))):  # no JSON; of another repository
+    no_json, of_a = shards.Lines(b"{", frozenset()), shards.image_lines("a", IMAGES)
+    untold = shards.image_lines("a", [Image(digest(1), media_type="m")])._replace(words=frozenset())
+    for repository, lines in (("a", no_json), ("b", of_a), ("a", untold)):
         spool = shards.Spool(tmp_path / "rows")
         spool.add(repository, lines)
         with pytest.raises(duckdb.Error):

@@ -49,10 +49,12 @@ class UnreadableError(Exception):
 class Rows:
     """One page of a list that goes to a shard: msgspec structures, and the token of the next page.
 
-    `problem` is why not all items could be read, `error` why the page is none.
+    `words` are all the statuses and media types in them (see `shards.Lines`).  `problem` is why not all items could be
+    read, `error` why the page is none.
     """
 
     items: list[Any] = field(default_factory=list)
+    words: frozenset[str] = frozenset()
     token: str | None = None
     problem: str | None = None
     error: str | None = None

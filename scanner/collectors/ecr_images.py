@@ -62,13 +62,14 @@ def rows(body: bytes, parameters: Mapping[str, Any]) -> Rows:
         page = _decode(body)
     except (msgspec.MsgspecError, ValueError, RecursionError):
         return _carefully(body, repository)
-    if not (_digests(page.imageDetails) and _harmless(page.imageDetails)):
+    words = _words(page.imageDetails)
+    if not (_digests(page.imageDetails) and _harmless(page.imageDetails, words)):
         return _carefully(body, repository)
     for row in page.imageDetails:
         row.repositoryName = repository
         if row.imageTags:
             row.imageTags.sort()
-    return Rows(page.imageDetails, page.nextToken or None)
+    return Rows(page.imageDetails, words, page.nextToken or None)
 
 
 def _digests(images: Sequence[Row]) -> bool:
@@ -90,15 +91,26 @@ def digests_of(together: bytes) -> tuple[bytes, ...]:
     return struct.unpack(f"{_LENGTH}s" * (len(together) // _LENGTH), together)
 
 
-def _harmless(images: Sequence[Row]) -> bool:
+def beginnings_of(together: bytes) -> tuple[bytes, ...]:
+    """Return the first 60 bits of each of them, as hexadecimal digits."""
+    begin = f"{len(_PREFIX)}x15s{_LENGTH - len(_PREFIX) - 15}x"
+    return struct.unpack(begin * (len(together) // _LENGTH), together)
+
+
+def _words(images: Sequence[Row]) -> frozenset[str]:
+    """Return the statuses and media types of images."""
+    words = {image.imageStatus for image in images}
+    words |= {image.imageManifestMediaType for image in images}
+    words |= {image.artifactMediaType for image in images}
+    return frozenset(word for word in words if word is not None)
+
+
+def _harmless(images: Sequence[Row], words: frozenset[str]) -> bool:
     """Tell whether no text of a page needs to be scrubbed or refused.
 
     Tags are looked at apart from the few words of the rest: most are all in small letters, which is soon seen.
     """
     tags = [tag for image in images for tag in image.imageTags or ()]
-    words = {image.imageStatus or "" for image in images}
-    words |= {image.imageManifestMediaType or "" for image in images}
-    words |= {image.artifactMediaType or "" for image in images}
     together = ("\n".join(tags), "\n".join(words))
     return not any("\0" in text or suspicious(text) for text in together)
 
@@ -123,7 +135,7 @@ def _carefully(body: bytes, repository: str) -> Rows:
             found.append(_row(detail, repository))
         except (ValueError, TypeError, AttributeError, OverflowError) as error:
             problem = problem or f"an image could not be read: {error}"
-    return Rows(found, token or None, problem)
+    return Rows(found, _words(found), token or None, problem)
 
 
 def _row(detail: Any, repository: str) -> Row:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 
 from scanner import shards
 from scanner.collectors.ask import Rows
-from scanner.collectors.ecr_images import digests_of
+from scanner.collectors.ecr_images import beginnings_of, digests_of
 from scanner.parts import TargetWriter
 from scanner.progress import Finished
 from scanner.recorded import Call, LeftOut, Target
@@ -56,7 +56,8 @@ class Images:
 
     A list that moves while it is read may name an image on two pages.  That is looked for at the end, all at once: to
     look up each image among those before it takes as long as to decode it, since those of all the repositories that
-    are listed side by side are in no processor's cache.
+    are listed side by side are in no processor's cache.  Digests that begin differently differ, and those of one list
+    nearly always do: only if two begin alike are they compared whole.
     """
 
     def __init__(self, writer: TargetWriter, repository: str, total: Count) -> None:
@@ -71,10 +72,12 @@ class Images:
         self._named += len(rows.items)
         self._digests.append("".join([image.imageDigest for image in rows.items]).encode())
         self._total.add(len(rows.items))
-        self._writer.add_images(self._repository, shards.lines(rows.items))
+        self._writer.add_images(self._repository, shards.lines(rows.items, rows.words))
 
     def count(self) -> int:
         """Return how many there are, when all are added; tell the writer if some were named more than once."""
+        if len(set[bytes]().union(*map(beginnings_of, self._digests))) == self._named:
+            return self._named
         distinct = len(set[bytes]().union(*map(digests_of, self._digests)))
         if distinct < self._named:
             self._writer.images_repeat()
