@@ -52,6 +52,8 @@ def parse(
     tree = Tree(path, lambda error, folder: reading.failed(folder, f"{folder}: {error.strerror}"), named)
     for name, endings in FORMATS.items():
         if any(tree.files(*endings)):
-            import_module(f"scanner.parsers.{name}").read(tree, reading)
+            read = import_module(f"scanner.parsers.{name}").read
+            if not reading.attempt([str(named or path)], read, tree, reading):
+                break  # which files it would have kept from the others, nobody knows
     reading.linked(tree.links())
     return reading.result()

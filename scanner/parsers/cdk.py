@@ -57,9 +57,23 @@ def _assembly(tree: Tree, reading: Reading, stacks: Stacks, manifest: File, seen
         if file.path in seen or (artifacts := _artifacts(file, reading)) is None:
             continue
         seen.add(file.path)
-        assembly = _Assembly(tree, reading, stacks, file, app, artifacts)
-        assembly.read()
-        waiting += assembly.inner()
+        if not reading.attempt([file.path], _stacks, tree, reading, stacks, file, app, artifacts, waiting):
+            tree.take_below(file.folder)
+
+
+def _stacks(
+    tree: Tree,
+    reading: Reading,
+    stacks: Stacks,
+    manifest: File,
+    app: str,
+    artifacts: Mapping[str, Mapping[str, Any]],
+    waiting: list[File],
+) -> None:
+    """Read the stacks of an assembly, and put those inside it among the `waiting` ones."""
+    assembly = _Assembly(tree, reading, stacks, manifest, app, artifacts)
+    assembly.read()
+    waiting += assembly.inner()
 
 
 def _artifacts(file: File, reading: Reading) -> Mapping[str, Mapping[str, Any]] | None:

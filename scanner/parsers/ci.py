@@ -19,7 +19,7 @@ from scanner.errors import DocumentError
 from scanner.model import Gap, Location, Resource, Unknown, guard
 from scanner.parsers.ci_pushes import pushed_to
 from scanner.parsers.reading import Reading
-from scanner.parsers.tree import MAX_BYTES, Tree
+from scanner.parsers.tree import MAX_BYTES, File, Tree
 from scanner.regions import is_name
 from scanner.vocabulary import complete
 
@@ -53,21 +53,24 @@ def read(tree: Tree, reading: Reading) -> None:
     """Read every workflow of GitHub, and the pipeline of GitLab."""
     for file in tree.files():
         type = _type(file.path)
-        if type is None:
-            continue
-        tree.take(file)
-        try:
-            data = file.data()
-            if len(data) > MAX_BYTES:
-                raise DocumentError(file.path, 0, 0, f"larger than {MAX_BYTES} bytes")
-            document = load(data.decode("utf-8-sig"), file.path, TAGS)
-        except (DocumentError, UnicodeDecodeError, OSError) as error:
-            reading.add([Gap("ParseError", f"{file.path}: {_problem(error)}", type, path=file.path)])
-            reading.done(file.path, f"{file.path}: {_problem(error)}")
-            continue
-        reading.read(file.path, data)
-        reading.add(resources(document, file.path))
-        reading.done(file.path)
+        if type is not None:
+            tree.take(file)
+            reading.attempt([file.path], _read, file, type, reading)
+
+
+def _read(file: File, type: str, reading: Reading) -> None:
+    try:
+        data = file.data()
+        if len(data) > MAX_BYTES:
+            raise DocumentError(file.path, 0, 0, f"larger than {MAX_BYTES} bytes")
+        document = load(data.decode("utf-8-sig"), file.path, TAGS)
+    except (DocumentError, UnicodeDecodeError, OSError) as error:
+        reading.add([Gap("ParseError", f"{file.path}: {_problem(error)}", type, path=file.path)])
+        reading.done(file.path, f"{file.path}: {_problem(error)}")
+        return
+    reading.read(file.path, data)
+    reading.add(resources(document, file.path))
+    reading.done(file.path)
 
 
 def _problem(error: Exception) -> str:

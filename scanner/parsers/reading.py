@@ -5,9 +5,12 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
+from traceback import extract_tb
 from typing import TYPE_CHECKING, Any
 
 from scanner.config import IacMapping
+from scanner.errors import RegionproofError
 from scanner.finding import Exemption
 from scanner.model import Gap, Location, Resource, Unknown, guard, plain
 from scanner.parsers.addresses import Addresses
@@ -116,6 +119,29 @@ class Reading:
         """Note a place that code is for, though it may declare nothing there."""
         self._placed.setdefault((account, region), where)
 
+    def attempt(self, paths: Sequence[str], read: Callable[..., object], *arguments: Any) -> bool:
+        """Read what belongs together, and tell whether that went well.
+
+        If it crashes, nothing counts that was taken meanwhile, and the files at `paths` could not be read: a mistake
+        in a parser costs no other file its verdicts.
+        """
+        lists: list[list[Any]] = [self._resources, self._pieces, self._gaps, self._files, self._exemptions]
+        before = [len(each) for each in lists]
+        releases = {chart: list(known) for chart, known in self.releases.items()}
+        try:
+            read(*arguments)
+        except RegionproofError:  # what somebody asked for cannot be done
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever it is, nobody knows what the files declare
+            problem = crashed(error)
+            for each, length in zip(lists, before, strict=True):
+                del each[length:]
+            self.releases = releases
+            for path in paths:
+                self.failed(path, f"{path}: {problem}")
+            return False
+        return True
+
     def read(self, path: str, data: bytes) -> None:
         """Note that a file was read, so that the report can say of which bytes it speaks."""
         self._digests[path] = hashlib.sha256(data).hexdigest()
@@ -185,7 +211,15 @@ class Reading:
         lines = "".join(f"{digest}  {path}\n" for path, digest in sorted(self._digests.items()))
         sha256 = hashlib.sha256(lines.encode("utf-8", "surrogateescape")).hexdigest()
         self.uses.paths.update(path for path, _, _ in self._files)
-        return Parsed(resources, self._gaps, sorted(self._files), sha256, self._exemptions, self.uses, self.addresses)
+        failed = {path for path, status, _ in self._files if status == "failed"}
+        files = [each for each in self._files if each[1] == "failed" or each[0] not in failed]
+        return Parsed(resources, self._gaps, sorted(files), sha256, self._exemptions, self.uses, self.addresses)
+
+
+def crashed(error: Exception) -> str:
+    """Say where a parser crashed, and nothing of what it read, in which secrets may be."""
+    at = extract_tb(error.__traceback__)[-1]
+    return f"regionproof crashed while it read this: {type(error).__name__} in {Path(at.filename).name}:{at.lineno}"
 
 
 def regions(places: dict[tuple[str | None, str | None], Location], found: Iterable[Resource]) -> list[Resource]:

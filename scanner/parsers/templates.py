@@ -32,7 +32,7 @@ def read(tree: Tree, reading: Reading) -> None:
     stacks = Stacks(tree, reading)
     found = [source for file in tree.files(*_SUFFIXES) if (source := stacks.load(file))]
     for source in stacks.roots(found):
-        stacks.deploy(source, stacks.instances(source), stacks.find)
+        reading.attempt([source.path], stacks.declare, source)
     stacks.done()
 
 
@@ -55,15 +55,19 @@ class Stacks:
         """
         if file.path not in self._loaded:
             self._loaded[file.path] = None
-            try:
-                self._loaded[file.path] = self._read(file, certain)
-            except (DocumentError, OSError) as error:
-                message = str(error) if isinstance(error, DocumentError) else f"{file.path}: {error.strerror}"
-                self._reading.failed(file.path, message)
-                self._tree.take(file)
-            if self._loaded[file.path] is not None:
+            if not self._reading.attempt([file.path], self._load, file, certain):
                 self._tree.take(file)
         return self._loaded[file.path]
+
+    def _load(self, file: File, certain: bool) -> None:
+        try:
+            self._loaded[file.path] = self._read(file, certain)
+        except (DocumentError, OSError) as error:
+            message = str(error) if isinstance(error, DocumentError) else f"{file.path}: {error.strerror}"
+            self._reading.failed(file.path, message)
+            self._tree.take(file)
+        if self._loaded[file.path] is not None:
+            self._tree.take(file)
 
     def find(self, source: Source, body: Mapping[str, Any], url: Any) -> Source | str:
         """Return the template that another one nests by a path beside it, or why there is none."""
@@ -107,6 +111,10 @@ class Stacks:
             )
             found.append((each.account, each.region, given))
         return found or [(None, None, {})]
+
+    def declare(self, source: Source) -> None:
+        """Read what a template declares where the configuration says that it is deployed."""
+        self.deploy(source, self.instances(source), self.find)
 
     def deploy(self, source: Source, instances: list[Instance], find: Find) -> None:
         """Read what a template declares where it is deployed."""

@@ -79,6 +79,11 @@ class Tree:
         """Keep files from the formats that come later."""
         self._taken.update(file.path for file in files)
 
+    def take_below(self, folder: str) -> None:
+        """Keep all files in and below a folder from the formats that come later."""
+        below = f"{folder}/".lstrip("/")
+        self._taken.update(path for path in self._files if path.startswith(below))
+
     def get(self, path: str) -> File | None:
         """Return a file by the path that reports name, taken or not."""
         return self._files.get(path)

@@ -89,8 +89,9 @@ def read(tree: Files, reading: Reading) -> None:
     """Read every chart."""
     folders = {file.folder: file for file in list(tree.files(_CHART)) if file.name == _CHART}
     for folder, file in folders.items():
-        if not any(_is_inside(folder, f"{other}/charts" if other else "charts") for other in folders):
-            _read(folder, file, tree, reading)
+        inner = any(_is_inside(folder, f"{other}/charts" if other else "charts") for other in folders)
+        if not inner and not reading.attempt([file.path], _read, folder, file, tree, reading):
+            tree.take_below(folder)
 
 
 def _is_inside(folder: str, other: str) -> bool:

@@ -84,9 +84,9 @@ def read(tree: Tree, reading: Reading) -> None:
     kustomizations = _Kustomizations(tree, reading)
     kustomizations.find()
     for path in kustomizations.roots():
-        kustomizations.declare(path)
+        kustomizations.attempt(path)
     for path in kustomizations.circles():
-        kustomizations.declare(path)
+        kustomizations.attempt(path)
     kustomizations.close()
 
 
@@ -103,8 +103,8 @@ class _Kustomizations:
     def find(self) -> None:
         """Read all kustomizations."""
         for file in list(self._tree.files(*NAMES)):
-            if file.name in NAMES:
-                self._overlay(file)
+            if file.name in NAMES and not self._reading.attempt([file.path], self._overlay, file):
+                self._tree.take_below(file.folder)
 
     def _overlay(self, file: File) -> Overlay | None:
         if file.path not in self._overlays and file.path not in self._open:
@@ -138,7 +138,13 @@ class _Kustomizations:
             path for path, overlay in list(self._overlays.items()) if path not in included and not overlay.is_component
         ]
 
-    def declare(self, path: str) -> None:
+    def attempt(self, path: str) -> None:
+        """Declare what an overlay gives; if that crashes, what overlays are made of is kept from other formats."""
+        if not self._reading.attempt([path], self._declare, path):
+            for overlay in self._overlays.values():
+                self._tree.take_below(overlay.file.folder)
+
+    def _declare(self, path: str) -> None:
         """Declare what an overlay gives, wherever it is for."""
         built = self._settled(self._overlays[path], self._build(self._overlays[path], ()))
         deployments = self._reading.deployed(path)

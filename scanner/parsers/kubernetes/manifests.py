@@ -41,16 +41,20 @@ def read(tree: Tree, reading: Reading) -> None:
     """Read every manifest that no chart and no overlay has."""
     folders = tree.folders()
     for file in tree.files(*_SUFFIXES):
-        try:
-            data = file.data()
-            found = manifests(file, data) if _is_suspect(data) else None
-        except (DocumentError, OSError) as error:
-            fail(file, error, tree, reading)
-            continue
-        if found and (any(one.matters or _delivers(one) for one in found.objects) or found.broken):
-            tree.take(file)
-            reading.read(file.path, data)
-            _declare(found, folders, reading)
+        reading.attempt([file.path], _read, file, folders, tree, reading)
+
+
+def _read(file: File, folders: frozenset[str], tree: Tree, reading: Reading) -> None:
+    try:
+        data = file.data()
+        found = manifests(file, data) if _is_suspect(data) else None
+    except (DocumentError, OSError) as error:
+        fail(file, error, tree, reading)
+        return
+    if found and (any(one.matters or _delivers(one) for one in found.objects) or found.broken):
+        tree.take(file)
+        reading.read(file.path, data)
+        _declare(found, folders, reading)
 
 
 def fail(file: File, error: DocumentError | OSError, tree: Tree, reading: Reading) -> None:

@@ -57,9 +57,12 @@ class _Door:
     def declare(self) -> None:
         """Give the reading what the root modules declare."""
         for root in self._roots.found():
-            self._reading.add(backend.resources(root))
-            for environment in self._roots.environments(root):
-                self._declare(environment)
+            self._reading.attempt(root.files, self._root, root)
+
+    def _root(self, root: Module) -> None:
+        self._reading.add(backend.resources(root))
+        for environment in self._roots.environments(root):
+            self._declare(environment)
 
     def _declare(self, environment: Environment) -> None:
         walk = Walk(environment)

@@ -48,22 +48,27 @@ _CHUNK = 1_000_000
 def read(tree: Tree, reading: Reading) -> None:
     """Read every plan and every state."""
     for file in tree.files(*_SUFFIXES):
-        try:
-            data = file.data(MAX_BYTES) if _is_marked(file) else b""
-            document = _document(data, file)
-        except OSError as error:
-            reading.failed(file.path, f"{file.path}: {error.strerror}")
+        if not reading.attempt([file.path], _read, file, tree, reading):
             tree.take(file)
-            continue
-        except ValueError as error:
-            reading.failed(file.path, f"{file.path}: {error}")
-            tree.take(file)
-            continue
-        if document is not None:
-            tree.take(file)
-            reading.read(file.path, data)
-            del data
-            _declare(*document, file.path, reading)
+
+
+def _read(file: File, tree: Tree, reading: Reading) -> None:
+    try:
+        data = file.data(MAX_BYTES) if _is_marked(file) else b""
+        document = _document(data, file)
+    except OSError as error:
+        reading.failed(file.path, f"{file.path}: {error.strerror}")
+        tree.take(file)
+        return
+    except ValueError as error:
+        reading.failed(file.path, f"{file.path}: {error}")
+        tree.take(file)
+        return
+    if document is not None:
+        tree.take(file)
+        reading.read(file.path, data)
+        del data
+        _declare(*document, file.path, reading)
 
 
 def _is_marked(file: File) -> bool:
