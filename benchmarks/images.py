@@ -120,18 +120,21 @@ def _listed(target: Any, counts: dict[str, int]) -> Iterator[Any]:
 
 
 def columns(folder: Path) -> dict[str, float]:
-    """Return bytes a row of each column of a shard, of three of them alone, and of a compact copy of a snapshot."""
+    """Return bytes a row of each column of a shard, of three of them alone, and of the tables of an export."""
+    from scanner.export import export
+    from scanner.snapshot import Snapshot
+
     here = str(folder / f"targets/100000000000/{REGIONS[0]}/images.parquet")
     copy = folder / "copy.parquet"
     with _database(WHOLE_MEMORY, threads=1) as database:
         found = _columns(database, here)
         database.execute(_THREE.format(here, copy))
         found["digest, repository, time in a file of their own"] = sum(_columns(database, str(copy)).values())
-        database.execute(_COMPACT.format(folder / "targets", copy))
-        compact = _columns(database, str(copy))
+        export(Snapshot.open(folder), folder.with_name("tables"))
+        exported = _columns(database, str(folder.with_name("tables") / "images/*/*.parquet"))
     copy.unlink()
-    found["compact copy of both sides: all columns"] = sum(compact.values())
-    found["compact copy of both sides: digest, repository, time"] = sum(map(compact.get, _THREE_COLUMNS))
+    found["tables of an export, all columns"] = sum(exported.values())
+    found["tables of an export: digest, repository, time"] = sum(exported[name] for name in _THREE_COLUMNS)
     return found
 
 
@@ -140,13 +143,6 @@ _THREE = """
     COPY (SELECT repository, digest, pushed_at FROM read_parquet('{}') ORDER BY repository, digest)
     TO '{}' (FORMAT parquet, COMPRESSION zstd)
 """
-_COMPACT = """
-    COPY (
-        SELECT split_part(filename, '/', -3) AS account, split_part(filename, '/', -2) AS region, * EXCLUDE (filename)
-        FROM read_parquet('{}/*/*/images.parquet', filename = true) ORDER BY account, repository, digest, region
-    ) TO '{}' (FORMAT parquet, COMPRESSION zstd)
-"""
-"""As docs/query.md says."""
 
 
 def _columns(database: Any, file: str) -> dict[str, float]:

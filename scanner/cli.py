@@ -83,6 +83,7 @@ for _command in (
     cli_drill.drill,
     cli_reports.convert,
     cli_reports.diff,
+    cli_reports.export,
     cli_reports.inventory,
     cli_reports.verify,
     cli_rules.rules,

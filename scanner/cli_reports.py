@@ -125,6 +125,31 @@ def inventory(paths: tuple[str, ...], config_path: str | None, output: str) -> i
 
 
 @click.command()
+@click.argument("snapshot", metavar="SNAPSHOT")
+@click.option("-o", "--output", metavar="DIR", required=True, help="The new folder, or s3://BUCKET/PREFIX.")
+def export(snapshot: str, output: str) -> int:
+    """Write the images of a snapshot as tables for SQL.
+
+    One file of Parquet an account, for DuckDB, Athena, Spark and other readers. A digest that is in several Regions is
+    stored once.
+    """
+    from scanner.export import WHAT
+    from scanner.export import export as write
+    from scanner.output import must_be_new
+    from scanner.snapshot import Snapshot
+
+    console.must_be_named({"--output": output})
+    storage = console.storage()
+    folder = storage.outgoing_pack(output)
+    must_be_new(folder, WHAT)
+    found = write(Snapshot.open(storage.snapshot(snapshot)), folder)
+    storage.send()
+    written = f"{found.images:,} images of {found.lists:,} repositories in {found.accounts:,} accounts"
+    click.echo(f"{written}, in {output}.", err=True)
+    return OK
+
+
+@click.command()
 @click.argument("folder", metavar="DIR")
 def verify(folder: str) -> int:
     """Check an evidence pack against its manifest.

@@ -8,16 +8,15 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-import shutil
-import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from scanner import output
 from scanner.config import Config
-from scanner.errors import OutputError, UsageError
+from scanner.errors import OutputError
 from scanner.finding import Report
 from scanner.images import Image, ImageIndex, Listing, RepositoryKey
 from scanner.model import InsufficientData, Model, Place, Resource, Twin
@@ -27,6 +26,7 @@ from scanner.reporters.text import dumps, timestamp
 from scanner.rule import Rule
 from scanner.seal import Manifest, seal
 
+_WHAT = "an evidence pack"
 _REPORTS = ("json", "table", "html", "markdown")
 _NOT_SLUG = re.compile(r"[^a-z0-9_.-]+")
 _ABOUT = """\
@@ -61,32 +61,13 @@ class Pack:
 
 def must_be_new(path: Path) -> None:
     """Raise `UsageError` unless a pack can be put at `path`: nothing is there, or an empty folder."""
-    if path.is_symlink() or (path.exists() and not path.is_dir()):
-        raise UsageError(f"{path} is no folder; an evidence pack is one", "Choose another place.")
-    if path.exists() and any(path.iterdir()):
-        raise UsageError(f"{path} is not empty, and a pack is never mixed with anything", "Choose a new folder.")
+    output.must_be_new(path, _WHAT)
 
 
 def write(path: Path, pack: Pack) -> Manifest:
     """Write a pack at `path`, whole or not at all; raise `UsageError` or `OutputError`."""
-    must_be_new(path)
-    temporary = None
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
-        temporary.chmod(0o755)
-        manifest = _write(temporary, pack)
-        if path.exists():
-            path.rmdir()
-        temporary.rename(path)
-        temporary = None
-    except OSError as error:
-        raise OutputError(f"{path}: cannot be written: {error.strerror or error}", "No part of it was left.") from error
-    else:
-        return manifest
-    finally:
-        if temporary:
-            shutil.rmtree(temporary, ignore_errors=True)
+    with output.new_folder(path, _WHAT) as folder:
+        return _write(folder, pack)
 
 
 def _write(folder: Path, pack: Pack) -> Manifest:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -101,3 +102,32 @@ def replacing(path: Path) -> Iterator[TextIO]:
     finally:
         if temporary:
             Path(temporary).unlink(missing_ok=True)
+
+
+def must_be_new(path: Path, what: str) -> None:
+    """Raise `UsageError` unless a folder, as which `what` is written, can be put at `path`."""
+    if path.is_symlink() or (path.exists() and not path.is_dir()):
+        raise UsageError(f"{path} is no folder; {what} is one", "Choose another place.")
+    if path.exists() and any(path.iterdir()):
+        raise UsageError(f"{path} is not empty, and {what} is never mixed with anything", "Choose a new folder.")
+
+
+@contextlib.contextmanager
+def new_folder(path: Path, what: str) -> Iterator[Path]:
+    """Give a folder that stands at `path` when all of it is written; raise as `must_be_new`, and `OutputError`."""
+    must_be_new(path, what)
+    temporary = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+        temporary.chmod(0o755)
+        yield temporary
+        if path.exists():
+            path.rmdir()
+        temporary.rename(path)
+        temporary = None
+    except OSError as error:
+        raise OutputError(f"{path}: cannot be written: {error.strerror or error}", "No part of it was left.") from error
+    finally:
+        if temporary:
+            shutil.rmtree(temporary, ignore_errors=True)

@@ -48,7 +48,7 @@ Digests are `sha256:<64 hex>`, times are seconds since 1970 as AWS has them (exa
 SCHEMA_VERSION = "1"
 _ACTIVE = "ACTIVE"  # what an image is whose status AWS did not tell
 _VERSION = "regionproof_images"
-_MEMORY = "1GB"  # DuckDB takes two hundred bytes a row while it sorts; what is more goes to a file
+MEMORY = "1GB"  # DuckDB takes two hundred bytes a row while it sorts; what is more goes to a file
 _LINE = 2**24  # bytes of the longest line that DuckDB reads if it is told nothing else
 _KEPT = "512MB"  # of it is kept for the next shard, at most: to get it anew takes a twentieth of the time
 _lock = threading.Lock()
@@ -215,9 +215,9 @@ class Spool:
         and to move; so are statuses and media types, also for the Parquet writer.  DuckDB is told how long a line can
         be: what it reads lines into then stays in the processor's cache.
         """
-        images = _IMAGES.format(_quoted(database.file_of(self._path)), min(self._longest, _LINE))
+        images = _IMAGES.format(quoted(database.file_of(self._path)), min(self._longest, _LINE))
         query = (_FIRST if self.repeats else _SORTED).format(images)
-        with _sorter(path.with_name(".sorting")) as connection:
+        with sorter(path.with_name(".sorting")) as connection:
             connection.execute(_NAMES.format("repository"), [list(self._repositories)])
             connection.execute(_NAMES.format("word"), [list(self._words)])
             connection.execute(copy(_NAMED.format(query), path))
@@ -231,13 +231,14 @@ def copy(query: str, path: Path) -> str:
     In Parquet's first version: some readers know the encodings of the second only in part.
     """
     return (
-        f"COPY ({query}) TO {_quoted(path)} "
+        f"COPY ({query}) TO {quoted(path)} "
         "(FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, WRITE_BLOOM_FILTER false, "
         f"KV_METADATA {{{_VERSION}: '{SCHEMA_VERSION}'}})"
     )
 
 
-def _quoted(path: Path | str) -> str:
+def quoted(path: Path | str) -> str:
+    """Return a path as a literal of SQL."""
     return "'" + str(path).replace("'", "''") + "'"
 
 
@@ -263,14 +264,14 @@ def _thread() -> ThreadPoolExecutor:
 
 
 @contextmanager
-def _sorter(temporary: Path) -> Iterator[Any]:
+def sorter(temporary: Path) -> Iterator[Any]:
     """Give the database in which shards are sorted: opening it takes as long as to sort thousands of images.
 
     What does not fit into its memory goes to the folder `temporary`, which is gone afterwards.
     """
     sorter = _sorters.pop(os.getpid(), None) or _connect()  # a process that was forked has its own
     try:
-        sorter.execute(f"SET temp_directory = {_quoted(temporary)}")
+        sorter.execute(f"SET temp_directory = {quoted(temporary)}")
         yield sorter
     except BaseException:
         sorter.close()
@@ -287,7 +288,7 @@ def _connect() -> Any:
     # One thread makes the bytes repeatable; no file is read twice; nothing is ever fetched or installed.
     settings: dict[str, str | bool | int | float | list[str]] = {
         "threads": 1,
-        "memory_limit": _MEMORY,
+        "memory_limit": MEMORY,
         "block_allocator_memory": _KEPT,
         "enable_external_file_cache": False,
         "autoload_known_extensions": False,

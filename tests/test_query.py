@@ -11,6 +11,7 @@ import duckdb
 import pytest
 
 from scanner import shards
+from scanner.export import export
 from scanner.images import ImageIndex, RepositoryKey
 from scanner.model import InsufficientData
 from scanner.snapshot import Snapshot
@@ -36,12 +37,20 @@ def images(snapshot):
     return {(key.account, key.region, key.name): listing.images for key, listing in snapshot.images().items()}
 
 
-@pytest.fixture
-def database(demo, monkeypatch):
-    monkeypatch.chdir(demo)
+@pytest.fixture(scope="module")
+def tables(snapshot, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("exported")
+    export(snapshot, folder / "tables")
+    return folder
+
+
+@pytest.fixture(params=["views", "views of tables"])
+def database(request, demo, tables, monkeypatch):
+    """Give the snapshot, and then its tables: every question is answered alike."""
+    monkeypatch.chdir(tables if request.param == "views of tables" else demo)
     with duckdb.connect() as connection:
         connection.execute("SET TimeZone = 'UTC'")
-        connection.execute(SQL["views"])
+        connection.execute(SQL[request.param])
         yield connection
 
 
@@ -138,38 +147,10 @@ def test_lists_that_ended_early(database):
     assert found == [(HOME, WEST, "shop/recommender", 0, "AccessDeniedException")]
 
 
-@pytest.mark.parametrize(
-    ("title", "files"),
-    [
-        ("one compact copy", "images.parquet"),
-        ("a compact copy in folders that Athena, Spark and Trino take for partitions", "images/*/*/*.parquet"),
-    ],
-)
-def test_a_compact_copy_holds_the_same(database, demo, tmp_path, monkeypatch, title, files):
-    (tmp_path / "snapshot").symlink_to(demo / "snapshot")
-    monkeypatch.chdir(tmp_path)
-    database.execute(SQL[title])
-    columns = "account, region, repository, digest, tags, pushed_at, size"
-    copied = f"SELECT {columns} FROM read_parquet('{files}', hive_types_autocast = false)"
-    query = f"SELECT count(*) FROM (SELECT {columns} FROM images EXCEPT ALL {copied})"
-    assert database.execute(query).fetchall() == [(0,)]
-    assert database.execute(f"SELECT count(*) FROM ({copied})").fetchall() == (
-        database.execute("SELECT count(*) FROM images").fetchall()
-    )
-
-
-def test_copies_of_an_image_stand_side_by_side_in_a_compact_copy(database, demo, tmp_path, monkeypatch):
-    (tmp_path / "snapshot").symlink_to(demo / "snapshot")
-    monkeypatch.chdir(tmp_path)
-    database.execute(SQL["one compact copy"])
-    rows = database.execute("SELECT account, repository, digest FROM read_parquet('images.parquet')").fetchall()
-    assert rows == sorted(rows)
-    assert len(set(rows)) < len(rows)
-
-
-def test_the_table_of_athena_has_the_columns_of_a_shard():
+@pytest.mark.parametrize(("table", "first"), [("images", []), ("exported_images", [("region", "string")])])
+def test_the_tables_of_athena_have_the_columns_of_a_shard(table, first):
     """Of its syntax nothing is known here: Athena was not asked."""
-    (columns,) = re.findall(r"CREATE EXTERNAL TABLE images \((.+?)\n\)", PAGE, re.DOTALL)
+    (columns,) = re.findall(rf"CREATE EXTERNAL TABLE {table} \((.+?)\n\)", PAGE, re.DOTALL)
     kinds = {
         "VARCHAR": "string",
         "BLOB": "binary",
@@ -177,4 +158,5 @@ def test_the_table_of_athena_has_the_columns_of_a_shard():
         "BIGINT": "bigint",
         "TIMESTAMP WITH TIME ZONE": "timestamp",
     }
-    assert re.findall(r"(\w+) ([\w<>]+)", columns) == [(name, kinds[kind]) for name, kind in rows_of("images").items()]
+    expected = first + [(name, kinds[kind]) for name, kind in rows_of("images").items()]
+    assert re.findall(r"(\w+) ([\w<>]+)", columns) == expected

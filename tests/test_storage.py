@@ -233,6 +233,16 @@ def test_an_evidence_pack_is_put_there_and_verified(there, front, local, capsys)
     assert "coverage.json: has 2 bytes" in capsys.readouterr().out
 
 
+def test_tables_are_put_there(there, capsys):
+    tables = f"s3://{BUCKET}/tables/1"
+    run("export", AWAY, "-o", tables)
+    assert f"in {tables}." in said(capsys)
+    names = [f"tables/1/{table}/account={ACCOUNT}/{table}.parquet" for table in ("images", "lists")]
+    assert [name for name in sorted(stored()) if name.startswith("tables/")] == names
+    run("export", AWAY, "-o", tables, code=2)
+    assert "never mixed with anything" in said(capsys)
+
+
 def test_since_reads_calls_only(there, front, estate, tmp_path):
     run(*COLLECT, estate, "-o", "next", "--since", AWAY)
     assert sorted(front.keys("GET")) == sorted(

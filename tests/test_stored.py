@@ -382,7 +382,7 @@ def test_what_is_written_here_says_its_version_and_holds_an_image_once(tmp_path)
 
 
 def test_what_does_not_fit_into_memory_is_sorted_on_the_disk_and_leaves_nothing_there(tmp_path, monkeypatch):
-    monkeypatch.setattr(shards, "_MEMORY", "100MB")
+    monkeypatch.setattr(shards, "MEMORY", "100MB")
     monkeypatch.setattr(shards, "_sorters", {})
     images = tuple(
         Image(f"sha256:{number * 7919 % 30_011:064x}", tags=(f"{number:01000}",)) for number in range(1, 30_001)
