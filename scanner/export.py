@@ -43,15 +43,16 @@ def export(snapshot: Snapshot, path: Path) -> Exported:
     Raises `UsageError`, `OutputError`, `SnapshotError`, and `RegionproofError` for a snapshot without lists.
     """
     accounts = lists = images = 0
+    shown = snapshot.parts({IMAGES})
     with new_folder(path, WHAT) as folder:
         for account, targets in snapshot.by_account.items():
             listings = {key: found for target in targets for key, found in snapshot.images_of(target).items()}
             if listings:
                 accounts += 1
                 lists += _write_lists(listings, _place(folder, "lists", account))
-                registries = {target.region: directory(snapshot.path, target) / IMAGES for target in targets}
-                found = {region: shard for region, shard in registries.items() if shard.is_file()}
-                images += _write_images(found, _place(folder, "images", account)) if found else 0
+                found = {target.region: directory(snapshot.path, target) / IMAGES for target in targets}
+                registries = {region: shard for region, shard in found.items() if shard in shown}
+                images += _write_images(registries, _place(folder, "images", account)) if registries else 0
         if not lists:
             raise RegionproofError(
                 f"{snapshot.path}: no repository was asked for its images",

@@ -49,6 +49,7 @@ SCHEMA_VERSION = "1"
 _ACTIVE = "ACTIVE"  # what an image is whose status AWS did not tell
 _VERSION = "regionproof_images"
 MEMORY = "1GB"  # DuckDB takes two hundred bytes a row while it sorts; what is more goes to a file
+_FEW = 1_000  # words that are worth to be numbers while images are sorted
 _LINE = 2**24  # bytes of the longest line that DuckDB reads if it is told nothing else
 _KEPT = "512MB"  # of it is kept for the next shard, at most: to get it anew takes a twentieth of the time
 _lock = threading.Lock()
@@ -101,6 +102,7 @@ _FIRST = """
     SELECT DISTINCT ON (repository, digest) * EXCLUDE line FROM (SELECT *, row_number() OVER () AS line FROM ({}))
     ORDER BY repository, digest, line
 """
+_TEXT = "CREATE OR REPLACE TYPE word AS VARCHAR"
 _NAMES = "CREATE OR REPLACE TYPE {} AS ENUM (SELECT unnest(?::VARCHAR[]) AS name ORDER BY name)"
 _UNFIT = """
     SELECT repository, CASE WHEN repository = before AND digest = previous THEN 'an image is there twice'
@@ -185,7 +187,8 @@ class Spool:
         """Add images of a repository; see `repeats`.  Raises `OSError`."""
         with self._lock:
             self._repositories.add(repository)
-            self._words |= lines.words
+            if len(self._words) <= _FEW:
+                self._words |= lines.words
             self._longest = max(self._longest, len(lines.text))
             if self._out is None:
                 self._out = self._path.open("wb")
@@ -219,7 +222,10 @@ class Spool:
         query = (_FIRST if self.repeats else _SORTED).format(images)
         with sorter(path.with_name(".sorting")) as connection:
             connection.execute(_NAMES.format("repository"), [list(self._repositories)])
-            connection.execute(_NAMES.format("word"), [list(self._words)])
+            if len(self._words) > _FEW:
+                connection.execute(_TEXT)
+            else:
+                connection.execute(_NAMES.format("word"), [list(self._words)])
             connection.execute(copy(_NAMED.format(query), path))
             for repository, problem in connection.execute(_UNFIT, [database.file_of(path)]).fetchall():
                 raise ValueError(f"{path} cannot be written: {problem}, in '{repository}'")

@@ -129,6 +129,13 @@ def test_nothing_is_mixed_with_anything(tmp_path):
         export(snapshot, tmp_path / "file" / "t")
 
 
+def test_a_shard_that_the_snapshot_does_not_name_is_none_of_its_own(tmp_path):
+    snapshot = taken(tmp_path / "s", (HOME, "us-east-1", {"a": images(1)}), (HOME, "us-west-2", {}))
+    targets = tmp_path / "s" / "targets" / HOME
+    shutil.copyfile(targets / "us-east-1" / "images.parquet", targets / "us-west-2" / "images.parquet")
+    assert export(snapshot, tmp_path / "t").images == 1
+
+
 @pytest.mark.parametrize("damage", [b"", b"PAR1 no more"])
 def test_a_damaged_shard_is_named_and_nothing_is_left(tmp_path, damage):
     snapshot = taken(tmp_path / "s", (HOME, "us-east-1", {"a": images(1)}), (OTHER, "us-east-1", {"a": images(1)}))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -158,3 +159,18 @@ def test_a_standby_that_crashes_a_parser_is_unknown(tmp_path, monkeypatch, capsy
     assert {("unknown", "good"), ("unknown", "good-more")} <= found
     assert "pass" not in {status for status, _ in found}
     assert stop.value.code == 0
+
+
+def test_what_a_root_module_left_open_before_it_crashed_is_open_in_the_next_one(tmp_path, clumsy):
+    """Both call one module, in which something is not known."""
+    write(tmp_path, {"main.tf": 'module "m" { source = "../m" }\n' + HCL})
+    (tmp_path / "m").mkdir()
+    (tmp_path / "m" / "main.tf").write_text('module "far" { source = "git::https://example.com/far" }\n')
+    alone = tmp_path / "alone"
+    for name in ("good", "m"):
+        (alone / name).mkdir(parents=True)
+        (alone / name / "main.tf").write_text((tmp_path / name / "main.tf").read_text())
+    open = [gap.reason for gap in parse(alone, lambda _: []).gaps]
+    assert open
+    shutil.rmtree(alone)
+    assert sorted(gap.reason for gap in parse(tmp_path, lambda _: []).gaps) == sorted([*open, "ParseError"])

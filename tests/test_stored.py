@@ -397,6 +397,22 @@ def test_what_does_not_fit_into_memory_is_sorted_on_the_disk_and_leaves_nothing_
     assert len(shards._sorters) == 1
 
 
+@pytest.mark.parametrize("count", [3, 1_500])
+def test_of_media_types_there_may_be_few_or_many(tmp_path, count):
+    images = tuple(
+        sorted((Image(digest(n), media_type=f"type/{n}") for n in range(count)), key=lambda each: each.digest)
+    )
+    words = shards.image_lines("a", images).words
+    spool = shards.Spool(tmp_path / "rows")
+    for image in images:
+        spool.add("a", shards.image_lines("a", [image]))
+    assert len(spool._words) == min(len(words), 1_001)
+    spool.write(tmp_path / "x.parquet")
+    assert Registry(tmp_path / "x.parquet").images("a").images == images
+    kinds = duckdb.execute("DESCRIBE SELECT media_type FROM read_parquet(?)", [str(tmp_path / "x.parquet")]).fetchall()
+    assert kinds[0][1] == "VARCHAR"
+
+
 def test_an_error_while_a_shard_is_written_is_not_the_next_ones(tmp_path, monkeypatch):
     monkeypatch.setattr(shards, "_sorters", {})
     no_json, of_a = shards.Lines(b"{", frozenset()), shards.image_lines("a", IMAGES)

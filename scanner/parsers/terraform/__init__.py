@@ -57,7 +57,9 @@ class _Door:
     def declare(self) -> None:
         """Give the reading what the root modules declare."""
         for root in self._roots.found():
-            self._reading.attempt(root.files, self._root, root)
+            gaps = set(self._gaps)
+            if not self._reading.attempt(root.files, self._root, root):
+                self._gaps = gaps  # what it left open was not kept, and may be open in another root
 
     def _root(self, root: Module) -> None:
         self._reading.add(backend.resources(root))
