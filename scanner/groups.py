@@ -30,6 +30,7 @@ from scanner.recovery import workloads_by_tier
 from scanner.rule import Rule, forget
 from scanner.section import EVERYTHING, REST, Common, Section, is_everywhere
 from scanner.snapshot import Snapshot
+from scanner.stored import put_away
 from scanner.survey import Group, Union
 from scanner.verdict import Failures
 
@@ -120,6 +121,7 @@ def _judge(work: _Work, group: Group) -> Verdicts:
     told, _ = exempt(arranged(findings), work.config.exemptions, work.common.as_of)
     recoveries = [one.outline() for one in chains(model, told, work.rules).recoveries]
     forget()
+    put_away()
     if isinstance(model, Section) and model.beyond:
         return Verdicts(beyond={group: model.beyond})
     bare = _Bare()

@@ -59,11 +59,22 @@ class _Shelf:
                 self._held -= self._things.pop(next(iter(self._things)))[0]
         return made[1]
 
+    def clear(self) -> None:
+        """Keep none of them."""
+        with self._lock:
+            self._things.clear()
+            self._held = 0
+
     def __contains__(self, key: object) -> bool:
         return key in self._things
 
 
 _shelf = _Shelf(KEPT)
+
+
+def put_away() -> None:
+    """Keep no image in memory: those who ask from now on ask about others."""
+    _shelf.clear()
 
 
 class Registry:

@@ -8,7 +8,7 @@ from clones import copies
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scanner import groups, survey
+from scanner import groups, stored, survey
 from scanner.collectors import read
 from scanner.config import Config
 from scanner.config import read as read_config
@@ -57,6 +57,22 @@ def test_copies_that_have_nothing_to_do_with_each_other_are_judged_apart(demo, t
     both(tmp_path / "s", read_config(demo / "regionproof.yaml"))
     assert [len(group) for group, _ in judged] == [3, 2]  # what regionproof.yaml declares names the first of them
     assert not any(beyond for _, beyond in judged)
+
+
+def test_images_of_a_group_do_not_stay_in_memory(demo, tmp_path, judged, monkeypatch):
+    copies(Snapshot.open(demo / "snapshot"), tmp_path / "s", count=2)
+    seen, judge = [], groups.judge
+
+    def spy(*arguments):
+        before, found = stored._shelf._held, judge(*arguments)
+        seen.append((before, stored._shelf._held > 0))
+        return found
+
+    monkeypatch.setattr(groups, "judge", spy)
+    stored.put_away()
+    scan([tmp_path / "s"], RULES, read_config(demo / "regionproof.yaml"), NOW, at_once=0)
+    assert seen == [(0, True), (0, True)]
+    assert stored._shelf._held == 0
 
 
 def test_large_registries_are_no_reason_to_judge_everything_at_once(demo, tmp_path, judged, monkeypatch):
