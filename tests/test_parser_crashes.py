@@ -13,6 +13,7 @@ from scanner.cli import main
 from scanner.errors import UsageError
 from scanner.model import Resource
 from scanner.parsers import parse
+from scanner.parsers.kubernetes import kustomize
 from scanner.parsers.reading import Reading
 
 TEMPLATE = """\
@@ -81,7 +82,7 @@ def clumsy(monkeypatch, crashes):
     def crash(self, declared):
         declared = list(declared)
         said = add(self, declared)
-        if any(isinstance(one, Resource) and "bad/" in one.locations[""].path for one in declared):
+        if any(isinstance(one, Resource) and "bad/" in f"{one.id} {one.locations[''].path}" for one in declared):
             raise KeyError("hunter2")
         return said
 
@@ -174,3 +175,51 @@ def test_what_a_root_module_left_open_before_it_crashed_is_open_in_the_next_one(
     assert open
     shutil.rmtree(alone)
     assert sorted(gap.reason for gap in parse(tmp_path, lambda _: []).gaps) == sorted([*open, "ParseError"])
+
+
+SHARED = DEPLOYMENT.replace(
+    "metadata: {name: NAME}",
+    "# regionproof:ignore=workload-image-tag-exists until=2027-01-01 reason=shared\nmetadata: {name: shared}",
+)
+
+
+def test_a_base_that_a_crashed_overlay_shares_keeps_its_exemptions_for_others(tmp_path, clumsy):
+    write(tmp_path, {"kustomization.yaml": "resources: [../base.yaml]\nnamespace: NAME\n"})
+    (tmp_path / "base.yaml").write_text(SHARED)
+    parsed = parse(tmp_path, lambda _: [])
+    assert [each.reason for each in parsed.exemptions] == ["shared"]
+    assert {path: status for path, status, _ in parsed.files} == {
+        path: "failed" if "bad/" in path else "complete" for path, *_ in parsed.files
+    }
+
+
+def test_a_template_that_a_crashed_one_nests_too_is_read_for_the_other(tmp_path, clumsy):
+    nesting = "Resources: {inner: {Type: AWS::CloudFormation::Stack, Properties: {TemplateURL: ../inner.txt}}}\n"
+    own = TEMPLATE.removeprefix("Resources:\n")
+    write(tmp_path, {"a.yaml": nesting.replace("Resources: {", "Resources:\n  ").replace("}}}", "}}") + own})
+    inner = "Resources:\n  # regionproof:ignore=repository-encryption-parity until=2027-01-01 reason=shared\n"
+    (tmp_path / "inner.txt").write_text(inner + own.replace("NAME", "inner"))
+    parsed = parse(tmp_path, lambda _: [])
+    names = {one.name for one in parsed.resources if one.type == "AWS::ECR::Repository"}
+    assert names == {"good", "good-more", "inner", "inner-more"}
+    assert [each.reason for each in parsed.exemptions] == ["shared"]
+
+
+def test_what_only_a_crashed_overlay_includes_is_not_declared_by_itself(tmp_path, monkeypatch, crashes):
+    """It crashes before anything is built: nobody knows what would have become of its base."""
+    crashes()
+    build = kustomize._Kustomizations._build
+
+    def crash(self, overlay, *rest):
+        if "bad/" in overlay.file.path:
+            raise AttributeError
+        return build(self, overlay, *rest)
+
+    monkeypatch.setattr(kustomize._Kustomizations, "_build", crash)
+    write(tmp_path, {"kustomization.yaml": "resources: [base]\n", "base/kustomization.yaml": "resources: [web.yaml]\n"})
+    for name in ("bad", "good"):
+        (tmp_path / name / "base" / "web.yaml").write_text(DEPLOYMENT.replace("NAME", name))
+    parsed = parse(tmp_path, lambda _: [])
+    assert {one.id for one in parsed.resources if one.type == "Kubernetes::Deployment"} == {
+        "good/kustomization.yaml#Deployment/good"
+    }

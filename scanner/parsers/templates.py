@@ -32,7 +32,7 @@ def read(tree: Tree, reading: Reading) -> None:
     stacks = Stacks(tree, reading)
     found = [source for file in tree.files(*_SUFFIXES) if (source := stacks.load(file))]
     for source in stacks.roots(found):
-        reading.attempt([source.path], stacks.declare, source)
+        stacks.attempt(source)
     stacks.done()
 
 
@@ -112,8 +112,13 @@ class Stacks:
             found.append((each.account, each.region, given))
         return found or [(None, None, {})]
 
-    def declare(self, source: Source) -> None:
-        """Read what a template declares where the configuration says that it is deployed."""
+    def attempt(self, source: Source) -> None:
+        """Read what a template declares where the configuration says that it is deployed, if that does not crash."""
+        loaded = dict(self._loaded)
+        if not self._reading.attempt([source.path], self._declare, source):
+            self._loaded = loaded  # others read again what they share with it
+
+    def _declare(self, source: Source) -> None:
         self.deploy(source, self.instances(source), self.find)
 
     def deploy(self, source: Source, instances: list[Instance], find: Find) -> None:

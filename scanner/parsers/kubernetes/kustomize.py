@@ -99,6 +99,7 @@ class _Kustomizations:
         self._built: dict[str, Built] = {}
         self._files: dict[str, Manifests | None] = {}
         self._open: dict[str, str] = {}
+        self._has_crashed = False  # then what nobody has built is not a circle for certain
 
     def find(self) -> None:
         """Read all kustomizations."""
@@ -140,7 +141,10 @@ class _Kustomizations:
 
     def attempt(self, path: str) -> None:
         """Declare what an overlay gives; if that crashes, what overlays are made of is kept from other formats."""
+        files, built = dict(self._files), dict(self._built)
         if not self._reading.attempt([path], self._declare, path):
+            self._files, self._built = files, built  # others read again what they share with it
+            self._has_crashed = True
             for overlay in self._overlays.values():
                 self._tree.take_below(overlay.file.folder)
 
@@ -180,7 +184,7 @@ class _Kustomizations:
     def circles(self) -> Iterator[str]:
         """Yield one overlay of each circle of overlays that include each other, and no other one does."""
         for path, overlay in list(self._overlays.items()):
-            if path not in self._built and not overlay.is_component:
+            if path not in self._built and not overlay.is_component and not self._has_crashed:
                 yield path
 
     def close(self) -> None:
