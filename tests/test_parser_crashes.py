@@ -223,3 +223,31 @@ def test_what_only_a_crashed_overlay_includes_is_not_declared_by_itself(tmp_path
     assert {one.id for one in parsed.resources if one.type == "Kubernetes::Deployment"} == {
         "good/kustomization.yaml#Deployment/good"
     }
+    failed = {path for path, status, _ in parsed.files if status == "failed"}
+    assert failed == {gap.path for gap in parsed.gaps} == {"bad/kustomization.yaml", "bad/base/kustomization.yaml"}
+
+
+def test_what_an_overlay_cannot_be_read_into_is_a_gap_and_the_rest_is_read(tmp_path, monkeypatch, crashes):
+    crashes()
+    load = kustomize.load
+
+    def crash(text, path, **more):
+        if "bad/" in path:
+            raise AttributeError
+        return load(text, path, **more)
+
+    monkeypatch.setattr(kustomize, "load", crash)
+    write(tmp_path, FORMATS["kubernetes.kustomize"])
+    (tmp_path / "good" / "kustomization.yaml").write_text("resources: [web.yaml, ../bad]\n")
+    parsed = parse(tmp_path, lambda _: [])
+    assert {one.id for one in parsed.resources if one.type == "Kubernetes::Deployment"} == {
+        "good/kustomization.yaml#Deployment/good"
+    }
+    assert {"bad/kustomization.yaml", "good/kustomization.yaml"} == {gap.path for gap in parsed.gaps}
+
+
+def test_what_crashed_may_be_for_any_place(tmp_path, clumsy):
+    """A provider leads out of the Region that the configuration gives the folder."""
+    write(tmp_path, FORMATS["terraform"])
+    parsed = parse(tmp_path, lambda _: [("111122223333", "us-east-1")])
+    assert [(gap.type, gap.account, gap.region) for gap in parsed.gaps] == [(None, None, None)]

@@ -57,23 +57,9 @@ def _assembly(tree: Tree, reading: Reading, stacks: Stacks, manifest: File, seen
         if file.path in seen or (artifacts := _artifacts(file, reading)) is None:
             continue
         seen.add(file.path)
-        if not reading.attempt([file.path], _stacks, tree, reading, stacks, file, app, artifacts, waiting):
+        assembly = _Assembly(tree, reading, stacks, file, app, artifacts)
+        if not reading.attempt([file.path], assembly.read, waiting):
             tree.take_below(file.folder)
-
-
-def _stacks(
-    tree: Tree,
-    reading: Reading,
-    stacks: Stacks,
-    manifest: File,
-    app: str,
-    artifacts: Mapping[str, Mapping[str, Any]],
-    waiting: list[File],
-) -> None:
-    """Read the stacks of an assembly, and put those inside it among the `waiting` ones."""
-    assembly = _Assembly(tree, reading, stacks, manifest, app, artifacts)
-    assembly.read()
-    waiting += assembly.inner()
 
 
 def _artifacts(file: File, reading: Reading) -> Mapping[str, Mapping[str, Any]] | None:
@@ -116,18 +102,23 @@ class _Assembly:
     ) -> None:
         self.tree, self.reading, self.stacks = tree, reading, stacks
         self.manifest, self.app, self.artifacts = manifest, app, artifacts
-        self._assets = dict(self._read_assets())
+        self._assets: dict[str, str] = {}
         self._origins: dict[str, Mapping[str, Location]] = {}
 
-    def read(self) -> None:
-        """Read the stacks; the folder is theirs, and nothing else in it is read."""
+    def read(self, waiting: list[File]) -> None:
+        """Read the stacks, and put the manifests inside this assembly among the `waiting` ones.
+
+        The folder is theirs, and nothing else in it is read.
+        """
+        self._assets = dict(self._read_assets())
         for artifact in self.artifacts.values():
             if artifact.get("type") == _STACK:
                 self._origins |= self._programs(artifact)
                 self._stack(artifact)
         self._take()
+        waiting += self._inner()
 
-    def inner(self) -> Iterator[File]:
+    def _inner(self) -> Iterator[File]:
         """Return the manifests of the assemblies inside this one."""
         for artifact in self.artifacts.values():
             if artifact.get("type") == _ASSEMBLY:

@@ -123,7 +123,8 @@ class Reading:
         """Read what belongs together, and tell whether that went well.
 
         If it crashes, nothing counts that was taken meanwhile, and the files at `paths` could not be read: a mistake
-        in a parser costs no other file its verdicts.
+        in a parser costs no other file its verdicts.  What they declare may be for any place, whatever the
+        configuration says: a provider or a stack may name its own.
         """
         lists: list[list[Any]] = [self._resources, self._pieces, self._gaps, self._files, self._exemptions]
         before = [len(each) for each in lists]
@@ -138,7 +139,7 @@ class Reading:
                 del each[length:]
             self.releases = releases
             for path in paths:
-                self.failed(path, f"{path}: {problem}")
+                self._failed(path, f"{path}: {problem}", [(None, None)])
             return False
         return True
 
@@ -195,8 +196,11 @@ class Reading:
 
     def failed(self, path: str, message: str) -> None:
         """Note that a file, or a folder, could not be read: it may declare anything, wherever it is for."""
+        self._failed(path, message, self.instances(path))
+
+    def _failed(self, path: str, message: str, places: Iterable[tuple[str | None, str | None]]) -> None:
         self._files.append((path, "failed", message))
-        for account, region in self.instances(path):
+        for account, region in places:
             self._gaps.append(Gap("ParseError", message, None, account, region, path=path))
 
     def result(self) -> Parsed:

@@ -99,12 +99,13 @@ class _Kustomizations:
         self._built: dict[str, Built] = {}
         self._files: dict[str, Manifests | None] = {}
         self._open: dict[str, str] = {}
-        self._has_crashed = False  # then what nobody has built is not a circle for certain
+        self._crashed = set[str]()
 
     def find(self) -> None:
         """Read all kustomizations."""
         for file in list(self._tree.files(*NAMES)):
             if file.name in NAMES and not self._reading.attempt([file.path], self._overlay, file):
+                self._open[file.path] = ""
                 self._tree.take_below(file.folder)
 
     def _overlay(self, file: File) -> Overlay | None:
@@ -144,7 +145,7 @@ class _Kustomizations:
         files, built = dict(self._files), dict(self._built)
         if not self._reading.attempt([path], self._declare, path):
             self._files, self._built = files, built  # others read again what they share with it
-            self._has_crashed = True
+            self._crashed.add(path)
             for overlay in self._overlays.values():
                 self._tree.take_below(overlay.file.folder)
 
@@ -184,8 +185,11 @@ class _Kustomizations:
     def circles(self) -> Iterator[str]:
         """Yield one overlay of each circle of overlays that include each other, and no other one does."""
         for path, overlay in list(self._overlays.items()):
-            if path not in self._built and not overlay.is_component and not self._has_crashed:
-                yield path
+            if path not in self._built and path not in self._crashed and not overlay.is_component:
+                if self._crashed:  # then it may be in no circle, but included by what nobody has built
+                    self._reading.failed(path, f"{path}: an overlay that may include it crashed regionproof")
+                else:
+                    yield path
 
     def close(self) -> None:
         """Note what was read."""
